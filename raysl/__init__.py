@@ -1,0 +1,1 @@
+"""raysl: a Ray-distributed ablation engine for self-supervised video representation learning."""

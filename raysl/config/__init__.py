@@ -1,0 +1,1 @@
+"""YAML loading, extension, overrides, validation, identity."""

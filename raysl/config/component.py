@@ -1,0 +1,98 @@
+"""Components found by name: a backbone, a framework, a data set, a protocol is one file that owns its options.
+
+``config`` knows the kinds and where their files lie, and none of the components. A component's name is its module's
+name; its module ends with ``COMPONENT = Component(...)``. A name with a dot in it is an import path to such a module
+in another package, so a lab's own task needs no change here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from raysl.config.options import Options
+from raysl.config.suggest import nearest
+from raysl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from raysl.config.cell import CellConfig
+
+KINDS: dict[str, str] = {
+    "data set": "raysl.data.catalogs",
+    "pair sampler": "raysl.views.pairs",
+    "augmentation": "raysl.views.augmentations",
+    "backbone": "raysl.models.backbones",
+    "framework": "raysl.objectives.frameworks",
+    "optimizer": "raysl.training.optimizers",
+    "schedule": "raysl.training.schedules",
+    "protocol": "raysl.evaluation.protocols",
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a component's module exports as ``COMPONENT``.
+
+    Attributes:
+        kind: a key of ``KINDS``.
+        options: its options model.
+        build: makes the object; the arguments depend on the kind and are stated by the kind's base class.
+        version: raised when the same options give another result; part of every cell's id that uses it.
+        variant: turns the ``large`` of ``synthetic/large`` into options; None where there are no variants.
+        check: refuses what cannot be combined, by raising ConfigError with the reason.
+    """
+
+    kind: str
+    options: type[Options]
+    build: Callable[..., Any]
+    version: int = 1
+    variant: Callable[[str], dict[str, Any]] | None = None
+    check: Callable[[Any, CellConfig], None] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A component that a configuration chose, with its validated options."""
+
+    kind: str
+    name: str
+    options: Any
+
+    @property
+    def component(self) -> Component:
+        return find(self.kind, self.name)
+
+    def build(self, *args: Any, **kwargs: Any) -> Any:
+        """Builds the component: ``component.build(options, *args, **kwargs)``."""
+        return self.component.build(self.options, *args, **kwargs)
+
+
+def names(kind: str) -> list[str]:
+    """The names of the components of a kind that come with raysl."""
+    package = importlib.import_module(KINDS[kind])
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+
+
+def find(kind: str, name: str) -> Component:
+    """The component of this kind and name.
+
+    Raises:
+        ConfigError: there is none; the nearest name is suggested.
+    """
+    path = name if "." in name else f"{KINDS[kind]}.{name}"
+    if "." not in name and (not name.isidentifier() or name.startswith("_") or name not in names(kind)):
+        raise ConfigError(f"unknown {kind} {name!r}{nearest(name, names(kind))}")
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
+            raise ConfigError(f"{kind} {name!r}: there is no module of this name to import") from error
+        raise
+    component = getattr(module, "COMPONENT", None)
+    if not isinstance(component, Component) or component.kind != kind:
+        raise ConfigError(f"{kind} {name!r}: the module {path} has no COMPONENT of kind {kind!r}")
+    return component

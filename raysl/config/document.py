@@ -1,0 +1,78 @@
+"""Studies and recipes as files: `base:` extension, and where scales and bases are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from raysl.config.cell import CellConfig
+from raysl.config.suggest import nearest
+from raysl.config.tree import expand, merge
+from raysl.config.yaml_reader import KeyPath, Origin, Tree, parse_value, read_tree
+from raysl.errors import ConfigError
+
+CELL_KEYS = tuple(CellConfig.model_fields)
+SHARED_KEYS = ("base", "evaluation", "datasets")
+STUDY_KEYS = (
+    "title", "reproduces", "design", "rows", "baseline", "seeds", "evaluations", "columns", "reference", "scales",
+)  # fmt: skip
+VALID_KEYS = (*CELL_KEYS, *SHARED_KEYS, *STUDY_KEYS)
+
+
+def _find(name: str, start: Path, folder: str = "") -> Path | None:
+    """``name`` (with or without suffix) beside ``start``'s file or in a folder above it."""
+    for directory in [start.parent, *start.resolve().parents]:
+        for candidate in (directory / folder / name, directory / folder / f"{name}.yaml"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
+    """A study or recipe with all that it extends.
+
+    Raises:
+        ConfigError: an unknown key, a base that does not exist, a cycle of bases.
+    """
+    if path.resolve() in _open:
+        chain = " -> ".join(opened.name for opened in (*_open, path.resolve()))
+        raise ConfigError(f"{path}: base: the bases extend one another in a circle: {chain}")
+    tree = read_tree(path)
+    expanded = expand(tree.data, tree.origins)
+    expanded.origins.setdefault((), Origin(str(path)))
+    for key in expanded.data:
+        if key not in VALID_KEYS:
+            raise expanded.error((key,), f"unknown key{nearest(key, VALID_KEYS)}")
+    bases = expanded.data.pop("base", [])
+    result = Tree({}, {(): Origin(str(path))})
+    for base in [bases] if isinstance(bases, str) else bases:
+        found = _find(str(base), path)
+        if found is None:
+            raise expanded.error(("base",), f"there is no {base} or {base}.yaml beside this file or above it")
+        result = merge(result, load_document(found, (*_open, path.resolve())))
+    result = merge(result, expanded)
+    result.origins[()] = Origin(str(path))
+    return result
+
+
+def find_scale(name: str, study: Path) -> Path | None:
+    """The file of a named scale: ``scales/NAME.yaml`` beside the study or above it, or a path to a file."""
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml"):
+        return given if given.is_file() else None
+    return _find(name, study, "scales")
+
+
+def overrides_tree(overrides: list[str]) -> Tree:
+    """``["training.epochs=2"]`` from ``--set`` as a tree.
+
+    Raises:
+        ConfigError: without ``=``, or not a YAML value.
+    """
+    result = Tree({}, {(): Origin("--set")})
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {override}: write --set section.key=value")
+        path: KeyPath = (key.strip(),)
+        result = merge(result, expand({key.strip(): parse_value(text)}, {path: Origin("--set")}))
+    return result

@@ -1,0 +1,88 @@
+"""Ids: a hash of what defines a result, and nothing else.
+
+A cell's id covers the fields in use that differ from their defaults, and the versions of the components in use. So a
+new option with a default leaves old results valid, and a corrected loss (its component's version raised) does not
+reuse stale ones. What cannot change a result (paths, worker counts, log intervals) is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from raysl.config.cell import CellConfig, Slot
+from raysl.config.component import Chosen
+from raysl.config.evaluation import EvaluationConfig
+from raysl.config.options import Options
+from raysl.config.yaml_reader import KeyPath
+
+RANDOM_WEIGHTS_NEED = (("pretraining",), ("clip",), ("backbone",), ("training", "seed"))
+"""What defines a backbone that is not trained: neither data nor sampler, objective or optimizer."""
+
+
+def slot_key(model: type[Options], name: str) -> str:
+    """The key that names the component of a slot field: ``name``, or ``framework``."""
+    field = model.model_fields[name]
+    candidates = [*field.metadata]
+    for alternative in get_args(field.annotation):
+        candidates.extend(get_args(alternative)[1:])
+    return next((slot.key for slot in candidates if isinstance(slot, Slot)), "name")
+
+
+def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Every identity-bearing field that differs from its default, and the version of every component and section."""
+    if options.version != 1:
+        yield (*path, "@version"), options.version
+    for name, field in type(options).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("identity") is False:
+            continue
+        value, here = getattr(options, name), (*path, name)
+        if isinstance(value, Chosen):
+            yield (*here, slot_key(type(options), name)), value.name
+            yield (*here, "@component"), value.component.version
+            yield from leaves(value.options, here)
+        elif isinstance(value, Options):
+            yield from leaves(value, here)
+        elif field.is_required() or value != field.get_default(call_default_factory=True):
+            yield here, value
+
+
+def _digest(pairs: list[tuple[KeyPath, Any]], size: int) -> str:
+    text = json.dumps(sorted((".".join(path), value) for path, value in pairs), ensure_ascii=True, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
+
+
+def identity(cell: CellConfig) -> list[tuple[KeyPath, Any]]:
+    """What a cell's id is made of."""
+    pairs = list(leaves(cell))
+    if cell.pretraining == "none":
+        pairs = [pair for pair in pairs if any(pair[0][: len(need)] == need for need in RANDOM_WEIGHTS_NEED)]
+    return pairs
+
+
+def cell_id(cell: CellConfig) -> str:
+    """12 hexadecimal digits; the same on every machine."""
+    return _digest(identity(cell), 6)
+
+
+def evaluation_id(evaluation: EvaluationConfig) -> str:
+    """``linear-ucf101-1a2b3c4d``: protocol and data set to read, and a hash of all that defines the evaluation."""
+    stem = f"{evaluation.protocol.name}-{evaluation.data.name}".replace(".", "_")
+    return f"{stem}-{_digest(list(leaves(evaluation)), 4)}"
+
+
+def resolved(options: Options) -> dict[str, Any]:
+    """Every field with its value as plain data; `raysl.config.load.load_cell` reads it back."""
+    result: dict[str, Any] = {}
+    for name in type(options).model_fields:
+        value = getattr(options, name)
+        if isinstance(value, Chosen):
+            result[name] = {slot_key(type(options), name): value.name, **resolved(value.options)}
+        elif isinstance(value, Options):
+            result[name] = resolved(value)
+        else:
+            result[name] = list(value) if isinstance(value, tuple) else value
+    return result

@@ -1,0 +1,43 @@
+"""Options models: every configuration field with its unit, bounds and the source of its default."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticUndefined
+
+
+class Options(BaseModel):
+    """Base of all options models: immutable, strictly typed (no ``"8"`` for 8), unknown keys refused.
+
+    ``version`` is raised when a default changes, or when the code behind the options computes something else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    version: ClassVar[int] = 1
+
+
+def option(
+    default: Any = PydanticUndefined,
+    *,
+    doc: str,
+    source: str,
+    unit: str = "",
+    identity: bool = True,
+    **bounds: Any,
+) -> Any:
+    """A configuration field.
+
+    Args:
+        default: omitted for a required field.
+        doc: one sentence: what it does.
+        source: where the default comes from: ``[P]`` printed in the paper, ``[C]`` its code, ``[I]`` inferred,
+            ``[?]`` ours; with the place.
+        unit: frames, pixels, seconds, epochs, steps, ...; empty for a pure number, a name or a switch.
+        identity: False for what cannot change a result (log intervals, cache sizes, worker counts); such a field
+            does not enter a cell's id.
+        bounds: pydantic's ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``.
+    """
+    extra: dict[str, Any] = {"unit": unit, "source": source, "identity": identity}
+    return Field(default, description=doc, json_schema_extra=extra, **bounds)

@@ -1,0 +1,124 @@
+"""The plain sections of a pretraining configuration: those that have no alternatives to choose a component from."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import model_validator
+
+from raysl.config.options import Options, option
+
+
+class LearningRate(Options):
+    """A learning rate as published, with the batch it was published for; what is used follows the batch."""
+
+    value: float = option(doc="the rate at `at_batch`", source="required", gt=0, le=1000)
+    at_batch: int = option(doc="global batch the value belongs to", unit="videos", source="required", ge=1)
+    rule: Literal["linear", "sqrt", "none"] = option(
+        "linear", doc="how the rate follows the batch", source="[P] Goyal et al. 2017; CVRL 7.4 scales linearly"
+    )
+
+    def at(self, batch_size: int) -> float:
+        """The rate used at this global batch."""
+        ratio = batch_size / self.at_batch
+        factors = {"linear": ratio, "sqrt": math.sqrt(ratio), "none": 1.0}
+        return self.value * factors[self.rule]
+
+
+class ClipOptions(Options):
+    """One clip as the backbone sees it: ``[B, 3, frames, size, size]``."""
+
+    frames: int = option(
+        16, doc="frames of a clip", unit="frames", source="[P] all five papers' usual clip", ge=2, le=256
+    )
+    stride: int = option(
+        2, doc="distance of consecutive frames of a clip", unit="frames", source="[P] CVRL", ge=1, le=64
+    )
+    size: int = option(112, doc="height and width", unit="pixels", source="[P] TCLR, SSTL, CSTP", ge=16, le=512)
+    resize: int = option(
+        128,
+        doc="short side to which decoded frames are brought before any crop",
+        unit="pixels",
+        source="[C] VCOP resizes to 128x171",
+        ge=16,
+        le=1024,
+    )
+    input: Literal["rgb", "difference"] = option(
+        "rgb", doc="pixels, or consecutive frames subtracted", source="[?] difference where pixels teach nothing"
+    )
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> ClipOptions:
+        if self.size > self.resize:
+            raise ValueError(
+                f"clip.size {self.size} is larger than clip.resize {self.resize}, the short side of a frame"
+            )
+        return self
+
+    @property
+    def raw_frames(self) -> int:
+        """Frames to decode for one clip: one more where consecutive frames are subtracted."""
+        return self.frames + (self.input == "difference")
+
+    @property
+    def span(self) -> int:
+        """Frames of video from a clip's first to its last, both counted."""
+        return (self.raw_frames - 1) * self.stride + 1
+
+
+class TrainingOptions(Options):
+    """Length, batch, precision and seed."""
+
+    epochs: int | None = option(
+        None, doc="length; give exactly one of epochs and steps", unit="epochs", source="per recipe", ge=1
+    )
+    steps: int | None = option(
+        None, doc="length; give exactly one of epochs and steps", unit="steps", source="per recipe", ge=1
+    )
+    batch_size: int = option(64, doc="global batch, over all workers", unit="videos", source="[?]", ge=2)
+    precision: Literal["float32", "bfloat16", "auto"] = option(
+        "float32",
+        source="[?]",
+        doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (recorded in provenance)",
+    )
+    workers: int = option(1, doc="DDP workers", source="[?]", ge=1, le=4096, identity=False)
+    seed: int = option(0, doc="seed of everything random", source="[?]", ge=0, le=2**31 - 1)
+    clip_gradient_norm: float | None = option(None, doc="largest gradient norm; null: no clipping", source="[?]", gt=0)
+    accumulate: int = option(
+        1,
+        doc="batches whose gradients are summed before a step; refused where the loss compares across the batch",
+        unit="batches",
+        source="[?]",
+        ge=1,
+    )
+    loader_workers: int = option(
+        0, doc="processes that load clips, per DDP worker", source="[?]", ge=0, le=64, identity=False
+    )
+    threads: int | None = option(
+        None, doc="torch threads of a worker; null: the CPUs it was given", source="[?]", ge=1, identity=False
+    )
+    checkpoint_steps: int | None = option(
+        None, doc="steps between checkpoints; null: once an epoch", unit="steps", source="[?]", ge=1, identity=False
+    )
+    log_steps: int = option(
+        1, doc="steps between two rows of the curves", unit="steps", source="[?]", ge=1, identity=False
+    )
+    max_unreadable: float = option(
+        0.01,
+        doc="share of videos that may be unreadable before the cell fails",
+        source="[?]",
+        ge=0,
+        le=1,
+        identity=False,
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainingOptions:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of training.epochs and training.steps")
+        if self.batch_size % self.workers:
+            raise ValueError(
+                f"training.batch_size {self.batch_size} does not divide by training.workers {self.workers}"
+            )
+        return self

@@ -1,0 +1,31 @@
+"""Random streams keyed by what they are for, so that nothing else can move them.
+
+A stream depends only on its key (seed, epoch, video, view, purpose): not on the number of workers, not on the
+order in which videos are loaded, not on another task being switched on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+
+Key = int | str
+
+
+def _digest(key: tuple[Key, ...]) -> bytes:
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in key)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def stream(*key: Key) -> np.random.Generator:
+    """A NumPy generator for this key, e.g. ``stream(seed, epoch, video, "query", "augment")``."""
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(_digest(key), "little")))
+
+
+def torch_generator(*key: Key) -> torch.Generator:
+    """A CPU torch generator for this key (parameters are drawn on CPU, wherever they are applied)."""
+    generator = torch.Generator(device="cpu")
+    generator.manual_seed(int.from_bytes(_digest(key)[:8], "little") & (2**63 - 1))
+    return generator

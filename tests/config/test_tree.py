@@ -1,0 +1,37 @@
+"""Laying configurations over one another."""
+
+from __future__ import annotations
+
+from raysl.config.tree import expand, get, merge
+from raysl.config.yaml_reader import Tree, parse_tree
+
+
+def test_mappings_merge_and_anything_else_replaces() -> None:
+    base = Tree({"a": {"b": 1, "c": [1, 2]}, "d": 1})
+    over = Tree({"a": {"c": [3]}, "d": None})
+    assert merge(base, over).data == {"a": {"b": 1, "c": [3]}, "d": None}
+    assert base.data == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+
+
+def test_another_component_replaces_the_options_of_the_old_one() -> None:
+    base = Tree({"backbone": {"name": "r3d_18", "width": 0.5}})
+    assert merge(base, Tree({"backbone": {"name": "c3d"}})).data == {"backbone": {"name": "c3d"}}
+    same = merge(base, Tree({"backbone": {"name": "r3d_18", "depth": 2}}))
+    assert same.data == {"backbone": {"name": "r3d_18", "width": 0.5, "depth": 2}}
+
+
+def test_options_laid_on_a_component_written_as_text() -> None:
+    merged = merge(Tree({"data": "synthetic/large"}), Tree({"data": {"classes": 4}}))
+    assert merged.data == {"data": {"name": "synthetic/large", "classes": 4}}
+
+
+def test_dotted_keys_of_a_row_expand_and_keep_their_lines() -> None:
+    document = parse_tree("rows:\n  x:\n    objective.local_local: null\n    clip.size: 56\n    clip.frames: 8\n", "f.yaml")
+    row = expand(document.data["rows"]["x"], document.origins, ("rows", "x"))
+    assert row.data == {"objective": {"local_local": None}, "clip": {"size": 56, "frames": 8}}
+    assert str(row.where(("clip", "frames"))) == "f.yaml:5"
+
+
+def test_get_of_an_absent_path_is_none() -> None:
+    assert get({"a": {"b": 1}}, ("a", "b")) == 1
+    assert get({"a": {"b": 1}}, ("a", "b", "c")) is None

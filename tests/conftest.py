@@ -1,0 +1,21 @@
+"""Fixtures that the whole suite shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """A folder of real videos and split files (see README, "Tests"); tests that need it are skipped without it."""
+    given = os.environ.get("RAYSL_TEST_DATA")
+    folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("real test data absent: set RAYSL_TEST_DATA to a folder that holds it")
+    return folder

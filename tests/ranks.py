@@ -1,0 +1,45 @@
+"""Runs a function on several gloo ranks, each a fresh process."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+
+def _entry(rank: int, folder: str, world_size: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    store = dist.FileStore(f"{folder}/store", world_size)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=120))
+    try:
+        result: Any = ("ok", function(rank, *args))
+    except Exception:
+        result = ("error", traceback.format_exc())
+    Path(folder, f"result-{rank}").write_bytes(pickle.dumps(result))
+    if result[0] == "ok":
+        dist.barrier()
+    dist.destroy_process_group()
+
+
+def run_ranks(function: Callable[..., Any], world_size: int, *args: Any) -> list[Any]:
+    """``[function(rank, *args) for rank in range(world_size)]``, each in a process of one gloo group.
+
+    ``function`` must be importable (module level). A rank's exception is raised here with its traceback.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        processes = mp.spawn(_entry, (folder, world_size, function, args), nprocs=world_size, join=False)
+        while not processes.join():
+            pass
+        results = [pickle.loads(Path(folder, f"result-{rank}").read_bytes()) for rank in range(world_size)]
+    for rank, (status, value) in enumerate(results):
+        if status == "error":
+            raise AssertionError(f"rank {rank} failed:\n{value}")
+    return [value for _, value in results]
