@@ -1,0 +1,110 @@
+"""One attempt at a cell. It writes only its own folder, so two drivers on one store never mix their files."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from raysl.results.encoding import UnreadableError, digest, read_json, to_csv, to_json
+from raysl.results.place import Place
+
+KEPT_CHECKPOINTS = 2
+_log = logging.getLogger(__name__)
+
+
+def new_attempt_name() -> str:
+    """A name of its own that sorts by the time of the start (UTC)."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:12]}"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The folder ``attempts/<name>`` of a cell.
+
+    Attributes:
+        name: unique over all drivers.
+        place: its folder.
+    """
+
+    name: str
+    place: Place
+
+    def save_checkpoint(self, step: int, data: bytes) -> None:
+        """Writes a checkpoint, then the marker that says it is complete; keeps the newest two.
+
+        Args:
+            step: optimizer steps done, >= 0.
+            data: the checkpoint's bytes, not empty.
+
+        Raises:
+            ValueError: there is nothing to save.
+            StorageError: it could not be written.
+        """
+        if step < 0 or not data:
+            raise ValueError(f"a checkpoint needs a step >= 0 and bytes; got step {step}, {len(data)} bytes")
+        self.place.write(_object(step), data)
+        self.place.write(_marker(step), to_json({"step": step, "bytes": len(data), "digest": digest(data)}))
+        for old in self.checkpoint_steps()[:-KEPT_CHECKPOINTS]:
+            self.place.delete(_marker(old))
+            self.place.delete(_object(old))
+
+    def checkpoint_steps(self) -> list[int]:
+        """Steps of the checkpoints that have a marker and an object, rising."""
+        names = self.place.sizes("checkpoints")
+        steps = [int(Path(name).stem) for name in names if name.endswith(".json") and Path(name).stem.isdigit()]
+        return sorted(step for step in steps if _object(step) in names)
+
+    def checkpoint(self, step: int) -> bytes | None:
+        """The checkpoint of this step; None, with a warning, if its bytes are not those its marker promises."""
+        try:
+            marker = read_json(self.place, _marker(step))
+        except UnreadableError as error:
+            _log.warning("%s: checkpoint left out: %s", self.place.shown, error)
+            return None
+        data = self.place.read(_object(step))
+        if marker is None or data is None:
+            return None
+        if marker.get("bytes") != len(data) or marker.get("digest") != digest(data):
+            _log.warning(
+                "%s: checkpoint of step %d left out: %d bytes whose size or digest differs from its marker",
+                self.place.shown,
+                step,
+                len(data),
+            )
+            return None
+        return data
+
+    def write_curves(self, curves: pd.DataFrame) -> None:
+        """Replaces ``curves.csv``: one row per logged step."""
+        self.place.write("curves.csv", to_csv(curves))
+
+    def upload(self, folder: Path, name: str) -> None:
+        """Copies every file below a local folder to ``<name>/`` (TensorBoard's files, say)."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.place.write(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def heartbeat(self, progress: dict[str, Any]) -> None:
+        """Says that the attempt is alive, and how far it is (epoch, step, clips_per_second, ...)."""
+        self._beat(progress, "alive")
+
+    def end(self, progress: dict[str, Any] | None = None) -> None:
+        """Says that nobody works on the attempt any more, so that it does not count as running until it is stale."""
+        self._beat(progress or {}, "ended")
+
+    def _beat(self, progress: dict[str, Any], mark: Literal["alive", "ended"]) -> None:
+        self.place.write("heartbeat.json", to_json({"time": time.time(), "state": mark, "progress": progress}))
+
+
+def _object(step: int) -> str:
+    return f"checkpoints/{step:09d}.checkpoint"
+
+
+def _marker(step: int) -> str:
+    return f"checkpoints/{step:09d}.json"

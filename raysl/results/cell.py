@@ -1,0 +1,238 @@
+"""The folder of one cell: configuration, provenance, attempts, evaluations, and the marker that says how it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from raysl.errors import StorageError
+from raysl.results.attempt import Attempt, new_attempt_name
+from raysl.results.encoding import UnreadableError, from_csv, read_json, read_yaml, to_json, to_yaml
+from raysl.results.evaluations import Evaluations
+from raysl.results.place import Place
+
+HEARTBEAT_LIMIT = 90.0
+"""Seconds after which an attempt that said nothing counts as dead ([?] ours: six missed beats of 15 s)."""
+
+Status = Literal["missing", "running", "interrupted", "done", "failed", "broken"]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CellState:
+    """How far a cell is.
+
+    Attributes:
+        status: missing (nothing computed), running (its heartbeat is young), interrupted (begun, and nobody works on
+            it), done, failed (for a reason that is its result), broken (a file that cannot be relied on).
+        reason: one sentence for failed and broken, else empty.
+        progress: the last heartbeat's; of a done cell its summary; of a failed one its details.
+    """
+
+    status: Status
+    reason: str = ""
+    progress: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CellFolder(Evaluations):
+    """The folder ``cells/<cell id>-<data hash>`` of a store.
+
+    Attributes:
+        name: ``<cell id>-<data hash>``.
+        place: the folder.
+    """
+
+    name: str
+    place: Place
+
+    def write_config(self, resolved: dict[str, Any]) -> None:
+        """Writes ``cell.yaml``: the resolved configuration, plain values only."""
+        self.place.write("cell.yaml", to_yaml(resolved))
+
+    def config(self) -> dict[str, Any] | None:
+        """``cell.yaml``; None if it is not there.
+
+        Raises:
+            StorageError: it is there and unreadable.
+        """
+        return self._whole(read_yaml, "cell.yaml")
+
+    def write_provenance(self, provenance: dict[str, Any]) -> None:
+        """Writes ``provenance.json``: commit, versions, hardware, manifest, unreadable videos."""
+        self.place.write("provenance.json", to_json(provenance))
+
+    def provenance(self) -> dict[str, Any] | None:
+        """``provenance.json``; None if it is not there.
+
+        Raises:
+            StorageError: it is there and unreadable.
+        """
+        return self._whole(read_json, "provenance.json")
+
+    def start_attempt(self) -> Attempt:
+        """Begins an attempt, in a folder of its own; the cell counts as running."""
+        attempt = self._attempt(new_attempt_name())
+        attempt.heartbeat({})
+        return attempt
+
+    def attempts(self) -> list[Attempt]:
+        """All attempts, the oldest first."""
+        return [self._attempt(name) for name in self.place.folders("attempts")]
+
+    def latest_checkpoint(self) -> tuple[int, bytes] | None:
+        """Step and bytes of the newest complete checkpoint over all attempts; None if there is none."""
+        candidates = [(step, attempt.name) for attempt in self.attempts() for step in attempt.checkpoint_steps()]
+        for step, name in sorted(candidates, reverse=True):
+            data = self._attempt(name).checkpoint(step)
+            if data is not None:
+                return step, data
+        return None
+
+    def final_checkpoint(self) -> bytes | None:
+        """The last checkpoint of the attempt that finished; None if none did, or it has none (a slim store).
+
+        Raises:
+            StorageError: the marker promises one and it is not whole.
+        """
+        marker = self._whole(read_json, "done.json")
+        if marker is None or marker.get("checkpoint") is None:
+            return None
+        data = self._attempt(str(marker["attempt"])).checkpoint(int(marker["checkpoint"]))
+        if data is None:
+            raise StorageError(
+                f"{self.place.shown}: the final checkpoint is missing or damaged; "
+                "delete the folder and run the study again to compute the cell anew"
+            )
+        return data
+
+    def mark_done(self, attempt: Attempt, summary: dict[str, Any]) -> None:
+        """Says, last of all, that the cell is complete: its curves and last checkpoint are this attempt's.
+
+        Where another attempt finished before, its result stays: evaluations may have been made from it.
+
+        Args:
+            attempt: the one that finished.
+            summary: minutes, clips_per_second, unreadable, replaced, ...
+        """
+        if self.state().status == "done":
+            _log.warning("%s: another attempt finished first; the result of %s is left out", self.name, attempt.name)
+            return
+        steps = attempt.checkpoint_steps()
+        marker = {"attempt": attempt.name, "checkpoint": steps[-1] if steps else None, "summary": summary}
+        self.place.write("done.json", to_json(marker))
+
+    def mark_failed(self, reason: str, details: dict[str, Any]) -> None:
+        """Stores a deterministic failure as the cell's result."""
+        self.place.write("failed.json", to_json({"reason": reason, "details": details}))
+
+    def clear_failure(self) -> None:
+        """Takes the failure back, so that the cell is computed again; checkpoints stay."""
+        self.place.delete("failed.json")
+
+    def reopen(self) -> None:
+        """Takes every marker back, so that a broken cell is computed again; checkpoints stay, if they are whole."""
+        self.place.delete("done.json")
+        self.place.delete("failed.json")
+
+    def state(self, now: float | None = None) -> CellState:
+        """How far the cell is. Never raises over what a cell's files hold: what is unreadable is broken.
+
+        Args:
+            now: seconds since 1970; the present if absent.
+
+        Raises:
+            StorageError: the store itself cannot be read.
+        """
+        try:
+            return self._state(time.time() if now is None else now)
+        except UnreadableError as error:
+            return CellState("broken", f"{error}")
+
+    def _state(self, now: float) -> CellState:
+        sizes = self.place.sizes()
+        if not sizes:
+            return CellState("missing")
+        if read_yaml(self.place, "cell.yaml") is None:
+            raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")
+        done, failed = read_json(self.place, "done.json"), read_json(self.place, "failed.json")
+        if done is not None:
+            return self._done_state(done, sizes)
+        if failed is not None:
+            if not isinstance(failed.get("reason"), str):
+                raise UnreadableError("failed.json names no reason")
+            return CellState("failed", failed["reason"], _mapping(failed.get("details")))
+        return self._attempt_state(now)
+
+    def _done_state(self, marker: dict[str, Any], sizes: dict[str, int]) -> CellState:
+        name, step = marker.get("attempt"), marker.get("checkpoint")
+        if not isinstance(name, str) or not isinstance(step, int | None):
+            raise UnreadableError("done.json names no attempt and checkpoint")
+        if step is not None:
+            promised = read_json(self.place, f"attempts/{name}/checkpoints/{step:09d}.json") or {}
+            if promised.get("bytes") != sizes.get(f"attempts/{name}/checkpoints/{step:09d}.checkpoint", -1):
+                raise UnreadableError(f"the final checkpoint (attempt {name}, step {step}) is missing or cut short")
+        return CellState("done", "", _mapping(marker.get("summary")))
+
+    def _attempt_state(self, now: float) -> CellState:
+        attempts = self.attempts()
+        if not attempts:
+            return CellState("missing")
+        beats = [beat for beat in (_beat(attempt) for attempt in attempts) if beat is not None]
+        if not beats:
+            return CellState("interrupted")
+        newest = max(beats, key=lambda beat: (beat["state"] == "alive", beat["time"]))
+        alive = newest["state"] == "alive" and abs(now - newest["time"]) < HEARTBEAT_LIMIT
+        latest = newest if alive else max(beats, key=lambda beat: float(beat["time"]))
+        return CellState("running" if alive else "interrupted", "", _mapping(latest.get("progress")))
+
+    def curves(self) -> pd.DataFrame | None:
+        """The curves of the attempt that finished, else of the newest that wrote any; None if there are none."""
+        names = [attempt.name for attempt in reversed(self.attempts())]
+        try:
+            marker = read_json(self.place, "done.json") or {}
+        except UnreadableError as error:
+            _log.warning("%s: %s", self.name, error)
+            marker = {}
+        if marker.get("attempt") in names:
+            names = [str(marker["attempt"])]
+        for name in names:
+            path = f"attempts/{name}/curves.csv"
+            data = self.place.read(path)
+            if data is None:
+                continue
+            try:
+                return from_csv(data, path)
+            except UnreadableError as error:
+                _log.warning("%s: %s", self.name, error)
+        return None
+
+    def _attempt(self, name: str) -> Attempt:
+        return Attempt(name, self.place.below(f"attempts/{name}"))
+
+    def _whole(self, reader: Callable[[Place, str], dict[str, Any] | None], path: str) -> dict[str, Any] | None:
+        try:
+            return reader(self.place, path)
+        except UnreadableError as error:
+            raise StorageError(f"{self.place.shown}: {error}; run the study again to compute the cell anew") from error
+
+
+def _beat(attempt: Attempt) -> dict[str, Any] | None:
+    """The attempt's last heartbeat; None where it was cut while being written, which is as good as none."""
+    try:
+        beat = read_json(attempt.place, "heartbeat.json")
+    except UnreadableError as error:
+        _log.warning("%s: %s", attempt.place.shown, error)
+        return None
+    if beat is None or not isinstance(beat.get("time"), int | float):
+        return None
+    return {"state": "ended", **beat}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

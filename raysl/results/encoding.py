@@ -1,0 +1,106 @@
+"""How small objects are written, and read back without trusting that they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from pyarrow import csv
+
+from raysl.results.place import Place
+
+_LAST_LINE = "# blake2b of the lines above: "
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class UnreadableError(Exception):
+    """An object that is there but empty, half-written or of another form; the message says which and why."""
+
+
+def digest(data: bytes) -> str:
+    """BLAKE2b-128 of the bytes, as hexadecimal."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def to_json(record: dict[str, Any]) -> bytes:
+    """JSON with the keys in the record's order; NaN and infinities as strings, since JSON has none."""
+    return (json.dumps(_finite(record), indent=2, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def read_json(place: Place, path: str) -> dict[str, Any] | None:
+    """The record; None if there is no such object.
+
+    Raises:
+        UnreadableError: it is there but not a JSON mapping.
+    """
+    data = place.read(path)
+    if data is None:
+        return None
+    try:
+        record = json.loads(data)
+    except ValueError as error:
+        raise UnreadableError(f"{path} is not whole ({len(data)} bytes): {error}") from error
+    return _mapping(record, path)
+
+
+def to_yaml(record: dict[str, Any]) -> bytes:
+    """YAML with the keys in the record's order, and a last line that tells whether the file is whole."""
+    data = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=120).encode()
+    return data + f"{_LAST_LINE}{digest(data)}\n".encode()
+
+
+def read_yaml(place: Place, path: str) -> dict[str, Any] | None:
+    """As `read_json`, for what `to_yaml` wrote; cut short or edited by hand it is unreadable."""
+    data = place.read(path)
+    if data is None:
+        return None
+    try:
+        record = yaml.load(data, Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise UnreadableError(f"{path} is not valid YAML ({len(data)} bytes): {problem}") from error
+    body, mark, written = data.rpartition(_LAST_LINE.encode())
+    if not mark or written.decode(errors="replace") != f"{digest(body)}\n":
+        raise UnreadableError(f"{path} was cut short or edited: its last line does not match what stands above")
+    return _mapping(record, path)
+
+
+def _mapping(record: Any, path: str) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise UnreadableError(f"{path} holds {'nothing' if record is None else type(record).__name__}, not a mapping")
+    return {str(key): value for key, value in record.items()}
+
+
+def to_csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def from_csv(data: bytes, path: str) -> pd.DataFrame:
+    """The frame, each float as it was written.
+
+    Raises:
+        UnreadableError: the bytes are empty, or not a table.
+    """
+    try:
+        frame: pd.DataFrame = csv.read_csv(io.BytesIO(data)).to_pandas()
+    except ValueError as error:
+        raise UnreadableError(f"{path} is not a table ({len(data)} bytes): {error}") from error
+    return frame

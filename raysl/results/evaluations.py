@@ -1,0 +1,90 @@
+"""Evaluations of a cell: a record in JSON, written last, and the per-video predictions in parquet."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+import pandas as pd
+import pyarrow
+
+from raysl.results.encoding import UnreadableError, digest, read_json, to_json
+from raysl.results.place import Place
+
+_RESERVED = {"status", "reason", "predictions"}
+_log = logging.getLogger(__name__)
+
+
+class Evaluations:
+    """The part of a cell's folder below ``evaluations/``."""
+
+    place: Place
+
+    def save_evaluation(self, name: str, record: dict[str, Any], predictions: pd.DataFrame) -> None:
+        """Stores an evaluation: the predictions first, then the record that says they are complete.
+
+        Args:
+            name: the evaluation's id, one path element.
+            record: JSON-serialisable; ``metrics`` with the headline first, ``n_test``, ``label``, ``details``, ...
+            predictions: one row per test video: ``video``, ``path``, ``label``, ``correct``, and more.
+        """
+        buffer = io.BytesIO()
+        predictions.to_parquet(buffer, index=False)
+        data = buffer.getvalue()
+        self.place.write(f"evaluations/{name}.parquet", data)
+        whole = {"status": "done", **_free(record), "predictions": {"bytes": len(data), "digest": digest(data)}}
+        self.place.write(f"evaluations/{name}.json", to_json(whole))
+
+    def fail_evaluation(self, name: str, reason: str, record: dict[str, Any]) -> None:
+        """Stores an evaluation's deterministic failure as its result."""
+        self.place.write(f"evaluations/{name}.json", to_json({"status": "failed", "reason": reason, **_free(record)}))
+
+    def clear_evaluation(self, name: str) -> None:
+        """Takes an evaluation back, so that it is computed again."""
+        self.place.delete(f"evaluations/{name}.json")
+
+    def evaluation(self, name: str) -> dict[str, Any] | None:
+        """The record with its ``status`` (done, or failed with a ``reason``); None if there is no complete one."""
+        try:
+            record = read_json(self.place, f"evaluations/{name}.json")
+            if record is not None and record.get("status") == "done":
+                self._predictions(name, record)
+            elif record is not None and record.get("status") != "failed":
+                raise UnreadableError(f"evaluations/{name}.json has no status")
+        except UnreadableError as error:
+            _log.warning("%s: evaluation left out: %s", self.place.shown, error)
+            return None
+        return record
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """All complete evaluations, done and failed, by name."""
+        files = (path.removeprefix("evaluations/") for path in self.place.sizes("evaluations"))
+        names = sorted(file.removesuffix(".json") for file in files if file.endswith(".json"))
+        found = {name: self.evaluation(name) for name in names}
+        return {name: record for name, record in found.items() if record is not None}
+
+    def predictions(self, name: str) -> pd.DataFrame | None:
+        """The per-video predictions of a done evaluation; None if there is no complete one."""
+        record = self.evaluation(name)
+        if record is None or record["status"] != "done":
+            return None
+        try:
+            return pd.read_parquet(io.BytesIO(self._predictions(name, record)))
+        except (pyarrow.ArrowException, OSError) as error:
+            _log.warning("%s: predictions of %s left out: %s", self.place.shown, name, error)
+            return None
+
+    def _predictions(self, name: str, record: dict[str, Any]) -> bytes:
+        data = self.place.read(f"evaluations/{name}.parquet")
+        promised = record.get("predictions")
+        if data is None or promised != {"bytes": len(data), "digest": digest(data)}:
+            raise UnreadableError(f"evaluations/{name}.parquet is not what evaluations/{name}.json promises")
+        return data
+
+
+def _free(record: dict[str, Any]) -> dict[str, Any]:
+    taken = _RESERVED & set(record)
+    if taken:
+        raise ValueError(f"an evaluation's record may not hold {', '.join(sorted(taken))}: the store writes them")
+    return record

@@ -1,0 +1,57 @@
+"""A slim store: what a report is made from, small enough to check in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from raysl.errors import StorageError
+from raysl.results.cell import CellFolder
+from raysl.results.encoding import read_json, to_json
+from raysl.results.store import Store
+
+_KEPT = ("cell.yaml", "provenance.json", "failed.json")
+
+
+def slim_copy(store: Store, destination: Store, cells: Iterable[str]) -> list[str]:
+    """Copies configurations, provenance, evaluations, curves and markers; no checkpoints, no TensorBoard files.
+
+    A done cell's marker says in the copy that there is no checkpoint, so nothing there looks damaged.
+
+    Args:
+        store: where from.
+        destination: where to; what it already holds of a cell is overwritten.
+        cells: names of the cells' folders.
+
+    Returns:
+        The names that were copied.
+
+    Raises:
+        StorageError: a cell is missing or broken, or something could not be read or written.
+    """
+    names = sorted(set(cells))
+    for name in names:
+        _copy(store.named(name), destination.named(name))
+    return names
+
+
+def _copy(source: CellFolder, target: CellFolder) -> None:
+    state = source.state()
+    if state.status in ("missing", "broken"):
+        raise StorageError(f"cannot export {source.place.shown}: it is {state.status} {state.reason}".rstrip())
+    for path in sorted(source.place.sizes()):
+        if path in _KEPT or path.startswith("evaluations/"):
+            _copy_object(source, target, path)
+    marker = read_json(source.place, "done.json")
+    if marker is None:
+        return
+    curves = f"attempts/{marker['attempt']}/curves.csv"
+    if source.place.read(curves) is not None:
+        _copy_object(source, target, curves)
+    target.place.write("done.json", to_json({**marker, "checkpoint": None, "slim": True}))
+
+
+def _copy_object(source: CellFolder, target: CellFolder, path: str) -> None:
+    data = source.place.read(path)
+    if data is None:
+        raise StorageError(f"{source.place.shown}/{path} vanished while it was copied")
+    target.place.write(path, data)

@@ -1,0 +1,145 @@
+"""A folder on a local disk or an object store: bytes in, bytes out, every failure a StorageError that names it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import fs
+
+from raysl.errors import StorageError
+
+_PARTIAL = ".partial-"
+
+
+def without_credentials(storage: str) -> str:
+    """The address as it may be printed: ``s3://key:secret@bucket`` without key and secret."""
+    return re.sub(r"^(\w+://)[^/?]*@", r"\1", storage)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of a filesystem.
+
+    Attributes:
+        filesystem: a pyarrow filesystem.
+        root: the folder within it, without a slash at its end.
+        shown: how messages name it, without credentials.
+    """
+
+    filesystem: Any
+    root: str
+    shown: str
+
+    def below(self, path: str) -> Place:
+        return Place(self.filesystem, f"{self.root}/{path}", f"{self.shown}/{path}")
+
+    def read(self, path: str) -> bytes | None:
+        """The object's bytes; None if there is no such object."""
+        with self._named("read", path):
+            try:
+                with self.filesystem.open_input_file(f"{self.root}/{path}") as source:
+                    return bytes(source.read())
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes one object; on a local disk a reader sees the old bytes or the new ones, never a part."""
+        target = f"{self.root}/{path}"
+        with self._named("write", path):
+            if not isinstance(self.filesystem, fs.LocalFileSystem):
+                self._put(target, data)
+                return
+            parent, name = target.rsplit("/", 1)
+            self.filesystem.create_dir(parent, recursive=True)
+            partial = f"{parent}/{_PARTIAL}{uuid.uuid4().hex}-{name}"
+            try:
+                self._put(partial, data)
+                self.filesystem.move(partial, target)
+            except OSError:
+                Path(partial).unlink(missing_ok=True)
+                raise
+
+    def delete(self, path: str) -> None:
+        """Deletes one object; no error if it is not there."""
+        with self._named("delete", path):
+            try:
+                self.filesystem.delete_file(f"{self.root}/{path}")
+            except (FileNotFoundError, NotADirectoryError):
+                return
+
+    def sizes(self, path: str = "") -> dict[str, int]:
+        """Every object below a folder: its path relative to this place, and its size in bytes."""
+        found = self._listing(path, recursive=True)
+        return {self._relative(info): int(info.size) for info in found if info.type == fs.FileType.File}
+
+    def folders(self, path: str = "") -> list[str]:
+        """The names of the folders directly in a folder, sorted."""
+        found = self._listing(path, recursive=False)
+        return sorted(str(info.base_name) for info in found if info.type == fs.FileType.Directory)
+
+    def _listing(self, path: str, recursive: bool) -> list[Any]:
+        folder = f"{self.root}/{path}".rstrip("/")
+        with self._named("list", path):
+            try:
+                infos = self.filesystem.get_file_info(
+                    fs.FileSelector(folder, allow_not_found=True, recursive=recursive)
+                )
+            except NotADirectoryError:
+                return []
+        return [info for info in infos if not str(info.base_name).startswith(_PARTIAL)]
+
+    def _relative(self, info: Any) -> str:
+        return str(info.path)[len(self.root) + 1 :]
+
+    def _put(self, target: str, data: bytes) -> None:
+        with self.filesystem.open_output_stream(target) as sink:
+            sink.write(data)
+
+    @contextmanager
+    def _named(self, action: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pyarrow.ArrowException) as error:
+            shown = f"{self.shown}/{path}".rstrip("/")
+            raise StorageError(f"cannot {action} {shown}: {error}") from error
+
+
+def place(storage: str | Path) -> Place:
+    """The folder that a path or an address names.
+
+    Args:
+        storage: a local path, or ``s3://bucket/prefix?endpoint_override=...``, ``gs://bucket/prefix``, ``file:///path``.
+
+    Raises:
+        StorageError: the address is not understood, or names a regular file.
+    """
+    text = str(storage)
+    if not text:
+        raise StorageError("the address of the results store is empty: give a folder or a bucket with --storage")
+    if "://" not in text:
+        return _local(Path(text).expanduser().absolute())
+    try:
+        filesystem, root = fs.FileSystem.from_uri(text)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise StorageError(
+            f"cannot open the results store {without_credentials(text)}: {error}; give a folder, s3://bucket/prefix "
+            "or gs://bucket/prefix with --storage"
+        ) from error
+    if isinstance(filesystem, fs.LocalFileSystem):
+        return _local(Path(root))
+    if not root.strip("/"):
+        raise StorageError(f"the results store {without_credentials(text)} names no bucket: give one with --storage")
+    return Place(filesystem, root.rstrip("/"), without_credentials(text).split("?")[0].rstrip("/"))
+
+
+def _local(folder: Path) -> Place:
+    if folder.is_file():
+        raise StorageError(f"the results store {folder} is a file: give a folder with --storage")
+    return Place(fs.LocalFileSystem(), folder.as_posix().rstrip("/"), str(folder))

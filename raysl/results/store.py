@@ -1,0 +1,94 @@
+"""A results store: the only truth about what was computed."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from raysl.errors import StorageError
+from raysl.results.cell import CellFolder
+from raysl.results.place import Place, place
+from raysl.results.table import cell_rows
+
+
+@dataclass(frozen=True)
+class Store:
+    """Cells below ``cells/``, and small shared objects (``manifests/<key>``) beside them. Can be pickled.
+
+    Attributes:
+        place: its folder.
+    """
+
+    place: Place
+
+    def check_writable(self) -> None:
+        """Writes, reads and deletes one small object.
+
+        Raises:
+            StorageError: one of these failed.
+        """
+        probe = f"probe-{uuid.uuid4().hex}"
+        try:
+            self.place.write(probe, b"raysl")
+            whole = self.place.read(probe) == b"raysl"
+            self.place.delete(probe)
+        except StorageError as error:
+            raise StorageError(
+                f"the results store {self.place.shown} cannot be written: {error.__cause__}; "
+                "give a folder or a bucket that you may write with --storage"
+            ) from error
+        if not whole:
+            raise StorageError(f"the results store {self.place.shown} does not give back what is written to it")
+
+    def folder(self, cell_id: str, data_hash: str) -> CellFolder:
+        """The folder of a cell, whether it is there or not.
+
+        Args:
+            cell_id: hash of the configuration.
+            data_hash: hash of the manifest's names and decoded lengths; ``none`` where nothing is pretrained.
+        """
+        return self.named(f"{cell_id}-{data_hash}")
+
+    def named(self, name: str) -> CellFolder:
+        """The folder of a cell by its whole name."""
+        return CellFolder(name, self.place.below(f"cells/{name}"))
+
+    def cells(self) -> list[CellFolder]:
+        """Every cell's folder, whatever its state, sorted by name."""
+        return [self.named(name) for name in self.place.folders("cells")]
+
+    def read(self, path: str) -> bytes | None:
+        """A small shared object, such as ``manifests/<key>``; None if it is not there."""
+        return self.place.read(path)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes a small shared object."""
+        self.place.write(path, data)
+
+    def frame(self) -> pd.DataFrame:
+        """Cells x evaluations, with every configuration field.
+
+        Returns:
+            One row per cell and evaluation (one row for a cell without any). Columns: ``cell``, ``status``,
+            ``reason``; each field of ``cell.yaml`` under its dotted path (``objective.contrastive.temperature``);
+            ``summary.*`` (minutes, clips per second, unreadable and replaced videos); ``evaluation`` (its name),
+            ``evaluation.*`` (its record) and ``metric.*`` in percent. What a cell does not have is NaN.
+        """
+        rows: list[dict[str, Any]] = [row for cell in self.cells() for row in cell_rows(cell)]
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["cell", "status", "reason", "evaluation"])
+
+
+def open(storage: str | Path) -> Store:
+    """Opens a store; a local folder is made when something is first written.
+
+    Args:
+        storage: a local path, or ``s3://bucket/prefix?endpoint_override=...``, ``gs://bucket/prefix``.
+
+    Raises:
+        StorageError: the address is not understood, or names a file.
+    """
+    return Store(place(storage))

@@ -1,0 +1,65 @@
+"""Checkpoints: a partly written one never looks complete."""
+
+from __future__ import annotations
+
+import pytest
+
+from raysl.results import CellFolder
+
+
+def test_the_newest_checkpoint_over_all_attempts(cell: CellFolder) -> None:
+    assert cell.latest_checkpoint() is None
+    first, second = cell.start_attempt(), cell.start_attempt()
+    first.save_checkpoint(30, b"thirty")
+    second.save_checkpoint(20, b"twenty")
+    assert cell.latest_checkpoint() == (30, b"thirty")
+    second.save_checkpoint(40, b"forty")
+    assert cell.latest_checkpoint() == (40, b"forty")
+
+
+def test_two_are_kept(cell: CellFolder) -> None:
+    attempt = cell.start_attempt()
+    for step in (0, 5, 10, 100):
+        attempt.save_checkpoint(step, b"%d" % step)
+    assert attempt.checkpoint_steps() == [10, 100]
+    assert len(attempt.place.sizes("checkpoints")) == 4
+
+
+def test_a_checkpoint_without_marker_is_not_there(cell: CellFolder) -> None:
+    attempt = cell.start_attempt()
+    attempt.save_checkpoint(1, b"one")
+    attempt.place.write("checkpoints/000000002.checkpoint", b"two")
+    assert cell.latest_checkpoint() == (1, b"one")
+
+
+@pytest.mark.parametrize("data", [b"", b"tw", b"tw0", b"twoo"])
+def test_a_checkpoint_that_is_not_what_its_marker_promises_is_left_out(
+    cell: CellFolder, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempt = cell.start_attempt()
+    attempt.save_checkpoint(1, b"one")
+    attempt.save_checkpoint(2, b"two")
+    attempt.place.write("checkpoints/000000002.checkpoint", data)
+    assert cell.latest_checkpoint() == (1, b"one")
+    assert "step 2" in caplog.text
+
+
+@pytest.mark.parametrize("marker", [b"", b'{"step": 2, "by', b"[]", b"{}"])
+def test_a_checkpoint_whose_marker_is_not_whole_is_left_out(cell: CellFolder, marker: bytes) -> None:
+    attempt = cell.start_attempt()
+    attempt.save_checkpoint(1, b"one")
+    attempt.save_checkpoint(2, b"two")
+    attempt.place.write("checkpoints/000000002.json", marker)
+    assert cell.latest_checkpoint() == (1, b"one")
+
+
+def test_a_marker_without_its_checkpoint_is_left_out(cell: CellFolder) -> None:
+    attempt = cell.start_attempt()
+    attempt.save_checkpoint(2, b"two")
+    attempt.place.delete("checkpoints/000000002.checkpoint")
+    assert cell.latest_checkpoint() is None
+
+
+def test_nothing_is_no_checkpoint(cell: CellFolder) -> None:
+    with pytest.raises(ValueError, match="step 3, 0 bytes"):
+        cell.start_attempt().save_checkpoint(3, b"")

@@ -1,0 +1,182 @@
+"""A cell's folder: how its state follows from what is, wholly or partly, written."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from raysl.errors import StorageError
+from raysl.results import CellFolder, Store
+from raysl.results.cell import HEARTBEAT_LIMIT
+
+
+def test_configuration_comes_back_as_written(store: Store) -> None:
+    resolved = {
+        "data": {"name": "synthetic", "classes": ["ä", "1e-6", "no"]},
+        "schedule": None,
+        "rate": 1e-6,
+        "big": 12345678901234,
+        "augment": {"flip": False},
+    }
+    cell = store.folder("a", "b")
+    assert cell.config() is None
+    cell.write_config(resolved)
+    assert cell.config() == resolved
+    assert list(cell.config() or {}) == list(resolved)
+
+
+def test_provenance_comes_back(cell: CellFolder) -> None:
+    assert cell.provenance() is None
+    cell.write_provenance({"git_commit": "abc", "loss": float("nan"), "unreadable": 3})
+    assert cell.provenance() == {"git_commit": "abc", "loss": "nan", "unreadable": 3}
+
+
+def test_states_of_a_cell_that_is_computed(store: Store) -> None:
+    cell = store.folder("a", "b")
+    assert cell.state().status == "missing"
+    cell.write_config({"pretraining": "none"})
+    assert cell.state().status == "missing"
+    attempt = cell.start_attempt()
+    assert cell.state().status == "running"
+    attempt.heartbeat({"epoch": 3})
+    assert (cell.state().status, cell.state().progress) == ("running", {"epoch": 3})
+    cell.mark_done(attempt, {"minutes": 1.5})
+    assert (cell.state().status, cell.state().progress) == ("done", {"minutes": 1.5})
+
+
+def test_silence_means_interrupted(cell: CellFolder) -> None:
+    cell.start_attempt().heartbeat({"epoch": 1})
+    now = time.time()
+    assert cell.state(now + HEARTBEAT_LIMIT / 2).status == "running"
+    assert cell.state(now + 2 * HEARTBEAT_LIMIT).status == "interrupted"
+    assert cell.state(now - 2 * HEARTBEAT_LIMIT).status == "interrupted", "a clock that is wrong keeps nothing alive"
+
+
+def test_an_attempt_that_ended_is_interrupted_at_once(cell: CellFolder) -> None:
+    attempt = cell.start_attempt()
+    attempt.end({"epoch": 2})
+    assert (cell.state().status, cell.state().progress) == ("interrupted", {"epoch": 2})
+    other = cell.start_attempt()
+    attempt.end({})
+    assert cell.state().status == "running"
+    other.end()
+    assert cell.state().status == "interrupted"
+
+
+def test_failure_is_a_result_until_it_is_cleared(cell: CellFolder) -> None:
+    cell.start_attempt().end()
+    cell.mark_failed("the loss is NaN at step 12", {"step": 12})
+    state = cell.state()
+    assert (state.status, state.reason, state.progress) == ("failed", "the loss is NaN at step 12", {"step": 12})
+    cell.clear_failure()
+    cell.clear_failure()
+    assert cell.state().status == "interrupted"
+
+
+def test_attempts_have_folders_of_their_own_and_the_first_to_finish_stays(cell: CellFolder) -> None:
+    first, second = cell.start_attempt(), cell.start_attempt()
+    assert first.name != second.name
+    first.write_curves(pd.DataFrame({"step": [1], "loss": [1.0]}))
+    second.write_curves(pd.DataFrame({"step": [1], "loss": [2.0]}))
+    first.save_checkpoint(4, b"first")
+    second.save_checkpoint(9, b"second")
+    cell.mark_done(first, {"by": "first"})
+    cell.mark_done(second, {"by": "second"})
+    assert cell.state().progress == {"by": "first"}
+    assert cell.final_checkpoint() == b"first"
+    curves = cell.curves()
+    assert curves is not None
+    assert curves["loss"].tolist() == [1.0]
+
+
+def test_curves_are_the_newest_until_one_attempt_is_done(cell: CellFolder) -> None:
+    assert cell.curves() is None
+    older = cell.start_attempt()
+    older.write_curves(pd.DataFrame({"step": [1, 2], "loss": [0.1 + 0.2, 1e-17]}))
+    curves = cell.curves()
+    assert curves is not None
+    assert curves["loss"].tolist() == [0.1 + 0.2, 1e-17], "every float as it was"
+    for attempt in cell.attempts():
+        attempt.place.write("curves.csv", b"")
+    assert cell.curves() is None, "an empty file is no curve"
+
+
+def test_upload_copies_a_tree(cell: CellFolder, tmp_path: Path) -> None:
+    (tmp_path / "run" / "deep").mkdir(parents=True)
+    (tmp_path / "run" / "events.1").write_bytes(b"one")
+    (tmp_path / "run" / "deep" / "events.2").write_bytes(b"two")
+    attempt = cell.start_attempt()
+    attempt.upload(tmp_path / "run", "tensorboard")
+    assert attempt.place.sizes("tensorboard") == {"tensorboard/events.1": 3, "tensorboard/deep/events.2": 3}
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("cell.yaml", b""),
+        ("cell.yaml", b"pretraining: [self"),
+        ("cell.yaml", b"\xff\xfe\x00"),
+        ("cell.yaml", b"pretraining: self_supervised\n"),
+        ("done.json", b""),
+        ("done.json", b'{"attempt": "2026'),
+        ("done.json", b"{}"),
+        ("done.json", b"[]"),
+        ("failed.json", b""),
+        ("failed.json", b'{"reason": 3}'),
+    ],
+)
+def test_what_is_unreadable_is_broken_and_said(cell: CellFolder, path: str, data: bytes) -> None:
+    cell.start_attempt()
+    cell.place.write(path, data)
+    state = cell.state()
+    assert state.status == "broken"
+    assert path in state.reason
+
+
+def test_a_configuration_cut_at_any_line_is_never_taken_for_whole(cell: CellFolder) -> None:
+    whole = cell.place.read("cell.yaml") or b""
+    for end in [0, *(index + 1 for index, byte in enumerate(whole[:-1]) if byte == ord("\n")), len(whole) - 1]:
+        cell.place.write("cell.yaml", whole[:end])
+        assert cell.state().status == "broken"
+        with pytest.raises(StorageError, match=r"cell\.yaml"):
+            cell.config()
+
+
+def test_a_folder_without_configuration_is_broken(store: Store) -> None:
+    cell = store.folder("a", "b")
+    cell.start_attempt()
+    assert cell.state().status == "broken"
+    assert "cell.yaml is missing" in cell.state().reason
+
+
+def test_done_without_its_checkpoint_is_broken_until_reopened(cell: CellFolder) -> None:
+    attempt = cell.start_attempt()
+    attempt.save_checkpoint(7, b"weights")
+    cell.mark_done(attempt, {})
+    assert cell.final_checkpoint() == b"weights"
+    attempt.place.write("checkpoints/000000007.checkpoint", b"weig")
+    assert cell.state().status == "broken"
+    with pytest.raises(StorageError, match="final checkpoint"):
+        cell.final_checkpoint()
+    attempt.end()
+    cell.reopen()
+    assert cell.state().status == "interrupted"
+    again = cell.start_attempt()
+    again.save_checkpoint(7, b"weights")
+    cell.mark_done(again, {})
+    assert cell.final_checkpoint() == b"weights"
+
+
+def test_a_half_written_heartbeat_is_no_heartbeat(cell: CellFolder) -> None:
+    attempt = cell.start_attempt()
+    attempt.place.write("heartbeat.json", b'{"time": 17')
+    assert cell.state().status == "interrupted"
+
+
+def test_unreadable_provenance_is_an_error_that_names_it(cell: CellFolder) -> None:
+    cell.place.write("provenance.json", b"{")
+    with pytest.raises(StorageError, match=r"provenance\.json"):
+        cell.provenance()
