@@ -1,0 +1,24 @@
+"""What is generated from the results of one study: statistics, tables, files."""
+
+from raysl.reports.collect import TableCell, collect
+from raysl.reports.input import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput
+from raysl.reports.markdown import render_markdown
+from raysl.reports.table import Table, build_table
+from raysl.reports.tidy import render_csv
+from raysl.reports.write import write_report
+
+__all__ = [
+    "CellResult",
+    "Column",
+    "EvaluationRecord",
+    "ReferenceLine",
+    "ReportInput",
+    "RowInput",
+    "Table",
+    "TableCell",
+    "build_table",
+    "collect",
+    "render_csv",
+    "render_markdown",
+    "write_report",
+]

@@ -1,0 +1,77 @@
+"""Lettered footnotes: holes with their reasons, and videos that were left out."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+
+from raysl.reports.input import CellResult, Column, ReportInput, RowInput
+
+
+class Footnotes:
+    """Texts with letters in the order of their first appearance; the same text has one letter."""
+
+    def __init__(self) -> None:
+        self._letters: dict[str, str] = {}
+
+    def letter(self, text: str) -> str:
+        return self._letters.setdefault(text, _letter(len(self._letters)))
+
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """Letter and text, in order."""
+        return tuple((letter, text) for text, letter in self._letters.items())
+
+
+def _letter(position: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    first, second = divmod(position, 26)
+    return ("" if first == 0 else _letter(first - 1)) + string.ascii_lowercase[second]
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """``seed 0``, ``seeds 0, 2``."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(str(seed) for seed in seeds)}"
+
+
+def note_holes(
+    notes: Footnotes, row: RowInput, column: Column, empty: Sequence[CellResult]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Reasons why cells have no value in a column, equal ones together: their texts and their letters."""
+    seeds: dict[str, list[int]] = {}
+    for cell in empty:
+        seeds.setdefault(_reason(cell, column), []).append(cell.seed)
+    texts = tuple(f"{seeds_text(which)}: {reason}" for reason, which in seeds.items())
+    return texts, tuple(notes.letter(f"{row.name}, {text}") for text in texts)
+
+
+def _reason(cell: CellResult, column: Column) -> str:
+    if cell.status != "done":
+        return f"{cell.status}: {cell.reason}" if cell.reason else cell.status
+    record = cell.evaluations.get(column.evaluation)
+    if record is None:
+        return f"{column.evaluation} not evaluated yet"
+    if record.failure:
+        return f"{column.evaluation} failed: {record.failure}"
+    return f"{column.evaluation} has no metric {column.metric}"
+
+
+def left_out_notes(notes: Footnotes, source: ReportInput, column: Column) -> tuple[str, ...]:
+    """Letters of what the evaluations of a column left out; cells with equal counts stand together."""
+    where: dict[str, list[str]] = {}
+    total = 0
+    for row in source.rows:
+        for cell in row.cells:
+            record = cell.evaluations.get(column.evaluation)
+            if cell.status != "done" or record is None or record.failure:
+                continue
+            total += 1
+            counts = ", ".join(f"{count} {what}" for what, count in sorted(record.left_out.items()) if count)
+            if counts:
+                where.setdefault(counts, []).append(f"{row.name} seed {cell.seed}")
+    return tuple(
+        notes.letter(
+            f"{column.evaluation}: videos left out: {counts}"
+            + (" (every cell)" if len(cells) == total else f" ({', '.join(cells)})")
+        )
+        for counts, cells in where.items()
+    )

@@ -1,0 +1,134 @@
+"""What a report is made from: plain data, so that a table can be made from any source of results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table: a metric of an evaluation.
+
+    Attributes:
+        evaluation: label, e.g. ``linear/ucf101``.
+        metric: e.g. ``top1``, ``R@1``; empty where no result yet says which metric is the headline.
+    """
+
+    evaluation: str
+    metric: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.evaluation}:{self.metric}"
+
+    @property
+    def heading(self) -> str:
+        return f"{self.evaluation} {self.metric}".rstrip()
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """One evaluation of one cell.
+
+    Attributes:
+        name: its id; equal names on one cell are one result.
+        headline: the metric that ``correct`` belongs to.
+        metrics: name to percent.
+        correct: test video to whether it was right under the headline metric; its keys are the test set.
+        left_out: what was not used, e.g. ``{"unreadable test": 2}``; no zeros.
+        failure: why there are no metrics; empty where there are.
+    """
+
+    name: str
+    headline: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    correct: Mapping[str, bool] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    failure: str = ""
+
+    @property
+    def n_test(self) -> int:
+        return len(self.correct)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One row at one seed.
+
+    Attributes:
+        cell: name of the cell's folder; empty where there is none.
+        status: missing, running, interrupted, done, failed, broken.
+        reason: one sentence for failed and broken.
+        evaluations: by label; None where there is no result.
+        unreadable: training videos that were left out or replaced.
+        minutes, clips_per_second: of pretraining; None where not known.
+        commit: of the code, ``unknown`` outside a checkout; None where there is no provenance.
+        dirty: the code differed from the commit.
+    """
+
+    seed: int
+    cell: str
+    status: str
+    reason: str = ""
+    evaluations: Mapping[str, EvaluationRecord | None] = field(default_factory=dict)
+    unreadable: int = 0
+    minutes: float | None = None
+    clips_per_second: float | None = None
+    commit: str | None = None
+    dirty: bool = False
+
+
+@dataclass(frozen=True)
+class RowInput:
+    """One line of the table, with its cells by seed; two rows may share cells."""
+
+    name: str
+    cells: tuple[CellResult, ...]
+
+
+@dataclass(frozen=True)
+class ReferenceLine:
+    """A line below the rows that is no cell: a trivial baseline, with where its numbers come from.
+
+    Attributes:
+        values: column key (``linear/ucf101:top1``) to percent.
+    """
+
+    name: str
+    values: Mapping[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """Everything that a table says.
+
+    Attributes:
+        baseline: the row that differences are taken against; None for no differences.
+        scale: name of the scale; ``paper`` is as published.
+        footnotes: sentences that stand below the table as they are.
+        store_link: folder of the store, relative to the report, that cells link to; None for no links.
+
+    Raises:
+        ValueError: the baseline is no row, or a name or seed stands twice.
+    """
+
+    title: str
+    rows: tuple[RowInput, ...]
+    columns: tuple[Column, ...]
+    baseline: str | None = None
+    scale: str = "paper"
+    references: tuple[ReferenceLine, ...] = ()
+    footnotes: tuple[str, ...] = ()
+    store_link: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        if self.baseline is not None and self.baseline not in names:
+            raise ValueError(f"the baseline {self.baseline!r} is none of the rows {names}")
+        if len(set(names)) != len(names) or len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"a row or a column of {self.title!r} stands twice")
+        for row in self.rows:
+            if len({cell.seed for cell in row.cells}) != len(row.cells):
+                raise ValueError(f"a seed of row {row.name!r} stands twice")

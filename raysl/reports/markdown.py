@@ -1,0 +1,160 @@
+"""A table as Markdown that also reads well in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from raysl.reports.input import CellResult, ReportInput
+from raysl.reports.statistics import Sample
+from raysl.reports.table import Difference, Entry, Table
+
+HOLE = "–"
+
+
+def render_markdown(table: Table) -> str:
+    """Rows x columns, differences to the baseline, footnotes, how the numbers were made, and every cell."""
+    source = table.source
+    blocks = [f"# {source.title}", _about(source), _results(table)]
+    if source.baseline is not None and len(source.rows) > 1:
+        blocks += [f"## Difference to {source.baseline}", _differences(table)]
+    notes = [f"- [{letter}] {text}" for letter, text in table.footnotes]
+    notes += [f"- {text}" for text in source.footnotes]
+    notes += [f"- {line.name}: {line.note}" for line in source.references if line.note]
+    if notes:
+        blocks.append("\n".join(notes))
+    blocks += [_method(table), "## Cells", _cells(source)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _about(source: ReportInput) -> str:
+    text = f"Percent; mean ± half-width of the 95 % interval over seeds (number of seeds). Scale: {source.scale}."
+    if source.scale != "paper":
+        text += " It reduces the cost: compare rows with one another, not with published numbers."
+    return text
+
+
+def _results(table: Table) -> str:
+    columns = table.source.columns
+    headings = [column.heading + _marks(marks) for column, marks in zip(columns, table.column_marks, strict=True)]
+    lines = [[row.name + _marks(row.marks), *(_entry(entry) for entry in row.entries)] for row in table.rows]
+    for reference in table.source.references:
+        values = (reference.values.get(column.key) for column in columns)
+        lines.append([f"*{reference.name}*", *(HOLE if value is None else f"{value:.1f}" for value in values)])
+    return _grid(["row", *headings], lines)
+
+
+def _entry(entry: Entry) -> str:
+    return _sample(entry.sample) + _marks(entry.marks)
+
+
+def _sample(sample: Sample) -> str:
+    if sample.mean is None:
+        return HOLE
+    if sample.half_width is None:
+        return f"{', '.join(f'{value:.1f}' for value in sample.values)} ({len(sample.values)})"
+    return f"{sample.mean:.1f} ± {sample.half_width:.1f} ({len(sample.values)})"
+
+
+def _differences(table: Table) -> str:
+    headings = [column.heading for column in table.source.columns]
+    lines = [
+        [row.name, *(_difference(entry.difference) for entry in row.entries)]
+        for row in table.rows
+        if row.name != table.source.baseline
+    ]
+    return _grid(["row", *headings], lines)
+
+
+def _difference(difference: Difference | None) -> str:
+    if difference is None:
+        return HOLE
+    if difference.same:
+        return "same results"
+    sample = difference.sample
+    if sample.low is None or sample.high is None:
+        text = ", ".join(f"{value:+.1f}" for value in sample.values)
+    else:
+        text = f"{sample.mean:+.1f} [{sample.low:+.1f}, {sample.high:+.1f}]"
+    tests = f"{_p(difference.p_seeds_adjusted)} / {_p(difference.p_videos_adjusted)}"
+    return f"{text} ({len(sample.values)}), p {tests}"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return HOLE
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _method(table: Table) -> str:
+    sentences = [
+        "Intervals are 95 % t-intervals over seeds; below three seeds the values themselves stand, without one.",
+    ]
+    if table.source.baseline is not None:
+        sentences.append(
+            "Differences are paired by seed. p: paired t-test over seeds / exact sign-flip test over test videos "
+            "(answers summed over seeds; McNemar's exact test at one seed; headline metrics only), each "
+            f"Holm-corrected over all differences of this table; {HOLE}: no test."
+        )
+    sizes = [f"{label} {' or '.join(str(size) for size in sizes)}" for label, sizes in table.test_videos.items()]
+    if sizes:
+        sentences.append(f"Test videos: {'; '.join(sizes)}.")
+    return " ".join(sentences)
+
+
+def _cells(source: ReportInput) -> str:
+    headings = ["row", "seed", "cell", "state", "commit", "minutes", "clips/s"]
+    lines = [
+        [
+            row.name,
+            str(cell.seed),
+            _link(cell, source.store_link),
+            cell.status,
+            _commit(cell),
+            _number(cell.minutes),
+            _number(cell.clips_per_second),
+        ]
+        for row in source.rows
+        for cell in row.cells
+    ]
+    return _grid(headings, lines, left=5)
+
+
+def _link(cell: CellResult, store: str | None) -> str:
+    if not cell.cell:
+        return HOLE
+    if store is None or cell.commit is None:
+        return cell.cell
+    return f"[{cell.cell}]({store}/cells/{cell.cell}/provenance.json)"
+
+
+def _commit(cell: CellResult) -> str:
+    if cell.commit is None:
+        return HOLE
+    return cell.commit[:10] + (" with changes" if cell.dirty else "")
+
+
+def _number(value: float | None) -> str:
+    return HOLE if value is None else f"{value:.1f}"
+
+
+def _marks(letters: Sequence[str]) -> str:
+    return "".join(f" [{letter}]" for letter in letters)
+
+
+def _grid(headings: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A Markdown table padded to equal widths; the first ``left`` columns are set left, numbers right."""
+    rows = [[_plain(text) for text in row] for row in (headings, *lines)]
+    widths = [max(3, *(len(row[position]) for row in rows)) for position in range(len(headings))]
+    rule = ["-" * width if position < left else "-" * (width - 1) + ":" for position, width in enumerate(widths)]
+    padded = [
+        [
+            text.ljust(width) if position < left else text.rjust(width)
+            for position, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
