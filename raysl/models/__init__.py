@@ -1,0 +1,1 @@
+"""Backbones, projectors, batch norm over the global batch."""

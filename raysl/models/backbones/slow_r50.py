@@ -1,0 +1,61 @@
+"""Slow R50: the slow pathway of SlowFast alone, built by PyTorchVideo.
+
+Feichtenhofer et al. 2019, "SlowFast Networks for Video Recognition", https://arxiv.org/abs/1812.03982;
+used by TaCo [P]. Stem 1x7x7 with stride (1, 2, 2), max pool 1x3x3 with stride (1, 2, 2), bottlenecks whose first
+convolution spans 1, 1, 3, 3 frames in the four stages, no temporal stride: 8 frames stay 8. 31 634 496 parameters at
+width 1. As PyTorchVideo initialises it [C], the last batch norm of every block starts at 0: each block is its shortcut.
+"""
+
+from __future__ import annotations
+
+from pytorchvideo.models.resnet import create_resnet
+from torch import Tensor
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.models.backbone import Backbone, stem_channels
+
+
+class SlowR50Options(Options):
+    """Options of Slow R50."""
+
+    width: float = option(
+        1.0,
+        doc="factor of every layer's channels; 1 is 64 channels after the stem and 2048 at the end",
+        source="[P] Feichtenhofer et al. 2019, Table 1: 64 to 2048 channels",
+        ge=1 / 64,
+        le=8,
+        multiple_of=1 / 64,
+    )
+
+
+class SlowR50(Backbone):
+    """Slow R50 without pooling and classifier.
+
+    Args:
+        width: factor of every layer's channels.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        channels = stem_channels(width)
+        self.network = create_resnet(
+            model_depth=50,
+            stem_dim_out=channels,
+            stem_conv_kernel_size=(1, 7, 7),
+            stage_conv_a_kernel_size=((1, 1, 1), (1, 1, 1), (3, 1, 1), (3, 1, 1)),
+            head=None,
+        )
+        self.feature_dim = 32 * channels
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """``[B, 3, T, H, W]`` to ``[B, 2048 * width, T, H / 32, W / 32]``, sizes rounded up."""
+        features: Tensor = self.network(clips)
+        return features
+
+
+def _build(options: SlowR50Options) -> SlowR50:
+    return SlowR50(options.width)
+
+
+COMPONENT = Component(kind="backbone", options=SlowR50Options, build=_build)

@@ -1,0 +1,59 @@
+"""From a cell's configuration to its backbone and objective, with weights drawn from keyed streams.
+
+The backbone's stream depends on the seed alone: the random-initialised row of a table starts from the same weights as
+every pretrained row of the same seed, and another term does not move them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from raysl.config.cell import CellConfig, ObjectiveOptions
+from raysl.config.component import Chosen
+from raysl.errors import ConfigError
+from raysl.models.backbone import Backbone
+from raysl.objectives.objective import Objective
+from raysl.objectives.term import Term
+from raysl.streams import torch_generator
+
+
+def build_backbone(cell: CellConfig) -> Backbone:
+    """The cell's backbone on CPU with its initial weights, drawn from the stream (seed, "init", "backbone")."""
+    with _seeded(cell.training.seed, "backbone"):
+        backbone: Backbone = cell.backbone.build()
+    return backbone
+
+
+def build_objective(cell: CellConfig) -> Objective:
+    """The cell's backbone and loss terms on CPU; a term's weights are drawn from the stream (seed, "init", its name).
+
+    Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it global.
+
+    Raises:
+        ConfigError: the objective has no term.
+    """
+    chosen = chosen_terms(cell.objective)
+    if not chosen:
+        raise ConfigError("objective: every term is null, so there is nothing to minimise; set objective.contrastive")
+    backbone = build_backbone(cell)
+    terms: dict[str, tuple[Term, float]] = {}
+    for name, choice in chosen.items():
+        with _seeded(cell.training.seed, name):
+            terms[name] = (choice.build(feature_dim=backbone.feature_dim), choice.options.weight)
+    return Objective(backbone, terms)
+
+
+def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
+    """The terms that are switched on, by the name of their field, in the order of the fields."""
+    values = {name: getattr(objective, name) for name in type(objective).model_fields}
+    return {name: value for name, value in values.items() if isinstance(value, Chosen)}
+
+
+@contextmanager
+def _seeded(seed: int, part: str) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_generator(seed, "init", part).initial_seed())
+        yield

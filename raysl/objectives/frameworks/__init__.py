@@ -1,0 +1,1 @@
+"""Contrastive frameworks, one file each."""

@@ -1,0 +1,101 @@
+"""NT-Xent: the normalised temperature-scaled cross-entropy of SimCLR, over the global batch.
+
+Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations", Eq. 1,
+https://arxiv.org/abs/2002.05709. With two views of each of N videos there are 2N rows z; each row's positive is the
+other view of the same video, and the loss is the mean over rows of
+``-log exp(s(z_i, z_i+) / t) / sum_{k != i} exp(s(z_i, z_k) / t)``, s the cosine and t the temperature. The positive
+stays in the denominator.
+
+Shapes: B videos of this rank, N videos of all ranks, d embedding.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from raysl.distributed import all_gather, rank
+
+Symmetric = Literal["mean", "sum", "one_way"]
+
+
+class NTXent(NamedTuple):
+    """Attributes: loss: scalar. accuracy: scalar, share of anchors nearer to their positive than to every negative.
+
+    Both are over this rank's anchors; their means over ranks are the values of the global batch.
+    """
+
+    loss: Tensor
+    accuracy: Tensor
+
+
+def nt_xent(
+    query: Tensor,
+    key: Tensor,
+    temperature: float,
+    *,
+    positive_in_denominator: bool = True,
+    same_view_negatives: bool = True,
+    symmetric: Symmetric = "mean",
+) -> NTXent:
+    """NT-Xent of this rank's anchors against the global batch, computed in float32 or better.
+
+    Args:
+        query: ``[B, d]`` float, of any length (normalised here), the same B on every rank.
+        key: ``[B, d]``, row i from the same video as ``query[i]``.
+        temperature: divides the cosines; greater than 0.
+        positive_in_denominator: False is CSTP Eq. 1 as printed.
+        same_view_negatives: False contrasts a query with keys only and a key with queries only.
+        symmetric: ``mean`` over both directions (SimCLR), ``sum`` of them (CVRL's code), or ``one_way``: the queries
+            are the only anchors (CVRL as printed; with ``same_view_negatives`` off, PyTorchVideo's SimCLR).
+
+    Raises:
+        ValueError: shapes differ, the temperature is not positive, or there is no second video to contrast with.
+    """
+    if query.shape != key.shape or query.ndim != 2:
+        raise ValueError(f"query and key must both be [B, d], got {list(query.shape)} and {list(key.shape)}")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be greater than 0, got {temperature}")
+    with torch.autocast(query.device.type, enabled=False):
+        queries, keys = unit_rows(query), unit_rows(key)
+        # One collective for both views: rows [B, 2, d] of every rank.
+        gathered = all_gather(torch.stack([queries, keys], dim=1))
+        all_queries, all_keys = gathered.unbind(dim=1)
+        if all_queries.shape[0] < 2:
+            raise ValueError("NT-Xent needs at least two videos in the global batch: the others are the negatives")
+        same_view = (all_queries, all_keys) if same_view_negatives else (None, None)
+        forward = _direction(queries, all_keys, same_view[0], temperature, positive_in_denominator)
+        if symmetric == "one_way":
+            return forward
+        backward = _direction(keys, all_queries, same_view[1], temperature, positive_in_denominator)
+    loss = forward.loss + backward.loss
+    accuracy = (forward.accuracy + backward.accuracy) / 2
+    return NTXent(loss / 2 if symmetric == "mean" else loss, accuracy)
+
+
+def unit_rows(embeddings: Tensor) -> Tensor:
+    """Rows of length 1, ``[..., d]``, in float32 (float64 stays)."""
+    at_least = torch.promote_types(embeddings.dtype, torch.float32)
+    return F.normalize(embeddings.to(at_least), dim=-1)
+
+
+def _direction(
+    anchors: Tensor, other_view: Tensor, same_view: Tensor | None, temperature: float, positive_in_denominator: bool
+) -> NTXent:
+    """Anchors ``[B, d]`` against all rows ``[N, d]`` of the other view and, where given, of their own."""
+    rows = torch.arange(len(anchors), device=anchors.device)
+    video = rows + rank() * len(anchors)
+    logits = anchors @ other_view.T / temperature
+    positive = logits[rows, video]
+    negatives = logits.index_put((rows, video), logits.new_tensor(-torch.inf))
+    if same_view is not None:
+        own = anchors @ same_view.T / temperature
+        negatives = torch.cat([negatives, own.index_put((rows, video), own.new_tensor(-torch.inf))], dim=1)
+    denominator = torch.logsumexp(negatives, dim=1)
+    if positive_in_denominator:
+        denominator = torch.logaddexp(denominator, positive)
+    accuracy = (positive > negatives.amax(dim=1)).to(logits.dtype).mean()
+    return NTXent((denominator - positive).mean(), accuracy.detach())

@@ -1,0 +1,99 @@
+"""The composed objective: one backbone, several loss terms, one weighted sum.
+
+Shapes: B videos of this rank, C, T, H, W of a clip, D feature channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from raysl.distributed import all_reduce_sum, world_size
+from raysl.models.backbone import Backbone
+from raysl.objectives.term import Term
+from raysl.views.batch import Batch
+
+
+@dataclass(frozen=True)
+class ObjectiveOutput:
+    """What one step minimises and what its curves show.
+
+    Attributes:
+        loss: scalar with gradient, the weighted sum on this rank; its mean over ranks is the loss of the global batch.
+        terms: unweighted loss of each term on the global batch, detached, equal on every rank.
+        metrics: metrics of all terms on the global batch, detached, equal on every rank.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Objective(nn.Module):
+    """From a batch to the loss: what DDP wraps, heads included.
+
+    The views that the terms ask for pass the backbone once, all views of one shape together: batch norm takes its
+    statistics over both clips of every video of the global batch, and no view is computed twice.
+
+    Args:
+        backbone: from clips to feature maps.
+        terms: by name, each with its weight in the sum (0 or more).
+    """
+
+    def __init__(self, backbone: Backbone, terms: Mapping[str, tuple[Term, float]]) -> None:
+        super().__init__()
+        if not terms:
+            raise ValueError("an objective needs at least one term")
+        self.backbone = backbone
+        self.terms = nn.ModuleDict({name: term for name, (term, _) in terms.items()})
+        self.weights = {name: weight for name, (_, weight) in terms.items()}
+
+    def term(self, name: str) -> Term:
+        term = self.terms[name]
+        assert isinstance(term, Term)
+        return term
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """The views that some term reads, each once, in the order of the terms."""
+        return tuple(dict.fromkeys(view for name in self.terms for view in self.term(name).view_names))
+
+    @property
+    def compares_across_batch(self) -> bool:
+        """Whether another batch size gives another loss, so that gradient accumulation is refused."""
+        return any(self.term(name).compares_across_batch for name in self.terms)
+
+    def forward(self, batch: Batch) -> ObjectiveOutput:
+        feature_maps = self.feature_maps(batch)
+        losses: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
+        for name in self.terms:
+            output = self.term(name)(feature_maps, batch)
+            losses[name] = output.loss
+            if twice := metrics.keys() & output.metrics.keys():
+                raise ValueError(f"term {name!r} reports {sorted(twice)}, which another term reports already")
+            metrics |= output.metrics
+        loss = torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
+        return ObjectiveOutput(loss, *_mean_over_ranks(losses, metrics))
+
+    def feature_maps(self, batch: Batch) -> dict[str, Tensor]:
+        """``{view: [B, D, T', H', W']}`` of every view a term reads."""
+        by_shape: dict[torch.Size, list[str]] = {}
+        for name in self.view_names:
+            by_shape.setdefault(batch.views[name].clips.shape, []).append(name)
+        feature_maps: dict[str, Tensor] = {}
+        for names in by_shape.values():
+            clips = torch.cat([batch.views[name].clips for name in names])
+            feature_maps |= zip(names, self.backbone(clips).chunk(len(names)), strict=True)
+        return feature_maps
+
+
+@torch.no_grad()
+def _mean_over_ranks(*groups: dict[str, Tensor]) -> tuple[dict[str, Tensor], ...]:
+    """Each value's mean over ranks, by one collective for all of them."""
+    values = torch.stack([value.detach() for group in groups for value in group.values()])
+    means = iter((all_reduce_sum(values) / world_size()).unbind())
+    return tuple({name: next(means) for name in group} for group in groups)

@@ -1,0 +1,61 @@
+"""A batch as a typed value: named views and where in the video each came from.
+
+Shapes: B videos, C channels, T frames, H, W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """One clip of each video of the batch.
+
+    Attributes:
+        clips: ``[B, C, T, H, W]`` float32, normalised; subtracted frames where ``clip.input`` is ``difference``.
+        video: ``[B]`` int64, stable catalog index.
+        center: ``[B]`` float32, the clip's middle as a share of the video's length, 0 to 1.
+        box: ``[B, 4]`` float32, crop (top, left, height, width) as shares of the frame.
+        rate: ``[B]`` float32, frames of video per frame of clip.
+    """
+
+    clips: Tensor
+    video: Tensor
+    center: Tensor
+    box: Tensor
+    rate: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one optimisation step sees on one rank.
+
+    Attributes:
+        views: by name (``query``, ``key``, later ``global``, ``local/2``, ``shuffle/0``).
+        targets: labels that pretext tasks made, by name.
+        unreadable: paths that failed while loading and were replaced; who trains counts them.
+    """
+
+    views: dict[str, View]
+    targets: dict[str, Tensor] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return next(iter(self.views.values())).clips.shape[0]
+
+    def to(self, device: torch.device, memory_format: torch.memory_format = torch.channels_last_3d) -> Batch:
+        """On ``device``, clips in ``memory_format``."""
+        views = {
+            name: View(
+                view.clips.to(device, memory_format=memory_format, non_blocking=True),
+                *(x.to(device, non_blocking=True) for x in (view.video, view.center, view.box, view.rate)),
+            )
+            for name, view in self.views.items()
+        }
+        targets = {name: target.to(device, non_blocking=True) for name, target in self.targets.items()}
+        return replace(self, views=views, targets=targets)

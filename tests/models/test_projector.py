@@ -1,0 +1,39 @@
+"""The projector: parameter counts of the published heads, depth and batch norm."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from raysl.models.projector import Projector, ProjectorOptions
+
+
+@pytest.mark.parametrize(
+    ("input_dim", "options", "expected"),
+    [
+        (2048, ProjectorOptions(hidden_layers=3, hidden_dim=2048, batch_norm="hidden"), 12_863_616),
+        (512, ProjectorOptions(hidden_layers=1, hidden_dim=512, batch_norm="all"), 329_472),
+        (512, ProjectorOptions(hidden_layers=0, batch_norm="none"), 512 * 128 + 128),
+    ],
+    ids=["CVRL", "TCLR", "linear"],
+)
+def test_parameter_counts_of_published_heads(input_dim: int, options: ProjectorOptions, expected: int) -> None:
+    projector = Projector(input_dim, options)
+    assert sum(parameter.numel() for parameter in projector.parameters()) == expected
+    assert projector(torch.randn(4, input_dim)).shape == (4, 128)
+
+
+def test_hidden_dim_follows_the_feature_unless_given() -> None:
+    def widths(options: ProjectorOptions) -> list[int]:
+        return [layer.out_features for layer in Projector(96, options).modules() if isinstance(layer, nn.Linear)]
+
+    assert widths(ProjectorOptions()) == [96, 128]
+    assert widths(ProjectorOptions(hidden_layers=2, hidden_dim=40, output_dim=16)) == [40, 40, 16]
+
+
+@pytest.mark.parametrize(("batch_norm", "norms"), [("none", 0), ("hidden", 2), ("all", 3)])
+def test_where_batch_norm_stands(batch_norm: str, norms: int) -> None:
+    projector = Projector(8, ProjectorOptions(hidden_layers=2, batch_norm=batch_norm))
+    assert sum(isinstance(layer, nn.BatchNorm1d) for layer in projector.modules()) == norms
+    assert not isinstance(projector.layers[-1], nn.ReLU)

@@ -1,0 +1,77 @@
+"""The contract of every framework, found by name, and SimCLR's own behaviour."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from raysl.config.component import find, names
+from raysl.models.backbone import pool
+from raysl.models.projector import ProjectorOptions
+from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
+from raysl.objectives.nt_xent import nt_xent
+from raysl.objectives.term import Term
+from tests.objectives.batches import random_batch
+
+
+def feature_maps() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {name: torch.rand(4, 6, 2, 3, 3, generator=generator) for name in ("query", "key")}
+
+
+@pytest.mark.parametrize("name", names("framework"))
+class TestContract:
+    def build(self, name: str) -> Term:
+        component = find("framework", name)
+        torch.manual_seed(0)
+        term = component.build(component.options(), feature_dim=6)
+        assert isinstance(term, Term)
+        return term
+
+    def test_loss_is_a_scalar_and_metrics_carry_no_gradient(self, name: str) -> None:
+        output = self.build(name)(feature_maps(), random_batch())
+        assert output.loss.shape == ()
+        assert output.loss.requires_grad
+        assert "embedding_std" in output.metrics
+        assert all(value.shape == () and not value.requires_grad for value in output.metrics.values())
+
+    def test_gradient_reaches_features_and_parameters(self, name: str) -> None:
+        term = self.build(name)
+        given = {view: features.requires_grad_() for view, features in feature_maps().items()}
+        term(given, random_batch()).loss.backward()
+        assert all(given[view].grad is not None and given[view].grad.any() for view in term.view_names)
+        assert all(p.grad is not None for p in term.parameters() if p.requires_grad)
+
+    def test_has_a_nonnegative_weight(self, name: str) -> None:
+        options = find("framework", name).options
+        assert options().weight == 1.0
+        with pytest.raises(ValidationError, match="weight"):
+            options(weight=-0.1)
+
+
+def test_simclr_is_nt_xent_of_projected_features() -> None:
+    options = SimCLROptions(temperature=0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False)
+    term = SimCLR(options, feature_dim=6)
+    maps = feature_maps()
+    projected = term.projector(torch.cat([pool(maps["query"]), pool(maps["key"])]))
+    expected = nt_xent(
+        *projected.chunk(2), 0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False
+    )
+    output = term(maps, random_batch())
+    torch.testing.assert_close(output.loss, expected.loss)
+    assert output.metrics["contrastive_accuracy"] == expected.accuracy
+
+
+def test_simclr_metrics_of_one_video_seen_twice() -> None:
+    term = SimCLR(SimCLROptions(projector=ProjectorOptions(hidden_layers=0)), feature_dim=6)
+    query = feature_maps()["query"]
+    metrics = term({"query": query, "key": query}, random_batch()).metrics
+    assert metrics["contrastive_accuracy"] == 1
+    assert metrics["alignment"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0.0}, {"symmetric": "both"}, {"tau": 0.1}], ids=str)
+def test_simclr_refuses_bad_options(options: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(options))):
+        SimCLROptions(**options)

@@ -1,0 +1,66 @@
+"""Collectives with and without a process group, and the gradients of the differentiable ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from raysl import distributed
+from tests.ranks import run_ranks
+
+
+def rows(rank: int) -> Tensor:
+    return (torch.arange(6, dtype=torch.float64).reshape(2, 3) + 10 * rank).requires_grad_()
+
+
+def weights(rank: int, count: int) -> Tensor:
+    """How much rank ``rank``'s loss reads of each of the ``count`` gathered rows."""
+    return torch.arange(1, count + 1, dtype=torch.float64)[:, None] * (rank + 1)
+
+
+def on_rank(rank: int) -> dict[str, Any]:
+    gathered_from, summed_from = rows(rank), rows(rank)
+    gathered = distributed.all_gather(gathered_from)
+    (gathered * weights(rank, 4)).sum().backward()
+    total = distributed.all_reduce_sum(summed_from)
+    (total * weights(rank, 2)).sum().backward()
+    strided = distributed.all_gather(rows(rank).detach().T)
+    return {
+        "rank": (distributed.is_distributed(), distributed.rank(), distributed.world_size()),
+        "gathered": gathered.detach(),
+        "gather gradient": gathered_from.grad,
+        "total": total.detach(),
+        "sum gradient": summed_from.grad,
+        "strided": strided,
+        "broadcast": distributed.broadcast_object({"from": rank}),
+        "objects": distributed.gather_objects(("rank", rank)),
+    }
+
+
+@pytest.mark.slow
+def test_two_ranks() -> None:
+    results = run_ranks(on_rank, 2)
+    both = torch.cat([rows(0), rows(1)]).detach()
+    # The sum over ranks of what each loss reads: (1 + 2) times its weight.
+    read = 3 * weights(0, 4).expand(4, 3)
+    for rank, result in enumerate(results):
+        assert result["rank"] == (True, rank, 2)
+        assert torch.equal(result["gathered"], both)
+        assert torch.equal(result["gather gradient"], read[2 * rank : 2 * rank + 2])
+        assert torch.equal(result["total"], rows(0) + rows(1))
+        assert torch.equal(result["sum gradient"], 3 * weights(0, 2).expand(2, 3))
+        assert torch.equal(result["strided"], torch.cat([rows(0).T, rows(1).T]))
+        assert result["broadcast"] == {"from": 0}
+        assert result["objects"] == [("rank", 0), ("rank", 1)]
+
+
+def test_without_a_group() -> None:
+    tensor = rows(0)
+    assert distributed.all_gather(tensor) is tensor
+    assert distributed.all_reduce_sum(tensor) is tensor
+    assert (distributed.is_distributed(), distributed.rank(), distributed.world_size()) == (False, 0, 1)
+    assert distributed.broadcast_object("value") == "value"
+    assert distributed.gather_objects("value") == ["value"]
