@@ -1,0 +1,103 @@
+"""The contract of every optimizer, found by name, and which parameters weight decay reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from raysl.config.component import find, names
+from raysl.config.sections import LearningRate
+from raysl.training.parameter_groups import parameter_groups
+
+RATE = LearningRate(value=0.32, at_batch=1024)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2), nn.Flatten(), nn.Linear(2, 3), nn.LayerNorm(3))
+
+
+def build(name: str, module: nn.Module, learning_rate: float = 0.1, **options: Any) -> torch.optim.Optimizer:
+    component = find("optimizer", name)
+    optimizer = component.build(component.options(learning_rate=RATE, **options), module, learning_rate)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    return optimizer
+
+
+@pytest.mark.parametrize("name", names("optimizer"))
+class TestContract:
+    def test_uses_the_rate_it_is_given(self, name: str) -> None:
+        optimizer = build(name, network(), learning_rate=RATE.at(256))
+        assert {group["lr"] for group in optimizer.param_groups} == {0.08}
+
+    def test_holds_every_trainable_parameter_once(self, name: str) -> None:
+        module = network()
+        module[0].weight.requires_grad_(False)
+        held = [id(p) for group in build(name, module).param_groups for p in group["params"]]
+        assert sorted(held) == sorted(id(p) for p in module.parameters() if p.requires_grad)
+
+    def test_a_step_lowers_the_loss(self, name: str) -> None:
+        module = network()
+        clips = torch.randn(4, 1, 2, 2, 2)
+        target = torch.randn(4, 3)
+        optimizer = build(name, module, learning_rate=0.01)
+        losses = []
+        for _ in range(20):
+            loss = (module(clips) - target).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[-1] < losses[0]
+
+    def test_weight_decay_leaves_norms_and_biases_alone(self, name: str) -> None:
+        module = network()
+        before = {key: value.clone() for key, value in module.named_parameters()}
+        optimizer = build(name, module, weight_decay=0.5, decay_norm_and_bias=False)
+        for parameter in module.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        moved = [key for key, value in module.named_parameters() if not torch.equal(value, before[key])]
+        assert moved == ["0.weight", "3.weight"]
+        torch.testing.assert_close(module[0].weight, before["0.weight"] * (1 - 0.1 * 0.5))
+
+    def test_weight_decay_of_everything(self, name: str) -> None:
+        optimizer = build(name, network(), weight_decay=0.5, decay_norm_and_bias=True)
+        assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5]
+
+    @pytest.mark.parametrize("bad", [{"weight_decay": -1.0}, {"learning_rate": 0.1}, {"lr": 0.1}], ids=str)
+    def test_refuses_bad_options(self, name: str, bad: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError, match=next(iter(bad))):
+            find("optimizer", name).options(**{"learning_rate": RATE, **bad})
+
+
+def test_adamw_has_the_options_given() -> None:
+    group = build("adamw", network(), beta1=0.8, beta2=0.95, epsilon=1e-6).param_groups[0]
+    assert (group["betas"], group["eps"]) == ((0.8, 0.95), 1e-6)
+
+
+def test_sgd_has_the_options_given() -> None:
+    group = build("sgd", network(), momentum=0.7, nesterov=True).param_groups[0]
+    assert (group["momentum"], group["nesterov"]) == (0.7, True)
+
+
+def test_sgd_refuses_nesterov_without_momentum() -> None:
+    with pytest.raises(ValidationError, match=r"nesterov needs optimizer\.momentum"):
+        find("optimizer", "sgd").options(learning_rate=RATE, momentum=0.0, nesterov=True)
+
+
+def test_groups_count_a_shared_parameter_once() -> None:
+    shared = nn.Linear(3, 3)
+    module = nn.ModuleDict({"a": shared, "b": nn.Sequential(shared)})
+    groups = parameter_groups(module, 0.1, decay_norm_and_bias=False)
+    assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(3, 3)], [(3,)]]
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+
+
+def test_a_module_without_trainable_parameters_is_refused() -> None:
+    with pytest.raises(ValueError, match="no trainable parameter"):
+        parameter_groups(nn.ReLU(), 0.1, decay_norm_and_bias=False)
