@@ -1,0 +1,1 @@
+"""Studies to cells to a plan."""

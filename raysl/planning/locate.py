@@ -1,0 +1,38 @@
+"""Where in a store a plan's cells and evaluations lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from raysl.config.component import Chosen
+from raysl.data.manifest_types import Manifest
+from raysl.planning.manifests import NO_DATA, manifest_key, stored_manifest
+from raysl.planning.plan import PlannedCell, PlannedEvaluation, Work
+from raysl.results.store import Store
+
+
+@dataclass
+class Locator:
+    """Names of folders and evaluations, from the manifests that the store keeps; reads no data set."""
+
+    store: Store
+    _manifests: dict[str, Manifest | None] = field(default_factory=dict)
+
+    def manifest(self, data: Chosen) -> Manifest | None:
+        """The newest manifest of a data set, or None where no run has made one yet."""
+        key = manifest_key(data)
+        if key not in self._manifests:
+            self._manifests[key] = stored_manifest(self.store, data)
+        return self._manifests[key]
+
+    def folder(self, cell: PlannedCell | Work) -> str | None:
+        """``<id>-<hash of the manifest>``; None where the data set was never read, so there can be no result."""
+        if cell.cell.pretraining == "none":
+            return f"{cell.id}-{NO_DATA}"
+        manifest = self.manifest(cell.cell.data)
+        return None if manifest is None else f"{cell.id}-{manifest.hash}"
+
+    def evaluation(self, evaluation: PlannedEvaluation) -> str | None:
+        """``<id>-<hash of the manifest of its own data set>``; None as above."""
+        manifest = self.manifest(evaluation.config.data)
+        return None if manifest is None else f"{evaluation.id}-{manifest.hash}"

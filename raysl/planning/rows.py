@@ -1,0 +1,137 @@
+"""One row of a study, resolved: base, scale, row and overrides laid over one another in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raysl.config.cell import CellConfig
+from raysl.config.document import CELL_KEYS
+from raysl.config.evaluation import EvaluationConfig
+from raysl.config.identity import cell_id, evaluation_id, resolved
+from raysl.config.load import resolve_cell
+from raysl.config.resolve import resolve
+from raysl.config.scale import Scale, multiply, substitute_name
+from raysl.config.suggest import nearest
+from raysl.config.tree import expand, merge
+from raysl.config.yaml_reader import KeyPath, Tree
+
+ROW_KEYS = (*CELL_KEYS, "evaluation")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what is trained (seed still open), and what is measured on it."""
+
+    name: str
+    cell: CellConfig
+    evaluations: tuple[EvaluationConfig, ...]
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Two rows with equal identities are the same computation."""
+        return (cell_id(self.cell), *(evaluation_id(evaluation) for evaluation in self.evaluations))
+
+
+def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row:
+    """Resolves one row of a document (which has ``rows`` and ``evaluations``).
+
+    Raises:
+        ConfigError: naming file, line and key.
+    """
+    change = document.data["rows"][name] or {}
+    at: KeyPath = ("rows", name)
+    if not isinstance(change, Mapping):
+        raise document.error(at, f"a mapping of what the row changes is expected, not {change!r}")
+    for key in change:
+        if key.split(".")[0] not in ROW_KEYS:
+            raise document.error((*at, key), f"unknown row key{nearest(key.split('.')[0], ROW_KEYS)}")
+    base = Tree({key: value for key, value in document.data.items() if key in ROW_KEYS}, dict(document.origins))
+    base = merge(base, expand(scale.set, {}))
+    tree = merge(base, expand(change, document.origins, at))
+    if "data" in tree.data:
+        tree.data["data"] = _data_set(tree.data["data"], document, scale)
+    evaluation_options = tree.data.pop("evaluation", None) or {}
+    if not isinstance(evaluation_options, Mapping):
+        raise document.error(("evaluation",), "a mapping from protocol to its options is expected")
+    rest = Tree({key: value for key, value in overrides.data.items() if key != "evaluation"}, overrides.origins)
+    cell = _scaled_cell(tree, scale, rest)
+    shared = _pretraining_set(base, document, scale, overrides)
+    evaluations = tuple(
+        _evaluation(label, evaluation_options, document, scale, overrides, shared)
+        for label in document.data["evaluations"]
+    )
+    return Row(name, cell, evaluations)
+
+
+def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) -> tuple[str, Any]:
+    """Name and options of the study's own ``data``, which an evaluation of the same name is made on.
+
+    It is the study's and not the row's: a row that pretrains on other videos is tested on the same ones.
+    """
+    written = base.data.get("data")
+    name = written if isinstance(written, str) else (written or {}).get("name", "")
+    if not name:
+        return "", None
+    resolved_set = Tree({"data": _data_set(written, document, scale)})
+    change = {key: value for key, value in overrides.data.items() if key == "data"}
+    return substitute_name(name, scale), merge(resolved_set, Tree(change)).data["data"]
+
+
+def _scaled_cell(tree: Tree, scale: Scale, overrides: Tree) -> CellConfig:
+    if not scale.multiply and not overrides.data:
+        return resolve_cell(tree)
+    data = resolved(resolve_cell(tree))
+    multiply(data, scale)
+    return resolve_cell(merge(Tree(data, tree.origins), overrides))
+
+
+def _data_set(value: Any, document: Tree, scale: Scale) -> Any:
+    """Substitutes the scale's data set, and puts what `datasets:` says in the place of a name defined there."""
+    given = {"name": value} if isinstance(value, str) else dict(value)
+    name = given.get("name")
+    if not isinstance(name, str):
+        return value
+    substitute = substitute_name(name, scale)
+    if substitute != name:
+        given = {"name": substitute}
+    defined = (document.data.get("datasets") or {}).get(substitute)
+    if defined is None:
+        return given
+    options = {key: item for key, item in given.items() if key != "name"}
+    return {**({"name": defined} if isinstance(defined, str) else defined), **options}
+
+
+def _evaluation(
+    label: str,
+    options: Mapping[str, Any],
+    document: Tree,
+    scale: Scale,
+    overrides: Tree,
+    shared: tuple[str, Any],
+) -> EvaluationConfig:
+    """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol."""
+    protocol, slash, data_set = label.partition("/")
+    if not slash:
+        raise document.error(("evaluations",), f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
+    substitute = substitute_name(data_set, scale)
+    given = options.get(protocol) or {}
+    tree = Tree(
+        {
+            "label": f"{protocol}/{substitute}",
+            "protocol": {"name": protocol, **given},
+            "data": shared[1] if shared[0] == substitute else _data_set(substitute, document, scale),
+        },
+        {(): document.where(("evaluations",)) or document.origins[()]},
+    )
+    for path, origin in document.origins.items():
+        if path[:2] == ("evaluation", protocol):
+            tree.origins[("protocol", *path[2:])] = origin
+    resolved_once = {"evaluation": {protocol: resolved(resolve(EvaluationConfig, tree))["protocol"]}}
+    multiply(resolved_once, scale)
+    tree.data["protocol"] = {"name": protocol, **resolved_once["evaluation"][protocol]}
+    change = (overrides.data.get("evaluation") or {}).get(protocol)
+    if change:
+        tree = merge(tree, Tree({"protocol": {"name": protocol, **change}}, {(): overrides.origins[()]}))
+    return resolve(EvaluationConfig, tree)

@@ -1,0 +1,164 @@
+"""A study: one YAML file, loaded with its scale and overrides into rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from raysl.config.document import SHARED_KEYS, STUDY_KEYS, load_document, overrides_tree
+from raysl.config.identity import evaluation_id, identity
+from raysl.config.options import Options, option
+from raysl.config.resolve import resolve
+from raysl.config.scale import AS_WRITTEN, load_scale
+from raysl.config.suggest import nearest
+from raysl.config.tree import merge
+from raysl.config.yaml_reader import Tree
+from raysl.errors import ConfigError
+from raysl.planning.rows import Row, resolve_row
+
+
+class Reference(Options):
+    """A line below the table that is no cell: a trivial baseline, with where its numbers come from."""
+
+    name: str = option(doc="how the line is called", source="per study")
+    values: dict[str, float] = option(doc="column (linear/ucf101:top1) to percent", source="per study")
+    note: str = option("", doc="where the numbers come from", source="per study")
+
+
+class StudyOptions(Options):
+    """The keys of a study that are not of a cell."""
+
+    title: str = option(doc="heading of the report", source="per study")
+    reproduces: str | None = option(None, doc="id of the published table", source="per study")
+    design: Literal["rows"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
+    rows: dict[str, Any] = option(doc="row name to what it changes", source="per study", min_length=1)
+    baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
+    seeds: tuple[int, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
+    evaluations: tuple[str, ...] = option(doc="PROTOCOL/DATASET, e.g. linear/ucf101", source="per study", min_length=1)
+    columns: tuple[str, ...] | None = option(
+        None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"
+    )
+    reference: tuple[Any, ...] = option((), doc="lines below the table that are no cells", source="per study")
+    scales: dict[str, Any] = option({}, doc="this study's changes to named scales", source="per study")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study at one scale.
+
+    Attributes:
+        name: of its file, without suffix; names its report.
+        path: the file.
+        scale: the scale's name.
+    """
+
+    name: str
+    path: Path
+    scale: str
+    options: StudyOptions
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]
+    references: tuple[Reference, ...]
+
+
+def load_study(path: Path, scale: str | None = None, overrides: list[str] | None = None) -> Study:
+    """Loads a study with all of its rows.
+
+    Args:
+        path: the YAML file.
+        scale: name or file of a scale; None or ``paper``: as written.
+        overrides: ``section.key=value``, laid over everything else.
+
+    Raises:
+        ConfigError: one error naming file, line and key.
+    """
+    written = load_document(path)
+    given = overrides_tree(overrides or [])
+    study_keys = [key for key in given.data if key in STUDY_KEYS or key in ("base", "datasets")]
+    document = merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins))
+    rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)
+    options = _options(document)
+    document.data["evaluations"] = options.evaluations
+    chosen = load_scale(scale, path, options.scales, document)
+    rows = tuple(resolve_row(document, name, chosen, rest) for name in options.rows)
+    if chosen is not AS_WRITTEN or given.data:
+        _refuse_lost_factors(document, rows, scale or "paper", given)
+    references = tuple(
+        resolve(Reference, document, ("reference", str(position)), data=line)
+        for position, line in enumerate(options.reference)
+    )
+    return Study(path.stem, path, scale or "paper", options, rows, chosen.seeds or options.seeds, references)
+
+
+def _options(document: Tree) -> StudyOptions:
+    if not document.data.get("rows"):
+        raise document.error((), "has no rows: it is a recipe to extend, not a study to run")
+    keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
+    options = resolve(StudyOptions, Tree(keys, document.origins))
+    if options.baseline is not None and options.baseline not in options.rows:
+        raise document.error(
+            ("baseline",), f"there is no row {options.baseline!r}{nearest(options.baseline, options.rows)}"
+        )
+    if len(set(options.seeds)) != len(options.seeds):
+        raise document.error(("seeds",), f"a seed stands twice in {list(options.seeds)}")
+    return options
+
+
+def _refuse_lost_factors(document: Tree, rows: tuple[Row, ...], scale: str, given: Tree) -> None:
+    """Refuses rows that differ as written and that the scale or --set has made equal.
+
+    Raises:
+        ConfigError: naming both rows and the keys that were lost.
+    """
+    bare = Tree({}, given.origins)
+    seen: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        twin = seen.setdefault(row.identity, row)
+        if twin is row:
+            continue
+        first, second = (resolve_row(document, name, AS_WRITTEN, bare) for name in (twin.name, row.name))
+        if first.identity != second.identity:
+            lost = ", ".join(_difference(first, second))
+            cause = f"--scale {scale}" + (" with --set" if given.data else "")
+            raise ConfigError(
+                f"{document.origins[()]}: {cause} makes the rows {twin.name!r} and {row.name!r} equal: lost: {lost}"
+            )
+
+
+def _difference(first: Row, second: Row) -> list[str]:
+    pairs = [{(".".join(path), repr(value)) for path, value in identity(row.cell)} for row in (first, second)]
+    keys = {key for key, _ in pairs[0] ^ pairs[1]}
+    for one, other in zip(first.evaluations, second.evaluations, strict=True):
+        if evaluation_id(one) != evaluation_id(other):
+            keys.add(f"evaluation.{one.protocol.name}")
+    return sorted(keys)
+
+
+def find_studies(paths: list[Path]) -> list[Path]:
+    """The study files among ``paths``; a folder stands for all files with rows below it.
+
+    Raises:
+        ConfigError: a path that does not exist; a folder without a study.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files = [file for file in sorted(path.rglob("*.yaml")) if _has_rows(file)]
+            if not files:
+                raise ConfigError(f"{path}: there is no study (a YAML file with rows) below this folder")
+            found.extend(files)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise ConfigError(f"{path}: there is no such file or folder")
+    return found
+
+
+def _has_rows(file: Path) -> bool:
+    if file.parent.name == "scales":
+        return False
+    return bool(load_document(file).data.get("rows"))
+
+
+__all__ = ["SHARED_KEYS", "Reference", "Study", "StudyOptions", "find_studies", "load_study"]

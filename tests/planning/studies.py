@@ -1,0 +1,38 @@
+"""Study files that tests write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RECIPE = """
+data: {name: synthetic, classes: 4, train_per_class: 4, test_per_class: 2, frames: 24, height: 40, width: 48}
+clip: {frames: 4, stride: 2, size: 32, resize: 32}
+sampling: {pair: {name: random}}
+augment: {name: standard}
+backbone: {name: r3d_18, width: 0.0625}
+objective: {contrastive: {framework: simclr, temperature: 0.1}}
+optimizer: {name: adamw, learning_rate: {value: 1e-3, at_batch: 8}}
+schedule: {name: cosine}
+training: {steps: 4, batch_size: 8}
+"""
+
+STUDY = """
+title: "A test"
+base: recipe
+rows:
+  random: {pretraining: none}
+  plain: {}
+  warm: {objective.contrastive.temperature: 0.5}
+baseline: plain
+seeds: [0, 1]
+evaluations: [linear/synthetic, retrieval/synthetic]
+"""
+
+
+def write_study(folder: Path, study: str = STUDY, recipe: str = RECIPE, name: str = "study") -> Path:
+    """Writes ``recipe.yaml`` and a study beside it; returns the study."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.yaml").write_text(recipe)
+    path = folder / f"{name}.yaml"
+    path.write_text(study)
+    return path

@@ -1,0 +1,167 @@
+"""Studies from YAML: extension, scales, overrides, and one clear error for what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from raysl.config.document import load_document
+from raysl.errors import ConfigError
+from raysl.planning.study import find_studies, load_study
+from tests.planning.studies import RECIPE, STUDY, write_study
+
+
+def test_rows_differ_from_the_base_by_what_they_say(tmp_path: Path) -> None:
+    study = load_study(write_study(tmp_path))
+    random, plain, warm = study.rows
+    assert random.cell.pretraining == "none"
+    assert plain.cell.objective.contrastive.options.temperature == 0.1
+    assert warm.cell.objective.contrastive.options.temperature == 0.5
+    assert [evaluation.label for evaluation in plain.evaluations] == ["linear/synthetic", "retrieval/synthetic"]
+
+
+def test_set_is_laid_over_everything(tmp_path: Path) -> None:
+    study = load_study(write_study(tmp_path), overrides=["training.steps=9", "evaluation.linear.clips=3", "seeds=[5]"])
+    assert {row.cell.training.steps for row in study.rows} == {9}
+    assert study.rows[0].evaluations[0].protocol.options.clips == 3
+    assert study.seeds == (5,)
+
+
+def test_a_scale_sets_before_rows_and_multiplies_after_them(tmp_path: Path) -> None:
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales" / "small.yaml").write_text(
+        "seeds: [7]\n"
+        "set: {clip.size: 24, objective.contrastive.temperature: 0.9}\n"
+        "multiply: {training.steps: {by: 0.5}, training.batch_size: {by: 0.5, multiple_of: 2},"
+        " evaluation.linear.clips: {by: 0.4, min: 2}, training.epochs: {by: 2}}\n"
+    )
+    study = load_study(write_study(tmp_path), "small")
+    assert study.seeds == (7,)
+    plain, warm = study.rows[1].cell, study.rows[2].cell
+    assert (plain.clip.size, plain.training.steps, plain.training.batch_size) == (24, 2, 4)
+    assert plain.objective.contrastive.options.temperature == 0.9, "the scale sets the base"
+    assert warm.objective.contrastive.options.temperature == 0.5, "the row's factor survives the scale"
+    assert study.rows[0].evaluations[0].protocol.options.clips == 2
+
+
+def test_a_study_changes_a_named_scale_for_itself(tmp_path: Path) -> None:
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales" / "small.yaml").write_text("set: {clip.size: 24, clip.frames: 2}\n")
+    study = load_study(write_study(tmp_path, STUDY + "scales: {small: {set: {clip.size: 28}}}\n"), "small")
+    assert (study.rows[1].cell.clip.size, study.rows[1].cell.clip.frames) == (28, 2)
+
+
+def test_substitution_goes_through_pretraining_and_evaluations(tmp_path: Path) -> None:
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales" / "small.yaml").write_text("substitute: {ucf101: tiny}\n")
+    recipe = RECIPE.replace(RECIPE.split("\n")[1], "data: ucf101/2") + (
+        "datasets: {tiny: {name: synthetic, classes: 2, train_per_class: 4, test_per_class: 2}}\n"
+    )
+    text = STUDY.replace("linear/synthetic, retrieval/synthetic", "linear/ucf101/2")
+    full = load_study(write_study(tmp_path, text, recipe))
+    assert full.rows[1].cell.data.name == "ucf101"
+    assert full.rows[1].cell.data.options.split == 2
+    small = load_study(tmp_path / "study.yaml", "small")
+    assert small.rows[1].cell.data.name == "synthetic"
+    assert small.rows[1].cell.data == small.rows[1].evaluations[0].data
+    assert small.rows[1].evaluations[0].label == "linear/tiny"
+
+
+def test_rows_that_a_scale_makes_equal_are_refused_with_the_key_that_was_lost(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"makes the rows 'plain' and 'warm' equal: lost: objective\.contrastive\.temp"
+    ):
+        load_study(path, overrides=["objective.contrastive.temperature=0.3"])
+    same = STUDY.replace("{objective.contrastive.temperature: 0.5}", "{objective.contrastive.temperature: 0.1}")
+    assert len(load_study(write_study(tmp_path, same), overrides=["training.steps=3"]).rows) == 3, "equal as written"
+
+
+def test_two_data_sets_may_not_become_one(tmp_path: Path) -> None:
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales" / "small.yaml").write_text("substitute: {ucf101: synthetic, hmdb51: synthetic}\n")
+    with pytest.raises(ConfigError, match=r"small\.yaml:1: substitute: two data sets become 'synthetic'"):
+        load_study(write_study(tmp_path), "small")
+
+
+BAD_STUDIES = {
+    "unknown row key": (STUDY.replace("pretraining: none", "pretrainin: none"),
+                        r"study\.yaml:5: rows\.random\.pretrainin: unknown row key \(did you mean 'pretraining'\?\)"),
+    "unknown key inside a row": (STUDY.replace("contrastive.temperature: 0.5", "contrastive.temprature: 0.5"),
+                                 r"study\.yaml:7: .*temprature: unknown key \(did you mean 'temperature'\?\)"),
+    "unknown key of a study": (STUDY + "evaluation_s: []\n",
+                               r"study\.yaml:11: evaluation_s: unknown key \(did you mean 'evaluations'\?\)"),
+    "unknown data set": (STUDY.replace("linear/synthetic", "linear/sinthetic"), r"did you mean 'synthetic'"),
+    "unknown protocol": (STUDY.replace("linear/synthetic", "linaer/synthetic"), r"did you mean 'linear'"),
+    "no data set in an evaluation": (STUDY.replace("[linear/synthetic", "[linear"), r"write PROTOCOL/DATASET"),
+    "a number as text": (STUDY.replace("temperature: 0.5", "temperature: '0.5'"),
+                         r"study\.yaml:7: objective\.contrastive\.temperature: .*'0\.5'"),
+    "out of bounds": (STUDY.replace("temperature: 0.5", "temperature: 0"),
+                      r"study\.yaml:7: objective\.contrastive\.temperature: .*greater than 0.*not 0"),
+    "unknown baseline": (STUDY.replace("baseline: plain", "baseline: plane"),
+                         r"no row 'plane' \(did you mean 'plain'\?\)"),
+    "missing base": (STUDY.replace("base: recipe", "base: recipes"), r"study\.yaml:3: base: there is no recipes"),
+    "no rows": ("title: x\nbase: recipe\n", r"has no rows"),
+    "a seed twice": (STUDY.replace("[0, 1]", "[1, 1]"), r"study\.yaml:9: seeds: a seed stands twice"),
+    "a row that is no mapping": (STUDY.replace("{pretraining: none}", "none at all"),
+                                 r"study\.yaml:5: rows\.random: a mapping"),
+    "no objective": (STUDY.replace("{objective.contrastive.temperature: 0.5}", "{objective.contrastive: null}"),
+                     r"objective.*has no term"),
+    "two lengths": (STUDY.replace("{objective.contrastive.temperature: 0.5}", "{training.epochs: 2}"),
+                    r"exactly one of training\.epochs and training\.steps"),
+    "a crop larger than the frame": (STUDY.replace("{objective.contrastive.temperature: 0.5}", "{clip.size: 64}"),
+                                     r"clip\.size 64 is larger than clip\.resize 32"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_STUDIES)
+def test_a_bad_study_is_one_error_that_names_file_line_and_key(case: str, tmp_path: Path) -> None:
+    text, message = BAD_STUDIES[case]
+    with pytest.raises(ConfigError, match=message):
+        load_study(write_study(tmp_path, text))
+
+
+def test_a_cycle_of_bases_is_refused(tmp_path: Path) -> None:
+    write_study(tmp_path, recipe="base: study\n" + RECIPE)
+    with pytest.raises(ConfigError, match=r"circle: study\.yaml -> recipe\.yaml -> study\.yaml"):
+        load_study(tmp_path / "study.yaml")
+
+
+def test_a_missing_required_key_and_an_unknown_scale(tmp_path: Path) -> None:
+    path = write_study(tmp_path, recipe=RECIPE.replace("backbone", "#"))
+    with pytest.raises(ConfigError, match=r"backbone: this key is required and missing"):
+        load_study(path)
+    with pytest.raises(ConfigError, match=r"there is no scales/huge\.yaml"):
+        load_study(write_study(tmp_path), "huge")
+
+
+@pytest.mark.parametrize("override", ["training.steps", "=3", "training.steps=[1"])
+def test_an_override_that_cannot_be_read(override: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--set"):
+        load_study(write_study(tmp_path), overrides=[override])
+
+
+def test_an_unknown_key_in_an_override_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--set: training\.epoch: unknown key \(did you mean 'epochs'\?\)"):
+        load_study(write_study(tmp_path), overrides=["training.epoch=3"])
+
+
+def test_a_folder_stands_for_the_studies_below_it(tmp_path: Path) -> None:
+    path = write_study(tmp_path / "a")
+    (tmp_path / "a" / "scales").mkdir()
+    (tmp_path / "a" / "scales" / "smoke.yaml").write_text("title: x\n")
+    assert find_studies([tmp_path]) == [path], "neither recipes nor scales are studies"
+    with pytest.raises(ConfigError, match="no such file or folder"):
+        find_studies([tmp_path / "absent"])
+
+
+def test_every_shipped_study_resolves_at_every_shipped_scale() -> None:
+    folder = Path(__file__).resolve().parents[2] / "search_spaces"
+    scales = [None, *(file.stem for file in sorted((folder / "scales").glob("*.yaml")))]
+    studies = find_studies([folder])
+    assert studies
+    for path in studies:
+        assert load_document(path).data["rows"]
+        for scale in scales:
+            assert load_study(path, scale).rows
