@@ -1,0 +1,153 @@
+"""Multinomial logistic regression on features, and the choice of its penalty within the training videos."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from raysl.errors import DataError
+from raysl.evaluation.protocol import Features
+
+Normalize = Literal["none", "l2", "standardize"]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A fitted classifier with the normalisation it was fitted behind.
+
+    Attributes:
+        classes: the labels it knows, increasing.
+        converged: the solver met its tolerance within its steps.
+    """
+
+    classifier: Any
+    shift: Floats
+    scale: Floats
+    unit_length: bool
+    classes: Labels
+    converged: bool
+
+    def probabilities(self, values: NDArray[np.float32]) -> Floats:
+        """``[N, D]`` features to ``[N, classes]``, rows that sum to one."""
+        inputs = _normalized(values, self.shift, self.scale, self.unit_length)
+        return np.asarray(self.classifier.predict_proba(inputs), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A penalty chosen by cross-validation. Attributes: accuracy: percent of each c over all left-out videos."""
+
+    c: float
+    accuracy: dict[float, float]
+    folds: int
+    by_group: bool
+
+    def details(self) -> dict[str, object]:
+        edges = {min(self.accuracy), max(self.accuracy)}
+        equals = {c for c, accuracy in self.accuracy.items() if accuracy == self.accuracy[self.c]}
+        return {
+            "cross_validation": {str(c): accuracy for c, accuracy in self.accuracy.items()},
+            "cross_validation_folds": self.folds,
+            "cross_validation_by_group": self.by_group,
+            "c_at_edge_of_grid": equals <= edges,
+        }
+
+
+def fit(values: NDArray[np.float32], label: Labels, c: float, normalize: Normalize, iterations: int) -> Logistic:
+    """Fits ``sum of losses * c + |w|^2 / 2`` in float64 with L-BFGS from zero: the same input, the same weights."""
+    shift, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
+    if normalize == "standardize":
+        shift = values.mean(axis=0, dtype=np.float64)
+        deviation = values.std(axis=0, dtype=np.float64)
+        # A channel that never moves holds nothing; dividing its rounding noise by itself would make it the loudest.
+        scale = np.where(deviation > 1e-6 * np.maximum(np.abs(shift), 1e-6), deviation, np.inf)
+    classifier = LogisticRegression(C=c, max_iter=iterations)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        classifier.fit(_normalized(values, shift, scale, normalize == "l2"), label)
+    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    return Logistic(classifier, shift, scale, normalize == "l2", np.asarray(classifier.classes_), converged)
+
+
+def choose(
+    train: Features, grid: tuple[float, ...], folds: int, normalize: Normalize, iterations: int, seed: int
+) -> Choice:
+    """The c of the best accuracy over left-out training videos; of equals the smallest: the strongest penalty.
+
+    Videos of one group stay together, so that a scene or a person is never on both sides; without groups the folds
+    are stratified. Fewer folds than asked for where classes or groups are fewer.
+
+    Raises:
+        DataError: the videos cannot be split so that both sides have something to say.
+    """
+    splits = _splits(train, folds, seed)
+    hits = dict.fromkeys(grid, 0)
+    for rest, held_out in splits:
+        for c in grid:
+            model = fit(train.values[rest], train.label[rest], c, normalize, iterations)
+            predicted = model.classes[model.probabilities(train.values[held_out]).argmax(axis=1)]
+            hits[c] += int((predicted == train.label[held_out]).sum())
+    best = max(grid, key=lambda c: (hits[c], -c))
+    videos = sum(len(held_out) for _, held_out in splits)
+    accuracy = {c: 100.0 * count / videos for c, count in hits.items()}
+    return Choice(best, accuracy, len(splits), _groups(train) is not None)
+
+
+def _groups(train: Features) -> NDArray[np.int64] | None:
+    """Group numbers; a video without a group is one of its own; None where no video has one."""
+    if all(group is None for group in train.group):
+        return None
+    keys = [(row, "") if group is None else (-1, group) for row, group in enumerate(train.group)]
+    number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    return np.array([number[key] for key in keys], dtype=np.int64)
+
+
+def _splits(train: Features, folds: int, seed: int) -> list[tuple[Rows, Rows]]:
+    """Rows to learn from and rows left out, of each fold that has at least two classes to learn."""
+    groups = _groups(train)
+    smallest, largest = _class_sizes(train)
+    parts = len(train) if groups is None else int(groups.max()) + 1
+    if min(largest, parts) < 2:
+        raise DataError(
+            "c cannot be chosen by cross-validation: the training videos are all of one group, or each class has one "
+            "video. Give the linear protocol a number for its option c"
+        )
+    count = max(2, min(folds, parts, smallest))
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        # A class smaller than the folds is absent from some of them, and wrong there for every c alike.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        folded = splitter(count, shuffle=True, random_state=seed).split(train.label, train.label, groups)
+        usable = [
+            (rest, held_out) for rest, held_out in folded if len(held_out) and len(np.unique(train.label[rest])) > 1
+        ]
+    if not usable:
+        raise DataError(
+            "c cannot be chosen by cross-validation: leaving groups out leaves fewer than two classes to learn. "
+            "Give the linear protocol a number for its option c"
+        )
+    return usable
+
+
+def _class_sizes(train: Features) -> tuple[int, int]:
+    """Videos of the smallest and of the largest class."""
+    sizes = np.unique(train.label, return_counts=True)[1]
+    return int(sizes.min()), int(sizes.max())
+
+
+def _normalized(values: NDArray[np.float32], shift: Floats, scale: Floats, unit_length: bool) -> Floats:
+    rows = (values.astype(np.float64) - shift) / scale
+    if unit_length:
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows / np.where(length > 0, length, 1.0)
+    return np.asarray(rows, dtype=np.float64)

@@ -1,0 +1,148 @@
+"""What every protocol on frozen features must do; each one that comes with raysl inherits these tests."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raysl.config.component import find, names
+from raysl.errors import CellFailure, DataError
+from raysl.evaluation.feature_options import FeatureOptions
+from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from tests.evaluation.toy import class_names, toy_features
+
+CLASSES = 6
+
+
+def build(name: str) -> FeatureProtocol:
+    component = find("protocol", name)
+    protocol = component.build(component.options())
+    assert isinstance(protocol, FeatureProtocol)
+    return protocol
+
+
+def run(name: str, train: Features, test: Features, seed: int = 0) -> EvaluationResult:
+    return build(name).evaluate(train, test, class_names(CLASSES), seed)
+
+
+def split(name: str, videos: int, signal: float, **options: int) -> Features:
+    return toy_features(videos, CLASSES, signal=signal, split=name, **options)
+
+
+@pytest.fixture(params=names("protocol"))
+def protocol(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_options_extend_the_shared_ones(protocol: str) -> None:
+    assert issubclass(find("protocol", protocol).options, FeatureOptions)
+
+
+@pytest.mark.parametrize("signal", [0.0, 2.0])
+def test_predictions_and_metrics_agree(protocol: str, signal: float) -> None:
+    test = split("test", 61, signal)
+    result = run(protocol, split("train", 90, signal), test)
+    assert result.predictions["video"].tolist() == test.video.tolist()
+    assert result.predictions["path"].tolist() == list(test.path)
+    assert result.predictions["label"].tolist() == test.label.tolist()
+    assert result.predictions["correct"].dtype == bool
+    headline = next(iter(result.metrics.values()))
+    assert 100 * result.predictions["correct"].mean() == pytest.approx(headline)
+    assert all(0 <= value <= 100 for value in result.metrics.values())
+    assert result.details["test_videos"] == 61
+    assert result.details["train_videos"] == 90
+
+
+def test_result_can_be_stored(protocol: str, tmp_path: object) -> None:
+    result = run(protocol, split("train", 36, 1.0), split("test", 13, 1.0))
+    json.dumps([result.metrics, result.details], allow_nan=False)
+    result.predictions.to_parquet(f"{tmp_path}/predictions.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(f"{tmp_path}/predictions.parquet"), result.predictions)
+
+
+def test_deterministic_and_inputs_untouched(protocol: str) -> None:
+    train, test = split("train", 60, 1.0, groups=4), split("test", 25, 1.0, groups=3)
+    before = copy.deepcopy((train, test))
+    first, second = run(protocol, train, test, seed=3), run(protocol, train, test, seed=3)
+    assert first.metrics == second.metrics
+    assert first.details == second.details
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+    for old, new in zip(before, (train, test), strict=True):
+        for name in ("video", "label", "values"):
+            np.testing.assert_array_equal(getattr(old, name), getattr(new, name))
+
+
+def test_perfect_features_score_100(protocol: str) -> None:
+    result = run(protocol, split("train", 60, 1000.0), split("test", 31, 1000.0))
+    assert set(result.metrics.values()) == {100.0}
+
+
+def test_random_features_score_chance(protocol: str) -> None:
+    videos = 600
+    result = run(protocol, split("train", 300, 0.0), split("test", videos, 0.0))
+    chance = 100 / CLASSES
+    # 4 standard errors; train and test noise are independent.
+    margin = 4 * np.sqrt(chance * (100 - chance) / videos)
+    assert abs(next(iter(result.metrics.values())) - chance) < margin
+
+
+def test_order_of_test_videos_does_not_matter(protocol: str) -> None:
+    train, test = split("train", 60, 1.0), split("test", 25, 1.0)
+    order = np.random.default_rng(0).permutation(25)
+    shuffled = Features(
+        test.video[order], test.label[order], tuple(test.path[i] for i in order), (None,) * 25, test.values[order]
+    )
+    plain, moved = run(protocol, train, test), run(protocol, train, shuffled)
+    assert plain.metrics == pytest.approx(moved.metrics)
+    assert plain.predictions["correct"].to_numpy()[order].tolist() == moved.predictions["correct"].tolist()
+
+
+def test_classes_without_videos_are_counted(protocol: str) -> None:
+    train, test = split("train", 60, 3.0), split("test", 24, 3.0)
+    train = replace(train, label=np.where(train.label == 5, 0, train.label))
+    test = replace(test, label=np.where(test.label == 1, 2, test.label))
+    result = run(protocol, train, test)
+    assert result.details["classes_without_train_videos"] == ["class5"]
+    assert result.details["classes_without_test_videos"] == ["class1"]
+    assert result.details["test_videos_of_untaught_classes"] == 4
+    assert not result.predictions["correct"][result.predictions["label"] == 5].any()
+    assert len(result.predictions) == 24
+
+
+def test_one_training_class_is_refused(protocol: str) -> None:
+    train = split("train", 12, 1.0)
+    with pytest.raises(DataError, match="one class \\(class3\\)"):
+        run(protocol, replace(train, label=np.full(12, 3)), split("test", 12, 1.0))
+
+
+@pytest.mark.parametrize("empty", ["train", "test"])
+def test_empty_split_is_refused(protocol: str, empty: str) -> None:
+    sizes = {"train": 12, "test": 12, empty: 0}
+    with pytest.raises(DataError, match=f"no readable labelled video in the {empty} split"):
+        run(protocol, split("train", sizes["train"], 1.0), split("test", sizes["test"], 1.0))
+
+
+def test_label_outside_the_classes_is_refused(protocol: str) -> None:
+    test = split("test", 12, 1.0)
+    with pytest.raises(DataError, match=r"test/0\.mp4 has label 6"):
+        run(protocol, split("train", 12, 1.0), replace(test, label=test.label + CLASSES))
+
+
+def test_video_in_both_splits_is_refused(protocol: str) -> None:
+    train = split("train", 12, 1.0)
+    with pytest.raises(DataError, match=r"12 videos are in both .* train/0\.mp4"):
+        run(protocol, train, train)
+
+
+@pytest.mark.parametrize(("where", "value"), [("train", np.nan), ("test", np.inf)])
+def test_features_that_are_not_finite_fail_the_cell(protocol: str, where: str, value: float) -> None:
+    features = {"train": split("train", 12, 1.0), "test": split("test", 12, 1.0)}
+    features[where].values[7, 2] = value
+    with pytest.raises(CellFailure, match=f"1 of 12 {where} videos") as caught:
+        run(protocol, features["train"], features["test"])
+    assert caught.value.details["first_video"] == f"{where}/7.mp4"
