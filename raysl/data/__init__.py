@@ -1,0 +1,1 @@
+"""Catalogs, manifest, decoding, frame cache."""

@@ -1,0 +1,68 @@
+"""A catalog: the table of a data set's videos, read from its official lists."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of a catalog.
+
+    Attributes:
+        index: its stable row in the catalog; keys random streams, banks and predictions.
+        path: relative to the data set's root, with ``/``.
+        label: class index, or None where there is no label.
+        split: ``train``, ``test``, or the name the data set gives.
+        group: videos that must not be parted between splits (UCF101's groups); None where there are none.
+    """
+
+    index: int
+    path: str
+    label: int | None
+    split: str
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All videos of a data set, whatever their split.
+
+    Attributes:
+        name: of the data set, for messages; never a path.
+        classes: class names by index; empty where there are no labels.
+        missing: listed videos whose files are absent (only with ``allow_missing``).
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    videos: tuple[Video, ...]
+    missing: tuple[str, ...] = ()
+
+    def split(self, name: str) -> tuple[Video, ...]:
+        """The videos of one split, in catalog order."""
+        return tuple(video for video in self.videos if video.split == name)
+
+
+class CatalogReader(ABC):
+    """Base of every data set: ``COMPONENT.build(options) -> CatalogReader``.
+
+    Class attributes:
+        needs_root: False for a data set that can make its own files (synthetic).
+    """
+
+    needs_root: bool = True
+
+    @abstractmethod
+    def read(self, root: Path) -> Catalog:
+        """Reads the lists below ``root``.
+
+        Raises:
+            DataError: naming the file and what to do: an absent or empty root, a list whose files are absent, a row
+                that cannot be read, a class with one video.
+        """
+
+    def prepare(self, root: Path) -> None:  # noqa: B027  (most data sets have nothing to make)
+        """Makes the files below ``root`` where the data set can make them; safe to call from several processes."""

@@ -1,0 +1,51 @@
+"""One interface to the decoders: equal pixels for equal indices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from raysl.data import decode_decord, decode_pyav
+from raysl.data.decode_pyav import Pixels, SequentialReader
+
+Decoder = Literal["pyav", "decord"]
+
+# Each reads ``[T, H, W, 3]`` at sorted distinct indices.
+READERS: Mapping[Decoder, Callable[[Path, list[int]], Pixels]] = {
+    "pyav": decode_pyav.read,
+    "decord": decode_decord.read,
+}
+
+
+def decode_all(path: Path) -> Iterator[Pixels]:
+    """All frames of a video, ``[H, W, 3]`` uint8 RGB, in decode order, rotation flags applied.
+
+    Raises:
+        VideoError: (a DataError) the video cannot be opened, or fails while it is decoded.
+    """
+    with SequentialReader(path) as reader:
+        for frame in reader:
+            yield frame.pixels()
+
+
+def read_frames(path: Path, indices: Sequence[int], *, decoder: Decoder) -> Tensor:
+    """Frames ``[T, 3, H, W]`` uint8 RGB in the order of ``indices``, which may repeat and go backwards.
+
+    Frame i is the i-th frame of a sequential PyAV decode. ``decord`` holds to that only where the manifest says that
+    it agrees, and is the faster one far from the start of a video.
+
+    Raises:
+        VideoError: (a DataError) naming the video.
+        ValueError: no indices, or a negative one.
+    """
+    if not len(indices) or min(indices) < 0:
+        raise ValueError(f"frame indices must be given and not negative: {list(indices)}")
+    distinct, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+    pixels = READERS[decoder](path, distinct.tolist())
+    # The layout stays [T, H, W, 3] in memory, which the resize reads faster.
+    return torch.from_numpy(pixels[places]).permute(0, 3, 1, 2)

@@ -1,0 +1,50 @@
+"""Random access with decord: only for videos on which it was shown to agree with a sequential decode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import decord
+import numpy as np
+from decord._ffi.base import DECORDLimitReachedError
+
+from raysl.data.decode_pyav import Pixels, VideoError
+
+# decord prints what it also raises.
+decord.logging.set_level(decord.logging.QUIET)
+
+FAILURES = (decord.DECORDError, DECORDLimitReachedError, RuntimeError, IndexError)
+
+
+class DecordReader:
+    """A video opened with decord. One thread: the processes are what is parallel.
+
+    Raises:
+        VideoError: decord cannot open the file (AV1 and GIF among others).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
+        except FAILURES as error:
+            raise VideoError(path, f"decord cannot open it: {_first_line(error)}") from error
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def read(self, indices: list[int]) -> Pixels:
+        """Frames ``[T, H, W, 3]``, uint8, as decord numbers them."""
+        try:
+            return np.asarray(self._reader.get_batch(indices).asnumpy())
+        except FAILURES as error:
+            raise VideoError(self.path, f"decord cannot read frames {indices}: {_first_line(error)}") from error
+
+
+def read(path: Path, indices: list[int]) -> Pixels:
+    """Frames ``[T, H, W, 3]`` at sorted distinct indices, from the keyframes before them."""
+    return DecordReader(path).read(indices)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

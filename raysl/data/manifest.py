@@ -1,0 +1,110 @@
+"""The manifest: one full sequential decode of every video, parallel and resumable; the same pass fills the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from raysl.data.catalog import Catalog
+from raysl.data.frame_cache import FrameCache
+from raysl.data.manifest_pool import Job, Work, run_jobs
+from raysl.data.manifest_store import RowStore, Stamp, from_bytes, to_bytes
+from raysl.data.manifest_types import Manifest, ManifestRow
+from raysl.errors import DataError
+
+Progress = Callable[[int, int], None]
+
+__all__ = ["Progress", "build_manifest", "fill_cache", "from_bytes", "to_bytes"]
+
+
+def build_manifest(
+    catalog: Catalog,
+    root: Path,
+    *,
+    folder: Path,
+    processes: int | None = None,
+    fill: FrameCache | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Decodes what no earlier run decoded, and fills the cache where a video is not in it.
+
+    Rows are kept below ``folder`` as they finish, by path, size and time of change, so a killed run continues. Of
+    several processes that ask at once, one decodes and the others wait for it.
+
+    Args:
+        processes: that decode; None: as many as this process may use CPUs.
+        progress: called with the number of videos done and of all.
+
+    Raises:
+        DataError: a file is absent, or the file system fails. What cannot be decoded is a row with its reason.
+    """
+    store = RowStore(folder, root)
+    with store.locked():
+        stamps = {video.path: _stamp(root / video.path) for video in catalog.videos}
+        kept = store.read()
+        known = {path: kept[path][1] for path, stamp in stamps.items() if path in kept and kept[path][0] == stamp}
+        jobs = [Job(path) for path in stamps if path not in known]
+        jobs += _fill_jobs(list(known.values()), fill)
+
+        def finished(job: Job, row: ManifestRow) -> None:
+            if job.row is None:
+                known[row.path] = row
+                store.add(stamps[row.path], row)
+
+        _run(Work(root, fill), jobs, len(stamps), processes, progress, finished)
+    return Manifest(catalog.name, tuple(known[video.path] for video in catalog.videos))
+
+
+def fill_cache(
+    manifest: Manifest,
+    root: Path,
+    fill: FrameCache,
+    *,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Fills the cache for a manifest that is known already, as far as the budget goes.
+
+    Raises:
+        DataError: a file is absent, or is not the one that the manifest describes.
+    """
+    jobs = _fill_jobs(manifest.rows, fill)
+    _run(Work(root, fill), jobs, len(manifest.rows), processes, progress, lambda job, row: None)
+
+
+def _fill_jobs(rows: tuple[ManifestRow, ...] | list[ManifestRow], fill: FrameCache | None) -> list[Job]:
+    if fill is None:
+        return []
+    fill.sweep()
+    return [
+        Job(row.path, row)
+        for row in rows
+        if row.error is None and not fill.holds(row) and fill.budget.room_for(fill.bytes_of(row))
+    ]
+
+
+def _run(
+    work: Work,
+    jobs: list[Job],
+    videos: int,
+    processes: int | None,
+    progress: Progress | None,
+    finished: Callable[[Job, ManifestRow], None],
+) -> None:
+    done = videos - len(jobs)
+    if progress is not None:
+        progress(done, videos)
+    for job, row in run_jobs(work, jobs, processes or len(os.sched_getaffinity(0))):
+        finished(job, row)
+        done += 1
+        if progress is not None:
+            progress(done, videos)
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}; is the data set's root right?") from error
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,114 @@
+"""Videos decoded in parallel processes; a decoder that kills its process costs one video, not the run."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from raysl.data.decode_inspect import fill_video, fingerprint, inspect_video
+from raysl.data.decode_pyav import VideoError
+from raysl.data.frame_cache import FrameCache
+from raysl.data.manifest_types import ManifestRow
+
+
+@dataclass(frozen=True)
+class Job:
+    """One video to decode: for its manifest row, or, where that is known, for the cache alone."""
+
+    path: str
+    row: ManifestRow | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all jobs of a run share."""
+
+    root: Path
+    fill: FrameCache | None
+
+    def do(self, job: Job) -> ManifestRow:
+        """One job.
+
+        Raises:
+            VideoError: the file system failed, or the file is another one than its row describes.
+        """
+        if job.row is None:
+            return inspect_video(self.root, job.path, self.fill)
+        if self.fill is not None:
+            fill_video(self.root, job.row, self.fill)
+        return job.row
+
+    def crashed(self, job: Job) -> ManifestRow:
+        """The row of a video on which the decoder crashed."""
+        content = fingerprint(self.root / job.path)
+        return ManifestRow(job.path, 0, 0, (), 0, 0, 0.0, content, False, "the decoder crashes on it")
+
+
+def run_jobs(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ManifestRow]]:
+    """Each job with its row, as they finish. With one process they run in this one, without protection from crashes.
+
+    Raises:
+        VideoError: see ``Work.do``.
+    """
+    if processes <= 1 or len(jobs) <= 1:
+        yield from ((job, work.do(job)) for job in jobs)
+        return
+    left = dict.fromkeys(jobs)
+    try:
+        for job, row in _in_pool(work, list(left), min(processes, len(jobs))):
+            del left[job]
+            yield job, row
+    except BrokenProcessPool:
+        # Which of the videos in work did it cannot be told: those left are decoded one at a time.
+        yield from _one_by_one(work, list(left))
+
+
+def _in_pool(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ManifestRow]]:
+    with _pool(work, processes) as pool:
+        futures = {pool.submit(_do, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, ManifestRow]]:
+    waiting = list(jobs)
+    while waiting:
+        with _pool(work, 1) as pool:
+            try:
+                while waiting:
+                    row = pool.submit(_do, waiting[0]).result()
+                    yield waiting.pop(0), row
+            except BrokenProcessPool:
+                job = waiting.pop(0)
+                if job.row is not None:
+                    raise VideoError(work.root / job.path, "the decoder crashes on it") from None
+                yield job, work.crashed(job)
+
+
+def _pool(work: Work, processes: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: the caller may hold threads, a Ray actor above all.
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (work,))
+
+
+_work: Work | None = None
+
+
+def _begin(work: Work) -> None:
+    global _work
+    torch.set_num_threads(1)
+    _work = work
+
+
+def _do(job: Job) -> ManifestRow:
+    if _work is None:
+        raise RuntimeError("a worker process was not initialised")
+    return _work.do(job)

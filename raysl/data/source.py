@@ -1,0 +1,161 @@
+"""A data set ready to be read: catalog, manifest, and frames by video and index, whatever delivers them."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from raysl.config.component import Chosen
+from raysl.data.catalog import Catalog, CatalogReader, Video
+from raysl.data.decode import read_frames
+from raysl.data.frame_cache import FrameCache
+from raysl.data.manifest import Progress, build_manifest, fill_cache
+from raysl.data.manifest_types import Manifest, ManifestRow
+from raysl.data.places import Places
+from raysl.data.resize import resize_frames
+from raysl.errors import DataError
+
+# Mapped files kept open by one process.
+MOST_MAPS = 2048
+
+
+class VideoSource:
+    """Frames of a catalog's videos, resized once, the same bits from the cache, from decord and from PyAV.
+
+    It can be sent to other processes (loader workers), which map the cache's files for themselves.
+
+    Attributes:
+        catalog: its videos; ``Video.index`` is what ``length`` and ``frames`` take.
+        manifest: one row a video, in the same order.
+        reads: calls of ``frames`` in this process that were served by ``cache``, ``decord`` and ``pyav``.
+    """
+
+    def __init__(self, catalog: Catalog, manifest: Manifest, root: Path, cache: FrameCache) -> None:
+        if [row.path for row in manifest.rows] != [video.path for video in catalog.videos]:
+            raise DataError(
+                f"data set {catalog.name!r}: the manifest lists other videos than the catalog; remove the stored "
+                "manifest, or give the root that it was made from"
+            )
+        if [video.index for video in catalog.videos] != list(range(len(catalog.videos))):
+            raise DataError(f"data set {catalog.name!r}: its videos are not numbered by their rows")
+        self.catalog = catalog
+        self.manifest = manifest
+        self.root = root
+        self.cache = cache
+        self.reads: Counter[str] = Counter()
+        self._maps: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_maps": OrderedDict(), "reads": Counter()}
+
+    def length(self, index: int) -> int:
+        """Decoded frames of a video; 0 for an unreadable one."""
+        return self.manifest.rows[index].frames
+
+    def readable(self, split: str) -> tuple[Video, ...]:
+        """The videos of a split that can be read, in catalog order.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        return tuple(video for video in self._split(split) if self.manifest.rows[video.index].error is None)
+
+    def unreadable_share(self, split: str) -> float:
+        """The share of a split's videos that cannot be read, in [0, 1].
+
+        Raises:
+            DataError: there is no such split.
+        """
+        return 1.0 - len(self.readable(split)) / len(self._split(split))
+
+    def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
+        """Frames ``[T, 3, h, w]``, uint8 RGB, contiguous, the short side as the source was opened for.
+
+        Args:
+            frame_indices: in any order, repetition allowed, each below ``length(index)``.
+
+        Raises:
+            DataError: naming the video, where it cannot be read.
+            IndexError: an index outside the video.
+        """
+        row = self.manifest.rows[index]
+        if row.error is not None:
+            raise DataError(f"{self.root / row.path}: {row.error}")
+        if not len(frame_indices) or min(frame_indices) < 0 or max(frame_indices) >= row.frames:
+            raise IndexError(f"{row.path} has {row.frames} frames, asked for {list(frame_indices)}")
+        cached = self._map(index, row)
+        if cached is not None:
+            self.reads["cache"] += 1
+            return torch.from_numpy(np.asarray(cached[np.asarray(frame_indices)]))
+        decoder = "decord" if row.decord_agrees else "pyav"
+        frames = read_frames(self.root / row.path, frame_indices, decoder="decord" if row.decord_agrees else "pyav")
+        self.reads[decoder] += 1
+        return resize_frames(frames, self.cache.resize)
+
+    def _split(self, name: str) -> tuple[Video, ...]:
+        videos = self.catalog.split(name)
+        if not videos:
+            known = ", ".join(sorted({video.split for video in self.catalog.videos})) or "none"
+            raise DataError(f"data set {self.catalog.name!r} has no split {name!r}; it has: {known}")
+        return videos
+
+    def _map(self, index: int, row: ManifestRow) -> NDArray[np.uint8] | None:
+        if index in self._maps:
+            self._maps.move_to_end(index)
+            return self._maps[index]
+        opened = self.cache.open(row)
+        if opened is not None:
+            self._maps[index] = opened
+            if len(self._maps) > MOST_MAPS:
+                self._maps.popitem(last=False)
+        return opened
+
+
+def open_source(
+    data: Chosen,
+    places: Places,
+    *,
+    resize: int,
+    manifest: Manifest | None = None,
+    processes: int | None = 1,
+    fill: bool = True,
+    progress: Progress | None = None,
+) -> VideoSource:
+    """Reads a data set's lists, then loads or makes its manifest and fills the cache within its budget.
+
+    Args:
+        data: the chosen data set.
+        resize: short side of the frames in pixels.
+        manifest: one that was stored; None: that of the cache folder, completed where it lacks videos.
+        processes: that decode what is missing; None: as many as this process may use CPUs.
+        fill: False leaves the cache as it is.
+        progress: called with the number of videos done and of all.
+
+    Raises:
+        DataError: no root, absent files, another set than the manifest's.
+    """
+    reader: CatalogReader = data.build()
+    root = places.root(data.name, reader.needs_root)
+    reader.prepare(root)
+    catalog = reader.read(root)
+    cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
+    if manifest is not None:
+        source = VideoSource(catalog, manifest, root, cache)
+        if fill:
+            fill_cache(manifest, root, cache, processes=processes, progress=progress)
+        return source
+    made = build_manifest(
+        catalog,
+        root,
+        folder=places.cache / "manifests",
+        processes=processes,
+        fill=cache if fill else None,
+        progress=progress,
+    )
+    return VideoSource(catalog, made, root, cache)
