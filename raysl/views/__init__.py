@@ -1,0 +1,1 @@
+"""From a video to named views: placement in time, augmentation, batches."""

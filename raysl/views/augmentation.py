@@ -1,0 +1,27 @@
+"""Augmentation of one clip: parameters first (on CPU, from a stream), pixels second (anywhere)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+
+class Augmented(NamedTuple):
+    """Attributes: clip: ``[3, T, H, W]`` float32 in [0, 1]. box: (top, left, height, width) as shares of the frame."""
+
+    clip: Tensor
+    box: tuple[float, float, float, float]
+
+
+class Augmentation(ABC):
+    """Base of every augmentation: ``COMPONENT.build(options, clip: ClipOptions) -> Augmentation``."""
+
+    @abstractmethod
+    def __call__(self, frames: Tensor, generator: np.random.Generator) -> Augmented:
+        """``frames``: ``[T, 3, H, W]`` uint8, decoded and resized.
+
+        One draw serves all frames unless the options say otherwise.
+        """

@@ -1,0 +1,33 @@
+"""No random spatial operation: centre crop and resize (CVRL Table 9, spatial off [I])."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from raysl.config.component import Component
+from raysl.config.options import Options
+from raysl.config.sections import ClipOptions
+from raysl.views.augmentation import Augmentation, Augmented
+from raysl.views.center_crop import center_box, center_crop
+
+
+class NoneOptions(Options):
+    """No options."""
+
+
+class NoAugmentation(Augmentation):
+    """The centre crop that evaluation uses; draws nothing."""
+
+    def __init__(self, clip: ClipOptions) -> None:
+        self.size = clip.size
+
+    def __call__(self, frames: Tensor, generator: np.random.Generator) -> Augmented:
+        return Augmented(center_crop(frames, self.size), center_box(frames.shape[-2], frames.shape[-1]))
+
+
+def build(options: NoneOptions, clip: ClipOptions) -> NoAugmentation:
+    return NoAugmentation(clip)
+
+
+COMPONENT = Component(kind="augmentation", options=NoneOptions, build=build)

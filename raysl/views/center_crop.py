@@ -1,0 +1,35 @@
+"""The deterministic view: centre square of the short side, resized."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+
+def center_crop(frames: Tensor, size: int) -> Tensor:
+    """Centre square whose side is the short side of the frame, resized to ``size`` (bilinear, antialiased, on uint8).
+
+    The whole short side is kept ([?]: TCLR crops 0.8 of it, VCOP a fixed margin), so that what a random resized crop
+    of the full area shows is what evaluation shows.
+
+    Args:
+        frames: ``[T, 3, H, W]`` uint8.
+        size: height and width, pixels.
+
+    Returns:
+        ``[3, T, size, size]`` float32 in [0, 1].
+    """
+    side = min(frames.shape[-2:])
+    square = functional.center_crop(frames, [side, side])
+    if side != size:
+        square = functional.resize(square, [size, size], antialias=True)
+    pixels: Tensor = square.to(torch.float32).div_(255.0).transpose(0, 1)
+    return pixels
+
+
+def center_box(height: int, width: int) -> tuple[float, float, float, float]:
+    """The box of `center_crop` in a frame of this size: (top, left, height, width) as shares of the frame."""
+    side = min(height, width)
+    top, left = round((height - side) / 2.0), round((width - side) / 2.0)
+    return top / height, left / width, side / height, side / width

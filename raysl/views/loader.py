@@ -1,0 +1,142 @@
+"""Batches of views for pretraining: each rank its slice of every global batch, in or out of process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from raysl.config.cell import CellConfig
+from raysl.data.source import VideoSource
+from raysl.errors import CellFailure, ConfigError, DataError
+from raysl.views.batch import Batch
+from raysl.views.order import EpochOrder
+from raysl.views.pipeline import Origin, ViewPipeline, collate
+
+Place = tuple[int, int]
+"""Epoch and step within it, both from 0."""
+
+
+class _Steps(Sampler[Place]):
+    """The steps of one epoch that are still to be made; moved from epoch to epoch, so that processes may persist."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.epoch, self.first_step = count, 0, 0
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter([(self.epoch, step) for step in range(self.first_step, self.count)])
+
+
+class _Batches(Dataset[Batch | CellFailure]):
+    """This rank's part of the batch at a place. A failure is returned: raised in a process it would lose its type."""
+
+    def __init__(self, pipeline: ViewPipeline, order: EpochOrder, slots: range) -> None:
+        self.pipeline, self.order, self.slots = pipeline, order, slots
+
+    def __getitem__(self, place: Place) -> Batch | CellFailure:
+        epoch, step = place
+        videos = self.order.batch(epoch, step)
+        failed: dict[str, str] = {}
+        origins: list[dict[str, Origin]] = []
+        clips = self.pipeline.empty(len(self.slots))
+        for row, slot in enumerate(self.slots):
+            out = {name: rows[row] for name, rows in clips.items()}
+            loaded = self._load(videos[slot], place, slot, out, failed)
+            if loaded is None:
+                return CellFailure(
+                    f"no readable video is left to stand in for {self._path(videos[slot])} at epoch {epoch}, "
+                    f"step {step}: {len(failed)} failed to load in this batch",
+                    {"epoch": epoch, "step": step, "unreadable": dict(failed)},
+                )
+            origins.append(loaded)
+        views = {name: collate(rows, [origin[name] for origin in origins]) for name, rows in clips.items()}
+        return Batch(views=views, unreadable=tuple(failed))
+
+    def _load(
+        self, video: int, place: Place, slot: int, out: dict[str, Tensor], failed: dict[str, str]
+    ) -> dict[str, Origin] | None:
+        """Loads the video, or the first replacement that can be read; what cannot goes to ``failed``."""
+        candidates: Iterator[int] | None = None
+        candidate: int | None = video
+        while candidate is not None:
+            try:
+                return self.pipeline(candidate, place[0], out)
+            except DataError as error:
+                failed[self._path(candidate)] = str(error)
+            if candidates is None:
+                candidates = self.order.replacements(*place, slot)
+            candidate = next(candidates, None)
+        return None
+
+    def _path(self, video: int) -> str:
+        return self.pipeline.source.catalog.videos[video].path
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+class PretrainingLoader:
+    """Batches of one rank, a pure function of cell, epoch and step, whatever the numbers of ranks and processes are.
+
+    Args:
+        cell: gives batch size, seed, clip, sampler, augmentation and loader processes.
+        source: of the pretraining set.
+        view_names: the views that the objective asks for.
+        rank, world_size: of the process group.
+        split: of the catalog.
+
+    Attributes:
+        videos: catalog indices in use: the split without what the manifest says cannot be read.
+        steps_per_epoch: global batches an epoch; what is left over is `order.dropped`.
+        too_short: how many of them are shorter than the clip's span, so that their clips wrap around.
+
+    Raises:
+        ConfigError: the batch is larger than the set, or does not divide by the number of ranks.
+    """
+
+    def __init__(
+        self,
+        cell: CellConfig,
+        source: VideoSource,
+        *,
+        view_names: tuple[str, ...],
+        rank: int,
+        world_size: int,
+        split: str = "train",
+    ) -> None:
+        training = cell.training
+        if training.batch_size % world_size:
+            raise ConfigError(f"training.batch_size {training.batch_size} does not divide by {world_size} workers")
+        self.videos = tuple(video.index for video in source.readable(split))
+        self.order = EpochOrder(self.videos, training.batch_size, training.seed)
+        self.steps_per_epoch = self.order.steps_per_epoch
+        self.too_short = sum(source.length(index) < cell.clip.span for index in self.videos)
+        share = training.batch_size // world_size
+        dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
+        self._steps = _Steps(self.steps_per_epoch)
+        self._loader: DataLoader[Batch | CellFailure] = DataLoader(
+            dataset,
+            batch_size=None,
+            sampler=self._steps,
+            num_workers=training.loader_workers,
+            collate_fn=_unchanged,
+            persistent_workers=training.loader_workers > 0,
+            # Its own generator: without one the DataLoader draws from torch's global stream at every epoch.
+            generator=torch.Generator().manual_seed(training.seed),
+        )
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """This rank's batches of an epoch (from 0), from ``first_step`` on; one epoch at a time.
+
+        Raises:
+            CellFailure: a video failed to load and none is left to stand in for it.
+        """
+        self._steps.epoch, self._steps.first_step = epoch, first_step
+        for batch in self._loader:
+            if isinstance(batch, CellFailure):
+                raise batch
+            yield batch

@@ -1,0 +1,1 @@
+"""Pair samplers, one file each."""

@@ -1,0 +1,96 @@
+"""From one video to its named views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.data.source import VideoSource
+from raysl.errors import ConfigError
+from raysl.streams import stream
+from raysl.views.augmentation import Augmentation
+from raysl.views.batch import View
+from raysl.views.clip_input import network_input
+from raysl.views.pair_sampler import PairSampler, Placement
+
+PAIR_VIEWS = ("query", "key")
+
+
+class Origin(NamedTuple):
+    """Where in its video the clip of a view came from; as in `View`."""
+
+    video: int
+    center: float
+    box: tuple[float, float, float, float]
+    rate: float
+
+
+class ViewPipeline:
+    """Placement, frames, augmentation and normalisation of the views that were asked for.
+
+    Every draw is keyed by (seed, epoch, video, view, purpose): no other video, worker or view moves it.
+
+    Args:
+        cell: gives clip, pair sampler, augmentation and seed.
+        source: of the pretraining set.
+        view_names: of ``query`` and ``key``.
+
+    Raises:
+        ConfigError: nothing makes a view of this name.
+    """
+
+    def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
+        for name in view_names:
+            if name not in PAIR_VIEWS:
+                raise ConfigError(f"nothing makes a view {name!r}; there are {', '.join(PAIR_VIEWS)}")
+        self.seed = cell.training.seed
+        self.clip = cell.clip
+        self.source = source
+        self.view_names = tuple(view_names)
+        self.pair: PairSampler = cell.sampling.pair.build(cell.clip)
+        self.augmentation: Augmentation = cell.augment.build(cell.clip)
+
+    def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> dict[str, Origin]:
+        """Writes the views of one video in one epoch.
+
+        Args:
+            out: by view, ``[3, T, size, size]`` float32, the row of the batch that takes the clip as the network
+                reads it. (A batch made of such rows is touched once: memory new to the process costs as much as
+                the normalisation.)
+
+        Raises:
+            DataError: the video cannot be read.
+        """
+        length = self.source.length(video)
+        placements = self.pair.place(length, stream(self.seed, epoch, video, "pair", "placement"))
+        frames: dict[Placement, Tensor] = {}
+        origins: dict[str, Origin] = {}
+        for name in self.view_names:
+            placement = placements[name]
+            if placement not in frames:
+                frames[placement] = self.source.frames(video, placement.indices(length))
+            generator = stream(self.seed, epoch, video, name, "augmentation")
+            clip, box = self.augmentation(frames[placement], generator)
+            network_input(clip, self.clip.input, out=out[name])
+            origins[name] = Origin(video, placement.center(length), box, float(placement.stride))
+        return origins
+
+    def empty(self, size: int) -> dict[str, Tensor]:
+        """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""
+        clip = self.clip
+        return {name: torch.empty(size, 3, clip.frames, clip.size, clip.size) for name in self.view_names}
+
+
+def collate(clips: Tensor, origins: Sequence[Origin]) -> View:
+    """``[B, 3, T, size, size]`` and where its rows came from, as a `View`."""
+    return View(
+        clips=clips,
+        video=torch.tensor([origin.video for origin in origins], dtype=torch.int64),
+        center=torch.tensor([origin.center for origin in origins], dtype=torch.float32),
+        box=torch.tensor([origin.box for origin in origins], dtype=torch.float32),
+        rate=torch.tensor([origin.rate for origin in origins], dtype=torch.float32),
+    )

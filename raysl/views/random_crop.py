@@ -1,0 +1,50 @@
+"""The box of a random resized crop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+ATTEMPTS = 10
+"""Boxes tried before the largest centre box of an allowed aspect is taken, as torchvision does."""
+
+
+def draw_crop(
+    height: int,
+    width: int,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+    generator: np.random.Generator,
+) -> tuple[int, int, int, int]:
+    """A box whose area is uniform and whose aspect (width by height) is log-uniform, uniformly placed in the frame.
+
+    Args:
+        height, width: of the frame, pixels.
+        area: smallest and largest, as shares of the frame.
+        aspect: narrowest and widest.
+        generator: gives 22 numbers, however many boxes fit.
+
+    Returns:
+        (top, left, height, width) in pixels.
+    """
+    pixels = height * width * generator.uniform(*area, size=ATTEMPTS)
+    ratios = np.exp(generator.uniform(math.log(aspect[0]), math.log(aspect[1]), size=ATTEMPTS))
+    place = generator.random(2)
+    widths = np.rint(np.sqrt(pixels * ratios)).astype(int)
+    heights = np.rint(np.sqrt(pixels / ratios)).astype(int)
+    fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
+    if not fits.any():
+        return _largest_center(height, width, aspect)
+    first = int(np.argmax(fits))
+    box_height, box_width = int(heights[first]), int(widths[first])
+    top = int(place[0] * (height - box_height + 1))
+    left = int(place[1] * (width - box_width + 1))
+    return top, left, box_height, box_width
+
+
+def _largest_center(height: int, width: int, aspect: tuple[float, float]) -> tuple[int, int, int, int]:
+    ratio = min(max(width / height, aspect[0]), aspect[1])
+    box_width = max(1, min(width, round(height * ratio)))
+    box_height = max(1, min(height, round(width / ratio)))
+    return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width

@@ -1,0 +1,186 @@
+"""Every augmentation keeps the contract; then the standard one, against torchvision's own functions."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms.v2 import functional
+
+from raysl.config.component import find, names
+from raysl.streams import stream
+from raysl.views.augmentation import Augmentation
+from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
+from raysl.views.center_crop import center_box, center_crop
+from raysl.views.hue import adjust_hue
+from raysl.views.pixel_operations import Jitter, Parameters, apply
+from tests.views.sets import clip_options
+
+
+def built(name: str, **options: Any) -> Augmentation:
+    component = find("augmentation", name)
+    augmentation: Augmentation = component.build(component.options(**options), clip_options())
+    return augmentation
+
+
+def standard(**options: Any) -> StandardAugmentation:
+    return StandardAugmentation(StandardOptions(**options), clip_options())
+
+
+def noise(frames: int = 5, height: int = 40, width: int = 56) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (frames, 3, height, width), dtype=torch.uint8, generator=draw)
+
+
+@pytest.mark.parametrize("name", names("augmentation"))
+def test_gives_a_clip_and_a_box_and_leaves_its_input(name: str) -> None:
+    frames = noise()
+    before = frames.clone()
+    for key in range(20):
+        clip, box = built(name)(frames, stream(key))
+        assert clip.shape == (3, 5, 24, 24)
+        assert clip.dtype == torch.float32
+        assert 0 <= clip.min() <= clip.max() <= 1
+        top, left, height, width = box
+        assert min(box) >= 0
+        assert top + height <= 1 + 1e-9
+        assert left + width <= 1 + 1e-9
+    assert torch.equal(frames, before)
+
+
+@pytest.mark.parametrize("name", names("augmentation"))
+def test_one_draw_serves_all_frames(name: str) -> None:
+    static = noise(1).expand(5, -1, -1, -1)
+    for key in range(20):
+        clip, _ = built(name)(static, stream(key))
+        assert torch.equal(clip, clip[:, :1].expand_as(clip))
+
+
+@pytest.mark.parametrize("name", names("augmentation"))
+def test_equal_streams_give_equal_bits_and_no_global_stream_moves(name: str) -> None:
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    first, again = built(name)(noise(), stream(1)), built(name)(noise(), stream(1))
+    assert torch.equal(first.clip, again.clip)
+    assert first.box == again.box
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert (np.random.get_state()[1] == numpy_state).all()
+
+
+def test_without_temporal_consistency_every_frame_draws_its_own() -> None:
+    static = noise(1).expand(5, -1, -1, -1)
+    clip, box = standard(temporally_consistent=False)(static, stream(4))
+    assert all(not torch.equal(clip[:, i], clip[:, j]) for i in range(5) for j in range(i))
+    generator = stream(4)
+    drawn = [standard().draw(40, 56, generator) for _ in range(5)]
+    assert box == pytest.approx(np.mean([own.crop for own in drawn], axis=0) / [40, 56, 40, 56])
+    alone = apply(static[:1], drawn[3], 24)
+    assert torch.equal(clip[:, 3], alone[0])
+
+
+def test_crop_and_flip_are_torchvisions() -> None:
+    frames, crop = noise(), (3, 7, 20, 31)
+    expected = functional.horizontal_flip(functional.resized_crop(frames, *crop, [24, 24], antialias=True))
+    result = apply(frames, Parameters(crop, flip=True, jitter=(), grey=False), 24)
+    assert torch.equal(result, expected.float() / 255)
+
+
+def test_jitter_and_grey_are_torchvisions_in_the_order_drawn() -> None:
+    frames, whole = noise(height=24, width=24), (0, 0, 24, 24)
+    order = (Jitter("contrast", 1.4), Jitter("hue", -0.13), Jitter("brightness", 1.3), Jitter("saturation", 0.4))
+    pixels = frames.float() / 255
+    for name, amount in order:
+        pixels = getattr(functional, f"adjust_{name}")(pixels, amount)
+    result = apply(frames, Parameters(whole, flip=False, jitter=order, grey=False), 24)
+    torch.testing.assert_close(result, pixels, atol=2e-5, rtol=0)
+    grey = apply(frames, Parameters(whole, flip=False, jitter=order, grey=True), 24)
+    torch.testing.assert_close(grey, functional.rgb_to_grayscale(pixels, 3), atol=2e-5, rtol=0)
+    other = apply(frames, Parameters(whole, flip=False, jitter=order[::-1], grey=False), 24)
+    assert (other - result).abs().max() > 0.05
+
+
+def turned(frames: torch.Tensor, turns: float) -> torch.Tensor:
+    result = frames.clone()
+    adjust_hue(result, turns)
+    return result
+
+
+@pytest.mark.parametrize("turns", [-0.5, -0.31, 0.0, 0.07, 0.2, 0.5])
+def test_hue_is_torchvisions_and_the_standard_librarys(turns: float) -> None:
+    corners = torch.cartesian_prod(*[torch.tensor([0.0, 0.25, 1.0])] * 3).T.reshape(1, 3, 3, 9)
+    for frames in (corners, noise(2).float() / 255):
+        torch.testing.assert_close(turned(frames, turns), functional.adjust_hue(frames, turns), atol=1e-5, rtol=0)
+    hue, saturation, value = colorsys.rgb_to_hsv(0.2, 0.7, 0.4)
+    expected = torch.tensor(colorsys.hsv_to_rgb((hue + turns) % 1, saturation, value))
+    one = turned(torch.tensor([0.2, 0.7, 0.4]).view(1, 3, 1, 1), turns).flatten()
+    torch.testing.assert_close(one, expected, atol=1e-5, rtol=0)
+
+
+def test_bits_do_not_depend_on_the_number_of_threads() -> None:
+    frames = noise(3, 240, 300)
+    wide = StandardAugmentation(StandardOptions(jitter=1.0, hue=0.0, grey=0.0), clip_options(size=224, resize=240))
+    clips = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            clips.append([wide(frames, stream(key)).clip for key in range(2)])
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(one, two) for one, two in zip(*clips, strict=True))
+
+
+def test_probabilities_and_ranges_are_those_of_the_options() -> None:
+    few = standard(flip=0.3, jitter=0.6, grey=0.1, contrast=0.4)
+    drawn = [few.draw(64, 64, stream("probability", i)) for i in range(4000)]
+    for share, expected in (
+        (np.mean([own.flip for own in drawn]), 0.3),
+        (np.mean([bool(own.jitter) for own in drawn]), 0.6),
+        (np.mean([own.grey for own in drawn]), 0.1),
+    ):
+        assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / 4000)
+    amounts = {
+        name: [amount for own in drawn for kind, amount in own.jitter if kind == name]
+        for name in ("brightness", "contrast", "saturation", "hue")
+    }
+    for name, (low, high) in {"brightness": (0.2, 1.8), "contrast": (0.6, 1.4), "hue": (-0.2, 0.2)}.items():
+        assert low <= min(amounts[name]) < low + 0.02 * (high - low)
+        assert high - 0.02 * (high - low) < max(amounts[name]) <= high
+    orders = {tuple(name for name, _ in own.jitter) for own in drawn if own.jitter}
+    assert len(orders) == 24
+
+
+def test_switching_an_operation_off_moves_no_other_draw() -> None:
+    for key in range(30):
+        every = standard(jitter=1.0).draw(64, 80, stream(key))
+        without = standard(jitter=1.0, hue=0.0, flip=0.0).draw(64, 80, stream(key))
+        assert without.crop == every.crop
+        assert without.grey == every.grey
+        assert without.jitter == tuple(one for one in every.jitter if one.name != "hue")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"min_area": 0.9, "max_area": 0.5},
+        {"min_aspect": 2.0, "max_aspect": 0.5},
+        {"flip": 1.5},
+        {"hue": 0.6},
+        {"min_area": 0.0},
+        {"blur": 0.5},
+    ],
+)
+def test_impossible_options_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        StandardOptions(**bad)
+
+
+def test_the_centre_crop_is_the_middle_square() -> None:
+    frames = torch.zeros(2, 3, 32, 48, dtype=torch.uint8)
+    frames[:, :, :, 8:40] = 255
+    assert center_crop(frames, 24).shape == (3, 2, 24, 24)
+    assert center_crop(frames, 24).min() == 1
+    assert center_box(32, 48) == (0.0, 8 / 48, 1.0, 32 / 48)
+    high = noise(2, 48, 32)
+    assert torch.equal(center_crop(high, 32), (high[:, :, 8:40].float() / 255).transpose(0, 1))

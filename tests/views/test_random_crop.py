@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from raysl.streams import stream
+from raysl.views.random_crop import draw_crop
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    height=st.integers(1, 300),
+    width=st.integers(1, 300),
+    areas=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    aspects=st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)),
+    key=st.integers(0, 50),
+)
+def test_lies_inside_the_frame(
+    height: int, width: int, areas: tuple[float, float], aspects: tuple[float, float], key: int
+) -> None:
+    area, aspect = (min(areas), max(areas)), (min(aspects), max(aspects))
+    top, left, box_height, box_width = draw_crop(height, width, area, aspect, stream(key))
+    assert 0 <= top <= top + box_height <= height
+    assert 0 <= left <= left + box_width <= width
+    assert box_height >= 1
+    assert box_width >= 1
+
+
+def test_area_aspect_and_place_follow_their_laws() -> None:
+    # Small boxes of a large frame always fit, so that no law is bent by rejection.
+    side = 4000
+    boxes = np.array([draw_crop(side, side, (0.1, 0.3), (0.5, 2.0), stream("law", i)) for i in range(3000)])
+    top, left, height, width = boxes.T.astype(float)
+    area = height * width / side**2
+    assert stats.kstest((area - 0.1) / 0.2, "uniform").pvalue > 1e-3
+    assert stats.kstest((np.log(width / height) + math.log(2)) / (2 * math.log(2)), "uniform").pvalue > 1e-3
+    assert stats.kstest(top / (side - height), "uniform").pvalue > 1e-3
+    assert stats.kstest(left / (side - width), "uniform").pvalue > 1e-3
+
+
+def test_the_number_of_draws_does_not_depend_on_the_frame() -> None:
+    after = []
+    for height, width in ((100, 100), (2, 300), (300, 2)):
+        generator = stream("draws")
+        draw_crop(height, width, (0.3, 1.0), (0.5, 2.0), generator)
+        after.append(generator.random())
+    assert len(set(after)) == 1
+
+
+def test_where_no_box_fits_the_largest_at_the_centre_is_taken() -> None:
+    assert draw_crop(10, 200, (1.0, 1.0), (0.5, 2.0), stream(0)) == (0, 90, 10, 20)
+    assert draw_crop(200, 10, (1.0, 1.0), (0.5, 2.0), stream(0)) == (90, 0, 20, 10)
