@@ -18,8 +18,8 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.config.options import Options
 from raysl.config.yaml_reader import KeyPath
 
-RANDOM_WEIGHTS_NEED = (("pretraining",), ("clip",), ("backbone",), ("training", "seed"))
-"""What defines a backbone that is not trained: neither data nor sampler, objective or optimizer."""
+RANDOM_WEIGHTS_NEED = (("pretraining",), ("clip",), ("backbone",), ("training", "seed"), ("training", "precision"))
+"""What defines a backbone that is not trained, and its features (precision): no data, sampler, objective, optimizer."""
 
 
 def slot_key(model: type[Options], name: str) -> str:

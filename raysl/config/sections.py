@@ -80,7 +80,7 @@ class TrainingOptions(Options):
     precision: Literal["float32", "bfloat16", "auto"] = option(
         "float32",
         source="[?]",
-        doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (recorded in provenance)",
+        doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (provenance says)",
     )
     workers: int = option(1, doc="DDP workers", source="[?]", ge=1, le=4096, identity=False)
     seed: int = option(0, doc="seed of everything random", source="[?]", ge=0, le=2**31 - 1)

@@ -9,7 +9,7 @@ from typing import Any
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
 
 CHOOSERS = ("name", "framework")
-"""Keys that choose a component: another choice replaces the whole mapping, since the old options belong to the old choice."""
+"""Keys that choose a component: another choice replaces the whole mapping, whose options belong to the old choice."""
 
 
 def expand(data: Mapping[str, Any], origins: Mapping[KeyPath, Origin], at: KeyPath = ()) -> Tree:

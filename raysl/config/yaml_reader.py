@@ -46,7 +46,7 @@ class Tree:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the YAML 1.2 core schema: ``1e-6`` is a number; ``yes``, ``on``, ``1:30`` and ``2026-01-01`` are text."""
+    """SafeLoader with the YAML 1.2 core schema: ``1e-6`` is a number; ``yes``, ``on``, ``1:30``, a date are text."""
 
 
 _Loader.yaml_implicit_resolvers = {}

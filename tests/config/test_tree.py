@@ -26,7 +26,9 @@ def test_options_laid_on_a_component_written_as_text() -> None:
 
 
 def test_dotted_keys_of_a_row_expand_and_keep_their_lines() -> None:
-    document = parse_tree("rows:\n  x:\n    objective.local_local: null\n    clip.size: 56\n    clip.frames: 8\n", "f.yaml")
+    document = parse_tree(
+        "rows:\n  x:\n    objective.local_local: null\n    clip.size: 56\n    clip.frames: 8\n", "f.yaml"
+    )
     row = expand(document.data["rows"]["x"], document.origins, ("rows", "x"))
     assert row.data == {"objective": {"local_local": None}, "clip": {"size": 56, "frames": 8}}
     assert str(row.where(("clip", "frames"))) == "f.yaml:5"

@@ -40,7 +40,9 @@ def test_values_are_read_as_in_yaml_1_2(text: str, value: object) -> None:
 
 
 def test_a_duplicate_key_names_file_both_lines_and_key() -> None:
-    with pytest.raises(ConfigError, match=r"study\.yaml:4: training\.epochs: this key is written twice \(first on line 2\)"):
+    with pytest.raises(
+        ConfigError, match=r"study\.yaml:4: training\.epochs: this key is written twice \(first on line 2\)"
+    ):
         parse_tree("training:\n  epochs: 1\n  batch_size: 2\n  epochs: 3\n", "study.yaml")
 
 
@@ -59,7 +61,11 @@ def test_number_keys_become_text_and_other_keys_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [1, 2", r"f\.yaml:1: not valid YAML"), ("- 1\n- 2\n", "a mapping of keys is expected"), ("a:\n\tb: 1", "not valid")],
+    [
+        ("a: [1, 2", r"f\.yaml:1: not valid YAML"),
+        ("- 1\n- 2\n", "a mapping of keys is expected"),
+        ("a:\n\tb: 1", "not valid"),
+    ],
 )
 def test_what_is_no_mapping_or_no_yaml_is_one_clear_error(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

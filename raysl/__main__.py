@@ -1,0 +1,5 @@
+"""``python -m raysl``."""
+
+from raysl.cli import main
+
+main()

@@ -1,0 +1,167 @@
+"""The command line: ``raysl plan | run | status | report | data | export``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from raysl.errors import ConfigError, RayslError
+
+app = typer.Typer(
+    help="Ablation engine for self-supervised video representation learning.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Look at data sets before anything is trained on them.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Studies = Annotated[list[Path], typer.Argument(help="Study files, or folders of them.", show_default=False)]
+Scale = Annotated[str | None, typer.Option(help="Cost, not science: smoke, laptop, paper, or a file.")]
+Set = Annotated[list[str], typer.Option("--set", help="section.key=value, laid over everything else; repeatable.")]
+Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set; repeatable.")]
+Storage = Annotated[str, typer.Option(help="Results store: a folder, s3://bucket/path or gs://bucket/path.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder for decoded frames on this node.")]
+Reports = Annotated[Path, typer.Option(help="Reports are written to a folder below this one.")]
+
+
+@app.command()
+def plan(
+    studies: Studies,
+    scale: Scale = None,
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    show_cell: Annotated[str | None, typer.Option(metavar="ROW", help="Print this row's resolved cell.")] = None,
+    try_step: Annotated[bool, typer.Option(help="Take one real training step of every distinct cell.")] = False,
+) -> None:
+    """List the cells of studies with their ids; nothing is computed."""
+    from raysl.commands.inputs import find_places, load_studies
+    from raysl.commands.plan import print_plan, try_steps
+    from raysl.commands.plan import show_cell as show
+
+    planned = load_studies(studies, scale, set_)
+    if show_cell is not None:
+        typer.echo(show(planned, show_cell), nl=False)
+        return
+    console = wide_console()
+    print_plan(planned, console)
+    if try_step and try_steps(planned, find_places(root, cache), console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    studies: Studies,
+    scale: Scale = None,
+    storage: Storage = "results",
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    reports: Reports = Path("reports"),
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; a local one is started without.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Compute failed cells and evaluations again.")] = False,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Cells at a time; default: what fits.")] = None,
+) -> None:
+    """Compute what is missing, then print and write the tables."""
+    from raysl.commands.inputs import find_places, load_studies
+    from raysl.commands.run import run_studies
+
+    planned = load_studies(studies, scale, set_)
+    holes = run_studies(
+        planned,
+        storage,
+        find_places(root, cache),
+        reports,
+        console=wide_console(),
+        address=address,
+        retry_failed=retry_failed,
+        max_concurrent=max_concurrent,
+    )
+    if holes:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    studies: Studies,
+    scale: Scale = None,
+    storage: Storage = "results",
+    set_: Set = [],  # noqa: B006
+) -> None:
+    """Show which cells are done, running, failed (and why) or missing."""
+    from raysl.commands.inputs import load_studies
+    from raysl.commands.status import print_status
+
+    print_status(load_studies(studies, scale, set_), storage, wide_console())
+
+
+@app.command()
+def report(
+    studies: Studies,
+    scale: Scale = None,
+    storage: Storage = "results",
+    set_: Set = [],  # noqa: B006
+    reports: Reports = Path("reports"),
+) -> None:
+    """Write the tables from what the store holds; computes nothing."""
+    from raysl.commands.inputs import load_studies
+    from raysl.commands.report import write_reports
+
+    write_reports(load_studies(studies, scale, set_), storage, reports, wide_console())
+
+
+@app.command()
+def export(
+    studies: Studies,
+    to: Annotated[Path, typer.Option(help="Folder for the slim store.")],
+    scale: Scale = None,
+    storage: Storage = "results",
+    set_: Set = [],  # noqa: B006
+) -> None:
+    """Copy the results of studies without checkpoints: what is checked in beside a report."""
+    from raysl.commands.export import export_slim
+    from raysl.commands.inputs import load_studies
+
+    export_slim(load_studies(studies, scale, set_), storage, to, wide_console())
+
+
+@data_app.command()
+def check(
+    catalog: Annotated[str, typer.Argument(help="Data set: ucf101, ucf101/2, folder, synthetic/large, ...")],
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    resize: Annotated[int, typer.Option(min=16, help="Short side of cached frames, in pixels.")] = 128,
+    processes: Annotated[int | None, typer.Option(min=1, help="Default: one per CPU.")] = None,
+) -> None:
+    """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
+    from raysl.commands.data import print_check
+    from raysl.commands.inputs import find_places
+
+    print_check(catalog, set_, find_places(root, cache), resize, processes, wide_console())
+
+
+def wide_console() -> Console:
+    """The terminal's width, or enough for a table where output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def main() -> None:
+    """Runs a command; an error that a user can mend is one line on standard error, without a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except RayslError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted: what is done is kept; the same command goes on from there", file=sys.stderr)
+        sys.exit(130)

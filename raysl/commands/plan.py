@@ -1,0 +1,87 @@
+"""`raysl plan`: what would be computed, before anything is paid for."""
+
+from __future__ import annotations
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from raysl.commands.inputs import Planned
+from raysl.config.identity import resolved
+from raysl.config.suggest import nearest
+from raysl.data.places import Places
+from raysl.data.source import VideoSource, open_source
+from raysl.errors import ConfigError, RayslError
+from raysl.planning.plan import Work, unique_work
+from raysl.training.check import check_cell
+from raysl.training.try_step import try_step
+
+
+def print_plan(planned: list[Planned], console: Console) -> None:
+    """One table a study, and the count over all of them."""
+    for item in planned:
+        study = item.study
+        table = Table(title=f"{study.options.title}  [{study.name}, scale {study.scale}]", title_justify="left")
+        for heading in ("row", "backbone", "pretraining", "length", "cells (one a seed)", "evaluations"):
+            table.add_column(heading, overflow="fold")
+        for row in study.rows:
+            cells = [cell for cell in item.cells if cell.row == row.name]
+            training = row.cell.training
+            length = f"{training.epochs} epochs" if training.epochs is not None else f"{training.steps} steps"
+            table.add_row(
+                row.name,
+                row.cell.backbone.name,
+                row.cell.pretraining,
+                length if row.cell.pretraining != "none" else "–",
+                " ".join(cell.id for cell in cells),
+                " ".join(evaluation.label for evaluation in cells[0].evaluations),
+            )
+        console.print(table)
+    everything = [cell for item in planned for cell in item.cells]
+    work = unique_work(everything)
+    console.print(
+        f"{len(planned)} studies, {len(everything)} cells asked for, {len(work)} unique, "
+        f"{sum(item.cell.pretraining != 'none' for item in work)} pretrainings, "
+        f"{sum(len(item.evaluations) for item in work)} evaluations"
+    )
+
+
+def show_cell(planned: list[Planned], row: str) -> str:
+    """The resolved configuration of a row (its first seed) as YAML that ``python -m raysl.training`` reads.
+
+    Raises:
+        ConfigError: no study has this row.
+    """
+    cells = [cell for item in planned for cell in item.cells]
+    for cell in cells:
+        if cell.row == row:
+            heading = f"# {cell.title}, cell {cell.id}\n"
+            return heading + yaml.safe_dump(resolved(cell.cell), sort_keys=False, allow_unicode=True)
+    raise ConfigError(f"--show-cell {row}: there is no such row{nearest(row, {cell.row for cell in cells})}")
+
+
+def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
+    """One real training step of every distinct cell (at one seed), a line each; returns how many failed."""
+    first_seeds = [cell for item in planned for cell in item.cells if cell.seed == item.study.seeds[0]]
+    sources: dict[str, VideoSource] = {}
+    failed = 0
+    for work in unique_work(first_seeds):
+        try:
+            console.print(_try_one(work, places, sources))
+        except RayslError as error:
+            failed += 1
+            console.print(f"[red]failed[/red]  {work.title}: {error}", highlight=False, soft_wrap=True)
+    return failed
+
+
+def _try_one(work: Work, places: Places, sources: dict[str, VideoSource]) -> str:
+    if work.cell.pretraining == "none":
+        return f"ok      {work.title}: nothing to train (random weights)"
+    check_cell(work.cell)
+    key = f"{work.cell.data}@{work.cell.clip.resize}"
+    if key not in sources:
+        sources[key] = open_source(work.cell.data, places, resize=work.cell.clip.resize)
+    report = try_step(work.cell, sources[key])
+    return (
+        f"ok      {work.title}: loss {report.loss:.4f}, {report.seconds:.2f} s a step, {report.peak_memory_mb:.0f} MB"
+    )

@@ -1,0 +1,61 @@
+"""`raysl report`: tables from what the store holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from raysl.commands.inputs import Planned
+from raysl.planning.locate import Locator
+from raysl.planning.plan import PlannedCell
+from raysl.reports.collect import TableCell, collect
+from raysl.reports.input import ReferenceLine, ReportInput
+from raysl.reports.markdown import render_markdown
+from raysl.reports.table import Table
+from raysl.reports.write import write_report
+from raysl.results import open as open_store
+from raysl.results.store import Store
+
+
+def write_reports(planned: list[Planned], storage: str, reports: Path, console: Console) -> list[Table]:
+    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/`` and prints the tables."""
+    store = open_store(storage)
+    tables = []
+    for item in planned:
+        folder = reports / item.study.name
+        table = write_report(report_input(item, store, _link(storage, folder)), folder)
+        console.print(render_markdown(table), markup=False, highlight=False, soft_wrap=True)
+        console.print(f"written: {folder / 'table.md'}, {folder / 'table.csv'}", highlight=False)
+        tables.append(table)
+    return tables
+
+
+def report_input(item: Planned, store: Store, store_link: str | None = None) -> ReportInput:
+    """What the table of one study is made from."""
+    locator, study = Locator(store), item.study
+    return collect(
+        store,
+        [_table_cell(cell, locator) for cell in item.cells],
+        title=study.options.title,
+        baseline=study.options.baseline,
+        scale=study.scale,
+        columns=study.options.columns,
+        references=[ReferenceLine(line.name, line.values, line.note) for line in study.references],
+        store_link=store_link,
+    )
+
+
+def _table_cell(cell: PlannedCell, locator: Locator) -> TableCell:
+    folder = locator.folder(cell)
+    evaluations = {item.label: locator.evaluation(item) or item.id for item in cell.evaluations}
+    return TableCell(cell.row, cell.seed, cell.id, None if folder is None else folder.partition("-")[2], evaluations)
+
+
+def _link(storage: str, folder: Path) -> str | None:
+    """A relative link from the report to a store that lies below the report's own folder."""
+    if "://" in storage:
+        return None
+    relative = os.path.relpath(Path(storage).resolve(), folder.resolve())
+    return None if relative.startswith("..") else relative

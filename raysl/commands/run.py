@@ -1,0 +1,71 @@
+"""`raysl run`: compute what is missing, then the tables."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from raysl.commands.inputs import Planned
+from raysl.commands.report import write_reports
+from raysl.data.places import Places
+from raysl.engine.display import Display
+from raysl.engine.run import RunOutcome
+from raysl.engine.run import run_studies as compute
+from raysl.planning.plan import unique_work
+from raysl.results import open as open_store
+from raysl.training.check import check_cell
+
+
+def run_studies(
+    planned: list[Planned],
+    storage: str,
+    places: Places,
+    reports: Path,
+    *,
+    console: Console,
+    address: str | None = None,
+    retry_failed: bool = False,
+    max_concurrent: int | None = None,
+) -> int:
+    """Computes the missing cells of the studies, prints and writes their tables.
+
+    Returns:
+        How many cells are not complete.
+    """
+    started = time.perf_counter()
+    cells = [cell for item in planned for cell in item.cells]
+    work = unique_work(cells)
+    for item in work:
+        check_cell(item.cell)
+    console.print(f"{len(cells)} cells asked for, {len(work)} unique; store: {storage}", highlight=False)
+    with Display(console) as display:
+        outcome = compute(
+            work,
+            open_store(storage),
+            places,
+            address=address,
+            retry_failed=retry_failed,
+            on_event=display,
+            max_concurrent=max_concurrent,
+        )
+    written = time.perf_counter()
+    write_reports(planned, storage, reports, console)
+    outcome.seconds["report"] = time.perf_counter() - written
+    _close(outcome, time.perf_counter() - started, console)
+    return len(outcome.failed) + len(outcome.missing)
+
+
+def _close(outcome: RunOutcome, seconds: float, console: Console) -> None:
+    """The last lines: what is not there and why, and where the time went."""
+    for kind, cells in (("failed", outcome.failed), ("missing", outcome.missing)):
+        for title, reason in cells.items():
+            console.print(f"{kind}: {title}: {reason or 'no reason known'}", highlight=False, soft_wrap=True)
+    phases = ", ".join(f"{name} {spent:.0f} s" for name, spent in outcome.seconds.items())
+    console.print(
+        f"{len(outcome.done)} cells done ({len(outcome.computed)} worked on now), {len(outcome.failed)} failed, "
+        f"{len(outcome.missing)} missing; {seconds:.0f} s: {phases}",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,168 @@
+"""Labelled videos rendered here, whose classes differ by motion alone (see `raysl.data.rendering.scene` for why).
+
+Each video is keyed by (render seed, split, number): its scene is drawn without regard to its class, so the same number
+rendered as another class has the same first frame. Right and left are classes: a recipe on this set must not flip.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.config.suggest import nearest
+from raysl.data.catalog import Catalog, CatalogReader, Video
+from raysl.data.rendering.encode import write_mp4
+from raysl.data.rendering.motions import MOTIONS, displacement
+from raysl.data.rendering.scene import SceneShape, render
+from raysl.errors import ConfigError, DataError
+from raysl.streams import stream
+
+_VERSION = 1
+_SPRITE_RADIUS, _CIRCLE_RADIUS, _LIFE = 0.11, 0.08, 24
+
+
+class SyntheticOptions(Options):
+    """What is rendered. Lengths are in heights of the frame, so that a set looks alike at every size."""
+
+    classes: int = option(6, doc="motions: the first so many of `MOTIONS`", source="[?]", ge=2, le=len(MOTIONS))
+    train_per_class: int = option(40, doc="training videos of a class", unit="videos", source="[?]", ge=1, le=100_000)
+    test_per_class: int = option(20, doc="test videos of a class", unit="videos", source="[?]", ge=1, le=100_000)
+    frames: int = option(40, doc="length of a video", unit="frames", source="[?]", ge=2, le=10_000)
+    rate: int = option(25, doc="frames a second", unit="1/s", source="[?] UCF101's", ge=1, le=120)
+    height: int = option(64, doc="height of a frame", unit="pixels", source="[?]", ge=16, le=1080, multiple_of=2)
+    width: int = option(80, doc="width of a frame", unit="pixels", source="[?]", ge=16, le=1920, multiple_of=2)
+    sprites: int = option(8, doc="sprites to be seen at any time", source="[?]", ge=1, le=100)
+    speed: float = option(
+        0.03, doc="of every sprite at every frame, in all classes", unit="heights/frame", source="[?]", gt=0, le=0.25
+    )
+    render_seed: int = option(0, doc="seed of all scenes", source="[?]", ge=0, le=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One video to render."""
+
+    split: str
+    number: int
+    label: int
+    phase: float
+
+    @property
+    def motion(self) -> str:
+        return MOTIONS[self.label]
+
+    @property
+    def path(self) -> str:
+        return f"{self.split}/{self.motion}/{self.number:06d}.mp4"
+
+
+class SyntheticReader(CatalogReader):
+    """Renders what is absent, and reads it; the files of one set of options lie in a folder of their own."""
+
+    needs_root = False
+
+    def __init__(self, options: SyntheticOptions) -> None:
+        self.options = options
+
+    @property
+    def folder(self) -> str:
+        """Below the root; named by a hash of the options and of the renderer's version."""
+        key = f"{_VERSION}\n{self.options.model_dump_json()}"
+        return f"synthetic-{blake2b(key.encode(), digest_size=5).hexdigest()}"
+
+    def read(self, root: Path) -> Catalog:
+        items = list(self._items())
+        absent = [item for item in items if not (root / self.folder / item.path).is_file()]
+        if absent:
+            raise DataError(
+                f"synthetic: {len(absent)} of {len(items)} videos are not rendered below {root / self.folder}, "
+                f"e.g. {absent[0].path}; render them first (`SyntheticReader.prepare`)"
+            )
+        videos = (Video(i, f"{self.folder}/{item.path}", item.label, item.split) for i, item in enumerate(items))
+        return Catalog("synthetic", MOTIONS[: self.options.classes], tuple(videos))
+
+    def prepare(self, root: Path) -> None:
+        """Renders the videos that are absent, each written whole or not at all, and then ``labels.csv``.
+
+        Several processes may do so at once: each looks before every video whether another has rendered it.
+
+        Raises:
+            DataError: a file cannot be written.
+        """
+        try:
+            self._render_absent(root / self.folder)
+        except OSError as error:
+            raise DataError(
+                f"synthetic: cannot write below {root} ({error}); give another root or free space"
+            ) from error
+
+    def _render_absent(self, folder: Path) -> None:
+        items = list(self._items())
+        # Processes that render together start at different places, or they would all render the same videos.
+        start = os.getpid() * 7919 % len(items)
+        for item in items[start:] + items[:start]:
+            file = folder / item.path
+            if not file.is_file():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_mp4(file, self._frames(item), self.options.rate)
+        labels = folder / "labels.csv"
+        if not labels.is_file():
+            partial = labels.with_name(f".labels.csv.{uuid4().hex}.partial")
+            partial.write_text(self._labels(items), encoding="utf-8")
+            partial.replace(labels)
+
+    def _items(self) -> Iterator[_Item]:
+        options = self.options
+        for split, per_class in (("train", options.train_per_class), ("test", options.test_per_class)):
+            for number in range(per_class * options.classes):
+                phase = float(stream("synthetic", options.render_seed, split, number, "phase").uniform())
+                yield _Item(split, number, number % options.classes, phase)
+
+    def _frames(self, item: _Item) -> Any:
+        options = self.options
+        path = displacement(
+            item.motion,
+            frames=options.frames,
+            speed=options.speed * options.height,
+            radius=_CIRCLE_RADIUS * options.height,
+            phase=item.phase,
+        )
+        shape = SceneShape(options.height, options.width, options.sprites, _SPRITE_RADIUS * options.height, _LIFE)
+        return render(stream("synthetic", options.render_seed, item.split, item.number, "scene"), shape, path)
+
+    def _labels(self, items: list[_Item]) -> str:
+        """The true motions as CSV: all that ``displacement`` takes, in pixels, frames and turns."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["path", "split", "label", "motion", "pixels_per_frame", "circle_radius", "phase"])
+        speed, radius = self.options.speed * self.options.height, _CIRCLE_RADIUS * self.options.height
+        for item in items:
+            table.writerow([item.path, item.split, item.label, item.motion, f"{speed:g}", f"{radius:g}", item.phase])
+        return text.getvalue()
+
+
+_VARIANTS: dict[str, dict[str, Any]] = {
+    "small": {"classes": 6, "train_per_class": 40, "test_per_class": 20, "frames": 40, "height": 64, "width": 80},
+    "large": {"classes": 8, "train_per_class": 500, "test_per_class": 100, "frames": 96, "height": 128, "width": 160},
+}
+
+
+def _variant(name: str) -> dict[str, Any]:
+    """``synthetic/small``: minutes on a laptop; ``synthetic/large``: for a GPU."""
+    if name not in _VARIANTS:
+        raise ConfigError(f"synthetic/{name}: there is no such variant{nearest(name, _VARIANTS)}")
+    return _VARIANTS[name]
+
+
+COMPONENT = Component(
+    kind="data set", options=SyntheticOptions, build=SyntheticReader, version=_VERSION, variant=_variant
+)

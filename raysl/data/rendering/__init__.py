@@ -1,0 +1,1 @@
+"""Rendering of the synthetic data set: motions, scenes, H.264."""

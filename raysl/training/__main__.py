@@ -1,0 +1,108 @@
+"""``python -m raysl.training CELL.yaml --storage DIR``, and the same under ``torchrun --nproc-per-node N``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from raysl import results
+from raysl.config.cell import CellConfig
+from raysl.config.identity import cell_id
+from raysl.config.load import load_cell
+from raysl.data.places import Places
+from raysl.data.source import VideoSource, open_source
+from raysl.distributed import broadcast_object, rank, world_size
+from raysl.errors import ConfigError, RayslError
+from raysl.training.agreement import together
+from raysl.training.check import check_cell
+from raysl.training.loop import pretrain
+from raysl.training.precision import choose_device
+from raysl.training.progress import Progress
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains one cell; 0 when it is done, 1 when it failed, 2 when it cannot be run as asked."""
+    options = _parser().parse_args(arguments)
+    device = choose_device()
+    own_group = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized()
+    if own_group:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        _train(options, device)
+    except RayslError as error:
+        prefix = f"rank {rank()}: " if world_size() > 1 else ""
+        print(f"{prefix}error: {error}", file=sys.stderr, flush=True)
+        return 2 if isinstance(error, ConfigError) else 1
+    finally:
+        if own_group:
+            dist.destroy_process_group()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m raysl.training", description=__doc__)
+    parser.add_argument("cell", type=Path, help="a resolved cell, as `raysl plan --show-cell` prints it")
+    parser.add_argument("--storage", required=True, help="the results store: a folder, s3://... or gs://...")
+    parser.add_argument("--root", action="append", default=[], metavar="NAME=PATH", help="folder of a data set")
+    parser.add_argument("--cache", type=Path, help="folder for manifests and decoded frames")
+    return parser
+
+
+def _train(options: argparse.Namespace, device: torch.device) -> None:
+    cell = together(lambda: _cell(options.cell))
+    source = None if cell.pretraining == "none" else _source(cell, _places(options))
+    folder = results.open(options.storage).folder(cell_id(cell), "none" if source is None else source.manifest.hash)
+    if broadcast_object(folder.state().status if rank() == 0 else None) == "done":
+        _say(f"cell {folder.name} is done already")
+        return
+    summary = pretrain(cell, folder, source, device=device, on_progress=_print_progress)
+    _say(
+        f"cell {folder.name}: done in {summary.minutes:.1f} minutes, {summary.clips_per_second:.1f} clips/s, "
+        f"final loss {summary.final_loss}, {summary.unreadable} unreadable videos"
+    )
+
+
+def _cell(path: Path) -> CellConfig:
+    cell = load_cell(path)
+    check_cell(cell)
+    if cell.training.workers != world_size():
+        _say(f"note: training.workers is {cell.training.workers}; {world_size()} process(es) were started and are used")
+    return cell
+
+
+def _places(options: argparse.Namespace) -> Places:
+    roots: dict[str, Path] = {}
+    for item in options.root:
+        name, separator, path = item.partition("=")
+        if not (name and separator and path):
+            raise ConfigError(f"--root {item}: expected NAME=PATH")
+        roots[name] = Path(path)
+    return Places.find(roots, options.cache)
+
+
+def _source(cell: CellConfig, places: Places) -> VideoSource:
+    """Rank 0 makes the manifest; the others are given it."""
+    first = together(lambda: open_source(cell.data, places, resize=cell.clip.resize) if rank() == 0 else None)
+    manifest = broadcast_object(None if first is None else first.manifest)
+    if first is not None:
+        return together(lambda: first)
+    return together(lambda: open_source(cell.data, places, resize=cell.clip.resize, manifest=manifest))
+
+
+def _print_progress(progress: Progress) -> None:
+    _say(progress.line())
+
+
+def _say(line: str) -> None:
+    if rank() == 0:
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

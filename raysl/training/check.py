@@ -1,0 +1,49 @@
+"""What a cell asks for and training refuses, with the reason; also called before money is spent, when planning."""
+
+from __future__ import annotations
+
+from raysl.config.cell import CellConfig
+from raysl.errors import ConfigError
+from raysl.objectives.build import build_objective
+from raysl.objectives.objective import Objective
+
+
+def check_cell(cell: CellConfig) -> None:
+    """Refuses what cannot be trained as asked; needs no data.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    if cell.pretraining == "none":
+        return
+    for chosen in (cell.optimizer, cell.schedule):
+        if chosen.component.check is not None:
+            chosen.component.check(chosen.options, cell)
+    if cell.training.accumulate > 1:
+        check_accumulation(cell, build_objective(cell))
+
+
+def check_accumulation(cell: CellConfig, objective: Objective) -> None:
+    """Refuses accumulation where several small batches are not one large one.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    if cell.training.accumulate > 1 and objective.compares_across_batch:
+        raise ConfigError(
+            f"training.accumulate {cell.training.accumulate}: the loss compares the videos of a batch with each other, "
+            "so summing the gradients of smaller batches would train with fewer negatives than training.batch_size "
+            "says; set accumulate to 1, and lower batch_size or add workers instead"
+        )
+
+
+def check_world(cell: CellConfig, world_size: int) -> None:
+    """Refuses a number of ranks that the global batch does not divide by.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    if cell.training.batch_size % world_size:
+        raise ConfigError(
+            f"training.batch_size {cell.training.batch_size} does not divide by the {world_size} workers that run"
+        )

@@ -1,0 +1,82 @@
+"""A checkpoint: all that a run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+
+from raysl.distributed import broadcast_object, rank
+from raysl.errors import StorageError
+from raysl.results import CellFolder
+from raysl.training.agreement import together
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Plain data and tensors.
+
+    Attributes:
+        cell: id of the configuration; a checkpoint of another one is refused.
+        step: optimisation steps done.
+        precision: as resolved when the run began; kept on whatever machine it goes on.
+        model: the objective's state, heads and buffers included, under the names of the module that is not wrapped.
+        optimizer: the optimizer's state.
+        random: per rank, the global random states.
+        curves: column to values, one row per logged step so far.
+        unreadable: paths that failed while training.
+        attempts: one entry per attempt so far, with its hardware.
+        seconds: wall time of all attempts.
+        measured_seconds, measured_clips: for the speed, warm-up excluded.
+    """
+
+    cell: str
+    step: int
+    precision: str
+    model: dict[str, Any]
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    random: list[dict[str, Any]] = field(default_factory=list)
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    measured_seconds: float = 0.0
+    measured_clips: int = 0
+
+    def to_bytes(self) -> bytes:
+        buffer = io.BytesIO()
+        content = {item.name: getattr(self, item.name) for item in fields(self)}
+        torch.save({"format": FORMAT, **content}, buffer)
+        return buffer.getvalue()
+
+
+def read_checkpoint(data: bytes, cell_id: str) -> Checkpoint:
+    """The checkpoint in ``data``, on the CPU.
+
+    Raises:
+        StorageError: it is of another configuration, or of a format that this version does not read.
+    """
+    content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise StorageError(
+            f"the checkpoint of cell {cell_id} has a format that this version of raysl does not read: "
+            "finish the cell with the version that began it, or remove its folder"
+        )
+    checkpoint = Checkpoint(**content)
+    if checkpoint.cell != cell_id:
+        raise StorageError(
+            f"the folder of cell {cell_id} holds a checkpoint of cell {checkpoint.cell}: a changed configuration is "
+            "another cell, never a resume; remove the folder, or put the right one back"
+        )
+    return checkpoint
+
+
+def newest_checkpoint(folder: CellFolder, cell_id: str) -> Checkpoint | None:
+    """The newest checkpoint in the folder: rank 0 reads, every rank gets the same. Collective."""
+    found = together(lambda: folder.latest_checkpoint() if rank() == 0 else None)
+    data = broadcast_object(None if found is None else found[1])
+    return None if data is None else read_checkpoint(data, cell_id)

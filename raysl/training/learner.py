@@ -1,0 +1,146 @@
+"""One optimisation step: forward, backward, reduction over ranks, clipping, update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from raysl.config.cell import CellConfig
+from raysl.distributed import is_distributed, world_size
+from raysl.errors import CellFailure
+from raysl.models.batch_norm import convert_batch_norm
+from raysl.objectives.objective import Objective, ObjectiveOutput
+from raysl.training.precision import Precision, autocast
+from raysl.views.batch import Batch
+
+
+@dataclass(frozen=True)
+class StepValues:
+    """What one step gave, means over the global batch: the same on every rank."""
+
+    loss: float
+    terms: dict[str, float]
+    metrics: dict[str, float]
+    learning_rate: float
+    gradient_norm: float
+
+
+class Learner:
+    """The objective, its optimizer and schedule on one rank.
+
+    Args:
+        objective: as built, on the CPU, the same on every rank.
+        total_steps, steps_per_epoch: optimisation steps, for the schedule.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        cell: CellConfig,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        device: torch.device,
+        precision: Precision,
+    ) -> None:
+        training = cell.training
+        self.objective = convert_batch_norm(objective.to(device))
+        self._device, self._precision = device, precision
+        self._clip_norm, self._accumulate = training.clip_gradient_norm, training.accumulate
+        use_channels_last(self.objective)
+        self.base_rate: float = cell.optimizer.options.learning_rate.at(training.batch_size * training.accumulate)
+        self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.objective, self.base_rate)
+        for group in self.optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        self._factor: Callable[[int], float] = cell.schedule.build(total_steps, steps_per_epoch)
+        self._wrapped = self._wrap()
+        self.objective.train()
+
+    def _wrap(self) -> nn.Module:
+        if not is_distributed():
+            return self.objective
+        # Every rank computes the same synchronised batch statistics, so there is nothing to broadcast each step.
+        devices = [self._device] if self._device.type == "cuda" else None
+        return DistributedDataParallel(self.objective, device_ids=devices, forward_sync_buffers=False)
+
+    def step(self, batches: Sequence[Batch], step: int) -> StepValues:
+        """Takes step number ``step`` (from 0) on ``training.accumulate`` batches. Collective.
+
+        Raises:
+            CellFailure: the loss or the gradient is not finite; raised on every rank, weights unchanged.
+        """
+        rate = self._set_rate(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        outputs = [self._backward(batch, last=batch is batches[-1]) for batch in batches]
+        loss, terms, metrics = self._reduce(outputs)
+        if not math.isfinite(loss):
+            raise CellFailure(f"the loss is {loss} at step {step + 1}", {"step": step + 1, "terms": terms})
+        norm = self._clip()
+        if not math.isfinite(norm):
+            raise CellFailure(f"the gradient norm is {norm} at step {step + 1}", {"step": step + 1, "loss": loss})
+        self.optimizer.step()
+        return StepValues(loss, terms, metrics, rate, norm)
+
+    def _set_rate(self, step: int) -> float:
+        factor = self._factor(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        return self.base_rate * factor
+
+    def _backward(self, batch: Batch, *, last: bool) -> ObjectiveOutput:
+        with ExitStack() as stack:
+            if isinstance(self._wrapped, DistributedDataParallel) and not last:
+                stack.enter_context(self._wrapped.no_sync())
+            with autocast(self._device, self._precision):
+                output: ObjectiveOutput = self._wrapped(batch)
+            (output.loss / self._accumulate).backward()  # type: ignore[no-untyped-call]
+        return output
+
+    def _reduce(self, outputs: Sequence[ObjectiveOutput]) -> tuple[float, dict[str, float], dict[str, float]]:
+        """Means over accumulated batches; terms and metrics are means over ranks already."""
+        loss = torch.stack([_scalar(output.loss) for output in outputs]).mean()
+        if is_distributed():
+            dist.all_reduce(loss)
+            loss /= world_size()
+        terms = {name: _mean([out.terms[name] for out in outputs]) for name in outputs[0].terms}
+        metrics = {name: _mean([out.metrics[name] for out in outputs]) for name in outputs[0].metrics}
+        return float(loss), terms, metrics
+
+    def _clip(self) -> float:
+        """The gradient's norm before clipping."""
+        parameters = [parameter for parameter in self.objective.parameters() if parameter.grad is not None]
+        if self._clip_norm is None:
+            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        else:
+            norm = nn.utils.clip_grad_norm_(parameters, self._clip_norm)
+        return float(norm)
+
+    def load(self, model: dict[str, Any], optimizer: dict[str, Any]) -> None:
+        """Takes weights, buffers and optimizer state from a checkpoint."""
+        self.objective.load_state_dict(model)
+        self.optimizer.load_state_dict(optimizer)
+
+
+def use_channels_last(module: nn.Module) -> None:
+    """Brings 3-D convolution weights to ``channels_last_3d`` (``nn.Module.to`` would refuse 2-D ones beside them)."""
+    for parameter in module.parameters():
+        if parameter.dim() == 5:
+            # Copied, not `contiguous`: that leaves 1x1x1 kernels with strides other than their gradients'.
+            strided = torch.empty_like(parameter.data, memory_format=torch.channels_last_3d)
+            parameter.data = strided.copy_(parameter.data)
+
+
+def _scalar(value: Tensor) -> Tensor:
+    return value.detach().double().reshape(())
+
+
+def _mean(values: Sequence[Tensor]) -> float:
+    return float(torch.stack([_scalar(value) for value in values]).mean())

@@ -1,0 +1,153 @@
+"""Pretraining one cell: the function that plain Python, torchrun and Ray Train workers all run."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import Any, cast
+
+import torch
+
+from raysl.config.cell import CellConfig
+from raysl.config.identity import cell_id
+from raysl.data.source import VideoSource
+from raysl.distributed import broadcast_object, gather_objects, rank, world_size
+from raysl.errors import CellFailure, ConfigError, DataError
+from raysl.results import CellFolder
+from raysl.training.agreement import together
+from raysl.training.check import check_world
+from raysl.training.checkpoint import Checkpoint, newest_checkpoint
+from raysl.training.precision import Precision, choose_device, resolve_precision
+from raysl.training.provenance import git_state, hardware, package_versions
+from raysl.training.random_backbone import store_random_backbone
+from raysl.training.recorder import Recorder, begin
+from raysl.training.run import ProgressCallback, Run
+from raysl.training.summary import Summary
+from raysl.training.threads import cpu_threads, cpus_of_rank
+from raysl.training.unreadable import Unreadable
+
+
+def pretrain(
+    cell: CellConfig,
+    folder: CellFolder,
+    source: VideoSource | None,
+    *,
+    device: torch.device | str | None = None,
+    on_progress: ProgressCallback | None = None,
+    stop_after: int | None = None,
+) -> Summary:
+    """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
+
+    The caller has initialised the process group, if there is one. Only rank 0 reads and writes the folder. PyTorch's
+    threads are set for the time of the call; Python's, NumPy's and PyTorch's global generators are seeded.
+
+    Args:
+        source: the videos of ``cell.data``; None only for ``pretraining: none``, which needs none.
+        device: this rank's GPU, or the CPU, where absent.
+        on_progress: called on every rank at the same steps: after each epoch, and every ten seconds.
+        stop_after: raises `raysl.training.run.KilledError` after this step (from 1): a kill, for tests.
+
+    Returns:
+        The same on every rank.
+
+    Raises:
+        CellFailure: a deterministic failure, on every rank at the same step; stored in the folder.
+        ConfigError: the global batch does not divide by the number of ranks.
+        StorageError: on every rank: the folder cannot be read or written, or holds a checkpoint of another cell.
+    """
+    check_world(cell, world_size())
+    chosen = choose_device(device)
+    with cpu_threads(cell) as threads:
+        try:
+            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after)
+        except CellFailure as failure:
+            if rank() == 0:
+                folder.mark_failed(failure.reason, failure.details)
+            raise
+    return cast(Summary, broadcast_object(summary))
+
+
+def _pretrain(
+    cell: CellConfig,
+    folder: CellFolder,
+    source: VideoSource | None,
+    device: torch.device,
+    threads: int,
+    on_progress: ProgressCallback | None,
+    stop_after: int | None,
+) -> Summary | None:
+    """The summary on rank 0."""
+    attempt = _attempt(cell, device, threads)
+    if cell.pretraining == "none":
+        random_weights = _provenance(cell, "float32", None, [attempt], {})
+        return together(lambda: store_random_backbone(cell, folder, random_weights) if rank() == 0 else None)
+    if source is None:
+        raise DataError(f"cell {folder.name} is to be pretrained, but no source of videos was given")
+    found = newest_checkpoint(folder, cell_id(cell))
+    precision = _precision(cell, found, device)
+    attempt["from_step"] = found.step if found is not None else 0
+    attempts = [*(found.attempts if found is not None else []), attempt]
+    unreadable = Unreadable(source, cell.training.max_unreadable)
+    provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
+    together(lambda: begin(cell, folder, provenance) if rank() == 0 else None)
+    try:
+        run = Run(
+            cell,
+            source,
+            found=found,
+            unreadable=unreadable,
+            precision=precision,
+            device=device,
+            attempts=attempts,
+            cores=attempt["cores"],
+        )
+    except ConfigError as error:  # what the configuration asks of this data is as deterministic as a loss that is NaN
+        raise CellFailure(str(error)) from error
+    with ExitStack() as stack:
+        recorder = together(lambda: Recorder(folder, found) if rank() == 0 else None)
+        if recorder is not None:
+            stack.enter_context(recorder)
+        run.train(recorder, on_progress, stop_after)
+        provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
+        return together(lambda: None if recorder is None else recorder.finish(run.summary(recorder), provenance))
+
+
+def _precision(cell: CellConfig, found: Checkpoint | None, device: torch.device) -> Precision:
+    """A run that began in one arithmetic goes on in it, whatever machine it is on now."""
+    if found is not None:
+        return cast(Precision, found.precision)
+    return resolve_precision(cell.training.precision, device)
+
+
+def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, Any]:
+    """What this attempt runs on, over all ranks. Collective."""
+    cores = min(threads + cell.training.loader_workers, cpus_of_rank())
+    ranks = gather_objects({"hardware": hardware(device), "cores": cores})
+    machines = [entry["hardware"] for entry in ranks]
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "from_step": 0,
+        "workers": world_size(),
+        "loader_workers": cell.training.loader_workers,
+        "threads": threads,
+        "cores": sum(entry["cores"] for entry in ranks),
+        "hardware": [machine for index, machine in enumerate(machines) if machine not in machines[:index]],
+    }
+
+
+def _provenance(
+    cell: CellConfig,
+    precision: str,
+    source: VideoSource | None,
+    attempts: list[dict[str, Any]],
+    unreadable: dict[str, str],
+) -> dict[str, Any]:
+    return {
+        "cell": cell_id(cell),
+        "git": git_state(),
+        "packages": package_versions(),
+        "precision": precision,
+        "manifest": None if source is None else source.manifest.hash,
+        "unreadable": unreadable,
+        "attempts": attempts,
+    }

@@ -1,0 +1,74 @@
+"""How far a run is and how fast: for the person who waits, and as totals that survive restarts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, the same on every rank but for the speed.
+
+    Attributes:
+        epoch: the epoch under work, from 1; ``epochs`` of them (the last may be partial where steps are given).
+        step: steps done, of ``steps``.
+        clips_per_second: over all ranks, in this attempt, without its first step. 0.0 before that.
+        loss: of the last step, mean over the global batch.
+        seconds_left: at this speed; None before it is known.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    clips_per_second: float
+    loss: float
+    seconds_left: float | None
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
+        return (
+            f"epoch {self.epoch}/{self.epochs}, step {self.step}/{self.steps}, loss {self.loss:.4f}, "
+            f"{self.clips_per_second:.1f} clips/s{left}"
+        )
+
+
+class Pace:
+    """Speed of this attempt; its first step is warm-up (imports, autotuning, a cold cache) and left out.
+
+    Args:
+        clips: of one step, all views and ranks.
+        seconds_before, clips_before: what earlier attempts measured.
+    """
+
+    def __init__(self, clips: int, seconds_before: float = 0.0, clips_before: int = 0) -> None:
+        self._clips = clips
+        self._steps = -1
+        self._seconds = 0.0
+        self._before = (seconds_before, clips_before)
+        self._started = time.perf_counter()
+
+    def step(self, seconds: float) -> None:
+        self._steps += 1
+        if self._steps > 0:
+            self._seconds += seconds
+
+    @property
+    def clips_per_second(self) -> float:
+        """In this attempt."""
+        return self._steps * self._clips / self._seconds if self._steps > 0 else 0.0
+
+    @property
+    def measured(self) -> tuple[float, int]:
+        """Seconds and clips, warm-up excluded, over all attempts."""
+        return self._before[0] + self._seconds, self._before[1] + max(self._steps, 0) * self._clips
+
+    def seconds_left(self, steps: int) -> float | None:
+        """For so many more steps."""
+        return steps * self._seconds / self._steps if self._steps > 0 else None
+
+    def elapsed(self) -> float:
+        """Seconds since this attempt began."""
+        return time.perf_counter() - self._started

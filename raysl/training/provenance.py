@@ -1,0 +1,82 @@
+"""Where a result comes from: code, packages, hardware, data. No host name, user or path of the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = (
+    "raysl",
+    "torch",
+    "torchvision",
+    "pytorchvideo",
+    "decord",
+    "av",
+    "ray",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+)
+CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
+
+
+def git_state(checkout: Path | None = None) -> dict[str, Any]:
+    """Commit of raysl's checkout and whether files differ from it; ``unknown`` where it is not run from a checkout."""
+    folder = checkout or Path(__file__).resolve().parents[2]
+    commit = _git(folder, "rev-parse", "HEAD") if (folder / ".git").exists() else None
+    if commit is None:
+        return {"commit": "unknown", "dirty": None}
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """None where git is not installed, takes too long or refuses (a checkout owned by another user)."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def package_versions() -> dict[str, str]:
+    """Name to version; ``absent`` where a package is not installed."""
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """CPU model, the flags that decide on bfloat16, CPUs this process may run on, and the GPU's name."""
+    model, flags = _cpu_information()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": model,
+        "cpu_flags": [flag for flag in CPU_FLAGS if flag in flags],
+        "cpus": len(os.sched_getaffinity(0)),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+    }
+
+
+def _cpu_information(path: Path = Path("/proc/cpuinfo")) -> tuple[str, set[str]]:
+    model, flags = platform.processor() or "unknown", set[str]()
+    if not path.exists():
+        return model, flags
+    for line in path.read_text(errors="replace").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            model = value.strip()
+        elif key.strip() in ("flags", "Features"):
+            flags = set(value.split())
+    return model, flags

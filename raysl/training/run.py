@@ -1,0 +1,218 @@
+"""One attempt at pretraining a cell, on one rank."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from raysl.config.cell import CellConfig
+from raysl.config.identity import cell_id
+from raysl.data.source import VideoSource
+from raysl.distributed import gather_objects, rank, world_size
+from raysl.errors import CellFailure
+from raysl.objectives.build import build_objective
+from raysl.training.agreement import exchange, together
+from raysl.training.batches import StepBatches
+from raysl.training.check import check_accumulation
+from raysl.training.checkpoint import Checkpoint
+from raysl.training.curves import curve_row
+from raysl.training.learner import Learner, StepValues
+from raysl.training.length import Length, training_length
+from raysl.training.precision import Precision
+from raysl.training.progress import Pace, Progress
+from raysl.training.random_state import random_state, restore_random_state, seed_rank
+from raysl.training.recorder import Recorder
+from raysl.training.summary import Summary
+from raysl.training.unreadable import Unreadable
+from raysl.views.loader import PretrainingLoader
+
+REPORT_SECONDS = 10.0
+"""At least so often is progress reported."""
+
+ProgressCallback = Callable[[Progress], None]
+
+
+class KilledError(Exception):
+    """What `pretrain` raises after ``stop_after`` steps."""
+
+
+class Run:
+    """Objective, data and totals of one rank; the constructor and `train` are collective.
+
+    Args:
+        found: the checkpoint to go on from.
+        unreadable: what the manifest says of the training split; the run adds what fails later.
+        attempts: those that reached a checkpoint, and this one, with their hardware.
+        cores: CPU cores that all ranks use.
+    """
+
+    def __init__(
+        self,
+        cell: CellConfig,
+        source: VideoSource,
+        *,
+        found: Checkpoint | None,
+        unreadable: Unreadable,
+        precision: Precision,
+        device: torch.device,
+        attempts: list[dict[str, Any]],
+        cores: int,
+    ) -> None:
+        self.cell, self.device, self.precision = cell, device, precision
+        self.attempts, self._cores = attempts, cores
+        self.unreadable = unreadable
+        self.first = found.step if found is not None else 0
+        self.loader, self.learner, self.length = together(lambda: self._build(source))
+        clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
+        self._clips = clips
+        self._last: StepValues | None = None
+        self._seconds_before = 0.0
+        self._pace = Pace(clips)
+        seed_rank(cell.training.seed, rank())
+        if found is not None:
+            self._resume(found)
+
+    def _build(self, source: VideoSource) -> tuple[PretrainingLoader, Learner, Length]:
+        self.unreadable.check(step=0)
+        objective = build_objective(self.cell)
+        check_accumulation(self.cell, objective)
+        loader = PretrainingLoader(
+            self.cell, source, view_names=objective.view_names, rank=rank(), world_size=world_size()
+        )
+        length = training_length(self.cell.training, loader.steps_per_epoch)
+        learner = Learner(
+            objective,
+            self.cell,
+            total_steps=length.steps,
+            steps_per_epoch=length.steps_per_epoch,
+            device=self.device,
+            precision=self.precision,
+        )
+        return loader, learner, length
+
+    def _resume(self, found: Checkpoint) -> None:
+        self.learner.load(found.model, found.optimizer)
+        self.unreadable.add(found.unreadable)
+        self._seconds_before = found.seconds
+        self._pace = Pace(self._clips, found.measured_seconds, found.measured_clips)
+        if len(found.random) == world_size():
+            restore_random_state(found.random[rank()], self.device)
+
+    def train(self, recorder: Recorder | None, on_progress: ProgressCallback | None, stop_after: int | None) -> None:
+        """Takes the remaining steps.
+
+        Args:
+            recorder: on rank 0; None elsewhere.
+            on_progress: called on every rank at the same steps: after each epoch, and every `REPORT_SECONDS`.
+            stop_after: raises `KilledError` after this step (from 1).
+
+        Raises:
+            CellFailure: on every rank at the same step, with the step and the last good values.
+        """
+        batches = StepBatches(self.loader, self.length, self.cell.training.accumulate, self.first, self.device)
+        every = self.cell.training.checkpoint_steps or self.length.steps_per_epoch
+        if self.first == self.length.steps:  # killed between the last checkpoint and the marker
+            self.save(recorder, self.first)
+        reported = time.monotonic()
+        for done in range(self.first + 1, self.length.steps + 1):
+            due = time.monotonic() - reported > REPORT_SECONDS
+            try:
+                tick = self._step(batches, done, due, recorder)
+            except CellFailure as failure:
+                last = None if self._last is None else asdict(self._last)
+                raise CellFailure(failure.reason, {**failure.details, "step": done, "last_good": last}) from failure
+            if tick or self.length.ends_epoch(done):
+                reported = time.monotonic()
+                self._report(done, recorder, on_progress)
+            if done % every == 0 or done == self.length.steps:
+                self.save(recorder, done)
+            if done == stop_after:
+                raise KilledError(f"stopped after step {done}")
+
+    def _step(self, batches: StepBatches, done: int, due: bool, recorder: Recorder | None) -> bool:
+        started = time.perf_counter()
+        step_batches, failure = batches.next()
+        failed_paths = tuple(path for batch in step_batches for path in batch.unreadable)
+        signals = exchange(failure, failed_paths, due, self.device)
+        self.unreadable.add(signals.unreadable)
+        self.unreadable.check(done)
+        loaded = time.perf_counter()
+        values = self.learner.step(step_batches, done - 1)
+        finished = time.perf_counter()
+        self._pace.step(finished - started)
+        self._last = values
+        if recorder is not None and (done % self.cell.training.log_steps == 0 or done == self.length.steps):
+            row = curve_row(
+                done,
+                self.length.epoch(done),
+                values,
+                data_seconds=loaded - started,
+                compute_seconds=finished - loaded,
+                clips=self._clips,
+                unreadable=self.unreadable.count,
+            )
+            recorder.curves.add(row)
+        return signals.tick
+
+    def _report(self, done: int, recorder: Recorder | None, on_progress: ProgressCallback | None) -> None:
+        assert self._last is not None
+        progress = Progress(
+            epoch=self.length.epoch(done),
+            epochs=self.length.epochs,
+            step=done,
+            steps=self.length.steps,
+            clips_per_second=self._pace.clips_per_second,
+            loss=self._last.loss,
+            seconds_left=self._pace.seconds_left(self.length.steps - done),
+        )
+        if recorder is not None:
+            recorder.alive(progress)
+        if on_progress is not None:
+            on_progress(progress)
+
+    def save(self, recorder: Recorder | None, done: int) -> None:
+        """Writes a checkpoint after ``done`` steps. Collective.
+
+        Raises:
+            StorageError: on every rank, where rank 0 cannot write it.
+        """
+        random = gather_objects(random_state(self.device))
+        together(lambda: None if recorder is None else recorder.save(self._checkpoint(recorder, done, random)))
+
+    def _checkpoint(self, recorder: Recorder, done: int, random: list[dict[str, Any]]) -> Checkpoint:
+        seconds, clips = self._pace.measured
+        return Checkpoint(
+            cell=cell_id(self.cell),
+            step=done,
+            precision=self.precision,
+            model=self.learner.objective.state_dict(),
+            optimizer=self.learner.optimizer.state_dict(),
+            random=random,
+            curves=recorder.curves.columns(),
+            unreadable=list(self.unreadable.later),
+            attempts=self.attempts,
+            seconds=self._seconds_before + self._pace.elapsed(),
+            measured_seconds=seconds,
+            measured_clips=clips,
+        )
+
+    def summary(self, recorder: Recorder) -> Summary:
+        """Totals over all attempts, for rank 0."""
+        seconds, clips = self._pace.measured
+        speed = clips / seconds if seconds > 0 else 0.0
+        return Summary(
+            steps=self.length.steps,
+            minutes=(self._seconds_before + self._pace.elapsed()) / 60,
+            clips_per_second=speed,
+            clips_per_second_per_core=speed / self._cores,
+            final_loss=recorder.curves.last()["loss/total"],
+            precision=self.precision,
+            unreadable=self.unreadable.count,
+            unreadable_paths=self.unreadable.paths,
+            too_short=self.loader.too_short,
+            attempts=recorder.attempts,
+        )

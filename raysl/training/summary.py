@@ -1,0 +1,38 @@
+"""What a finished cell says of its pretraining."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Totals over all attempts of a cell.
+
+    Attributes:
+        steps: optimisation steps; 0 for random weights.
+        minutes: wall time of the attempts that reached the store.
+        clips_per_second: over all ranks, warm-up steps excluded; 0.0 where nothing was measured.
+        clips_per_second_per_core: the same, by the CPU cores that the ranks used.
+        final_loss: of the last step; None for random weights.
+        precision: as resolved.
+        unreadable: videos of the training split that could not be read, with ``unreadable_paths``.
+        too_short: videos shorter than the views asked for, whose clips wrap around.
+        attempts: how many it took.
+    """
+
+    steps: int
+    minutes: float
+    clips_per_second: float
+    clips_per_second_per_core: float
+    final_loss: float | None
+    precision: str
+    unreadable: int
+    unreadable_paths: tuple[str, ...]
+    too_short: int
+    attempts: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {**asdict(self), "unreadable_paths": list(self.unreadable_paths)}

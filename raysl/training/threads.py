@@ -1,0 +1,35 @@
+"""How many CPUs this rank may use, and PyTorch's threads on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from raysl.config.cell import CellConfig
+
+
+def cpus_of_rank() -> int:
+    """CPUs this rank was given: its share of those the process may run on, or what Ray says by ``OMP_NUM_THREADS``.
+
+    torchrun sets ``OMP_NUM_THREADS=1`` whatever the machine, so there it says nothing.
+    """
+    share = max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdigit() and int(given) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        return min(share, int(given))
+    return share
+
+
+@contextmanager
+def cpu_threads(cell: CellConfig) -> Iterator[int]:
+    """Sets PyTorch's threads to ``training.threads``, or to this rank's CPUs, and puts them back afterwards."""
+    before = torch.get_num_threads()
+    threads = cell.training.threads or cpus_of_rank()
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,92 @@
+"""One real training step without a store: the cheap check of a cell before money is spent."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from raysl.config.cell import CellConfig
+from raysl.data.source import VideoSource
+from raysl.errors import DataError
+from raysl.objectives.build import build_backbone
+from raysl.training.batches import StepBatches
+from raysl.training.check import check_cell
+from raysl.training.precision import choose_device, resolve_precision
+from raysl.training.run import Run
+from raysl.training.threads import cpu_threads
+from raysl.training.unreadable import Unreadable
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """Attributes:
+    loss: of the first step; None for random weights, which take none.
+    seconds: of the step, loading its clips included; the first of a process, so slower than later ones.
+    peak_memory_mb: of the process while it ran (of the GPU where there is one), MiB.
+    """
+
+    loss: float | None
+    seconds: float
+    peak_memory_mb: float
+
+
+def try_step(cell: CellConfig, source: VideoSource | None, *, device: torch.device | str | None = None) -> StepReport:
+    """Builds the cell as `pretrain` does and takes its first step, on one rank with the whole global batch.
+
+    Raises:
+        CellFailure, ConfigError: as `pretrain` would.
+    """
+    check_cell(cell)
+    chosen = choose_device(device)
+    _reset_peak(chosen)
+    with cpu_threads(cell):
+        if cell.pretraining == "none":
+            started = time.perf_counter()
+            build_backbone(cell)
+            return StepReport(None, time.perf_counter() - started, _peak_mb(chosen))
+        if source is None:
+            raise DataError("a training step needs a source of videos, and none was given")
+        precision = resolve_precision(cell.training.precision, chosen)
+        unreadable = Unreadable(source, cell.training.max_unreadable)
+        run = Run(
+            cell,
+            source,
+            found=None,
+            unreadable=unreadable,
+            precision=precision,
+            device=chosen,
+            attempts=[],
+            cores=1,
+        )
+        batches = StepBatches(run.loader, run.length, cell.training.accumulate, 0, chosen)
+        started = time.perf_counter()
+        loaded, failure = batches.next()
+        if failure is not None:
+            raise failure
+        loss = run.learner.step(loaded, 0).loss
+        return StepReport(loss, time.perf_counter() - started, _peak_mb(chosen))
+
+
+def _reset_peak(device: torch.device) -> None:
+    """Linux keeps the peak of the process's memory until told to forget it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        with suppress(OSError):  # not allowed in some sandboxes: the peak is then that of the process so far
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mb(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return float(line.split()[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

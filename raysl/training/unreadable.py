@@ -1,0 +1,59 @@
+"""Videos that cannot be read: counted from the manifest and while training, and too many of them fail the cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from raysl.data.source import VideoSource
+from raysl.errors import CellFailure
+
+
+class Unreadable:
+    """The unreadable videos of the training split.
+
+    Attributes:
+        known: path to reason, from the manifest; left out of every epoch.
+        later: paths that failed while training and were replaced, each once.
+    """
+
+    def __init__(self, source: VideoSource, largest_share: float) -> None:
+        paths = {video.path for video in source.catalog.split("train")}
+        self.known = {path: why for path, why in source.manifest.unreadable().items() if path in paths}
+        self.later: list[str] = []
+        self._total = len(paths)
+        self._largest_share = largest_share
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*self.known, *self.later)
+
+    @property
+    def count(self) -> int:
+        return len(self.known) + len(self.later)
+
+    def reasons(self) -> dict[str, str]:
+        """Path to reason, for provenance."""
+        return {**self.known, **dict.fromkeys(self.later, "failed while training; replaced by another video")}
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Counts what failed while training; the same video is one video however often it fails."""
+        counted = set(self.paths)
+        for path in paths:
+            if path not in counted:
+                counted.add(path)
+                self.later.append(path)
+
+    def check(self, step: int) -> None:
+        """Fails the cell where the share is above ``training.max_unreadable``.
+
+        Raises:
+            CellFailure: with the paths.
+        """
+        if self._total == 0:
+            raise CellFailure("the training split has no videos", {"step": step})
+        if self.count / self._total > self._largest_share:
+            raise CellFailure(
+                f"{self.count} of {self._total} training videos cannot be read "
+                f"({self.count / self._total:.1%}; training.max_unreadable is {self._largest_share:.1%})",
+                {"step": step, "unreadable": self.reasons()},
+            )

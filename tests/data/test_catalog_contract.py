@@ -1,0 +1,137 @@
+"""What holds for every catalog: a new one adds a line to ``CASES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from raysl.config.component import KINDS, find, names
+from raysl.config.options import Options
+from raysl.data.catalog import Catalog, CatalogReader
+from raysl.errors import ConfigError, DataError
+
+from .catalog_trees import class_tree, ucf_tree
+
+TINY = {"classes": 2, "train_per_class": 2, "test_per_class": 1, "frames": 3, "height": 16, "width": 16}
+SPLIT_TREE = ["train/a/1.mp4", "train/b/2.mp4", "test/a/3.mp4", "test/b/4.mp4"]
+
+
+def _empty(root: Path) -> Path:
+    root.mkdir(exist_ok=True)
+    return root
+
+
+def _split_tree(root: Path) -> Path:
+    for path in SPLIT_TREE:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    return root
+
+
+CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
+    "folder-fraction": ("folder", {}, class_tree),
+    "folder-folders": ("folder", {"split": "folders"}, _split_tree),
+    "folder-without-labels": ("folder", {"labels": "none"}, class_tree),
+    "ucf101": ("ucf101", {}, ucf_tree),
+    "ucf101-classes": ("ucf101", {"classes": ["HandstandPushups", "Archery"]}, ucf_tree),
+    "synthetic": ("synthetic", TINY, _empty),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[CatalogReader, Path]:
+    """A reader, and a root that it can read."""
+    name, options, make = CASES[request.param]
+    component = find("data set", name)
+    reader = component.build(component.options(**options))
+    root = make(tmp_path / "root")
+    reader.prepare(root)
+    return reader, root
+
+
+@pytest.fixture
+def catalog(case: tuple[CatalogReader, Path]) -> Catalog:
+    reader, root = case
+    return reader.read(root)
+
+
+def test_every_catalog_has_a_case() -> None:
+    assert {name for name, _, _ in CASES.values()} == set(names("data set"))
+
+
+def test_indices_count_the_rows(catalog: Catalog) -> None:
+    assert [video.index for video in catalog.videos] == list(range(len(catalog.videos)))
+    assert catalog.videos
+
+
+def test_paths_are_relative_unique_and_there(case: tuple[CatalogReader, Path], catalog: Catalog) -> None:
+    _, root = case
+    paths = [video.path for video in catalog.videos]
+    assert len(set(paths)) == len(paths)
+    for path in paths:
+        assert not PurePosixPath(path).is_absolute()
+        assert "\\" not in path
+        assert ".." not in PurePosixPath(path).parts
+        assert (root / path).is_file()
+
+
+def test_labels_are_class_indices(catalog: Catalog) -> None:
+    assert len(set(catalog.classes)) == len(catalog.classes)
+    if catalog.classes:
+        for split in ("train", "test"):
+            assert {video.label for video in catalog.split(split)} == set(range(len(catalog.classes)))
+    else:
+        assert {(video.label, video.split) for video in catalog.videos} == {(None, "train")}
+
+
+def test_splits_cover_the_videos_and_part_no_group(catalog: Catalog) -> None:
+    assert len(catalog.split("train")) + len(catalog.split("test")) == len(catalog.videos)
+    groups = {split: {video.group for video in catalog.split(split)} - {None} for split in ("train", "test")}
+    assert not groups["train"] & groups["test"]
+
+
+def test_a_group_belongs_to_one_class(catalog: Catalog) -> None:
+    classes: dict[str, set[int | None]] = {}
+    for video in catalog.videos:
+        if video.group is not None:
+            classes.setdefault(video.group, set()).add(video.label)
+    assert all(len(labels) == 1 for labels in classes.values())
+
+
+def test_read_twice_is_equal(case: tuple[CatalogReader, Path], catalog: Catalog) -> None:
+    reader, root = case
+    reader.prepare(root)
+    assert reader.read(root) == catalog
+    assert str(root) not in catalog.name
+
+
+def test_an_absent_root_is_one_error(case: tuple[CatalogReader, Path]) -> None:
+    reader, root = case
+    with pytest.raises(DataError, match="elsewhere"):
+        reader.read(root / "elsewhere")
+
+
+def test_an_empty_root_is_one_error(case: tuple[CatalogReader, Path], tmp_path: Path) -> None:
+    reader, _ = case
+    with pytest.raises(DataError, match=r"empty-root (is empty|.*)|not rendered"):
+        reader.read(_empty(tmp_path / "empty-root"))
+
+
+@pytest.mark.parametrize("name", ["folder", "synthetic", "ucf101"])
+def test_found_by_name_with_documented_options(name: str) -> None:
+    component = find("data set", name)
+    assert component.kind in KINDS
+    assert issubclass(component.options, Options)
+    for field in component.options.model_fields.values():
+        extra = field.json_schema_extra
+        assert field.description
+        assert isinstance(extra, dict)
+        assert extra["source"]
+
+
+def test_an_unknown_catalog_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'ucf101'"):
+        find("data set", "ucf10")

@@ -1,0 +1,120 @@
+"""The command line: plans, and errors of one line without a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from raysl.cli import main
+from raysl.config.identity import cell_id
+from raysl.config.load import load_cell
+from raysl.planning.plan import plan_study
+from raysl.planning.study import load_study
+from tests.planning.studies import STUDY, write_study
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def raysl(*arguments: str | Path) -> Done:
+    """Runs the command in this process, as the console script does."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    before, sys.argv = sys.argv, ["raysl", *(str(argument) for argument in arguments)]
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            main()
+    except SystemExit as stop:
+        return Done(int(stop.code or 0), stdout.getvalue(), stderr.getvalue())
+    finally:
+        sys.argv = before
+    return Done(0, stdout.getvalue(), stderr.getvalue())
+
+
+@pytest.mark.slow
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "raysl", "plan", str(write_study(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "6 cells asked for" in done.stdout
+
+
+def test_plan_lists_every_cell_with_its_id(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    done = raysl("plan", path)
+    assert done.returncode == 0, done.stderr
+    for cell in plan_study(load_study(path)):
+        assert cell.id in done.stdout
+    assert "6 cells asked for, 6 unique, 4 pretrainings" in done.stdout
+
+
+def test_show_cell_prints_what_the_training_module_reads(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    done = raysl("plan", path, "--show-cell", "warm")
+    (tmp_path / "cell.yaml").write_text(done.stdout)
+    expected = next(cell for cell in plan_study(load_study(path)) if cell.row == "warm")
+    assert cell_id(load_cell(tmp_path / "cell.yaml")) == expected.id
+    assert yaml.safe_load(done.stdout)["objective"]["contrastive"]["temperature"] == 0.5
+    wrong = raysl("plan", path, "--show-cell", "warn")
+    assert (wrong.returncode, wrong.stderr.strip()) == (
+        2,
+        "error: --show-cell warn: there is no such row (did you mean 'warm'?)",
+    )
+
+
+@pytest.mark.slow
+def test_try_step_takes_one_step_of_every_distinct_cell_and_names_what_fails(tmp_path: Path) -> None:
+    text = STUDY.replace("rows:", "rows:\n  huge: {training.batch_size: 512}")
+    done = raysl("plan", write_study(tmp_path, text), "--try-step", "--cache", tmp_path / "cache")
+    assert done.returncode == 1
+    lines = [line for line in done.stdout.splitlines() if "/seed0" in line]
+    assert len(lines) == 4
+    assert sum(line.startswith("ok") for line in lines) == 3
+    failed = next(line for line in lines if line.startswith("failed"))
+    assert "study/huge/seed0" in failed
+    assert "512" in failed
+    assert "16" in failed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["plan", "absent.yaml"], 2, "absent.yaml: there is no such file or folder"),
+        (["status", "STUDY", "--storage", "nosuch://x"], 1, "nosuch"),
+        (["plan", "STUDY", "--root", "ucf101"], 0, ""),
+        (["plan", "STUDY", "--try-step", "--root", "ucf101"], 2, "write --root NAME=PATH"),
+        (["data", "check", "ufc101"], 2, "did you mean 'ucf101'"),
+        (["data", "check", "ucf101"], 1, "--root ucf101="),
+        (["data", "check", "ucf101", "--set", "splt=2"], 2, "splt: unknown key (did you mean 'split'?)"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    done = raysl(*(str(path) if argument == "STUDY" else argument for argument in arguments))
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_before_any_run_says_missing(tmp_path: Path) -> None:
+    done = raysl("status", write_study(tmp_path), "--storage", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    assert "6 missing" in done.stdout
+
+
+def test_data_check_reads_every_video(tmp_path: Path) -> None:
+    options = [f"--set={key}" for key in ("classes=2", "train_per_class=2", "test_per_class=1", "frames=8")]
+    done = raysl("data", "check", "synthetic", *options, "--cache", tmp_path, "--resize", "32", "--processes", "1")
+    assert done.returncode == 0, done.stderr
+    assert "6 videos (train 4, test 2)" in done.stdout
+    assert "readable               6" in done.stdout

@@ -1,0 +1,45 @@
+"""A framework from outside raysl whose loss is NaN from one step on, on one rank: found by its import path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from raysl.config.component import Component
+from raysl.config.options import option
+from raysl.distributed import rank
+from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
+from raysl.objectives.term import TermOutput
+from raysl.views.batch import Batch
+
+
+class FailingOptions(SimCLROptions):
+    """SimCLR's, and when it fails."""
+
+    step: int = option(3, doc="first step, from 1, whose loss is NaN", source="a test", ge=1)
+    on_rank: int = option(0, doc="the rank whose loss it is", source="a test", ge=0)
+
+
+class FailingSimCLR(SimCLR):
+    """Counts its forward passes."""
+
+    def __init__(self, options: FailingOptions, feature_dim: int) -> None:
+        super().__init__(options, feature_dim)
+        self.failing = options
+        self.passes = 0
+
+    def forward(self, feature_maps: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        output = super().forward(feature_maps, batch)
+        self.passes += 1
+        if self.passes < self.failing.step or rank() != self.failing.on_rank:
+            return output
+        return TermOutput(output.loss * torch.nan, output.metrics)
+
+
+def _build(options: FailingOptions, feature_dim: int) -> FailingSimCLR:
+    return FailingSimCLR(options, feature_dim)
+
+
+COMPONENT = Component(kind="framework", options=FailingOptions, build=_build)

@@ -1,0 +1,140 @@
+"""Killed at any step and resumed gives the run that was never killed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from raysl.config.cell import CellConfig
+from raysl.data.source import VideoSource
+from raysl.errors import StorageError
+from raysl.training.checkpoint import Checkpoint
+from raysl.training.loop import pretrain
+from raysl.training.run import KilledError
+from tests.ranks import run_ranks
+from tests.training.material import (
+    assert_equal_states,
+    curves_of,
+    done_attempt,
+    final,
+    folder_of,
+    logged_steps,
+    tiny_cell,
+    tiny_source,
+)
+
+STEPS = 10
+
+
+def _cell(**changes: object) -> CellConfig:
+    return tiny_cell(**{"training.steps": STEPS, "training.checkpoint_steps": 3, **changes})
+
+
+def _killed_and_resumed(cell: CellConfig, source: VideoSource, storage: Path, kills: list[int]) -> Checkpoint:
+    folder = folder_of(storage, cell, source)
+    for kill in kills:
+        with pytest.raises(KilledError):
+            pretrain(cell, folder, source, stop_after=kill)
+        assert folder.state().status == "interrupted"
+    summary = pretrain(cell, folder, source)
+    assert summary.attempts == len(kills) + 1
+    return final(folder, cell)
+
+
+def _assert_same_run(cell: CellConfig, source: VideoSource, tmp_path: Path, kills: list[int]) -> None:
+    whole = folder_of(tmp_path / "whole", cell, source)
+    pretrain(cell, whole, source)
+    expected = final(whole, cell)
+    found = _killed_and_resumed(cell, source, tmp_path / "killed", kills)
+    assert_equal_states(expected.model, found.model)
+    for key, state in expected.optimizer["state"].items():
+        assert_equal_states(state, found.optimizer["state"][key])
+    kept = [column for column in expected.curves if not column.startswith("time/")]
+    assert {column: found.curves[column] for column in kept} == {column: expected.curves[column] for column in kept}
+
+
+@pytest.mark.parametrize("loader_workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_a_random_step_changes_nothing(source: VideoSource, tmp_path: Path, loader_workers: int) -> None:
+    kill = random.randint(1, STEPS - 1)
+    print(f"killed after step {kill}")
+    _assert_same_run(_cell(**{"training.loader_workers": loader_workers}), source, tmp_path, [kill])
+
+
+def test_several_kills_change_nothing(source: VideoSource, tmp_path: Path) -> None:
+    _assert_same_run(_cell(), source, tmp_path, [2, 4, 9])
+
+
+def test_a_kill_before_the_marker_changes_nothing(source: VideoSource, tmp_path: Path) -> None:
+    cell = _cell()
+    _assert_same_run(cell, source, tmp_path, [STEPS])
+    assert list(curves_of(folder_of(tmp_path / "killed", cell, source))["step"]) == list(range(1, STEPS + 1))
+
+
+def test_no_step_is_logged_twice(source: VideoSource, tmp_path: Path) -> None:
+    cell = _cell()
+    folder = folder_of(tmp_path, cell, source)
+    _killed_and_resumed(cell, source, tmp_path, [5, 8])
+    steps = list(range(1, STEPS + 1))
+    frame = curves_of(folder)
+    assert list(frame["step"]) == steps
+    assert len(list(tmp_path.rglob("tensorboard"))) == 3
+    events = logged_steps(done_attempt(tmp_path))
+    assert [step for step, _ in events] == steps
+    assert [value for _, value in events] == pytest.approx(list(frame["loss/total"]))
+
+
+def test_totals_survive_restarts(source: VideoSource, tmp_path: Path) -> None:
+    cell = _cell()
+    checkpoint = _killed_and_resumed(cell, source, tmp_path, [4, 7])
+    assert [attempt["from_step"] for attempt in checkpoint.attempts] == [0, 3, 6]
+    # Ten steps of eight clips, less each attempt's first step and what was lost with the kills.
+    assert checkpoint.measured_clips == (2 + 2 + 3) * 8
+    provenance = folder_of(tmp_path, cell, source).provenance()
+    assert provenance is not None
+    assert len(provenance["attempts"]) == 3
+
+
+def test_a_checkpoint_of_another_cell_is_refused(source: VideoSource, tmp_path: Path) -> None:
+    cell, other = _cell(), _cell(**{"training.seed": 1})
+    folder = folder_of(tmp_path, cell, source)
+    with pytest.raises(KilledError):
+        pretrain(other, folder, source, stop_after=3)
+    with pytest.raises(StorageError, match="another cell, never a resume"):
+        pretrain(cell, folder, source)
+
+
+def test_precision_is_kept_on_resume(source: VideoSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = _cell(**{"training.precision": "auto", "training.steps": 4})
+    folder = folder_of(tmp_path, cell, source)
+    monkeypatch.setattr("raysl.training.precision.multiplies_bfloat16", lambda device: True)
+    with pytest.raises(KilledError):
+        pretrain(cell, folder, source, stop_after=3)
+    monkeypatch.setattr("raysl.training.precision.multiplies_bfloat16", lambda device: False)
+    assert pretrain(cell, folder, source).precision == "bfloat16"
+
+
+def _resume_on_rank(rank: int, videos: str, storage: str) -> tuple[int, float | None]:
+    cell = _cell(**{"training.workers": 2})
+    source = tiny_source(Path(videos))
+    folder = folder_of(Path(storage) / "killed", cell, source)
+    try:
+        pretrain(cell, folder, source, stop_after=7)
+    except KilledError:
+        resumed = pretrain(cell, folder, source)
+    whole = pretrain(cell, folder_of(Path(storage) / "whole", cell, source), source)
+    assert resumed.final_loss == whole.final_loss
+    return resumed.attempts, resumed.final_loss
+
+
+@pytest.mark.slow
+def test_two_ranks_resume_together(video_folder: Path, source: VideoSource, tmp_path: Path) -> None:
+    results = run_ranks(_resume_on_rank, 2, str(video_folder), str(tmp_path))
+    assert results[0] == results[1]
+    assert results[0][0] == 2
+    cell = _cell()
+    expected = final(folder_of(tmp_path / "whole", cell, source), cell)
+    found = final(folder_of(tmp_path / "killed", cell, source), cell)
+    assert_equal_states(expected.model, found.model)
+    assert len(found.random) == 2
