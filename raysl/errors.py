@@ -19,7 +19,7 @@ class StorageError(RayslError):
     """A results store that cannot be opened, read or written."""
 
 
-class CellFailure(RayslError):
+class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault of the program)
     """A deterministic failure of one cell: stored as its result and never retried by itself.
 
     Args:

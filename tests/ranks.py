@@ -21,7 +21,7 @@ def _entry(rank: int, folder: str, world_size: int, function: Callable[..., Any]
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=120))
     try:
         result: Any = ("ok", function(rank, *args))
-    except Exception:
+    except Exception:  # noqa: BLE001  (re-raised in the parent)
         result = ("error", traceback.format_exc())
     Path(folder, f"result-{rank}").write_bytes(pickle.dumps(result))
     if result[0] == "ok":

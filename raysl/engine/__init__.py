@@ -1,0 +1,1 @@
+"""Ray: Tune trials and TorchTrainer workers; the only package that imports ray."""

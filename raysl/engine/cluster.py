@@ -1,0 +1,161 @@
+"""The Ray cluster that cells run on: one of our own on this machine, or one that is there already."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import ray
+
+from raysl.errors import RayslError
+
+SPARE_CPUS = 1
+"""What our own Ray declares beyond the machine's CPUs, for actors that only wait: two workers of one CPU each beside
+their waiting trial would else never fit on two CPUs."""
+
+WAITING_CPUS = 0.01
+"""What an actor that only waits for others asks for; Ray refuses a trial that asks for nothing."""
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    # The controller takes one report a poll; at its default of 2 s every second report waits for it.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""Set where the user has not set them; Ray reads them in the driver, and hands them on to the processes it starts."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What cells may use.
+
+    Attributes:
+        cpus, gpus: of all nodes, without our own spare CPU.
+        node_cpus: by id of the nodes that are alive and have any, this machine's first where it is one of them.
+        own: started here, and stopped when it is left.
+    """
+
+    cpus: int
+    gpus: int
+    node_cpus: dict[str, int]
+    own: bool
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(self.node_cpus)
+
+    @property
+    def kind(self) -> str:
+        """What a worker occupies: ``CPU``, or ``GPU`` where the cluster has any."""
+        return "GPU" if self.gpus else "CPU"
+
+    def at_once(self, workers: int) -> int:
+        """How many cells of so many workers fit beside each other; 0 where not even one does."""
+        if self.gpus:
+            return min(self.gpus, self.cpus) // workers
+        if self.own or workers == 1:
+            return self.cpus // workers
+        return int(self.cpus // (workers + WAITING_CPUS))
+
+    def check_workers(self, workers: int, title: str) -> None:
+        """Refuses a cell that would wait for ever.
+
+        Raises:
+            RayslError: naming the cell and what there is.
+        """
+        if self.at_once(workers):
+            return
+        have = f"{self.cpus} CPU" + ("s" if self.cpus != 1 else "")
+        have += f" and {self.gpus} GPU" + ("s" if self.gpus != 1 else "") if self.gpus else ""
+        beside = "" if self.own or self.gpus or workers > self.cpus else f", and {WAITING_CPUS} CPU beside them"
+        raise RayslError(
+            f"{title}: training.workers is {workers}, and each worker needs a {self.kind} of its own{beside}, but the "
+            f"cluster has {have}: lower it (--set training.workers={max(self.at_once_most(), 1)}; the result stays the "
+            "same cell), or join a larger cluster with --address"
+        )
+
+    def at_once_most(self) -> int:
+        """The most workers that one cell can have."""
+        most = min(self.gpus, self.cpus) if self.gpus else self.cpus
+        while most > 1 and not self.at_once(most):
+            most -= 1
+        return most
+
+
+@contextmanager
+def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: bool = False) -> Iterator[Cluster]:
+    """Joins the Ray at ``address``, or the one this process is in already, or starts one and stops it at the end.
+
+    Args:
+        address: of a running cluster (``auto``, ``HOST:6379``, ``ray://HOST:10001``).
+        cpus: of our own Ray; the CPUs that this process may use where None.
+        dashboard: started with our own Ray. Train frees the workers of a trial that was stopped from outside through
+            it, so cells of several workers need it; it takes 2 s.
+
+    Raises:
+        RayslError: there is no cluster at the address.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    given = address or os.environ.get("RAY_ADDRESS")
+    own = given is None and not ray.is_initialized()
+    joined = given is not None and not ray.is_initialized()
+    usable = cpus or len(os.sched_getaffinity(0))
+    if own:
+        ray.init(
+            address="local",
+            num_cpus=usable + SPARE_CPUS,
+            include_dashboard=dashboard,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    elif joined:
+        _join(str(given))
+    try:
+        yield _described(own)
+    finally:
+        if own or joined:
+            ray.shutdown()
+
+
+def _join(address: str) -> None:
+    variables = {name: os.environ[name] for name in ENVIRONMENT}
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": variables},
+        )
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        hint = "start one with: ray start --head"
+        if "Authentication" in f"{error} {error.__cause__}":
+            # Ray looks for a token by itself only where it finds the cluster by itself.
+            hint = (
+                "it asks for a token: set RAY_AUTH_MODE=token where its token is in place, or use --address auto on it"
+            )
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RayslError(f"there is no Ray cluster to join at {address!r} ({reason}); {hint}") from error
+
+
+def _described(own: bool) -> Cluster:
+    nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
+    alive = [node for node in nodes if node["Alive"]]
+    here = ray.get_runtime_context().get_node_id()
+    alive.sort(key=lambda node: node["NodeID"] != here)
+    spare = SPARE_CPUS if own else 0
+    cpus = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) - spare for node in alive}
+    gpus = sum(int(node["Resources"].get("GPU", 0)) for node in alive)
+    return Cluster(sum(cpus.values()), gpus, {node: count for node, count in cpus.items() if count > 0}, own)

@@ -1,0 +1,169 @@
+"""The Tune trial: one cell, in this very actor or over the workers of a Train run.
+
+What computes is imported where it computes: Train's controllers, one a cell, read this module too.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, cast
+
+import ray
+import ray.train
+from ray import tune
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from raysl.engine.board import Post
+from raysl.engine.cell_job import CellJob
+from raysl.errors import RayslError, StorageError
+from raysl.training.progress import Progress
+
+LOST_PROCESSES = 2
+"""How many times a cell is taken up again, from its checkpoint, after one of its processes was lost."""
+
+MOST_REPORTS = 20
+"""Of one cell to Ray; a person follows the board."""
+
+ERROR_FILE = "error.txt"
+"""In the cell's folder: the traceback of an error that nobody foresaw."""
+
+
+def trial(config: dict[str, Any], jobs: dict[str, CellJob], board: Any, storage: dict[str, Any], kind: str) -> None:
+    """Computes the cell ``config["cell"]``.
+
+    A failure that is the cell's result is in the store when this returns. Whatever else keeps the cell from being
+    done is posted and returned from too, so that Tune does not try it again: only lost processes are retried.
+
+    Args:
+        jobs: by cell id.
+        board: handle of the `Board`.
+        storage: ``storage_path`` and ``storage_filesystem`` for Ray's own files.
+        kind: ``CPU`` or ``GPU``: what a worker occupies.
+    """
+    job = jobs[config["cell"]]
+    post = Post(board, job.id)
+    post(stage="starting", error=None)
+    try:
+        failed = _over_workers(job, post, storage, kind) if job.workers > 1 else _here(job, post)
+    except RayslError as error:
+        post(stage="ended", error=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is kept with the cell and shown by the driver
+        post(stage="ended", error=_kept(job, error))
+    else:
+        post(stage="ended", failed=failed)
+    tune.report({"ended": 1.0})
+
+
+def _here(job: CellJob, post: Post) -> str | None:
+    """Trains and evaluates in this process; why the cell failed, if it did."""
+
+    from raysl.engine.cell_work import pretrain_cell
+
+    reports = _Reports()
+
+    def on_progress(progress: Progress) -> None:
+        post.progress(progress)
+        if reports.due(progress):
+            tune.report(_numbers(progress))
+
+    post(stage="pretraining")
+    failure = pretrain_cell(job, on_progress)
+    return _evaluate(job, post) if failure is None else failure
+
+
+def _over_workers(job: CellJob, post: Post, storage: dict[str, Any], kind: str) -> str | None:
+    """Trains under Train, then evaluates in a task that does not hold the workers; why the cell failed, if it did."""
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.tune.integration.ray_train import TuneReportCallback
+
+    on_gpu = kind == "GPU"
+    # Ray declares its Train V1 types here, and runs V2.
+    trainer = TorchTrainer(
+        cast(Any, _worker),
+        train_loop_config={"job": job, "post": post},
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=job.workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if on_gpu else {})}
+        ),
+        torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo"),
+        run_config=ray.train.RunConfig(
+            name=f"cell-{job.id}",
+            failure_config=cast(Any, ray.train).FailureConfig(max_failures=LOST_PROCESSES, controller_failure_limit=3),
+            callbacks=[cast(Any, TuneReportCallback)()],
+            **storage,
+        ),
+    )
+    failure: str | None = cast(Any, trainer.fit()).return_value
+    if failure is not None:
+        return failure
+    # The workers are free again; the task may use as many CPUs as they had, where one node has them.
+    resources = {"num_cpus": 1, "num_gpus": 1} if on_gpu else {"num_cpus": min(job.workers, _node_cpus())}
+    outside = PlacementGroupSchedulingStrategy(placement_group=cast(Any, None))
+    task = cast(Any, ray.remote)(max_retries=LOST_PROCESSES, scheduling_strategy=outside, **resources)(_evaluate)
+    failure = ray.get(task.remote(job, post))
+    return failure
+
+
+def _worker(config: dict[str, Any]) -> str | None:
+    """What every rank of a Train run does. A deterministic failure is its return value, on every rank."""
+    job: CellJob = config["job"]
+    post: Post = config["post"]
+
+    from raysl.engine.cell_work import pretrain_cell
+
+    reports, first = _Reports(), ray.train.get_context().get_world_rank() == 0
+
+    def on_progress(progress: Progress) -> None:
+        if first:
+            post.progress(progress)
+        if reports.due(progress):
+            ray.train.report(_numbers(progress))
+
+    if first:
+        post(stage="pretraining")
+    return pretrain_cell(job, on_progress)
+
+
+def _evaluate(job: CellJob, post: Post) -> str | None:
+    from raysl.engine.cell_work import evaluate_cell
+
+    post(stage="evaluating")
+    return evaluate_cell(job)
+
+
+def _node_cpus() -> int:
+    nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
+    return max(int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"])
+
+
+class _Reports:
+    """Which progress goes to Ray: a report waits for the driver, and every rank must make the same ones."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def due(self, progress: Progress) -> bool:
+        if (progress.step - self._last) * MOST_REPORTS < progress.steps:
+            return False
+        self._last = progress.step
+        return True
+
+
+def _numbers(progress: Progress) -> dict[str, float]:
+    """Plain floats: Ray refuses others in places."""
+    return {
+        "epoch": float(progress.epoch),
+        "step": float(progress.step),
+        "loss": float(progress.loss),
+        "clips_per_second": float(progress.clips_per_second),
+    }
+
+
+def _kept(job: CellJob, error: Exception) -> str:
+    """Writes the traceback into the cell's folder; one sentence for the driver."""
+    reason = (str(error).strip().splitlines() or [""])[-1]
+    said = f"{type(error).__name__}: {reason}"
+    try:
+        job.folder.place.write(ERROR_FILE, "".join(traceback.format_exception(error)).encode())
+    except StorageError as problem:
+        return f"{said} (its traceback could not be stored: {problem})"
+    return f"{said} (traceback: {job.folder.place.shown}/{ERROR_FILE})"

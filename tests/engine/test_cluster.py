@@ -1,0 +1,39 @@
+"""How many cells fit on a cluster, and the error where not one does."""
+
+from __future__ import annotations
+
+import pytest
+
+from raysl.engine.cluster import Cluster, cluster
+from raysl.errors import RayslError
+
+
+@pytest.mark.parametrize(
+    ("on", "workers", "fit"),
+    [
+        (Cluster(2, 0, {"a": 2}, own=True), 1, 2),
+        (Cluster(2, 0, {"a": 2}, own=True), 2, 1),  # our own Ray has a spare CPU for the waiting trial
+        (Cluster(2, 0, {"a": 2}, own=False), 2, 0),
+        (Cluster(3, 0, {"a": 3}, own=False), 2, 1),
+        (Cluster(16, 4, {"a": 16}, own=False), 2, 2),
+        (Cluster(16, 0, {"a": 8, "b": 8}, own=False), 5, 3),
+    ],
+)
+def test_cells_beside_each_other(on: Cluster, workers: int, fit: int) -> None:
+    assert on.at_once(workers) == fit
+
+
+def test_more_workers_than_cpus_are_refused_with_what_would_fit() -> None:
+    with pytest.raises(RayslError, match=r"plain/seed0: training.workers is 3.*has 2 CPUs: .*training.workers=2"):
+        Cluster(2, 0, {"a": 2}, own=True).check_workers(3, "plain/seed0")
+    with pytest.raises(RayslError, match=r"0.01 CPU beside them.*has 2 CPUs: .*training.workers=1"):
+        Cluster(2, 0, {"a": 2}, own=False).check_workers(2, "plain/seed0")
+    with pytest.raises(RayslError, match=r"a GPU of its own, but the cluster has 8 CPUs and 1 GPU"):
+        Cluster(8, 1, {"a": 8}, own=False).check_workers(2, "plain/seed0")
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_an_address_without_a_cluster_is_said() -> None:
+    with pytest.raises(RayslError, match=r"no Ray cluster to join at '127.0.0.1:1'"), cluster("127.0.0.1:1"):
+        pass

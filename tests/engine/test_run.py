@@ -1,0 +1,169 @@
+"""The engine, end to end: real Ray, real MP4s, two DDP workers, and what a second run has left to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from raysl import results
+from raysl.data.places import Places
+from raysl.engine.progress import Event, Note, Phase, Snapshot
+from raysl.engine.run import RunOutcome, run_studies
+from raysl.errors import RayslError, StorageError
+from raysl.planning.plan import Work
+from raysl.results import CellFolder, Store
+from tests.engine.plans import plan
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
+
+NAN = (
+    "objective.contrastive: {framework: tests.training.failing_simclr, temperature: 0.1, step: 2, on_rank: 1}, "
+    "training.steps: 4, training.workers: 2"
+)
+ROWS = {
+    "random": "{pretraining: none}",
+    "one": "{training.steps: 2}",
+    "two": "{training.steps: 2, training.workers: 2, objective.contrastive.temperature: 0.2}",
+    "nan": f"{{{NAN}}}",
+    "no root": "{data: {name: folder}}",
+}
+
+
+@dataclass
+class Told:
+    """Keeps a run's events."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def notes(self) -> str:
+        return "\n".join(event.text for event in self.events if isinstance(event, Note))
+
+
+@dataclass
+class First:
+    """The run that the other tests of this module go on from, in their order."""
+
+    folder: Path
+    store: Store
+    work: list[Work]
+    outcome: RunOutcome
+    told: Told
+
+    def cell(self, row: str) -> CellFolder:
+        (item,) = [item for item in self.work if f"/{row}/" in item.title]
+        (found,) = [cell for cell in self.store.cells() if cell.name.startswith(item.id)]
+        return found
+
+    def attempts(self) -> dict[str, int]:
+        return {row: len(self.cell(row).attempts()) for row in ("random", "one", "two", "nan")}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, places: Places, local_ray: None) -> First:
+    folder = tmp_path_factory.mktemp("run")
+    work = plan(folder, ROWS)
+    store, told = results.open(folder / "store"), Told()
+    return First(folder, store, work, run_studies(work, store, places, on_event=told), told)
+
+
+def test_rows_end_as_they_must_and_none_keeps_another_from_ending(first: First) -> None:
+    outcome = first.outcome
+    assert outcome.done == ("tiny/random/seed0", "tiny/one/seed0", "tiny/two/seed0")
+    assert list(outcome.failed) == ["tiny/nan/seed0"]
+    assert "nan at step 2" in outcome.failed["tiny/nan/seed0"]
+    assert list(outcome.missing) == ["tiny/no root/seed0"]
+    assert "--root folder=PATH" in outcome.missing["tiny/no root/seed0"]
+    assert list(outcome.seconds) == ["data", "pretraining and evaluation"]
+
+
+def test_two_ddp_workers_trained_and_every_test_video_was_evaluated(first: First) -> None:
+    provenance = first.cell("two").provenance()
+    assert provenance is not None
+    assert [attempt["workers"] for attempt in provenance["attempts"]] == [2]
+    for row in ("random", "one", "two"):
+        (name,) = first.cell(row).evaluations()
+        predictions = first.cell(row).predictions(name)
+        assert predictions is not None
+        assert len(predictions) == 8
+    assert first.store.frame()["metric.R@1"].notna().sum() == 3
+
+
+def test_a_deterministic_failure_on_one_rank_is_stored_and_not_retried(first: First) -> None:
+    state = first.cell("nan").state()
+    assert state.status == "failed"
+    assert state.progress["step"] == 2
+    assert first.attempts() == {"random": 1, "one": 1, "two": 1, "nan": 1}
+
+
+def test_a_person_is_told_phases_failures_and_progress(first: First) -> None:
+    assert "tiny/nan/seed0: failed: " in first.told.notes
+    assert "data set synthetic: 24 videos" in first.told.notes
+    ended = [event.name for event in first.told.events if isinstance(event, Phase) and event.seconds is not None]
+    assert ended == ["data", "pretraining and evaluation"]
+    last = [event for event in first.told.events if isinstance(event, Snapshot)][-1]
+    assert (last.done, last.failed, last.stopped, last.total, last.running) == (3, 1, 0, 4, ())
+
+
+def test_running_again_computes_nothing(first: First, places: Places) -> None:
+    outcome = run_studies(first.work, first.store, places)
+    assert outcome.computed == ()
+    assert outcome.done == first.outcome.done
+    assert outcome.failed == first.outcome.failed
+    assert first.attempts() == {"random": 1, "one": 1, "two": 1, "nan": 1}
+
+
+def test_adding_an_evaluation_trains_nothing(first: First, places: Places) -> None:
+    work = plan(
+        first.folder / "more", {row: ROWS[row] for row in ("random", "two")}, "retrieval/synthetic, linear/synthetic"
+    )
+    outcome = run_studies(work, first.store, places)
+    assert outcome.done == outcome.computed == ("tiny/random/seed0", "tiny/two/seed0")
+    assert len(first.cell("two").evaluations()) == 2
+    assert first.attempts() == {"random": 1, "one": 1, "two": 1, "nan": 1}
+
+
+def test_a_broken_folder_and_a_failed_cell_are_computed_anew_when_asked(first: First, places: Places) -> None:
+    first.cell("one").place.write("done.json", b'{"attempt": ')
+    work = [item for item in first.work if "/one/" in item.title or "/nan/" in item.title]
+    told = Told()
+    outcome = run_studies(work, first.store, places, retry_failed=True, on_event=told)
+    assert outcome.computed == ("tiny/one/seed0", "tiny/nan/seed0")
+    assert outcome.done == ("tiny/one/seed0",)
+    assert list(outcome.failed) == ["tiny/nan/seed0"]
+    assert "tiny/one/seed0: its folder is broken (done.json is not whole" in told.notes
+    assert first.attempts()["nan"] == 2
+
+
+def test_a_cell_that_cannot_write_is_missing_and_the_others_go_on(first: First, places: Places) -> None:
+    work = plan(first.folder / "seeds", {"random": ROWS["random"]}, seeds="[0, 1, 2]")
+    blocked = Path(first.store.place.root) / "cells" / f"{work[1].id}-none"
+    blocked.write_text("a file where a folder must be")
+    told = Told()
+    outcome = run_studies(work, first.store, places, on_event=told)
+    assert outcome.computed == ("tiny/random/seed1", "tiny/random/seed2")
+    assert outcome.done == ("tiny/random/seed0", "tiny/random/seed2")
+    assert f"cannot write {blocked}" in outcome.missing["tiny/random/seed1"]
+    assert f"tiny/random/seed1: ended without a result: cannot write {blocked}" in told.notes
+    blocked.unlink()
+    assert run_studies(work, first.store, places).computed == ("tiny/random/seed1",)
+
+
+def test_more_workers_than_cpus_are_refused_before_anything_is_written(tmp_path: Path, places: Places) -> None:
+    work = plan(tmp_path, {"plain": "{}", "wide": "{training.workers: 8, objective.contrastive.temperature: 0.2}"})
+    with pytest.raises(RayslError, match=r"tiny/wide/seed0: training.workers is 8.* has 3 CPUs"):
+        run_studies(work, results.open(tmp_path / "store"), places)
+    assert results.open(tmp_path / "store").cells() == []
+
+
+def test_a_store_that_cannot_be_written_is_said_at_once(tmp_path: Path, places: Places) -> None:
+    (tmp_path / "file").write_text("no folder")
+    told = Told()
+    with pytest.raises(StorageError, match=r"file/store cannot be written.*--storage"):
+        run_studies(plan(tmp_path, {"plain": "{}"}), results.open(tmp_path / "file" / "store"), places, on_event=told)
+    assert told.events == []
