@@ -30,7 +30,7 @@ def decord_agrees(path: Path, digests: Sequence[int], keyframes: Sequence[int]) 
     Every frame is compared (of more than 2,000: whole groups of pictures drawn at random, the first and the last among
     them). A few samples do not do: on MPEG-4 AVIs decord is one grey level off in a tenth of the frames, on others
     only the last frame is wrong, and only when it is not read in sequence (`decode_inspect` refuses what is random).
-    So there are two ways of reading: the groups of pictures backwards, each reached by a seek; then, with a fresh reader
+    So there are two ways of reading: the groups of pictures backwards, each reached by a seek; then, with a new reader
     each, as training does, the last frame alone, first and last, the neighbours of a keyframe, and clips at random.
 
     Args:
