@@ -93,14 +93,20 @@ def test_try_step_takes_one_step_of_every_distinct_cell_and_names_what_fails(tmp
         (["status", "STUDY", "--storage", "nosuch://x"], 1, "nosuch"),
         (["plan", "STUDY", "--root", "ucf101"], 0, ""),
         (["plan", "STUDY", "--try-step", "--root", "ucf101"], 2, "write --root NAME=PATH"),
+        (["run", "UCF101", "--storage", "STORE"], 1, "--root ucf101="),
+        (["run", "STUDY", "--storage", "STUDY"], 1, "is a file: give a folder with --storage"),
         (["data", "check", "ufc101"], 2, "did you mean 'ucf101'"),
         (["data", "check", "ucf101"], 1, "--root ucf101="),
         (["data", "check", "ucf101", "--set", "splt=2"], 2, "splt: unknown key (did you mean 'split'?)"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
-    path = write_study(tmp_path)
-    done = raysl(*(str(path) if argument == "STUDY" else argument for argument in arguments))
+    names = {
+        "STUDY": str(write_study(tmp_path)),
+        "UCF101": str(Path(__file__).resolve().parents[1] / "search_spaces" / "ucf101_5class.yaml"),
+        "STORE": str(tmp_path / "store"),
+    }
+    done = raysl(*(names.get(argument, argument) for argument in arguments))
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,7 +13,10 @@ from raysl.data.places import Places
 from raysl.engine.display import Display
 from raysl.engine.run import RunOutcome
 from raysl.engine.run import run_studies as compute
-from raysl.planning.plan import unique_work
+from raysl.errors import DataError
+from raysl.planning.manifests import needed_data, stored_manifest
+from raysl.planning.plan import Work, unique_work
+from raysl.results import Store
 from raysl.results import open as open_store
 from raysl.training.check import check_cell
 
@@ -39,11 +42,14 @@ def run_studies(
     work = unique_work(cells)
     for item in work:
         check_cell(item.cell)
+    store = open_store(storage)
+    if address is None:
+        check_roots(work, store, places)
     console.print(f"{len(cells)} cells asked for, {len(work)} unique; store: {storage}", highlight=False)
     with Display(console) as display:
         outcome = compute(
             work,
-            open_store(storage),
+            store,
             places,
             address=address,
             retry_failed=retry_failed,
@@ -55,6 +61,20 @@ def run_studies(
     outcome.seconds["report"] = time.perf_counter() - written
     _close(outcome, time.perf_counter() - started, console)
     return len(outcome.failed) + len(outcome.missing)
+
+
+def check_roots(work: list[Work], store: Store, places: Places) -> None:
+    """Refuses, before Ray is started, a run on this machine of data sets that nobody said where to find.
+
+    Raises:
+        DataError: no root was given for a data set, and the store does not know it from an earlier run either.
+    """
+    for data, _ in needed_data(work).values():
+        try:
+            places.root(data.name, data.build().needs_root)
+        except DataError:
+            if stored_manifest(store, data) is None:
+                raise
 
 
 def _close(outcome: RunOutcome, seconds: float, console: Console) -> None:
