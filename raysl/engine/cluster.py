@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,21 +134,31 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
 def _join(address: str) -> None:
     variables = {name: os.environ[name] for name in ENVIRONMENT}
     try:
+        _check_listening(address)
         ray.init(
             address=address,
             log_to_driver=False,
             logging_level=logging.ERROR,
             runtime_env={"env_vars": variables},
         )
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         hint = "start one with: ray start --head"
         if "Authentication" in f"{error} {error.__cause__}":
             # Ray looks for a token by itself only where it finds the cluster by itself.
-            hint = (
-                "it asks for a token: set RAY_AUTH_MODE=token where its token is in place, or use --address auto on it"
-            )
+            hint = "it asks for a token: set RAY_AUTH_MODE=token, or give --address auto on one of its nodes"
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RayslError(f"there is no Ray cluster to join at {address!r} ({reason}); {hint}") from error
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself tries for many minutes before it gives an address up.
+
+    Raises:
+        OSError: nobody listens at ``HOST:PORT``.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _described(own: bool) -> Cluster:

@@ -32,8 +32,6 @@ def test_more_workers_than_cpus_are_refused_with_what_would_fit() -> None:
         Cluster(8, 1, {"a": 8}, own=False).check_workers(2, "plain/seed0")
 
 
-@pytest.mark.ray
-@pytest.mark.slow
 def test_an_address_without_a_cluster_is_said() -> None:
     with pytest.raises(RayslError, match=r"no Ray cluster to join at '127.0.0.1:1'"), cluster("127.0.0.1:1"):
         pass
