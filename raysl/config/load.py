@@ -23,7 +23,8 @@ def load_cell(path: Path) -> CellConfig:
 def resolve_cell(tree: Tree) -> CellConfig:
     """Validates a tree as a cell, and lets each component refuse what it cannot be combined with."""
     cell = resolve(CellConfig, tree)
-    for chosen in (cell.data, cell.sampling.pair, cell.augment, cell.backbone, cell.objective.contrastive):
+    parts = (cell.data, cell.sampling.pair, cell.augment, cell.backbone, cell.objective.contrastive)
+    for chosen in (*parts, cell.optimizer, cell.schedule):
         if chosen is not None and chosen.component.check is not None:
             chosen.component.check(chosen.options, cell)
     if cell.pretraining == "self_supervised" and cell.objective.contrastive is None:

@@ -14,12 +14,7 @@ def check_cell(cell: CellConfig) -> None:
     Raises:
         ConfigError: naming the key.
     """
-    if cell.pretraining == "none":
-        return
-    for chosen in (cell.optimizer, cell.schedule):
-        if chosen.component.check is not None:
-            chosen.component.check(chosen.options, cell)
-    if cell.training.accumulate > 1:
+    if cell.pretraining != "none" and cell.training.accumulate > 1:
         check_accumulation(cell, build_objective(cell))
 
 
