@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from raysl.config.component import find
 from raysl.errors import ConfigError
 from raysl.models.backbones.r3d_18 import R3D18
 from raysl.objectives.build import build_backbone, build_objective
