@@ -17,6 +17,7 @@ class Locator:
 
     store: Store
     _manifests: dict[str, Manifest | None] = field(default_factory=dict)
+    _names: list[str] | None = None
 
     def manifest(self, data: Chosen) -> Manifest | None:
         """The newest manifest of a data set, or None where no run has made one yet."""
@@ -26,11 +27,20 @@ class Locator:
         return self._manifests[key]
 
     def folder(self, cell: PlannedCell | Work) -> str | None:
-        """``<id>-<hash of the manifest>``; None where the data set was never read, so there can be no result."""
+        """``<id>-<hash of the manifest>``; None where no such cell was ever begun.
+
+        Without a manifest in the store (a cell trained by ``python -m raysl.training`` alone) it is found by its id.
+        """
         if cell.cell.pretraining == "none":
             return f"{cell.id}-{NO_DATA}"
         manifest = self.manifest(cell.cell.data)
-        return None if manifest is None else f"{cell.id}-{manifest.hash}"
+        return self._by_id(cell.id) if manifest is None else f"{cell.id}-{manifest.hash}"
+
+    def _by_id(self, cell_id: str) -> str | None:
+        if self._names is None:
+            self._names = [folder.name for folder in self.store.cells()]
+        found = [name for name in self._names if name.startswith(f"{cell_id}-")]
+        return found[0] if len(found) == 1 else None
 
     def evaluation(self, evaluation: PlannedEvaluation) -> str | None:
         """``<id>-<hash of the manifest of its own data set>``; None as above."""

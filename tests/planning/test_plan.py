@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from raysl.config.identity import cell_id
+from raysl.config.identity import cell_id, resolved
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.planning.locate import Locator
 from raysl.planning.manifests import data_hash, manifest_key, needed_data, save_manifest, stored_manifest
@@ -70,6 +70,16 @@ def test_a_stored_manifest_places_cells_without_the_data(tmp_path: Path) -> None
     evaluation = next(iter(trained.evaluations.values()))
     assert Locator(store).evaluation(evaluation) == f"{evaluation.id}-{known.hash}"
     assert data_hash(trained, {manifest_key(trained.cell.data): known}) == known.hash
+
+
+def test_a_cell_trained_without_a_run_is_found_by_its_id(tmp_path: Path) -> None:
+    work = unique_work(plan_study(load_study(write_study(tmp_path))))
+    store = open_store(tmp_path / "store")
+    trained = next(item for item in work if item.cell.pretraining != "none")
+    store.folder(trained.id, "0123abcd").write_config(resolved(trained.cell))
+    assert Locator(store).folder(trained) == f"{trained.id}-0123abcd"
+    store.folder(trained.id, "4567abcd").write_config(resolved(trained.cell))
+    assert Locator(store).folder(trained) is None, "two data sets: it cannot be told which is meant"
 
 
 def test_a_video_of_another_length_is_another_result(tmp_path: Path) -> None:
