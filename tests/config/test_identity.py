@@ -12,7 +12,7 @@ from raysl.config.component import KINDS, find, names
 from raysl.config.identity import cell_id, evaluation_id, identity, leaves, resolved
 from raysl.config.load import cell_from, evaluation_from
 from raysl.config.options import Options, option
-from raysl.config.sections import ClipOptions, TrainingOptions
+from raysl.config.sections import ClipOptions, LearningRate, TrainingOptions
 from tests.cells import GOLDEN, tiny_cell, tiny_evaluation
 
 
@@ -40,7 +40,7 @@ def defaults(model: type[Options]) -> dict[str, object]:
 
 def current_defaults() -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {
-        f"section {model.__name__}@{model.version}": defaults(model) for model in (ClipOptions, TrainingOptions)
+        f"section {model.__name__}@{model.version}": defaults(model) for model in (ClipOptions, LearningRate, TrainingOptions)
     }
     for kind in KINDS:
         for name in names(kind):
