@@ -40,7 +40,8 @@ def defaults(model: type[Options]) -> dict[str, object]:
 
 def current_defaults() -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {
-        f"section {model.__name__}@{model.version}": defaults(model) for model in (ClipOptions, LearningRate, TrainingOptions)
+        f"section {model.__name__}@{model.version}": defaults(model)
+        for model in (ClipOptions, LearningRate, TrainingOptions)
     }
     for kind in KINDS:
         for name in names(kind):
