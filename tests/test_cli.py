@@ -112,6 +112,16 @@ def test_bad_input_is_one_line(arguments: list[str], code: int, message: str, tm
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_two_studies_of_one_name_are_refused_before_anything_is_computed(command: str, tmp_path: Path) -> None:
+    one, other = write_study(tmp_path / "a"), write_study(tmp_path / "b")
+    done = raysl(command, one, other, "--storage", tmp_path / "store", "--reports", tmp_path / "reports")
+    assert done.returncode == 2
+    assert f"{one} and {other}: both would be reported to study/" in done.stderr
+    assert not (tmp_path / "reports").exists()
+    assert raysl("plan", one, other).returncode == 0
+
+
 def test_status_before_any_run_says_missing(tmp_path: Path) -> None:
     done = raysl("status", write_study(tmp_path), "--storage", tmp_path / "store")
     assert done.returncode == 0, done.stderr

@@ -23,13 +23,29 @@ def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> 
     """Loads and plans every study among ``paths``.
 
     Raises:
-        ConfigError: naming file, line and key; two studies of one name, whose reports would overwrite each other.
+        ConfigError: naming file, line and key.
     """
     planned = []
     for path in find_studies(paths):
         study = load_study(path, scale, overrides)
         planned.append(Planned(study, plan_study(study)))
     return planned
+
+
+def refuse_one_name(planned: list[Planned]) -> None:
+    """Refuses two studies whose reports would overwrite each other; asked before anything is computed.
+
+    Raises:
+        ConfigError: naming both files.
+    """
+    seen: dict[str, Path] = {}
+    for item in planned:
+        twin = seen.setdefault(item.study.name, item.study.path)
+        if twin != item.study.path:
+            raise ConfigError(
+                f"{twin} and {item.study.path}: both would be reported to {item.study.name}/: rename one, or give them "
+                "to two commands with different --reports"
+            )
 
 
 def find_places(roots: list[str], cache: Path | None) -> Places:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raysl.commands.inputs import Planned
+from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.planning.locate import Locator
 from raysl.planning.plan import PlannedCell
 from raysl.reports.collect import TableCell, collect
@@ -21,6 +21,7 @@ from raysl.results.store import Store
 
 def write_reports(planned: list[Planned], storage: str, reports: Path, console: Console) -> list[Table]:
     """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/`` and prints the tables."""
+    refuse_one_name(planned)
     store = open_store(storage)
     tables = []
     for item in planned:

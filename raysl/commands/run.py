@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from raysl.commands.inputs import Planned
+from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.report import write_reports
 from raysl.data.places import Places
 from raysl.engine.display import Display
@@ -37,6 +37,7 @@ def run_studies(
     Returns:
         How many cells are not complete.
     """
+    refuse_one_name(planned)
     started = time.perf_counter()
     cells = [cell for item in planned for cell in item.cells]
     work = unique_work(cells)

@@ -66,14 +66,6 @@ class VideoSource:
         """
         return tuple(video for video in self._split(split) if self.manifest.rows[video.index].error is None)
 
-    def unreadable_share(self, split: str) -> float:
-        """The share of a split's videos that cannot be read, in [0, 1].
-
-        Raises:
-            DataError: there is no such split.
-        """
-        return 1.0 - len(self.readable(split)) / len(self._split(split))
-
     def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
         """Frames ``[T, 3, h, w]``, uint8 RGB, contiguous, the short side as the source was opened for.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from raysl.config.document import SHARED_KEYS, STUDY_KEYS, load_document, overrides_tree
+from raysl.config.document import STUDY_KEYS, load_document, overrides_tree
 from raysl.config.identity import evaluation_id, identity
 from raysl.config.options import Options, option
 from raysl.config.resolve import resolve
@@ -159,6 +159,3 @@ def _has_rows(file: Path) -> bool:
     if file.parent.name == "scales":
         return False
     return bool(load_document(file).data.get("rows"))
-
-
-__all__ = ["SHARED_KEYS", "Reference", "Study", "StudyOptions", "find_studies", "load_study"]
