@@ -77,7 +77,7 @@ def substitute_name(name: str, scale: Scale) -> str:
 
 
 def multiply(data: dict[str, Any], scale: Scale) -> None:
-    """Applies the scale's factors to resolved values, in place; an absent or null value stays so.
+    """Applies the scale's factors to resolved values, in place; an absent, null or named value (``batch_norm_group: batch``) stays so.
 
     Raises:
         ConfigError: the key holds no number.
@@ -85,7 +85,7 @@ def multiply(data: dict[str, Any], scale: Scale) -> None:
     for key, factor in scale.factors().items():
         path = tuple(key.split("."))
         value = get(data, path)
-        if value is None:
+        if value is None or isinstance(value, str):
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ConfigError(f"scale: multiply: {key}: holds {value!r}, which is no number")

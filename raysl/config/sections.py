@@ -67,6 +67,22 @@ class ClipOptions(Options):
         return (self.raw_frames - 1) * self.stride + 1
 
 
+class SupervisedOptions(Options):
+    """The linear classifier on the pooled feature, and its cross-entropy."""
+
+    dropout: float = option(
+        0.0, doc="share of feature channels set to zero before the classifier", source="[?]; [P] CVRL 0.5", ge=0, lt=1
+    )
+    feature_norm: Literal["none", "l2", "l2_batch_norm"] = option(
+        "none",
+        doc="what is done to the pooled feature first; l2: unit length; l2_batch_norm: batch norm behind that",
+        source="[P] CVRL; [C] CSTP l2_batch_norm when fine-tuning",
+    )
+    label_smoothing: float = option(
+        0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
+    )
+
+
 class TrainingOptions(Options):
     """Length, batch, precision and seed."""
 
@@ -91,6 +107,15 @@ class TrainingOptions(Options):
         unit="batches",
         source="[?]",
         ge=1,
+    )
+    chunk: int | None = option(
+        None,
+        doc="videos that pass the network at once on a worker; gradient caching then gives the whole batch's gradient "
+        "(needs a batch_norm_group that divides it); null: all of a worker's batch",
+        unit="videos",
+        source="[?]; Gao et al. 2021 (arXiv:2101.06983)",
+        ge=1,
+        identity=False,
     )
     loader_workers: int = option(
         0, doc="processes that load clips, per DDP worker", source="[?]", ge=0, le=64, identity=False

@@ -6,7 +6,7 @@ every pretrained row of the same seed, and another term does not move them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -16,7 +16,7 @@ from raysl.config.component import Chosen
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.objective import Objective
-from raysl.objectives.term import Term
+from raysl.objectives.term import Term, TermContext
 from raysl.streams import torch_generator
 
 
@@ -27,22 +27,39 @@ def build_backbone(cell: CellConfig) -> Backbone:
     return backbone
 
 
-def build_objective(cell: CellConfig) -> Objective:
+def build_objective(
+    cell: CellConfig, videos: Sequence[int], total_steps: int, *, classes: int = 0
+) -> Objective:
     """The cell's backbone and loss terms on CPU; a term's weights are drawn from the stream (seed, "init", its name).
 
-    Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it global.
+    Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it follow ``batch_norm_group``.
+
+    Args:
+        videos: catalog indices of the training videos, ascending.
+        total_steps: optimisation steps of the whole training.
+        classes: of the training set; 0 where it has no labels.
 
     Raises:
-        ConfigError: the objective has no term.
+        ConfigError: the objective has no term, or a term cannot be built as asked.
     """
     chosen = chosen_terms(cell.objective)
     if not chosen:
         raise ConfigError("objective: every term is null, so there is nothing to minimise; set objective.contrastive")
     backbone = build_backbone(cell)
+    context = TermContext(
+        feature_dim=backbone.feature_dim,
+        backbone=backbone,
+        videos=videos,
+        batch_size=cell.training.batch_size,
+        total_steps=total_steps,
+        seed=cell.training.seed,
+        classes=classes,
+        chunk=cell.training.chunk,
+    )
     terms: dict[str, tuple[Term, float]] = {}
     for name, choice in chosen.items():
         with _seeded(cell.training.seed, name):
-            terms[name] = (choice.build(feature_dim=backbone.feature_dim), choice.options.weight)
+            terms[name] = (choice.build(context), choice.options.weight)
     return Objective(backbone, terms)
 
 

@@ -57,21 +57,38 @@ class Objective(nn.Module):
         return term
 
     @property
-    def view_names(self) -> tuple[str, ...]:
-        """The views that some term reads, each once, in the order of the terms."""
+    def online_view_names(self) -> tuple[str, ...]:
+        """The views that pass the backbone with gradient, each once, in the order of the terms."""
         return tuple(dict.fromkeys(view for name in self.terms for view in self.term(name).view_names))
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """The views that a batch must hold: those of the backbone, then what only momentum encoders read."""
+        targets = (view for name in self.terms for view in self.term(name).target_view_names)
+        return tuple(dict.fromkeys((*self.online_view_names, *targets)))
 
     @property
     def compares_across_batch(self) -> bool:
         """Whether another batch size gives another loss, so that gradient accumulation is refused."""
         return any(self.term(name).compares_across_batch for name in self.terms)
 
+    def begin_step(self, step: int) -> None:
+        """See `Term.begin_step`."""
+        for name in self.terms:
+            self.term(name).begin_step(step, self.backbone)
+
+    def end_step(self) -> None:
+        """See `Term.end_step`. Collective."""
+        for name in self.terms:
+            self.term(name).end_step()
+
     def forward(self, batch: Batch) -> ObjectiveOutput:
         feature_maps = self.feature_maps(batch)
         losses: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}
         for name in self.terms:
-            output = self.term(name)(feature_maps, batch)
+            term = self.term(name)
+            output = term({view: term.reduce(feature_maps[view]) for view in term.view_names}, batch)
             losses[name] = output.loss
             if twice := metrics.keys() & output.metrics.keys():
                 raise ValueError(f"term {name!r} reports {sorted(twice)}, which another term reports already")
@@ -80,9 +97,9 @@ class Objective(nn.Module):
         return ObjectiveOutput(loss, *_mean_over_ranks(losses, metrics))
 
     def feature_maps(self, batch: Batch) -> dict[str, Tensor]:
-        """``{view: [B, D, T', H', W']}`` of every view a term reads."""
+        """``{view: [B, D, T', H', W']}`` of every view that passes the backbone."""
         by_shape: dict[torch.Size, list[str]] = {}
-        for name in self.view_names:
+        for name in self.online_view_names:
             by_shape.setdefault(batch.views[name].clips.shape, []).append(name)
         feature_maps: dict[str, Tensor] = {}
         for names in by_shape.values():

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from raysl.models.backbone import Backbone, pool
 from raysl.views.batch import Batch
+
+
+@dataclass(frozen=True)
+class TermContext:
+    """What a term is built for.
+
+    Attributes:
+        feature_dim: D, channels of the backbone's feature maps.
+        backbone: the online backbone with its initial weights, which a momentum encoder copies and never changes.
+        videos: catalog indices of the training videos in use, ascending: the rows of a memory bank.
+        classes: of the training set; 0 where it has no labels.
+        batch_size: global batch, videos.
+        total_steps: optimisation steps of the whole training, for schedules of momentum.
+        seed: of the cell.
+        chunk: videos that pass a network at once on this rank; None: all of its batch.
+    """
+
+    feature_dim: int
+    backbone: Backbone
+    videos: Sequence[int]
+    batch_size: int
+    total_steps: int
+    seed: int
+    classes: int = 0
+    chunk: int | None = None
 
 
 @dataclass(frozen=True)
@@ -27,7 +53,13 @@ class TermOutput:
 class Term(nn.Module, ABC):
     """Base of contrastive frameworks, temporal losses and pretext tasks.
 
-    A framework: ``COMPONENT.build(options, feature_dim=D) -> Term``.
+    A framework: ``COMPONENT.build(options, context: TermContext) -> Term``.
+
+    One optimisation step calls `begin_step` once, ``forward`` once for each accumulated batch, and, where loss and
+    gradient were finite, `end_step` once after the optimizer. What a term keeps between steps (queue, bank, momentum
+    encoder) are buffers and parameters without gradient: they are in the checkpoint, and DDP does not touch them.
+
+    Any tensor that passes a batch norm is view-major: with V views of B videos, row r is of video r modulo B.
 
     Class attributes:
         compares_across_batch: True where another batch size gives another loss (negatives, batch statistics of the
@@ -39,8 +71,29 @@ class Term(nn.Module, ABC):
     @property
     @abstractmethod
     def view_names(self) -> tuple[str, ...]:
-        """The views whose features ``forward`` reads."""
+        """The views whose features, through the online backbone and with gradient, ``forward`` reads."""
+
+    @property
+    def target_view_names(self) -> tuple[str, ...]:
+        """The views whose clips ``forward`` passes through a momentum encoder of its own."""
+        return ()
+
+    def reduce(self, feature_map: Tensor) -> Tensor:
+        """What ``forward`` is given of a view: ``[B, D, T', H', W']`` to ``[B, ...]``, by default `pool` to ``[B, D]``.
+
+        Without parameters and sample by sample: under gradient caching it is all that is kept of a chunk.
+        """
+        return pool(feature_map)
+
+    def begin_step(self, step: int, backbone: Backbone) -> None:  # noqa: B027  (most terms keep nothing)
+        """Before step ``step`` (from 0): moves a momentum encoder towards the online ``backbone``; no gradient."""
 
     @abstractmethod
-    def forward(self, feature_maps: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        """``feature_maps[name]`` is ``[B, D, T', H', W']`` of that view, this rank's videos."""
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        """``features[name]`` is `reduce` of that view's feature map, ``[B, ...]``, this rank's videos.
+
+        Changes nothing that outlives the step: what goes to a queue or a bank waits for `end_step`.
+        """
+
+    def end_step(self) -> None:  # noqa: B027  (most terms keep nothing)
+        """After the optimizer's step: puts what ``forward`` saw into queue or bank. Collective."""

@@ -7,6 +7,9 @@ from raysl.errors import ConfigError
 from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
 
+_ANY_VIDEOS = range(2**16)
+"""Stands for videos that are not known yet: enough for the negatives of every published memory bank."""
+
 
 def check_cell(cell: CellConfig) -> None:
     """Refuses what cannot be trained as asked; needs no data.
@@ -15,7 +18,7 @@ def check_cell(cell: CellConfig) -> None:
         ConfigError: naming the key.
     """
     if cell.pretraining != "none" and cell.training.accumulate > 1:
-        check_accumulation(cell, build_objective(cell))
+        check_accumulation(cell, build_objective(cell, _ANY_VIDEOS, total_steps=1))
 
 
 def check_accumulation(cell: CellConfig, objective: Objective) -> None:

@@ -78,6 +78,7 @@ class Learner:
             CellFailure: the loss or the gradient is not finite; raised on every rank, weights unchanged.
         """
         rate = self._set_rate(step)
+        self.objective.begin_step(step)
         self.optimizer.zero_grad(set_to_none=True)
         outputs = [self._backward(batch, last=batch is batches[-1]) for batch in batches]
         loss, terms, metrics = self._reduce(outputs)
@@ -87,12 +88,13 @@ class Learner:
         if not math.isfinite(norm):
             raise CellFailure(f"the gradient norm is {norm} at step {step + 1}", {"step": step + 1, "loss": loss})
         self.optimizer.step()
+        self.objective.end_step()
         return StepValues(loss, terms, metrics, rate, norm)
 
     def _set_rate(self, step: int) -> float:
         factor = self._factor(step)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+            group["lr"] = group["initial_lr"] * (1.0 if group.get("constant_rate") else factor)
         return self.base_rate * factor
 
     def _backward(self, batch: Batch, *, last: bool) -> ObjectiveOutput:

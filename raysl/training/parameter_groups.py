@@ -19,20 +19,26 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
         decay_norm_and_bias: False leaves biases and the parameters of norms out of weight decay.
 
     Returns:
-        At most two groups, none of them empty: the decayed parameters, then those that are not.
+        At most four groups, none of them empty: the decayed parameters, then those that are not; of each, those below
+        a module with ``constant_rate`` (SimSiam's predictor), which the schedule leaves alone, are a group of their own.
 
     Raises:
         ValueError: nothing in ``module`` is trainable.
     """
-    groups: dict[float, list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     seen: set[int] = set()
+    constant = {id(p) for child in module.modules() if getattr(child, "constant_rate", False) for p in child.parameters()}
     for child in module.modules():
         for name, parameter in child.named_parameters(recurse=False):
             if not parameter.requires_grad or id(parameter) in seen:
                 continue
             seen.add(id(parameter))
             decayed = decay_norm_and_bias or not (isinstance(child, NORMS) or name.endswith("bias"))
-            groups.setdefault(weight_decay if decayed else 0.0, []).append(parameter)
+            key = (weight_decay if decayed else 0.0, id(parameter) not in constant)
+            groups.setdefault(key, []).append(parameter)
     if not groups:
         raise ValueError("the module has no trainable parameter")
-    return [{"params": groups[decay], "weight_decay": decay} for decay in sorted(groups, reverse=True)]
+    return [
+        {"params": groups[key], "weight_decay": key[0], "constant_rate": not key[1]}
+        for key in sorted(groups, reverse=True)
+    ]

@@ -29,6 +29,7 @@ from raysl.training.recorder import Recorder
 from raysl.training.summary import Summary
 from raysl.training.unreadable import Unreadable
 from raysl.views.loader import PretrainingLoader
+from raysl.views.order import EpochOrder
 
 REPORT_SECONDS = 10.0
 """At least so often is progress reported."""
@@ -78,12 +79,15 @@ class Run:
 
     def _build(self, source: VideoSource) -> tuple[PretrainingLoader, Learner, Length]:
         self.unreadable.check(step=0)
-        objective = build_objective(self.cell)
+        training = self.cell.training
+        videos = tuple(video.index for video in source.readable("train"))
+        order = EpochOrder(videos, training.batch_size, training.seed)
+        length = training_length(training, order.steps_per_epoch)
+        objective = build_objective(self.cell, videos, length.steps, classes=len(source.catalog.classes))
         check_accumulation(self.cell, objective)
         loader = PretrainingLoader(
             self.cell, source, view_names=objective.view_names, rank=rank(), world_size=world_size()
         )
-        length = training_length(self.cell.training, loader.steps_per_epoch)
         learner = Learner(
             objective,
             self.cell,

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from raysl.models.backbone import Backbone
+from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch, View
+
+
+class TinyBackbone(Backbone):
+    """Six channels, one convolution and one batch norm: for terms that copy a backbone."""
+
+    feature_dim = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv3d(3, 6, kernel_size=3, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm3d(6)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """``[B, 3, T, H, W]`` to ``[B, 6, T / 2, H / 2, W / 2]``."""
+        return torch.relu(self.norm(self.convolution(clips)))
+
+
+def context(**changes: Any) -> TermContext:
+    """Of sixteen training videos and ten steps of four."""
+    given: dict[str, Any] = {"videos": range(16), "batch_size": 4, "total_steps": 10, "seed": 0}
+    if "backbone" not in changes:
+        changes["backbone"] = TinyBackbone()
+    return TermContext(**({"feature_dim": changes["backbone"].feature_dim} | given | changes))
 
 
 def view(clips: Tensor) -> View:

@@ -25,7 +25,7 @@ def seeded(seed: int, **change: Any) -> Any:
 
 
 def test_builds_what_the_cell_names() -> None:
-    objective = build_objective(tiny_cell({"objective.contrastive.weight": 0.5}))
+    objective = build_objective(tiny_cell({"objective.contrastive.weight": 0.5}), range(16), 4)
     assert isinstance(objective.backbone, R3D18)
     assert objective.backbone.feature_dim == 32
     assert isinstance(objective.term("contrastive"), SimCLR)
@@ -35,33 +35,33 @@ def test_builds_what_the_cell_names() -> None:
 
 def test_a_random_row_starts_from_the_pretrained_rows_weights() -> None:
     random = build_backbone(seeded(3, pretraining="none"))
-    pretrained = build_objective(seeded(3, **{"objective.contrastive.projector.hidden_layers": 2}))
+    pretrained = build_objective(seeded(3, **{"objective.contrastive.projector.hidden_layers": 2}), range(16), 4)
     assert equal(random, pretrained.backbone)
     assert not equal(random, build_backbone(seeded(4)))
 
 
 def test_weights_depend_on_the_seed_and_not_on_the_global_random_state() -> None:
     torch.manual_seed(0)
-    first = build_objective(seeded(1))
+    first = build_objective(seeded(1), range(16), 4)
     torch.manual_seed(99)
     state = torch.get_rng_state()
-    assert equal(first, build_objective(seeded(1)))
+    assert equal(first, build_objective(seeded(1), range(16), 4))
     assert torch.equal(torch.get_rng_state(), state)
-    other = build_objective(seeded(2))
+    other = build_objective(seeded(2), range(16), 4)
     assert not equal(first.term("contrastive"), other.term("contrastive"))
 
 
 def test_another_backbone_does_not_move_the_projector() -> None:
     options = {"objective.contrastive.projector.hidden_layers": 0}
-    narrow = build_objective(seeded(0, **options))
-    slow = build_objective(seeded(0, **options, **{"backbone": {"name": "slow_r50", "width": 0.015625}}))
+    narrow = build_objective(seeded(0, **options), range(16), 4)
+    slow = build_objective(seeded(0, **options, **{"backbone": {"name": "slow_r50", "width": 0.015625}}), range(16), 4)
     assert narrow.backbone.feature_dim == slow.backbone.feature_dim == 32
     assert equal(narrow.term("contrastive"), slow.term("contrastive"))
 
 
 def test_an_objective_without_terms_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"objective\.contrastive"):
-        build_objective(tiny_cell({"pretraining": "none", "objective.contrastive": None}))
+        build_objective(tiny_cell({"pretraining": "none", "objective.contrastive": None}), range(16), 4)
 
 
 @pytest.mark.parametrize("name", ["cosine", "constant"])

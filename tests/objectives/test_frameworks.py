@@ -7,17 +7,16 @@ import torch
 from pydantic import ValidationError
 
 from raysl.config.component import find, names
-from raysl.models.backbone import pool
 from raysl.models.projector import ProjectorOptions
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
 from raysl.objectives.nt_xent import nt_xent
 from raysl.objectives.term import Term
-from tests.objectives.batches import random_batch
+from tests.objectives.batches import context, random_batch
 
 
-def feature_maps() -> dict[str, torch.Tensor]:
+def features() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return {name: torch.rand(4, 6, 2, 3, 3, generator=generator) for name in ("query", "key")}
+    return {name: torch.rand(4, 6, generator=generator) for name in ("query", "key")}
 
 
 @pytest.mark.parametrize("name", names("framework"))
@@ -25,12 +24,12 @@ class TestContract:
     def build(self, name: str) -> Term:
         component = find("framework", name)
         torch.manual_seed(0)
-        term = component.build(component.options(), feature_dim=6)
+        term = component.build(component.options(), context())
         assert isinstance(term, Term)
         return term
 
     def test_loss_is_a_scalar_and_metrics_carry_no_gradient(self, name: str) -> None:
-        output = self.build(name)(feature_maps(), random_batch())
+        output = self.build(name)(features(), random_batch())
         assert output.loss.shape == ()
         assert output.loss.requires_grad
         assert "embedding_std" in output.metrics
@@ -38,7 +37,7 @@ class TestContract:
 
     def test_gradient_reaches_features_and_parameters(self, name: str) -> None:
         term = self.build(name)
-        given = {view: features.requires_grad_() for view, features in feature_maps().items()}
+        given = {view: rows.requires_grad_() for view, rows in features().items()}
         term(given, random_batch()).loss.backward()
         assert all(given[view].grad is not None and given[view].grad.any() for view in term.view_names)
         assert all(p.grad is not None for p in term.parameters() if p.requires_grad)
@@ -53,8 +52,8 @@ class TestContract:
 def test_simclr_is_nt_xent_of_projected_features() -> None:
     options = SimCLROptions(temperature=0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False)
     term = SimCLR(options, feature_dim=6)
-    maps = feature_maps()
-    projected = term.projector(torch.cat([pool(maps["query"]), pool(maps["key"])]))
+    maps = features()
+    projected = term.projector(torch.cat([maps["query"], maps["key"]]))
     expected = nt_xent(
         *projected.chunk(2), 0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False
     )
@@ -65,7 +64,7 @@ def test_simclr_is_nt_xent_of_projected_features() -> None:
 
 def test_simclr_metrics_of_one_video_seen_twice() -> None:
     term = SimCLR(SimCLROptions(projector=ProjectorOptions(hidden_layers=0)), feature_dim=6)
-    query = feature_maps()["query"]
+    query = features()["query"]
     metrics = term({"query": query, "key": query}, random_batch()).metrics
     assert metrics["contrastive_accuracy"] == 1
     assert metrics["alignment"] == pytest.approx(0, abs=1e-6)

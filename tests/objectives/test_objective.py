@@ -51,8 +51,8 @@ class Square(Term):
     def view_names(self) -> tuple[str, ...]:
         return self._view_names
 
-    def forward(self, feature_maps: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        loss = sum((pool(feature_maps[name]).square().mean() for name in self.view_names), torch.zeros(()))
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        loss = sum((features[name].square().mean() for name in self.view_names), torch.zeros(()))
         return TermOutput(loss, {self.metric: loss.detach()})
 
 
@@ -123,7 +123,7 @@ def step(objective: nn.Module, batch: Batch) -> dict[str, Any]:
     assert isinstance(term, SimCLR)
     state = {key: value.clone() for key, value in inner.state_dict().items()}
     with torch.no_grad():
-        embeddings = term.embed(inner.feature_maps(batch))
+        embeddings = term.embed({name: pool(maps) for name, maps in inner.feature_maps(batch).items()})
     return {
         "loss": output.loss.detach(),
         "terms": output.terms,

@@ -11,7 +11,7 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.distributed import rank
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
-from raysl.objectives.term import TermOutput
+from raysl.objectives.term import TermContext, TermOutput
 from raysl.views.batch import Batch
 
 
@@ -25,21 +25,21 @@ class FailingOptions(SimCLROptions):
 class FailingSimCLR(SimCLR):
     """Counts its forward passes."""
 
-    def __init__(self, options: FailingOptions, feature_dim: int) -> None:
-        super().__init__(options, feature_dim)
+    def __init__(self, options: FailingOptions, context: TermContext) -> None:
+        super().__init__(options, context.feature_dim)
         self.failing = options
         self.passes = 0
 
-    def forward(self, feature_maps: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        output = super().forward(feature_maps, batch)
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        output = super().forward(features, batch)
         self.passes += 1
         if self.passes < self.failing.step or rank() != self.failing.on_rank:
             return output
         return TermOutput(output.loss * torch.nan, output.metrics)
 
 
-def _build(options: FailingOptions, feature_dim: int) -> FailingSimCLR:
-    return FailingSimCLR(options, feature_dim)
+def _build(options: FailingOptions, context: TermContext) -> FailingSimCLR:
+    return FailingSimCLR(options, context)
 
 
 COMPONENT = Component(kind="framework", options=FailingOptions, build=_build)

@@ -125,7 +125,7 @@ def test_random_weights_are_those_that_pretraining_starts_from(source: VideoSour
     assert folder.state().status == "done"
     stored = load_backbone(cell, folder)
     assert not stored.training
-    assert_equal_states(stored.state_dict(), build_objective(tiny_cell()).backbone.state_dict())
+    assert_equal_states(stored.state_dict(), build_objective(tiny_cell(), range(16), 4).backbone.state_dict())
 
 
 def test_the_backbone_that_is_loaded_is_the_one_that_was_trained(source: VideoSource, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_backbone_that_is_loaded_is_the_one_that_was_trained(source: VideoSo
         k.removeprefix("backbone."): v for k, v in final(folder, cell).model.items() if k.startswith("backbone.")
     }
     assert_equal_states(load_backbone(cell, folder).state_dict(), trained)
-    initial = build_objective(cell).backbone.state_dict()
+    initial = build_objective(cell, range(16), 4).backbone.state_dict()
     assert not torch.equal(initial["stem.0.weight"], trained["stem.0.weight"])
 
 
@@ -178,7 +178,7 @@ def test_the_rate_follows_schedule_and_batch(source: VideoSource, tmp_path: Path
 def test_gradients_are_clipped_and_logged_before(source: VideoSource, tmp_path: Path) -> None:
     free = tiny_cell(**{"training.steps": 3, "optimizer.name": "sgd"})
     held = tiny_cell(**{"training.steps": 3, "optimizer.name": "sgd", "training.clip_gradient_norm": 1e-6})
-    initial = build_objective(held).state_dict()
+    initial = build_objective(held, range(16), 4).state_dict()
 
     def first_norm_and_largest_move(cell: CellConfig) -> tuple[float, float]:
         folder = folder_of(tmp_path, cell, source)

@@ -13,11 +13,10 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import Options, option
-from raysl.models.backbone import pool
 from raysl.models.projector import Projector, ProjectorOptions
 from raysl.objectives.nt_xent import nt_xent
 from raysl.objectives.representation_metrics import representation_metrics
-from raysl.objectives.term import Term, TermOutput
+from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.views.batch import Batch
 
 
@@ -64,8 +63,8 @@ class SimCLR(Term):
     def view_names(self) -> tuple[str, ...]:
         return ("query", "key")
 
-    def forward(self, feature_maps: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        embeddings = self.embed(feature_maps)
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        embeddings = self.embed(features)
         query, key = embeddings["query"], embeddings["key"]
         result = nt_xent(
             query,
@@ -78,18 +77,18 @@ class SimCLR(Term):
         metrics = {"contrastive_accuracy": result.accuracy, **representation_metrics(query, key)}
         return TermOutput(result.loss, metrics)
 
-    def embed(self, feature_maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def embed(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``{view: [B, d]}``, not normalised.
 
         Both views pass the projector together, so its batch norm sees the same rows as the backbone's.
         """
-        features = torch.cat([pool(feature_maps[name]) for name in self.view_names])
-        embeddings = self.projector(features).chunk(len(self.view_names))
+        together = torch.cat([features[name] for name in self.view_names])
+        embeddings = self.projector(together).chunk(len(self.view_names))
         return dict(zip(self.view_names, embeddings, strict=True))
 
 
-def _build(options: SimCLROptions, feature_dim: int) -> SimCLR:
-    return SimCLR(options, feature_dim)
+def _build(options: SimCLROptions, context: TermContext) -> SimCLR:
+    return SimCLR(options, context.feature_dim)
 
 
 COMPONENT = Component(kind="framework", options=SimCLROptions, build=_build)
