@@ -51,15 +51,20 @@ class Places:
         Raises:
             DataError: it needs a folder and none was given.
         """
-        bound = {_key(key): path for key, path in self.roots.items()}
-        if _key(name) in bound:
-            return bound[_key(name)]
+        found = bound(self.roots, name)
+        if found is not None:
+            return found
         if not needs_root:
             return self.cache / "data" / name
         raise DataError(
             f"no root was given for the data set {name!r}: pass --root {name}=PATH, or set "
             f"{ROOT_VARIABLE}{_key(name).upper()}=PATH, or write '{name}: PATH' into {_user_file()}"
         )
+
+
+def bound(roots: Mapping[str, Path], name: str) -> Path | None:
+    """What a name is bound to; case, dots and dashes do not matter."""
+    return {_key(key): path for key, path in roots.items()}.get(_key(name))
 
 
 def _key(name: str) -> str:

@@ -20,8 +20,12 @@ class Augmentation(ABC):
     """Base of every augmentation: ``COMPONENT.build(options, clip: ClipOptions) -> Augmentation``."""
 
     @abstractmethod
-    def __call__(self, frames: Tensor, generator: np.random.Generator) -> Augmented:
-        """``frames``: ``[T, 3, H, W]`` uint8, decoded and resized.
+    def __call__(self, frames: Tensor, generator: np.random.Generator, view: str = "query") -> Augmented:
+        """One draw serves all frames unless the options say otherwise.
 
-        One draw serves all frames unless the options say otherwise.
+        Args:
+            frames: ``[T, 3, H, W]`` uint8, decoded and resized.
+            generator: of this video, epoch and view.
+            view: the view's name; only an asymmetric augmentation treats ``key`` otherwise than the rest. It moves no
+                draw.
         """

@@ -36,7 +36,8 @@ class Batch:
 
     Attributes:
         views: by name (``query``, ``key``, later ``global``, ``local/2``, ``shuffle/0``).
-        targets: labels that pretext tasks made, by name.
+        targets: by name; ``label``: ``[B]`` int64, the video's class, -1 where it has none (absent where the whole data
+            set has no labels); the others are labels that pretext tasks made.
         unreadable: paths that failed while loading and were replaced; who trains counts them.
     """
 

@@ -37,6 +37,11 @@ def to_grey(frames: Tensor) -> None:
     frames.copy_(luminance(frames))
 
 
+def solarise(frames: Tensor, threshold: float) -> None:
+    """Inverts the values from ``threshold`` on: x becomes 1 - x."""
+    torch.where(frames < threshold, frames, 1.0 - frames, out=frames)
+
+
 def luminance(frames: Tensor) -> Tensor:
     """``[T, 3, H, W]`` to ``[T, 1, H, W]``."""
     red, green, blue = (frames[:, channel : channel + 1] for channel in range(3))

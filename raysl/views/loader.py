@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
 from raysl.views.pipeline import Origin, ViewPipeline, collate
+from raysl.views.training_videos import training_videos
 
 Place = tuple[int, int]
 """Epoch and step within it, both from 0."""
@@ -53,7 +54,14 @@ class _Batches(Dataset[Batch | CellFailure]):
                 )
             origins.append(loaded)
         views = {name: collate(rows, [origin[name] for origin in origins]) for name, rows in clips.items()}
-        return Batch(views=views, unreadable=tuple(failed))
+        return Batch(views, self._targets([next(iter(origin.values())).video for origin in origins]), tuple(failed))
+
+    def _targets(self, videos: list[int]) -> dict[str, Tensor]:
+        catalog = self.pipeline.source.catalog
+        if not catalog.classes:
+            return {}
+        labels = [catalog.videos[video].label for video in videos]
+        return {"label": torch.tensor([-1 if label is None else label for label in labels], dtype=torch.int64)}
 
     def _load(
         self, video: int, place: Place, slot: int, out: dict[str, Tensor], failed: dict[str, str]
@@ -79,6 +87,18 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
+def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
+    """How many videos are shorter than a clip's span; all of them are refused, for no clip would be one of its kind."""
+    lengths = [source.length(index) for index in videos]
+    clip = cell.clip
+    if max(lengths) < clip.span:
+        raise ConfigError(
+            f"a clip of clip.frames {clip.frames} at clip.stride {clip.stride} spans {clip.span} frames of video, and "
+            f"the longest of the {len(videos)} readable videos has {max(lengths)}; lower clip.frames or clip.stride"
+        )
+    return sum(length < clip.span for length in lengths)
+
+
 class PretrainingLoader:
     """Batches of one rank, a pure function of cell, epoch and step, whatever the numbers of ranks and processes are.
 
@@ -88,14 +108,16 @@ class PretrainingLoader:
         view_names: the views that the objective asks for.
         rank, world_size: of the process group.
         split: of the catalog.
+        videos: catalog indices to train on, ascending; None: the `training_videos` of the split.
 
     Attributes:
-        videos: catalog indices in use: the split without what the manifest says cannot be read.
+        videos: catalog indices in use.
         steps_per_epoch: global batches an epoch; what is left over is `order.dropped`.
         too_short: how many of them are shorter than the clip's span, so that their clips wrap around.
 
     Raises:
-        ConfigError: the batch is larger than the set, or does not divide by the number of ranks.
+        ConfigError: the batch is larger than the set, or does not divide by the number of ranks; no video is as long
+            as a clip's span.
     """
 
     def __init__(
@@ -107,14 +129,15 @@ class PretrainingLoader:
         rank: int,
         world_size: int,
         split: str = "train",
+        videos: Sequence[int] | None = None,
     ) -> None:
         training = cell.training
         if training.batch_size % world_size:
             raise ConfigError(f"training.batch_size {training.batch_size} does not divide by {world_size} workers")
-        self.videos = tuple(video.index for video in source.readable(split))
+        self.videos = training_videos(cell, source, split) if videos is None else tuple(videos)
         self.order = EpochOrder(self.videos, training.batch_size, training.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.too_short = sum(source.length(index) < cell.clip.span for index in self.videos)
+        self.too_short = _too_short(self.videos, cell, source)
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._steps = _Steps(self.steps_per_epoch)

@@ -16,8 +16,11 @@ from raysl.views.augmentation import Augmentation
 from raysl.views.batch import View
 from raysl.views.clip_input import network_input
 from raysl.views.pair_sampler import PairSampler, Placement
+from raysl.views.placement import uniform_start
 
 PAIR_VIEWS = ("query", "key")
+SUPERVISED_VIEWS = ("query",)
+"""One clip at a uniform random place, by a draw of its own: no pair sampler moves it."""
 
 
 class Origin(NamedTuple):
@@ -37,21 +40,22 @@ class ViewPipeline:
     Args:
         cell: gives clip, pair sampler, augmentation and seed.
         source: of the pretraining set.
-        view_names: of ``query`` and ``key``.
+        view_names: of ``query`` and ``key``; supervised pretraining has ``query`` alone.
 
     Raises:
         ConfigError: nothing makes a view of this name.
     """
 
     def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
+        made = PAIR_VIEWS if cell.pretraining != "supervised" else SUPERVISED_VIEWS
         for name in view_names:
-            if name not in PAIR_VIEWS:
-                raise ConfigError(f"nothing makes a view {name!r}; there are {', '.join(PAIR_VIEWS)}")
+            if name not in made:
+                raise ConfigError(f"nothing makes a view {name!r}; there are {', '.join(made)}")
         self.seed = cell.training.seed
         self.clip = cell.clip
         self.source = source
         self.view_names = tuple(view_names)
-        self.pair: PairSampler = cell.sampling.pair.build(cell.clip)
+        self.pair = None if cell.pretraining == "supervised" else _pair_sampler(cell)
         self.augmentation: Augmentation = cell.augment.build(cell.clip)
 
     def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> dict[str, Origin]:
@@ -66,7 +70,7 @@ class ViewPipeline:
             DataError: the video cannot be read.
         """
         length = self.source.length(video)
-        placements = self.pair.place(length, stream(self.seed, epoch, video, "pair", "placement"))
+        placements = self._placements(video, epoch, length)
         frames: dict[Placement, Tensor] = {}
         origins: dict[str, Origin] = {}
         for name in self.view_names:
@@ -74,15 +78,28 @@ class ViewPipeline:
             if placement not in frames:
                 frames[placement] = self.source.frames(video, placement.indices(length))
             generator = stream(self.seed, epoch, video, name, "augmentation")
-            clip, box = self.augmentation(frames[placement], generator)
+            clip, box = self.augmentation(frames[placement], generator, name)
             network_input(clip, self.clip.input, out=out[name])
             origins[name] = Origin(video, placement.center(length), box, float(placement.stride))
         return origins
+
+    def _placements(self, video: int, epoch: int, length: int) -> dict[str, Placement]:
+        if self.pair is not None:
+            return self.pair.place(length, stream(self.seed, epoch, video, "pair", "placement"))
+        start = uniform_start(length, self.clip, stream(self.seed, epoch, video, "query", "placement"))
+        return {"query": Placement(start, self.clip.raw_frames, self.clip.stride)}
 
     def empty(self, size: int) -> dict[str, Tensor]:
         """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""
         clip = self.clip
         return {name: torch.empty(size, 3, clip.frames, clip.size, clip.size) for name in self.view_names}
+
+
+def _pair_sampler(cell: CellConfig) -> PairSampler:
+    if cell.sampling.pair is None:
+        raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
+    sampler: PairSampler = cell.sampling.pair.build(cell.clip)
+    return sampler
 
 
 def collate(clips: Tensor, origins: Sequence[Origin]) -> View:

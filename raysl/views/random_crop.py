@@ -16,20 +16,26 @@ def draw_crop(
     area: tuple[float, float],
     aspect: tuple[float, float],
     generator: np.random.Generator,
+    *,
+    log_aspect: bool = True,
 ) -> tuple[int, int, int, int]:
-    """A box whose area is uniform and whose aspect (width by height) is log-uniform, uniformly placed in the frame.
+    """A box whose area and (logarithm of the) aspect, width by height, are uniform, uniformly placed in the frame.
 
     Args:
         height, width: of the frame, pixels.
         area: smallest and largest, as shares of the frame.
         aspect: narrowest and widest.
         generator: gives 22 numbers, however many boxes fit.
+        log_aspect: the aspect is log-uniform (torchvision); False: uniform (CVRL 7.3).
 
     Returns:
         (top, left, height, width) in pixels.
     """
     pixels = height * width * generator.uniform(*area, size=ATTEMPTS)
-    ratios = np.exp(generator.uniform(math.log(aspect[0]), math.log(aspect[1]), size=ATTEMPTS))
+    if log_aspect:
+        ratios = np.exp(generator.uniform(math.log(aspect[0]), math.log(aspect[1]), size=ATTEMPTS))
+    else:
+        ratios = generator.uniform(*aspect, size=ATTEMPTS)
     place = generator.random(2)
     widths = np.rint(np.sqrt(pixels * ratios)).astype(int)
     heights = np.rint(np.sqrt(pixels / ratios)).astype(int)

@@ -62,3 +62,61 @@ def ucf_tree(root: Path, *, suffix: str = ".mp4", prefix: str = "UCF-101/") -> P
     """A complete small UCF101 below ``root``."""
     ucf_lists(root / "ucfTrainTestlist")
     return touch(root, *(f"{prefix}{stem}{suffix}" for stem in ucf_videos()))
+
+
+HMDB_CLASSES = ("brush_hair", "climb", "climb_stairs")
+
+
+def hmdb_videos(class_name: str) -> dict[str, int]:
+    """Clips of one class of a small HMDB51 with what split 1 says of them, names as odd as the real ones."""
+    return {
+        f"#1_A_(b)!_{class_name}_u_nm_np1_ba_goo_0": 1,
+        f"#1_A_(b)!_{class_name}_f_cm_np10_ba_goo_1": 1,
+        f"[x];'y',&+_{class_name}_l_cm_np2_le_med_0": 2,
+        f"Film.1.5_{class_name}_h_cm_np1_fr_bad_2": 0,
+    }
+
+
+def hmdb_lists(folder: Path, *, split: int = 1, newline: str = "\n") -> Path:
+    """Writes the lists of a small HMDB51 as the official ones are: a blank ends every line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in HMDB_CLASSES:
+        lines = [f"{stem}.avi {use} " for stem, use in hmdb_videos(name).items()]
+        write_lines(folder / f"{name}_test_split{split}.txt", lines, newline)
+    return folder
+
+
+def hmdb_tree(root: Path, *, suffix: str = ".avi", prefix: str = "hmdb51_org/") -> Path:
+    """A complete small HMDB51 below ``root``."""
+    hmdb_lists(root / "testTrainMulti_7030_splits")
+    return touch(root, *(f"{prefix}{name}/{stem}{suffix}" for name in HMDB_CLASSES for stem in hmdb_videos(name)))
+
+
+def kinetics_clips(size: int, split: str) -> dict[str, tuple[str, int]]:
+    """Stem to label and start of a Kinetics of one clip a class: ids of 11 characters that may start with - or _."""
+    clips = {}
+    for number in range(size):
+        label = f"doing thing {number:03d} (in game)" if number else "abseiling"
+        start = number * 7 + (split != "train")
+        clips[f"{'-_a'[number % 3]}{split[0]}{number:09d}_{start:06d}_{start + 10:06d}"] = (label, start)
+    return clips
+
+
+def kinetics_list(file: Path, size: int, split: str, *, newline: str = "\n", is_cc: bool = False) -> Path:
+    """Writes a list as the official ones are: labels with a blank are quoted, others not."""
+    lines = ["label,youtube_id,time_start,time_end,split" + ",is_cc" * is_cc]
+    for stem, (label, start) in kinetics_clips(size, split).items():
+        quoted = f'"{label}"' if " " in label else label
+        lines.append(f"{quoted},{stem[:11]},{start},{start + 10},{split}" + ",0" * is_cc)
+    write_lines(file, lines, newline)
+    return file
+
+
+def kinetics_tree(root: Path, size: int = 400, *, validation: str = "val", suffix: str = ".mp4") -> Path:
+    """A complete Kinetics below ``root``: every class has a clip for training, in one folder, and one to validate."""
+    root.mkdir(parents=True, exist_ok=True)
+    for split in ("train", validation):
+        kinetics_list(root / f"{split}.csv", size, split)
+        touch(root, *(f"{split}/{stem}{suffix}" for stem in kinetics_clips(size, split)))
+    write_lines(root / "test.csv", ["youtube_id,time_start,time_end,split", "--6bJUbfpnQ,17,27,test"])
+    return root

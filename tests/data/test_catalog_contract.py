@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,7 +14,7 @@ from raysl.config.options import Options
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.errors import ConfigError, DataError
 
-from .catalog_trees import class_tree, ucf_tree
+from .catalog_trees import class_tree, hmdb_tree, kinetics_tree, ucf_tree
 
 TINY = {"classes": 2, "train_per_class": 2, "test_per_class": 1, "frames": 3, "height": 16, "width": 16}
 SPLIT_TREE = ["train/a/1.mp4", "train/b/2.mp4", "test/a/3.mp4", "test/b/4.mp4"]
@@ -37,6 +38,11 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
     "folder-without-labels": ("folder", {"labels": "none"}, class_tree),
     "ucf101": ("ucf101", {}, ucf_tree),
     "ucf101-classes": ("ucf101", {"classes": ["HandstandPushups", "Archery"]}, ucf_tree),
+    "hmdb51": ("hmdb51", {}, hmdb_tree),
+    "hmdb51-classes": ("hmdb51", {"classes": ["climb_stairs", "climb"]}, hmdb_tree),
+    "kinetics400": ("kinetics400", {}, kinetics_tree),
+    "kinetics400-classes": ("kinetics400", {"classes": ["doing thing 007 (in game)", "abseiling"]}, kinetics_tree),
+    "kinetics600": ("kinetics600", {}, partial(kinetics_tree, size=600, validation="validate")),
     "synthetic": ("synthetic", TINY, _empty),
 }
 
@@ -120,7 +126,7 @@ def test_an_empty_root_is_one_error(case: tuple[CatalogReader, Path], tmp_path: 
         reader.read(_empty(tmp_path / "empty-root"))
 
 
-@pytest.mark.parametrize("name", ["folder", "synthetic", "ucf101"])
+@pytest.mark.parametrize("name", names("data set"))
 def test_found_by_name_with_documented_options(name: str) -> None:
     component = find("data set", name)
     assert component.kind in KINDS

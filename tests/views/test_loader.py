@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from raysl.data.frame_cache import FrameCache
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError
 from raysl.streams import stream
@@ -120,10 +122,27 @@ def test_views_epochs_and_seeds_draw_differently(source: VideoSource) -> None:
     assert all(not torch.equal(clips[i], clips[j]) for i in range(5) for j in range(i))
 
 
-def test_videos_shorter_than_the_span_wrap_and_are_counted(source: VideoSource) -> None:
-    made = loader(source, clip={"frames": 16})
-    assert made.too_short == 14
-    assert next(iter(made.epoch(0))).views["query"].clips.shape == (4, 3, 16, 24, 24)
+def shortened(source: VideoSource, folder: Path, *, but: int) -> VideoSource:
+    """The set with every video cut to its first 10 frames but one."""
+    rows = tuple(
+        row if index == but else replace(row, frames=10, header_frames=10)
+        for index, row in enumerate(source.manifest.rows)
+    )
+    manifest = replace(source.manifest, rows=rows)
+    return VideoSource(source.catalog, manifest, source.root, FrameCache(folder / "cache", 32, 0))
+
+
+def test_videos_shorter_than_the_span_wrap_and_are_counted(source: VideoSource, tmp_path: Path) -> None:
+    made = loader(shortened(source, tmp_path, but=6), clip={"frames": 8})
+    assert made.too_short == 13
+    assert next(iter(made.epoch(0))).views["query"].clips.shape == (4, 3, 8, 24, 24)
+
+
+def test_a_clip_longer_than_every_video_is_refused(source: VideoSource) -> None:
+    expected = r"clip\.frames 16 at clip\.stride 2 spans 31 frames .* longest of the 14 readable videos has 20; lower"
+    with pytest.raises(ConfigError, match=expected):
+        loader(source, clip={"frames": 16})
+    assert loader(source, clip={"frames": 10}).too_short == 0
 
 
 def test_failures_in_one_global_batch_get_different_videos(source: VideoSource, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class NoAugmentation(Augmentation):
     def __init__(self, clip: ClipOptions) -> None:
         self.size = clip.size
 
-    def __call__(self, frames: Tensor, generator: np.random.Generator) -> Augmented:
+    def __call__(self, frames: Tensor, generator: np.random.Generator, view: str = "query") -> Augmented:
         return Augmented(center_crop(frames, self.size), center_box(frames.shape[-2], frames.shape[-1]))
 
 

@@ -1,4 +1,7 @@
-"""Two clips of the pair at two independent uniform times (SimCLR on video; CVRL Figure 3, uniform)."""
+"""Two clips of the pair at two independent uniform times.
+
+Their distance then follows CVRL's decreasing law with exponent 1 (see `raysl.views.pairs.interval`), not its uniform.
+"""
 
 from __future__ import annotations
 

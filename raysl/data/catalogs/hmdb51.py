@@ -1,0 +1,101 @@
+"""HMDB51 (Kuehne et al. 2011), read from its official lists as published.
+
+Layout: the lists in ``root/testTrainMulti_7030_splits/`` or in the root; class folders in ``root/hmdb51_org/``,
+``root/videos/`` or directly in the root. Files re-encoded to another suffix are found by their stem.
+
+A list belongs to one class and split and is named ``CLASS_test_splitN.txt``; its lines are ``NAME.avi N``, with N = 1
+for training, 2 for testing, and 0 for neither: those clips are no part of the catalog of that split. A clip's name is
+``SOURCE_CLASS_BODY_CAMERA_PEOPLE_VIEW_QUALITY_NUMBER``; clips cut from one source are a group, which no split parts.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from raysl.config.component import Component
+from raysl.config.options import option
+from raysl.config.suggest import nearest
+from raysl.data.catalog import Catalog, CatalogReader
+from raysl.data.catalogs._files import check_root
+from raysl.data.catalogs._listed import ClassFolders, Entry, ListedOptions, chosen_classes, listed_catalog, read_lines
+from raysl.errors import ConfigError, DataError
+
+_LISTS = "testTrainMulti_7030_splits"
+_FOLDERS = ("hmdb51_org", "videos")
+_SPLITS = {"0": None, "1": "train", "2": "test"}
+_DESCRIPTION = r"_[a-z]_(?:cm|nm)_np\d+_[a-z]+_[a-z]+_\d+"
+_HINT = "unpack test_train_splits.rar, which has the official lists, into the root"
+
+
+class HMDB51Options(ListedOptions):
+    """Which official split, which classes."""
+
+    split: int = option(1, doc="official split", source="[P] Kuehne et al. 2011: three splits", ge=1, le=3)
+
+
+class HMDB51Reader(CatalogReader):
+    """Reads the official lists of one split; classes in alphabetical order, videos by class and name."""
+
+    def __init__(self, options: HMDB51Options) -> None:
+        self.options = options
+
+    def read(self, root: Path) -> Catalog:
+        check_root(root, "hmdb51")
+        lists = _find_lists(root / _LISTS if (root / _LISTS).is_dir() else root, self.options.split)
+        classes = chosen_classes(self.options, sorted(lists), "hmdb51")
+        entries = [entry for name in classes for entry in _read_list(lists[name], name)]
+        return listed_catalog(
+            "hmdb51",
+            root,
+            classes,
+            entries,
+            ClassFolders(root, "hmdb51", _FOLDERS).find,
+            allow_missing=self.options.allow_missing,
+            looked=", ".join(f"{parent}/CLASS/" for parent in _FOLDERS) + " and CLASS/",
+        )
+
+
+def _find_lists(folder: Path, split: int) -> dict[str, Path]:
+    """The list of each class; the class names hold underscores themselves."""
+    pattern = re.compile(rf"(.+)_test_split{split}\.txt")
+    named = ((pattern.fullmatch(file.name), file) for file in folder.iterdir())
+    lists = {found[1]: file for found, file in named if found is not None}
+    if not lists:
+        raise DataError(f"hmdb51: {folder} holds no list CLASS_test_split{split}.txt; {_HINT}")
+    return lists
+
+
+def _read_list(file: Path, class_name: str) -> list[Entry]:
+    """The clips of one class that the split uses, by name."""
+    entries: dict[str, Entry] = {}
+    seen: set[str] = set()
+    for number, line in read_lines(file, "hmdb51", _HINT):
+        where = f"hmdb51: {file.name}, line {number}"
+        fields = line.split()
+        if len(fields) != 2 or fields[1] not in _SPLITS:
+            raise DataError(f"{where}: {line!r} is not NAME.avi with 0, 1 or 2; {_HINT}")
+        path = PurePosixPath(fields[0])
+        if path.stem in seen:
+            raise DataError(f"{where}: {fields[0]} was listed before; {_HINT}")
+        seen.add(path.stem)
+        split = _SPLITS[fields[1]]
+        if split is not None:
+            entries[path.stem] = Entry(class_name, path.stem, path.suffix, split, _group(path.stem, class_name))
+    return [entries[stem] for stem in sorted(entries)]
+
+
+def _group(stem: str, class_name: str) -> str | None:
+    found = re.fullmatch(rf"(.+)_{re.escape(class_name)}{_DESCRIPTION}", stem)
+    return None if found is None else f"{class_name}/{found[1]}"
+
+
+def _variant(name: str) -> dict[str, Any]:
+    """``hmdb51/2`` is official split 2."""
+    if name not in ("1", "2", "3"):
+        raise ConfigError(f"hmdb51/{name}: there is no such split{nearest(name, ('1', '2', '3'))}")
+    return {"split": int(name)}
+
+
+COMPONENT = Component(kind="data set", options=HMDB51Options, build=HMDB51Reader, variant=_variant)

@@ -1,0 +1,13 @@
+"""Kinetics-600 (Carreira et al. 2018); lists and layout: `raysl.data.catalogs._kinetics`."""
+
+from __future__ import annotations
+
+from raysl.config.component import Component
+from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
+
+
+def build(options: KineticsOptions) -> KineticsReader:
+    return KineticsReader(options, size=600)
+
+
+COMPONENT = Component(kind="data set", options=KineticsOptions, build=build)

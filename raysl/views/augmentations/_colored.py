@@ -1,0 +1,56 @@
+"""What the augmentations with colour jitter share: its options and its draw."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from raysl.config.options import option
+from raysl.views.augmentations._cropped import CropOptions
+from raysl.views.pixel_operations import Jitter, Parameters
+from raysl.views.random_crop import draw_crop
+
+
+class ColorOptions(CropOptions):
+    """Crop, flip and strengths of the colour jitter; zero switches an operation off."""
+
+    jitter: float = option(0.8, doc="probability of colour jitter", source="[P] CVRL Algorithm 1", ge=0, le=1)
+    brightness: float = option(0.8, doc="factor drawn from 1 - x to 1 + x, at least 0", source="[C] CVRL", ge=0, le=10)
+    contrast: float = option(
+        0.8,
+        doc="factor drawn from 1 - x to 1 + x, at least 0; about each frame's mean grey",
+        source="[C] CVRL",
+        ge=0,
+        le=10,
+    )
+    saturation: float = option(0.8, doc="factor drawn from 1 - x to 1 + x, at least 0", source="[C] CVRL", ge=0, le=10)
+    hue: float = option(
+        0.2, doc="hue shift drawn from -x to x", unit="turns of the circle", source="[C] CVRL", ge=0, le=0.5
+    )
+    grey: float = option(0.2, doc="probability of a grey clip", source="[P] CVRL Algorithm 1", ge=0, le=1)
+
+
+def draw_crop_and_color(
+    options: ColorOptions, height: int, width: int, generator: np.random.Generator, *, log_aspect: bool
+) -> Parameters:
+    """Crop, flip, jitter and grey for a frame of this size; always the same number of draws.
+
+    Args:
+        log_aspect: the crop's aspect is log-uniform; False: uniform.
+    """
+    area, aspect = (options.min_area, options.max_area), (options.min_aspect, options.max_aspect)
+    crop = draw_crop(height, width, area, aspect, generator, log_aspect=log_aspect)
+    flip, jittered, grey = (generator.random(3) < (options.flip, options.jitter, options.grey)).tolist()
+    order = generator.permutation(4)
+    at = generator.random(4)
+    jitter: list[Jitter] = []
+    for i in order if jittered else ():
+        name, strength = (
+            ("brightness", options.brightness),
+            ("contrast", options.contrast),
+            ("saturation", options.saturation),
+            ("hue", options.hue),
+        )[i]
+        if strength > 0:
+            low, high = (-strength, strength) if name == "hue" else (max(0.0, 1.0 - strength), 1.0 + strength)
+            jitter.append(Jitter(name, float(low + (high - low) * at[i])))
+    return Parameters(crop, flip, tuple(jitter), grey)

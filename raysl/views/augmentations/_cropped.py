@@ -1,0 +1,89 @@
+"""What the cropping augmentations share: a random resized crop and a flip, drawn once a clip or once a frame."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Generic, Protocol, Self, TypeVar
+
+import numpy as np
+import torch
+from pydantic import model_validator
+from torch import Tensor
+
+from raysl.config.options import Options, option
+from raysl.views.augmentation import Augmentation, Augmented
+
+
+class CropOptions(Options):
+    """Sizes of the crop, the flip, and whether all frames share a draw."""
+
+    min_area: float = option(
+        0.3, doc="smallest crop", unit="share of the frame", source="[P] CVRL Algorithm 1", gt=0, le=1
+    )
+    max_area: float = option(
+        1.0, doc="largest crop", unit="share of the frame", source="[P] CVRL Algorithm 1", gt=0, le=1
+    )
+    min_aspect: float = option(
+        0.5,
+        doc="narrowest crop, width by height; between the two uniform",
+        source="[P] CVRL Algorithm 1",
+        gt=0,
+        le=10,
+    )
+    max_aspect: float = option(2.0, doc="widest crop, width by height", source="[P] CVRL Algorithm 1", gt=0, le=10)
+    flip: float = option(0.5, doc="probability of a horizontal flip", source="[P] CVRL Algorithm 1", ge=0, le=1)
+    temporally_consistent: bool = option(
+        True,
+        doc="one draw for all frames of a clip; false: every frame draws its own parameters",
+        source="[P] CVRL 7.3, Table 9",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_area > self.max_area:
+            raise ValueError(f"min_area {self.min_area} is larger than max_area {self.max_area}")
+        if self.min_aspect > self.max_aspect:
+            raise ValueError(f"min_aspect {self.min_aspect} is larger than max_aspect {self.max_aspect}")
+        return self
+
+
+class Cropped(Protocol):
+    """One draw of parameters, whatever else is in it: ``crop`` is (top, left, height, width) in pixels."""
+
+    @property
+    def crop(self) -> tuple[int, int, int, int]: ...
+
+
+Drawn = TypeVar("Drawn", bound=Cropped)
+
+
+class CroppedAugmentation(Augmentation, Generic[Drawn]):
+    """Draws parameters once, or once a frame, and applies them.
+
+    Args:
+        temporally_consistent: one draw for all frames.
+    """
+
+    def __init__(self, temporally_consistent: bool) -> None:
+        self._temporally_consistent = temporally_consistent
+
+    def __call__(self, frames: Tensor, generator: np.random.Generator, view: str = "query") -> Augmented:
+        """As the base class says. Without temporal consistency the box is the mean of the frames' boxes."""
+        height, width = frames.shape[-2:]
+        if self._temporally_consistent:
+            drawn = [self.draw(height, width, generator, view)]
+            pixels = self.apply(frames, drawn[0])
+        else:
+            drawn = [self.draw(height, width, generator, view) for _ in range(frames.shape[0])]
+            pixels = torch.cat([self.apply(frame[None], own) for frame, own in zip(frames, drawn, strict=True)])
+        top, left, box_height, box_width = np.mean([own.crop for own in drawn], axis=0)
+        box = (float(top / height), float(left / width), float(box_height / height), float(box_width / width))
+        return Augmented(pixels.transpose(0, 1), box)
+
+    @abstractmethod
+    def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> Drawn:
+        """One set of parameters for a frame of this size; always the same number of draws, whatever is switched on."""
+
+    @abstractmethod
+    def apply(self, frames: Tensor, drawn: Drawn) -> Tensor:
+        """``[T, 3, H, W]`` uint8 to ``[T, 3, size, size]`` float32 in [0, 1]; every frame alike."""

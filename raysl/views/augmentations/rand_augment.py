@@ -1,0 +1,146 @@
+"""RandAugment (Cubuk et al. 2020; CVRL Table 12): crop, flip, then operators drawn at random, alike for all frames.
+
+CVRL states 2 of 14 operators and no magnitude. The operators are those of TensorFlow's RandAugment (tensorflow/models,
+official/vision/ops/augment.py) without its later Cutout and SolarizeAdd; Cubuk et al. print Identity for Invert. The
+strengths are torchvision's: all grow from nothing at magnitude 0 to the end of their range at 30. TensorFlow's own
+scale ends at 10: its default magnitude 10 shears, turns and shifts as 30 does here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from raysl.config.component import Component
+from raysl.config.options import option
+from raysl.config.sections import ClipOptions
+from raysl.views.augmentations._cropped import CropOptions, CroppedAugmentation
+from raysl.views.pixel_operations import crop_and_flip
+from raysl.views.random_crop import draw_crop
+
+MOST = 30
+SHIFT = 150 / 331
+"""Largest translation as a share of the side: 150 of 331 pixels (AutoAugment)."""
+GREY = [128.0, 128.0, 128.0]
+"""What a moved frame leaves bare, as TensorFlow fills it."""
+
+
+class RandAugmentOptions(CropOptions):
+    """How many operators, and how strong they are."""
+
+    operations: int = option(
+        2, doc="operators drawn of the 14, with repetition, applied in turn", source="[P] CVRL Table 12", ge=1, le=14
+    )
+    magnitude: int = option(
+        10, doc="strength of every operator that has one, of 30", source="[?] CVRL gives none", ge=0, le=MOST
+    )
+
+
+def _posterize(frames: Tensor, level: float) -> Tensor:
+    kept: Tensor = functional.posterize(frames, 8 - round(4 * abs(level)))
+    return kept
+
+
+def _solarize(frames: Tensor, level: float) -> Tensor:
+    inverted: Tensor = functional.solarize(frames, 255.0 * (1.0 - abs(level)))
+    return inverted
+
+
+def _rotate(frames: Tensor, level: float) -> Tensor:
+    turned: Tensor = functional.rotate(frames, 30.0 * level, fill=GREY)
+    return turned
+
+
+def _blend(adjust: Callable[[Tensor, float], Tensor], frames: Tensor, level: float) -> Tensor:
+    return adjust(frames, 1.0 + 0.9 * level)
+
+
+def _shear(axis: int, frames: Tensor, level: float) -> Tensor:
+    degrees = [0.0, 0.0]
+    degrees[axis] = math.degrees(math.atan(0.3 * level))
+    sheared: Tensor = functional.affine(frames, 0.0, [0, 0], 1.0, degrees, fill=GREY, center=[0.0, 0.0])
+    return sheared
+
+
+def _translate(axis: int, frames: Tensor, level: float) -> Tensor:
+    pixels = [0, 0]
+    pixels[axis] = int(SHIFT * level * frames.shape[-1 - axis])
+    moved: Tensor = functional.affine(frames, 0.0, pixels, 1.0, [0.0, 0.0], fill=GREY)
+    return moved
+
+
+OPERATORS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "auto_contrast": lambda frames, level: functional.autocontrast(frames),
+    "equalize": lambda frames, level: functional.equalize(frames),
+    "invert": lambda frames, level: functional.invert(frames),
+    "rotate": _rotate,
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "color": partial(_blend, functional.adjust_saturation),
+    "contrast": partial(_blend, functional.adjust_contrast),
+    "brightness": partial(_blend, functional.adjust_brightness),
+    "sharpness": partial(_blend, functional.adjust_sharpness),
+    "shear_x": partial(_shear, 0),
+    "shear_y": partial(_shear, 1),
+    "translate_x": partial(_translate, 0),
+    "translate_y": partial(_translate, 1),
+}
+"""By name: ``[T, 3, H, W]`` uint8 and a level in [-1, 1] to the same; the first three have no strength."""
+
+
+class Operator(NamedTuple):
+    """One drawn operator. Attributes: name: in `OPERATORS`. level: magnitude / 30 with a random sign."""
+
+    name: str
+    level: float
+
+
+class RandAugmentParameters(NamedTuple):
+    """One draw. Attributes: crop: (top, left, height, width) in pixels. operators: in the order of application."""
+
+    crop: tuple[int, int, int, int]
+    flip: bool
+    operators: tuple[Operator, ...]
+
+
+class RandAugmentation(CroppedAugmentation[RandAugmentParameters]):
+    """Crop, resize, flip and operators, all on uint8."""
+
+    def __init__(self, options: RandAugmentOptions, clip: ClipOptions) -> None:
+        super().__init__(options.temporally_consistent)
+        self.options = options
+        self.size = clip.size
+
+    def draw(
+        self, height: int, width: int, generator: np.random.Generator, view: str = "query"
+    ) -> RandAugmentParameters:
+        o = self.options
+        area, aspect = (o.min_area, o.max_area), (o.min_aspect, o.max_aspect)
+        crop = draw_crop(height, width, area, aspect, generator, log_aspect=False)
+        flip = bool(generator.random() < o.flip)
+        names = list(OPERATORS)
+        operators = []
+        for _ in range(o.operations):
+            which, sign = int(generator.integers(len(names))), 1 if generator.random() < 0.5 else -1
+            operators.append(Operator(names[which], sign * o.magnitude / MOST))
+        return RandAugmentParameters(crop, flip, tuple(operators))
+
+    def apply(self, frames: Tensor, drawn: RandAugmentParameters) -> Tensor:
+        pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size)
+        for name, level in drawn.operators:
+            pixels = OPERATORS[name](pixels, level)
+        return pixels.to(torch.float32).div_(255.0)
+
+
+def build(options: RandAugmentOptions, clip: ClipOptions) -> RandAugmentation:
+    return RandAugmentation(options, clip)
+
+
+COMPONENT = Component(kind="augmentation", options=RandAugmentOptions, build=build)
