@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | run | status | report | data | export``."""
+"""The command line: ``raysl plan | run | status | report | data | export | schema``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ app.add_typer(data_app, name="data")
 Studies = Annotated[list[Path], typer.Argument(help="Study files, or folders of them.", show_default=False)]
 Scale = Annotated[str | None, typer.Option(help="Cost, not science: smoke, laptop, paper, or a file.")]
 Set = Annotated[list[str], typer.Option("--set", help="section.key=value, laid over everything else; repeatable.")]
-Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set; repeatable.")]
+Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set or a weights file; repeatable.")]
 Storage = Annotated[str, typer.Option(help="Results store: a folder, s3://bucket/path or gs://bucket/path.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for decoded frames on this node.")]
 Reports = Annotated[Path, typer.Option(help="Reports are written to a folder below this one.")]
@@ -128,6 +128,23 @@ def export(
     from raysl.commands.inputs import load_studies
 
     export_slim(load_studies(studies, scale, set_), storage, to, wide_console())
+
+
+@app.command()
+def schema(
+    kind: Annotated[
+        str, typer.Option(help="study (recipes too), scale, cell, or a kind of component: backbone, data-set, ...")
+    ] = "study",
+    to: Annotated[Path | None, typer.Option(help="File to write; printed without.")] = None,
+) -> None:
+    """Print the JSON schema that lets an editor complete and check what you write."""
+    from raysl.commands.schema import schema_text, write_schema
+
+    if to is None:
+        typer.echo(schema_text(kind), nl=False)
+        return
+    write_schema(kind, to)
+    typer.echo(f"written: {to}; in a YAML file: # yaml-language-server: $schema={to}")
 
 
 @data_app.command()

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raysl"
 LAYERS = (
     ("errors", "streams", "distributed"),
     ("config",),
+    ("published",),
     ("results",),
     ("data",),
     ("views",),

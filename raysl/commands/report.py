@@ -42,9 +42,10 @@ def report_input(item: Planned, store: Store, store_link: str | None = None) -> 
         title=study.options.title,
         baseline=study.options.baseline,
         scale=study.scale,
-        columns=study.options.columns,
+        columns=None if study.options.columns is None else [study.column(text) for text in study.options.columns],
         references=[ReferenceLine(line.name, line.values, line.note) for line in study.references],
         store_link=store_link,
+        published=study.published,
     )
 
 

@@ -37,6 +37,9 @@ class Scale(Options):
     set: dict[str, Any] = option({}, doc="dotted key to absolute value", source="per scale")
     multiply: dict[str, Any] = option({}, doc="dotted key to {by, min, multiple_of}", source="per scale")
     substitute: dict[str, str] = option({}, doc="data set to data set, distinct to distinct", source="per scale")
+    datasets: dict[str, Any] = option(
+        {}, doc="names for data sets with their options, as a study's; the study's own win", source="per scale"
+    )
 
     def factors(self) -> dict[str, Factor]:
         tree = Tree({"multiply": self.multiply}, {(): Origin("scale")})
@@ -77,7 +80,9 @@ def substitute_name(name: str, scale: Scale) -> str:
 
 
 def multiply(data: dict[str, Any], scale: Scale) -> None:
-    """Applies the scale's factors to resolved values, in place; an absent, null or named value (``batch_norm_group: batch``) stays so.
+    """Applies the scale's factors to resolved values, in place, and to each number of a list (milestones).
+
+    An absent, null or named value (``batch_norm_group: batch``) stays as it is.
 
     Raises:
         ConfigError: the key holds no number.
@@ -87,6 +92,8 @@ def multiply(data: dict[str, Any], scale: Scale) -> None:
         value = get(data, path)
         if value is None or isinstance(value, str):
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
             raise ConfigError(f"scale: multiply: {key}: holds {value!r}, which is no number")
-        put(data, path, factor.apply(value))
+        scaled = [factor.apply(number) for number in numbers]
+        put(data, path, scaled if isinstance(value, list) else scaled[0])

@@ -62,6 +62,9 @@ def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row
         _evaluation(label, evaluation_options, document, scale, overrides, shared)
         for label in document.data["evaluations"]
     )
+    for evaluation in evaluations:
+        if evaluation.protocol.component.check is not None:
+            evaluation.protocol.component.check(evaluation.protocol.options, cell)
     return Row(name, cell, evaluations)
 
 
@@ -111,27 +114,31 @@ def _evaluation(
     overrides: Tree,
     shared: tuple[str, Any],
 ) -> EvaluationConfig:
-    """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol."""
-    protocol, slash, data_set = label.partition("/")
+    """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol.
+
+    ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol with its options a second name.
+    """
+    named, slash, data_set = label.partition("/")
     if not slash:
         raise document.error(("evaluations",), f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
     substitute = substitute_name(data_set, scale)
-    given = options.get(protocol) or {}
+    given = dict(options.get(named) or {})
+    protocol = given.pop("protocol", named)
     tree = Tree(
         {
-            "label": f"{protocol}/{substitute}",
+            "label": f"{named}/{substitute}",
             "protocol": {"name": protocol, **given},
             "data": shared[1] if shared[0] == substitute else _data_set(substitute, document, scale),
         },
         {(): document.where(("evaluations",)) or document.origins[()]},
     )
     for path, origin in document.origins.items():
-        if path[:2] == ("evaluation", protocol):
+        if path[:2] == ("evaluation", named):
             tree.origins[("protocol", *path[2:])] = origin
     resolved_once = {"evaluation": {protocol: resolved(resolve(EvaluationConfig, tree))["protocol"]}}
     multiply(resolved_once, scale)
     tree.data["protocol"] = {"name": protocol, **resolved_once["evaluation"][protocol]}
-    change = (overrides.data.get("evaluation") or {}).get(protocol)
+    change = (overrides.data.get("evaluation") or {}).get(named)
     if change:
         tree = merge(tree, Tree({"protocol": {"name": protocol, **change}}, {(): overrides.origins[()]}))
     return resolve(EvaluationConfig, tree)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
+from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, resolve_row
+from raysl.published import Match
 
 
 class Reference(Options):
@@ -30,7 +32,10 @@ class StudyOptions(Options):
     """The keys of a study that are not of a cell."""
 
     title: str = option(doc="heading of the report", source="per study")
-    reproduces: str | None = option(None, doc="id of the published table", source="per study")
+    reproduces: str | None = option(None, doc="id of the published table or figure", source="per study")
+    published: PublishedOptions | None = option(
+        None, doc="which rows and columns of the published table are the study's", source="per study"
+    )
     design: Literal["rows"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
     rows: dict[str, Any] = option(doc="row name to what it changes", source="per study", min_length=1)
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
@@ -48,9 +53,11 @@ class Study:
     """A study at one scale.
 
     Attributes:
-        name: of its file, without suffix; names its report.
+        name: see `study_name`; names its report.
         path: the file.
         scale: the scale's name.
+        published: where its rows and columns (as `column` gives them) stand in the table that it reproduces; None
+            where it reproduces none.
     """
 
     name: str
@@ -60,6 +67,21 @@ class Study:
     rows: tuple[Row, ...]
     seeds: tuple[int, ...]
     references: tuple[Reference, ...]
+    published: Match | None = None
+
+    def column(self, written: str) -> str:
+        """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
+        label, colon, metric = written.partition(":")
+        evaluations = zip(self.options.evaluations, self.rows[0].evaluations, strict=True)
+        labels = {own: evaluation.label for own, evaluation in evaluations}
+        return f"{labels.get(label, label)}{colon}{metric}"
+
+
+def study_name(path: Path) -> str:
+    """``cvrl/table9`` for ``.../search_spaces/cvrl/table9.yaml``; for a file elsewhere its name without suffix."""
+    parts = path.resolve().with_suffix("").parts
+    folders = [position for position, part in enumerate(parts[:-1]) if part == "search_spaces"]
+    return "/".join(parts[folders[-1] + 1 :]) if folders else path.stem
 
 
 def load_study(path: Path, scale: str | None = None, overrides: list[str] | None = None) -> Study:
@@ -81,6 +103,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     options = _options(document)
     document.data["evaluations"] = options.evaluations
     chosen = load_scale(scale, path, options.scales, document)
+    document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
     rows = tuple(resolve_row(document, name, chosen, rest) for name in options.rows)
     if chosen is not AS_WRITTEN or given.data:
         _refuse_lost_factors(document, rows, scale or "paper", given)
@@ -88,7 +111,15 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
         resolve(Reference, document, ("reference", str(position)), data=line)
         for position, line in enumerate(options.reference)
     )
-    return Study(path.stem, path, scale or "paper", options, rows, chosen.seeds or options.seeds, references)
+    found = find_match(
+        document, options.reproduces, options.published, options.rows, options.columns or options.evaluations
+    )
+    seeds = chosen.seeds or options.seeds
+    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references)
+    if found is None:
+        return study
+    columns = {study.column(written): name for written, name in found.columns.items()}
+    return replace(study, published=replace(found, columns=columns))
 
 
 def _options(document: Tree) -> StudyOptions:

@@ -1,7 +1,7 @@
 """What is generated from the results of one study: statistics, tables, files."""
 
 from raysl.reports.collect import TableCell, collect
-from raysl.reports.input import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput
+from raysl.reports.input import CellResult, Column, EvaluationRecord, Published, ReferenceLine, ReportInput, RowInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table, build_table
 from raysl.reports.tidy import render_csv
@@ -11,6 +11,7 @@ __all__ = [
     "CellResult",
     "Column",
     "EvaluationRecord",
+    "Published",
     "ReferenceLine",
     "ReportInput",
     "RowInput",

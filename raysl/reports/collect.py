@@ -8,7 +8,8 @@ from typing import Any
 
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
-from raysl.reports.input import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput
+from raysl.published import Match
+from raysl.reports.input import CellResult, Column, EvaluationRecord, Published, ReferenceLine, ReportInput, RowInput
 from raysl.results import CellFolder, Store
 
 
@@ -42,12 +43,14 @@ def collect(
     references: Iterable[ReferenceLine] = (),
     footnotes: Iterable[str] = (),
     store_link: str | None = None,
+    published: Match | None = None,
 ) -> ReportInput:
     """Reads what a table needs; a missing, failed or unreadable cell becomes a hole with its reason.
 
     Args:
         cells: in the table's order of rows.
         columns: ``LABEL`` (its headline metric) or ``LABEL:METRIC``; None for every label's headline.
+        published: the table that the study reproduces; its columns are written as ``columns`` are.
 
     Raises:
         StorageError: the store cannot be read.
@@ -58,16 +61,23 @@ def collect(
     for cell in cells:
         rows.setdefault(cell.row, []).append(reader.cell(cell))
     labels = list(dict.fromkeys(label for cell in cells for label in cell.evaluations))
+    texts = labels if columns is None else list(dict.fromkeys(columns))
+    found_columns = {text: _column(text, labels, rows) for text in texts}
     return ReportInput(
         title=title,
         rows=tuple(RowInput(name, tuple(found)) for name, found in rows.items()),
-        columns=tuple(_column(text, labels, rows) for text in (labels if columns is None else columns)),
+        columns=tuple(found_columns.values()),
         baseline=baseline,
         scale=scale,
         references=tuple(references),
         footnotes=tuple(footnotes),
         store_link=store_link,
+        published=None if published is None else _published(published, found_columns),
     )
+
+
+def _published(match: Match, columns: Mapping[str, Column]) -> Published:
+    return Published(match, {columns[text]: name for text, name in match.columns.items()})
 
 
 def _column(text: str, labels: Sequence[str], rows: Mapping[str, Sequence[CellResult]]) -> Column:

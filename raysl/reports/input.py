@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from raysl.published import Match, PublishedTable, Value
+
 
 @dataclass(frozen=True)
 class Column:
@@ -101,6 +103,43 @@ class ReferenceLine:
 
 
 @dataclass(frozen=True)
+class Published:
+    """The published table that a study reproduces, and where our rows and columns stand in it.
+
+    Attributes:
+        match: its columns are by text; here are ours.
+        columns: our column to the published one.
+    """
+
+    match: Match
+    columns: Mapping[Column, str]
+
+    @property
+    def table(self) -> PublishedTable:
+        return self.match.table
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Our rows that have a published one."""
+        return tuple(self.match.rows)
+
+    @property
+    def unscored(self) -> frozenset[frozenset[str]]:
+        return self.match.unscored
+
+    def line(self, row: str) -> tuple[Value, ...]:
+        """The whole published row."""
+        return self.table.rows[self.match.rows[row]]
+
+    def number(self, row: str, column: Column) -> float | None:
+        """The published number; None where it was not recovered, or where row or column have none."""
+        if row not in self.match.rows or column not in self.columns:
+            return None
+        value = self.line(row)[self.table.columns.index(self.columns[column])]
+        return None if value is None else float(value)
+
+
+@dataclass(frozen=True)
 class ReportInput:
     """Everything that a table says.
 
@@ -109,6 +148,7 @@ class ReportInput:
         scale: name of the scale; ``paper`` is as published.
         footnotes: sentences that stand below the table as they are.
         store_link: folder of the store, relative to the report, that cells link to; None for no links.
+        published: the table that the study reproduces; None for none.
 
     Raises:
         ValueError: the baseline is no row, or a name or seed stands twice.
@@ -122,6 +162,7 @@ class ReportInput:
     references: tuple[ReferenceLine, ...] = ()
     footnotes: tuple[str, ...] = ()
     store_link: str | None = None
+    published: Published | None = None
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from raysl.reports.input import CellResult, ReportInput
-from raysl.reports.statistics import Sample
+from raysl.reports.published import published_section
 from raysl.reports.table import Difference, Entry, Table
-
-HOLE = "–"
+from raysl.reports.text import HOLE, difference_text, grid, sample_text
 
 
 def render_markdown(table: Table) -> str:
-    """Rows x columns, differences to the baseline, footnotes, how the numbers were made, and every cell."""
+    """Rows x columns, differences, footnotes, how the numbers were made, what was published, and every cell."""
     source = table.source
     blocks = [f"# {source.title}", _about(source), _results(table)]
     if source.baseline is not None and len(source.rows) > 1:
@@ -22,7 +21,7 @@ def render_markdown(table: Table) -> str:
     notes += [f"- {line.name}: {line.note}" for line in source.references if line.note]
     if notes:
         blocks.append("\n".join(notes))
-    blocks += [_method(table), "## Cells", _cells(source)]
+    blocks += [_method(table), *published_section(table), "## Cells", _cells(source)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -40,19 +39,11 @@ def _results(table: Table) -> str:
     for reference in table.source.references:
         values = (reference.values.get(column.key) for column in columns)
         lines.append([f"*{reference.name}*", *(HOLE if value is None else f"{value:.1f}" for value in values)])
-    return _grid(["row", *headings], lines)
+    return grid(["row", *headings], lines)
 
 
 def _entry(entry: Entry) -> str:
-    return _sample(entry.sample) + _marks(entry.marks)
-
-
-def _sample(sample: Sample) -> str:
-    if sample.mean is None:
-        return HOLE
-    if sample.half_width is None:
-        return f"{', '.join(f'{value:.1f}' for value in sample.values)} ({len(sample.values)})"
-    return f"{sample.mean:.1f} ± {sample.half_width:.1f} ({len(sample.values)})"
+    return sample_text(entry.sample) + _marks(entry.marks)
 
 
 def _differences(table: Table) -> str:
@@ -62,7 +53,7 @@ def _differences(table: Table) -> str:
         for row in table.rows
         if row.name != table.source.baseline
     ]
-    return _grid(["row", *headings], lines)
+    return grid(["row", *headings], lines)
 
 
 def _difference(difference: Difference | None) -> str:
@@ -71,12 +62,8 @@ def _difference(difference: Difference | None) -> str:
     if difference.same:
         return "same results"
     sample = difference.sample
-    if sample.low is None or sample.high is None:
-        text = ", ".join(f"{value:+.1f}" for value in sample.values)
-    else:
-        text = f"{sample.mean:+.1f} [{sample.low:+.1f}, {sample.high:+.1f}]"
     tests = f"{_p(difference.p_seeds_adjusted)} / {_p(difference.p_videos_adjusted)}"
-    return f"{text} ({len(sample.values)}), p {tests}"
+    return f"{difference_text(sample)} ({len(sample.values)}), p {tests}"
 
 
 def _p(value: float | None) -> str:
@@ -116,7 +103,7 @@ def _cells(source: ReportInput) -> str:
         for row in source.rows
         for cell in row.cells
     ]
-    return _grid(headings, lines, left=5)
+    return grid(headings, lines, left=5)
 
 
 def _link(cell: CellResult, store: str | None) -> str:
@@ -139,22 +126,3 @@ def _number(value: float | None) -> str:
 
 def _marks(letters: Sequence[str]) -> str:
     return "".join(f" [{letter}]" for letter in letters)
-
-
-def _grid(headings: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A Markdown table padded to equal widths; the first ``left`` columns are set left, numbers right."""
-    rows = [[_plain(text) for text in row] for row in (headings, *lines)]
-    widths = [max(3, *(len(row[position]) for row in rows)) for position in range(len(headings))]
-    rule = ["-" * width if position < left else "-" * (width - 1) + ":" for position, width in enumerate(widths)]
-    padded = [
-        [
-            text.ljust(width) if position < left else text.rjust(width)
-            for position, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in rows
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (padded[0], rule, *padded[1:]))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

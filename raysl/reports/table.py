@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raysl.reports.footnotes import Footnotes, left_out_notes, note_holes, seeds_text
-from raysl.reports.input import CellResult, Column, EvaluationRecord, ReportInput, RowInput
-from raysl.reports.statistics import Sample, describe, holm, paired, sign_flip_test
+from raysl.reports.input import Column, ReportInput, RowInput
+from raysl.reports.ordering import Ordering, orderings
+from raysl.reports.pairs import SeedPair, computed_on_other_videos, result, sample_of, seed_pairs
+from raysl.reports.statistics import Sample, describe, holm, sign_flip_test
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Table:
         column_marks: letters of footnotes, by column.
         footnotes: letter and text, in order.
         test_videos: evaluation label to the sizes of the test sets it was computed on.
+        orderings: our rows against the published order, by column that is matched with a published one.
     """
 
     source: ReportInput
@@ -72,6 +75,7 @@ class Table:
     rows: tuple[TableRow, ...]
     footnotes: tuple[tuple[str, str], ...]
     test_videos: dict[str, tuple[int, ...]]
+    orderings: tuple[Ordering, ...] = ()
 
 
 def build_table(source: ReportInput) -> Table:
@@ -80,13 +84,7 @@ def build_table(source: ReportInput) -> Table:
     column_marks = tuple(left_out_notes(notes, source, column) for column in source.columns)
     baseline = next((row for row in source.rows if row.name == source.baseline), None)
     rows = tuple(_row(notes, row, baseline, source.columns) for row in source.rows)
-    return Table(source, column_marks, _corrected(rows), notes.lines(), _test_videos(source))
-
-
-def result(cell: CellResult, column: Column) -> EvaluationRecord | None:
-    """The cell's evaluation, if it stands in this column with a value."""
-    record = cell.evaluations.get(column.evaluation) if cell.status == "done" else None
-    return record if record is not None and not record.failure and column.metric in record.metrics else None
+    return Table(source, column_marks, _corrected(rows), notes.lines(), _test_videos(source), orderings(source))
 
 
 def _row(notes: Footnotes, row: RowInput, baseline: RowInput | None, columns: tuple[Column, ...]) -> TableRow:
@@ -113,31 +111,27 @@ def _entry(notes: Footnotes, row: RowInput, baseline: RowInput | None, column: C
 def _difference(
     notes: Footnotes, row: RowInput, baseline: RowInput, column: Column
 ) -> tuple[Difference | None, tuple[str, ...]]:
-    theirs = {cell.seed: (cell, record) for cell in baseline.cells if (record := result(cell, column)) is not None}
-    pairs = [
-        ((cell, record), theirs[cell.seed])
-        for cell in row.cells
-        if (record := result(cell, column)) is not None and cell.seed in theirs
-    ]
+    pairs = seed_pairs(row, baseline, column)
     if not pairs:
         return None, ()
-    records = [(one[1], two[1]) for one, two in pairs]
-    if len({frozenset(record.correct) for pair in records for record in pair}) > 1:
+    if computed_on_other_videos(pairs):
         text = f"{row.name}, {column.heading}: no difference to {baseline.name}, since their test videos differ"
         return None, (notes.letter(text),)
-    ours, base = ([pair[side].metrics[column.metric] for pair in records] for side in (0, 1))
-    sample = paired(ours, base)
-    if all((one[0].cell, one[1].name) == (two[0].cell, two[1].name) for one, two in pairs):
+    sample = sample_of(pairs, column)
+    if all(pair.same for pair in pairs):
         return Difference(sample, True, None), ()
-    headline = all(record.headline == column.metric for pair in records for record in pair)
-    return Difference(sample, False, _over_videos(records) if headline else None), ()
+    headline = all(record.headline == column.metric for pair in pairs for record in pair.records)
+    return Difference(sample, False, _over_videos(pairs) if headline else None), ()
 
 
-def _over_videos(records: list[tuple[EvaluationRecord, EvaluationRecord]]) -> float | None:
-    videos = sorted(records[0][0].correct)
+def _over_videos(pairs: list[SeedPair]) -> float | None:
+    videos = sorted(pairs[0].records[0].correct)
     if not videos:
         return None
-    change = [[int(one.correct[video]) - int(two.correct[video]) for video in videos] for one, two in records]
+    change = [
+        [int(pair.records[0].correct[video]) - int(pair.records[1].correct[video]) for video in videos]
+        for pair in pairs
+    ]
     return sign_flip_test(np.array(change, dtype=np.int64).sum(axis=0))
 
 

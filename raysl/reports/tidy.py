@@ -6,10 +6,12 @@ import csv
 import io
 
 from raysl.reports.input import Column, ReferenceLine
+from raysl.reports.ordering import Ordering
+from raysl.reports.published import difference_to_published
 from raysl.reports.table import Entry, Table
 
 FIELDS = (
-    "kind",  # row, or reference
+    "kind",  # row, reference or ordering
     "row",
     "evaluation",
     "metric",
@@ -30,19 +32,34 @@ FIELDS = (
     "p_videos_holm",
     "holes",
 )
+PUBLISHED_FIELDS = (
+    "published_table",  # from here on only where the study reproduces a published table
+    "published_column",
+    "published",
+    "difference_to_published",  # at scale paper alone
+    "pairs_agree",  # from here on in lines of kind ordering, one for each published column
+    "pairs_disagree",
+    "pairs_undecided",
+    "pairs_unscored",
+    "tau",
+)
 
 
 def render_csv(table: Table) -> str:
     """Lists within a field (seeds, values) are separated by blanks, holes by `` | ``; what is not known is empty."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, FIELDS, restval="", lineterminator="\n")
+    fields = FIELDS if table.source.published is None else (*FIELDS, *PUBLISHED_FIELDS)
+    writer = csv.DictWriter(out, fields, restval="", lineterminator="\n")
     writer.writeheader()
     for row in table.rows:
         for column, entry in zip(table.source.columns, row.entries, strict=True):
-            writer.writerow(_head("row", row.name, column) | _entry(entry) | _difference(entry, table.source.baseline))
+            ours = _head("row", row.name, column) | _entry(entry) | _difference(entry, table.source.baseline)
+            writer.writerow(ours | _published(table, row.name, column, entry))
     for reference in table.source.references:
         for column in table.source.columns:
             writer.writerow(_head("reference", reference.name, column) | _reference(reference, column))
+    for ordering in table.orderings:
+        writer.writerow(_head("ordering", "", ordering.column) | _ordering(table, ordering))
     return out.getvalue()
 
 
@@ -82,6 +99,34 @@ def _difference(entry: Entry, baseline: str | None) -> dict[str, str]:
 
 def _reference(reference: ReferenceLine, column: Column) -> dict[str, str]:
     return {"mean": _number(reference.values.get(column.key)), "holes": ""}
+
+
+def _published(table: Table, row: str, column: Column, entry: Entry) -> dict[str, str]:
+    published = table.source.published
+    if published is None or row not in published.rows or column not in published.columns:
+        return {}
+    number = published.number(row, column)
+    change = difference_to_published(table.source, entry.sample, number)
+    return _where(table, column) | {"published": _number(number), "difference_to_published": _number(change)}
+
+
+def _ordering(table: Table, ordering: Ordering) -> dict[str, str]:
+    return _where(table, ordering.column) | {
+        "pairs_agree": str(ordering.count("agree")),
+        "pairs_disagree": str(ordering.count("disagree")),
+        "pairs_undecided": str(ordering.count("undecided")),
+        "pairs_unscored": str(ordering.count("unscored")),
+        "tau": _number(ordering.tau),
+    }
+
+
+def _where(table: Table, column: Column) -> dict[str, str]:
+    published = table.source.published
+    return (
+        {}
+        if published is None
+        else {"published_table": published.table.id, "published_column": published.columns[column]}
+    )
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from raysl.config.document import load_document
 from raysl.errors import ConfigError
-from raysl.planning.study import find_studies, load_study
+from raysl.planning.study import find_studies, load_study, study_name
 from tests.planning.studies import RECIPE, STUDY, write_study
 
 
@@ -165,3 +165,27 @@ def test_every_shipped_study_resolves_at_every_shipped_scale() -> None:
         assert load_document(path).data["rows"]
         for scale in scales:
             assert load_study(path, scale).rows
+
+
+def test_a_protocol_may_stand_twice_under_names_of_its_own(tmp_path: Path) -> None:
+    text = STUDY.replace("[linear/synthetic, retrieval/synthetic]", "[linear/synthetic, few_clips/synthetic]")
+    study = load_study(write_study(tmp_path, text + "evaluation: {few_clips: {protocol: linear, clips: 2}}\n"))
+    own, few = study.rows[0].evaluations
+    assert (few.label, few.protocol.name, few.protocol.options.clips) == ("few_clips/synthetic", "linear", 2)
+    assert (own.label, own.protocol.options.clips) == ("linear/synthetic", 5)
+
+
+def test_a_scale_names_the_data_sets_that_it_puts_in(tmp_path: Path) -> None:
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales" / "small.yaml").write_text(
+        "datasets: {tiny: {name: synthetic, classes: 3}}\nsubstitute: {ucf101: tiny}\n"
+    )
+    text = STUDY.replace("linear/synthetic, retrieval/synthetic", "linear/ucf101/2")
+    (evaluation,) = load_study(write_study(tmp_path, text), "small").rows[0].evaluations
+    assert (evaluation.label, evaluation.data.options.classes) == ("linear/tiny", 3)
+
+
+def test_a_study_is_named_by_its_place_below_search_spaces(tmp_path: Path) -> None:
+    assert study_name(tmp_path / "search_spaces" / "cvrl" / "table9.yaml") == "cvrl/table9"
+    assert study_name(tmp_path / "search_spaces" / "quickstart.yaml") == "quickstart"
+    assert study_name(tmp_path / "mine" / "table9.yaml") == "table9"

@@ -1,0 +1,206 @@
+"""JSON schema (draft 7) of configurations, so that an editor completes keys and marks what does not fit.
+
+Made from the options models and from the components that are found by name. What only the loader can tell is left to
+it: bases, combinations that are refused, names that a study's ``datasets:`` defines.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from raysl.config.cell import CellConfig, Slot
+from raysl.config.component import Chosen, find, names
+from raysl.config.options import Options
+
+JsonSchema = dict[str, Any]
+NULL: JsonSchema = {"type": "null"}
+DOTTED: JsonSchema = {"type": "string", "pattern": r"\."}
+"""Import path of a component in another package."""
+
+
+@dataclass
+class Schemas:
+    """Makes schemas, and collects under ``definitions`` what they refer to.
+
+    Attributes:
+        partial: of a file that is laid over another (study, recipe, row): no key is required, a component's options
+            may stand without its name, and a data set may have a name that the study defines. False: of a resolved
+            cell.
+    """
+
+    partial: bool
+    definitions: dict[str, JsonSchema] = field(default_factory=dict)
+
+    def options(self, model: type[Options]) -> JsonSchema:
+        """An options model: its keys and no others."""
+        schema: JsonSchema = {
+            "type": "object",
+            "properties": {name: self.field(info) for name, info in model.model_fields.items()},
+            "additionalProperties": False,
+        }
+        required = [name for name, info in model.model_fields.items() if info.is_required()]
+        if required and not self.partial:
+            schema["required"] = required
+        return schema
+
+    def field(self, info: FieldInfo) -> JsonSchema:
+        """One option with what it does, its unit, source and default."""
+        schema = self.annotation(info.annotation, tuple(info.metadata))
+        said: JsonSchema = {"description": _description(info)}
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        if not info.is_required() and not isinstance(default, Options | Chosen):
+            said["default"] = list(default) if isinstance(default, tuple) else default
+        return {"allOf": [schema], **said} if "$ref" in schema else {**schema, **said}
+
+    def annotation(self, annotation: Any, metadata: tuple[Any, ...] = ()) -> JsonSchema:
+        """A type as the loader reads it from YAML."""
+        for slot in metadata:
+            if isinstance(slot, Slot):
+                return self.slot(slot)
+        if not _holds_options(annotation):
+            plain: Any = Annotated[(annotation, *metadata)] if metadata else annotation
+            return draft_7(TypeAdapter[Any](plain).json_schema())
+        if isinstance(annotation, type) and issubclass(annotation, Options):
+            return self.options(annotation)
+        origin, inner = get_origin(annotation), get_args(annotation)
+        if origin is Annotated:
+            return self.annotation(inner[0], inner[1:])
+        if origin in (Union, types.UnionType):
+            return {"anyOf": [self.annotation(alternative) for alternative in inner]}
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.annotation(inner[1])}
+        if origin in (tuple, list):
+            return {"type": "array", "items": self.annotation(inner[0])}
+        raise TypeError(f"an option of type {annotation} cannot be written as JSON schema")
+
+    def slot(self, slot: Slot) -> JsonSchema:
+        """A choice among the components of a kind: its name alone, or a mapping with its options."""
+        name = slot.kind.replace(" ", "_")
+        if name not in self.definitions:
+            self.definitions[name] = {}
+            self.definitions[name] = {"anyOf": [*self._named(slot), *self._mappings(slot)]}
+        return reference(name)
+
+    def component(self, slot: Slot, name: str) -> JsonSchema:
+        """The mapping of one component's options, with the key that names it."""
+        place = f"{slot.kind.replace(' ', '_')}.{name}"
+        if place not in self.definitions:
+            schema = self.options(find(slot.kind, name).options)
+            chooser = {"anyOf": _names(slot.kind, [name]), "description": f"the {slot.kind}"}
+            schema["properties"] = {slot.key: chooser, **schema["properties"]}
+            if not self.partial:
+                schema["required"] = [slot.key, *schema.get("required", [])]
+            self.definitions[place] = schema
+        return reference(place)
+
+    def paths(self, model: type[Options], at: str = "") -> Iterator[tuple[str, JsonSchema]]:
+        """Every dotted key below a model with its schema; one for each component that has it."""
+        for name, info in model.model_fields.items():
+            here = f"{at}{name}"
+            yield here, self.field(info)
+            for inner in _parts(info.annotation, tuple(info.metadata)):
+                if isinstance(inner, Slot):
+                    yield f"{here}.{inner.key}", {"anyOf": self._named(inner)}
+                    for component in names(inner.kind):
+                        yield from self.paths(find(inner.kind, component).options, f"{here}.")
+                else:
+                    yield from self.paths(inner, f"{here}.")
+
+    def _named(self, slot: Slot) -> list[JsonSchema]:
+        known = _names(slot.kind, names(slot.kind))
+        if slot.kind == "framework":
+            known.append({"const": "none", "description": "no contrastive term"})
+        if self.partial and slot.kind == "data set":
+            return [*known, {"type": "string", "description": "a name that datasets defines, or an import path"}]
+        return [*known, DOTTED]
+
+    def _mappings(self, slot: Slot) -> list[JsonSchema]:
+        known = [self.component(slot, name) for name in names(slot.kind)]
+        if slot.kind == "framework":
+            none = {"type": "object", "properties": {slot.key: {"const": "none"}}, "additionalProperties": False}
+            known.append({**none, "required": [slot.key]})
+        other: JsonSchema = DOTTED
+        if self.partial and slot.kind == "data set":
+            other = {"type": "string", "not": {"anyOf": _names(slot.kind, names(slot.kind))}}
+        return [*known, {"type": "object", "properties": {slot.key: other}, "required": [slot.key]}]
+
+
+def cell_schema() -> JsonSchema:
+    """A resolved cell, as `raysl plan --show-cell` prints it."""
+    schemas = Schemas(partial=False)
+    return document("a resolved cell", schemas.options(CellConfig), schemas)
+
+
+def component_schema(kind: str) -> JsonSchema:
+    """A choice among the components of a kind, resolved."""
+    schemas = Schemas(partial=False)
+    key = "framework" if kind == "framework" else "name"
+    return document(f"a {kind}", schemas.slot(Slot(kind, key)), schemas)
+
+
+def document(title: str, schema: JsonSchema, schemas: Schemas) -> JsonSchema:
+    """A schema that stands alone."""
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"raysl: {title}"}
+    body = {"allOf": [schema]} if "$ref" in schema else schema
+    return {**head, **body, "definitions": dict(sorted(schemas.definitions.items()))}
+
+
+def reference(name: str) -> JsonSchema:
+    """A reference to a definition."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def draft_7(schema: JsonSchema) -> JsonSchema:
+    """A schema that pydantic made for 2020-12, in draft 7: a tuple of fixed length is written otherwise there."""
+    result = {key: _inner(value) for key, value in schema.items() if key != "prefixItems"}
+    if "prefixItems" in schema:
+        result["items"] = _inner(schema["prefixItems"])
+    return result
+
+
+def _inner(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_inner(item) for item in value]
+    return draft_7(value) if isinstance(value, dict) else value
+
+
+def _description(info: FieldInfo) -> str:
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    unit = f" Unit: {extra['unit']}." if extra.get("unit") else ""
+    return f"{info.description}.{unit} Source: {extra.get('source')}."
+
+
+def _names(kind: str, components: list[str]) -> list[JsonSchema]:
+    """Text that names one of these components, with a variant (``synthetic/large``) where they have some."""
+    varied = [name for name in components if find(kind, name).variant is not None]
+    result: list[JsonSchema] = [{"enum": components}]
+    if varied:
+        result.append({"type": "string", "pattern": f"^({'|'.join(varied)})/.+"})
+    return result
+
+
+def _parts(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Slot | type[Options]]:
+    """The slots and options models that a dotted key may lead into."""
+    for slot in metadata:
+        if isinstance(slot, Slot):
+            yield slot
+            return
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from _parts(get_args(annotation)[0], get_args(annotation)[1:])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for alternative in get_args(annotation):
+            yield from _parts(alternative)
+
+
+def _holds_options(annotation: Any) -> bool:
+    if isinstance(annotation, Slot) or (isinstance(annotation, type) and issubclass(annotation, Options)):
+        return True
+    return any(_holds_options(inner) for inner in get_args(annotation))

@@ -1,0 +1,72 @@
+"""The published table that a study reproduces, found when the study is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from raysl.config.options import Options, option
+from raysl.config.suggest import nearest
+from raysl.config.yaml_reader import Tree
+from raysl.errors import ConfigError
+from raysl.published import Match, match, published_table
+
+Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
+class PublishedOptions(Options):
+    """Which of the published table's rows and columns are the study's own.
+
+    The names of rows and columns are the study's as it is written: they hold at every scale.
+    """
+
+    rows: dict[str, dict[str, Any]] = option(
+        {}, doc="the study's row to {published column: value}, which one published row must match", source="per study"
+    )
+    columns: dict[str, str] = option(
+        {}, doc="the study's column (linear/ucf101:top1) to the published column of its numbers", source="per study"
+    )
+    unscored: tuple[Pair, ...] = option(
+        (), doc="pairs of rows whose published order is not to be compared", source="the published table's notes"
+    )
+
+
+def find_match(
+    document: Tree,
+    reproduces: str | None,
+    published: PublishedOptions | None,
+    rows: Iterable[str],
+    columns: Iterable[str],
+) -> Match | None:
+    """The match of a study, or None where it reproduces nothing.
+
+    Args:
+        document: the study, to name the line of what does not fit.
+        reproduces, published: the study's keys of these names.
+        rows, columns: the study's own.
+
+    Raises:
+        ConfigError: an unknown table; a row or column that either side does not have; an ambiguous row.
+    """
+    if reproduces is None:
+        if published is not None:
+            raise document.error(("published",), "say which table with the key reproduces")
+        return None
+    try:
+        table = published_table(reproduces)
+    except ConfigError as error:
+        raise document.error(("reproduces",), str(error)) from error
+    if published is None:
+        return Match(table, {}, {})
+    for key, given, known in (("rows", published.rows, list(rows)), ("columns", published.columns, list(columns))):
+        for name in given:
+            if name not in known:
+                raise document.error(
+                    ("published", key, name), f"the study has no such {key.removesuffix('s')}{nearest(name, known)}"
+                )
+    try:
+        return match(table, published.rows, published.columns, published.unscored)
+    except ConfigError as error:
+        raise document.error(("published",), str(error)) from error

@@ -1,0 +1,145 @@
+"""JSON schema of what people write: studies and recipes, and scales."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raysl.config.cell import CellConfig, Slot
+from raysl.config.component import find, names
+from raysl.config.document import STUDY_KEYS
+from raysl.config.scale import Factor, Scale
+from raysl.config.schema import NULL, JsonSchema, Schemas, document, reference
+from raysl.planning.study import Reference, StudyOptions
+from raysl.published import published_tables
+
+OPEN_KEYS = (*STUDY_KEYS, "datasets")
+"""Keys of a study below which the names are the study's own, so that dotted ones cannot be listed."""
+
+
+def study_schema() -> JsonSchema:
+    """A study or a recipe: sections of a cell, keys of a study, and dotted keys into both."""
+    schemas = Schemas(partial=True)
+    row = _row(schemas)
+    schemas.definitions["row"] = row
+    properties = {
+        **row["properties"],
+        **schemas.options(StudyOptions)["properties"],
+        **_written_otherwise(schemas),
+    }
+    schema: JsonSchema = {
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {rf"^({'|'.join(OPEN_KEYS)})\.": {}},
+        "additionalProperties": False,
+    }
+    return document("a study or recipe", schema, schemas)
+
+
+def scale_schema() -> JsonSchema:
+    """A scale file."""
+    schemas = Schemas(partial=True)
+    schemas.definitions["row"] = _row(schemas)
+    return document("a scale", _scale(schemas), schemas)
+
+
+def _row(schemas: Schemas) -> JsonSchema:
+    """What a row changes: sections of a cell, options of protocols, and dotted keys into both."""
+    alternatives: dict[str, list[JsonSchema]] = {}
+    for path, schema in [*schemas.paths(CellConfig), ("evaluation", _evaluation(schemas)), *_protocols(schemas)]:
+        known = alternatives.setdefault(path, [])
+        if schema not in known:
+            known.append(schema)
+    for path, known in alternatives.items():
+        schemas.definitions[f"key.{path}"] = known[0] if len(known) == 1 else {"anyOf": known}
+    properties = {path: reference(f"key.{path}") for path in alternatives}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _evaluation(schemas: Schemas) -> JsonSchema:
+    options = {name: _protocol(schemas, name) for name in names("protocol")}
+    return {
+        "description": "protocol to its options",
+        "type": "object",
+        "properties": {name: {"anyOf": [NULL, schema]} for name, schema in options.items()},
+        "patternProperties": {r"\.": {}},
+        "additionalProperties": {
+            "description": "a protocol with its options under another name",
+            "type": "object",
+            "properties": {"protocol": {"anyOf": [{"enum": names("protocol")}, {"type": "string", "pattern": r"\."}]}},
+            "required": ["protocol"],
+        },
+    }
+
+
+def _protocol(schemas: Schemas, name: str) -> JsonSchema:
+    schemas.component(Slot("protocol"), name)
+    return reference(f"protocol.{name}")
+
+
+def _protocols(schemas: Schemas) -> list[tuple[str, JsonSchema]]:
+    """Dotted keys into the options of protocols."""
+    found = []
+    for name in names("protocol"):
+        found.append((f"evaluation.{name}", _protocol(schemas, name)))
+        found.extend(schemas.paths(find("protocol", name).options, f"evaluation.{name}."))
+    return found
+
+
+def _scale(schemas: Schemas) -> JsonSchema:
+    schema = schemas.options(Scale)
+    factor = Schemas(partial=False).options(Factor)
+    schema["properties"] |= {
+        "set": {"description": "laid on the base before rows", **_all(reference("row"))},
+        "multiply": {
+            "description": "dotted key to the factor of its number, applied after rows",
+            "type": "object",
+            "additionalProperties": factor,
+        },
+    }
+    return schema
+
+
+def _written_otherwise(schemas: Schemas) -> dict[str, Any]:
+    """Keys that the loader reads in its own way, and not by the type of their option."""
+    data_set = schemas.slot(Slot("data set"))
+    tables = [table.id for table in published_tables()]
+    text: JsonSchema = {"type": "string"}
+    scale = {**_scale(schemas), "patternProperties": {r"^(set|multiply|substitute)\.": {}}}
+    return {
+        "base": {
+            "description": "recipes or studies to start from, each laid over the one before",
+            "anyOf": [text, {"type": "array", "items": text}],
+        },
+        "datasets": {
+            "description": "data sets that this study names",
+            "type": "object",
+            "additionalProperties": data_set,
+        },
+        "reproduces": {"description": "id of the published table or figure", "enum": [*tables, None]},
+        "rows": {
+            "description": "row name to what it changes",
+            "type": "object",
+            "additionalProperties": {"anyOf": [NULL, reference("row")]},
+        },
+        "evaluations": {
+            "description": "PROTOCOL/DATASET, e.g. linear/ucf101",
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": "^[^/]+/.+"},
+        },
+        "reference": {
+            "description": "lines below the table that are no cells",
+            "type": "array",
+            "items": Schemas(partial=False).options(Reference),
+        },
+        "scales": {
+            "description": "this study's changes to named scales",
+            "type": "object",
+            "additionalProperties": scale,
+        },
+    }
+
+
+def _all(schema: JsonSchema) -> JsonSchema:
+    """A reference to which other keys may be added: beside ``$ref`` draft 7 ignores them."""
+    return {"allOf": [schema]}

@@ -1,0 +1,26 @@
+"""The papers' tables and settings as package data: every number with where it comes from, none typed anywhere else."""
+
+from raysl.published.match import Match, match
+from raysl.published.records import Architecture, Cell, Paper, PublishedTable, Value
+from raysl.published.settings import Setting, differences, recipe_settings, setting_recipes
+from raysl.published.tables import architecture, architectures, paper, papers, published_table, published_tables
+
+__all__ = [
+    "Architecture",
+    "Cell",
+    "Match",
+    "Paper",
+    "PublishedTable",
+    "Setting",
+    "Value",
+    "architecture",
+    "architectures",
+    "differences",
+    "match",
+    "paper",
+    "papers",
+    "published_table",
+    "published_tables",
+    "recipe_settings",
+    "setting_recipes",
+]

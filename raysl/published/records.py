@@ -1,0 +1,139 @@
+"""What is known of a published table, figure or network, as typed records.
+
+In a cell, None is what was not recovered from the paper's text, or a printed dash where the notes say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import ConfigDict
+
+Value = str | int | float | bool | None
+Provenance = Literal["paper", "paper-cross", "public", "lost"]
+"""paper: printed in the cell. paper-cross: printed elsewhere in one of the papers. public: from the named source.
+lost: known to exist in the paper and not recovered."""
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number that was found outside its table: what it is the number of, and where it stands."""
+
+    __pydantic_config__ = STRICT
+    cell: str
+    value: float | tuple[float, ...]
+    provenance: Provenance
+    source: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Columns and rows.
+
+    Raises:
+        ValueError: a column stands twice, or a row is not as long as the columns.
+    """
+
+    __pydantic_config__ = STRICT
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Value, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"a column stands twice in {list(self.columns)}")
+        for position, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {position} has {len(row)} values and not one for each of {list(self.columns)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedTable(Grid):
+    """A table of a paper, or a figure (whose rows, where it has any, are its series).
+
+    Attributes:
+        id: e.g. ``cvrl_t6``. paper: id of its paper. number: as the paper counts. figure: whether it is a figure.
+        what: one line. kind: ``comparison`` with other methods, ``architecture``, or empty for an ablation.
+        varied: the factors that its rows differ in. fixed: what they share. metric: as printed.
+        provenance: of all cells; None where a column of this name says it row by row, or nothing is said.
+        source: where cells of provenance paper-cross or public stand.
+        notes: what a reader of the numbers must know.
+        cross: numbers that were lost in the table and stand elsewhere. lost_rows: rows that were not recovered.
+        known: what is known of a figure without rows.
+        printed_gains_over_IC, candidate_values: as the one table that has them prints them.
+    """
+
+    id: str
+    paper: str
+    number: int | str
+    figure: bool
+    what: str
+    kind: Literal["", "comparison", "architecture"] = ""
+    varied: tuple[str, ...] = ()
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    metric: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    cross: tuple[Cell, ...] = ()
+    lost_rows: str = ""
+    known: tuple[Mapping[str, Value], ...] = ()
+    printed_gains_over_IC: Grid | None = None  # noqa: N815
+    candidate_values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def heading(self) -> str:
+        """``Table 6: hidden layers of the projection head``."""
+        return f"{'Figure' if self.figure else 'Table'} {self.number}: {self.what}"
+
+
+@dataclass(frozen=True)
+class TextResult:
+    """A result that a paper states in its text alone; ``numbers`` by name."""
+
+    __pydantic_config__ = STRICT
+    id: str
+    what: str
+    provenance: str
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper with its tables and figures in its own order."""
+
+    __pydantic_config__ = STRICT
+    id: str
+    title: str
+    tables: tuple[PublishedTable, ...]
+    figures: tuple[PublishedTable, ...]
+    arxiv: str = ""
+    openreview: str = ""
+    text_results: tuple[TextResult, ...] = ()
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Parameter counts of a network.
+
+    Attributes:
+        exact_trainable: weights of convolutions, affine batch norm and linear layers, computed; None where no
+            known network has the published count.
+        exact_with_bn_stats: with moving mean and variance of batch norm.
+        published_M: as printed, in millions. published_counts: what the printed number counts.
+        with_fc400, with_fc101: with a classifier of this many classes.
+    """
+
+    __pydantic_config__ = STRICT
+    id: str
+    exact_trainable: int | None = None
+    exact_with_bn_stats: int | None = None
+    published_M: float | None = None  # noqa: N815
+    published_counts: str = ""
+    head: str = ""
+    with_fc400: int | None = None
+    with_fc101: int | None = None
+    note: str = ""

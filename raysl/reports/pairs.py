@@ -1,0 +1,51 @@
+"""Two rows at the seeds that both have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raysl.reports.input import CellResult, Column, EvaluationRecord, RowInput
+from raysl.reports.statistics import Sample, paired
+
+
+@dataclass(frozen=True)
+class SeedPair:
+    """The results of two rows at one seed, each with the cell that it is of."""
+
+    cells: tuple[CellResult, CellResult]
+    records: tuple[EvaluationRecord, EvaluationRecord]
+
+    @property
+    def same(self) -> bool:
+        """Whether both are one result."""
+        (one, two), (ours, theirs) = self.cells, self.records
+        return (one.cell, ours.name) == (two.cell, theirs.name)
+
+
+def result(cell: CellResult, column: Column) -> EvaluationRecord | None:
+    """The cell's evaluation, if it stands in this column with a value."""
+    record = cell.evaluations.get(column.evaluation) if cell.status == "done" else None
+    return record if record is not None and not record.failure and column.metric in record.metrics else None
+
+
+def seed_pairs(row: RowInput, other: RowInput, column: Column) -> list[SeedPair]:
+    """Both rows' results at every seed that both have, in the first row's order."""
+    theirs = {cell.seed: (cell, record) for cell in other.cells if (record := result(cell, column)) is not None}
+    found = []
+    for cell in row.cells:
+        record = result(cell, column)
+        if record is not None and cell.seed in theirs:
+            their_cell, their_record = theirs[cell.seed]
+            found.append(SeedPair((cell, their_cell), (record, their_record)))
+    return found
+
+
+def computed_on_other_videos(pairs: list[SeedPair]) -> bool:
+    """Whether any of the results were computed on other test videos, so that no difference means anything."""
+    return len({frozenset(record.correct) for pair in pairs for record in pair.records}) > 1
+
+
+def sample_of(pairs: list[SeedPair], column: Column) -> Sample:
+    """Difference of the first row to the second, over the seeds."""
+    values = [[pair.records[side].metrics[column.metric] for pair in pairs] for side in (0, 1)]
+    return paired(values[0], values[1])
