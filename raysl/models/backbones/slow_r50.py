@@ -9,49 +9,41 @@ width 1. As PyTorchVideo initialises it [C], the last batch norm of every block 
 from __future__ import annotations
 
 from pytorchvideo.models.resnet import create_resnet
-from torch import Tensor
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
-from raysl.models.backbone import Backbone, stem_channels
+from raysl.models.backbone import stem_channels, width_option
+from raysl.models.inflate import InflatableOptions
+from raysl.models.slow import SlowResNet
 
 
-class SlowR50Options(Options):
+class SlowR50Options(InflatableOptions):
     """Options of Slow R50."""
 
-    width: float = option(
-        1.0,
-        doc="factor of every layer's channels; 1 is 64 channels after the stem and 2048 at the end",
-        source="[P] Feichtenhofer et al. 2019, Table 1: 64 to 2048 channels",
-        ge=1 / 64,
-        le=8,
-        multiple_of=1 / 64,
+    width: float = width_option(
+        "64 channels after the stem and 2048 at the end",
+        "[P] Feichtenhofer et al. 2019, Table 1: 64 to 2048 channels",
     )
 
 
-class SlowR50(Backbone):
+class SlowR50(SlowResNet):
     """Slow R50 without pooling and classifier.
+
+    ``[B, 3, T, H, W]`` to ``[B, 2048 * width, T, H / 32, W / 32]``, sizes rounded up; clips of any size.
 
     Args:
         width: factor of every layer's channels.
     """
 
     def __init__(self, width: float = 1.0) -> None:
-        super().__init__()
         channels = stem_channels(width)
-        self.network = create_resnet(
+        network = create_resnet(
             model_depth=50,
             stem_dim_out=channels,
             stem_conv_kernel_size=(1, 7, 7),
             stage_conv_a_kernel_size=((1, 1, 1), (1, 1, 1), (3, 1, 1), (3, 1, 1)),
             head=None,
         )
-        self.feature_dim = 32 * channels
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """``[B, 3, T, H, W]`` to ``[B, 2048 * width, T, H / 32, W / 32]``, sizes rounded up."""
-        features: Tensor = self.network(clips)
-        return features
+        super().__init__(network, 32 * channels, "ResNet-50")
 
 
 def _build(options: SlowR50Options) -> SlowR50:

@@ -1,0 +1,47 @@
+"""S3D: an Inception network with convolutions separated into space and time.
+
+Xie et al. 2018, "Rethinking Spatiotemporal Feature Learning", https://arxiv.org/abs/1712.04851, in torchvision's layout
+[C]; used by SSTL and, by its text, CSTP (whose pretraining class is `s3d_g` [C]). A 16x112x112 clip gives 2x3x3, a
+16x224x224 clip 2x7x7. 7 910 048 parameters at width 1.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import nn
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.models.backbone import check_clip, width_option
+from raysl.models.s3d_network import WIDTH_STEP, S3DNetwork, slow_option, smallest_clip
+
+
+class S3DOptions(Options):
+    """Options of S3D."""
+
+    width: float = width_option(
+        "64 channels after the stem and 1024 at the end", "[P] Xie et al. 2018: 64 to 1024", WIDTH_STEP
+    )
+    slow: bool = slow_option()
+    batch_norm_momentum: float = option(
+        0.1,
+        doc="weight of the newest batch in the running statistics; torchvision's 0.001 [C] needs thousands of steps "
+        "before evaluation sees the statistics of the data",
+        source="[?] torch.nn's own; torchvision [C]: 0.001",
+        gt=0,
+        le=1,
+    )
+
+
+def _build(options: S3DOptions) -> S3DNetwork:
+    norm = partial(nn.BatchNorm3d, eps=1e-3, momentum=options.batch_norm_momentum)
+    return S3DNetwork(options.width, gating=False, slow=options.slow, norm=norm)
+
+
+def _check(options: S3DOptions, cell: CellConfig) -> None:
+    check_clip((cell.clip.frames, cell.clip.size, cell.clip.size), smallest_clip(options.slow))
+
+
+COMPONENT = Component(kind="backbone", options=S3DOptions, build=_build, check=_check)
