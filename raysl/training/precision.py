@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from raysl.distributed import gather_objects
+from raysl.errors import ConfigError
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -23,21 +24,38 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 is faster than float32: CUDA from sm80 on, CPUs with AMX or AVX512-BF16.
+    """True where bfloat16 is right and faster than float32: CUDA from sm80 on, CPUs with AMX.
 
-    Elsewhere PyTorch emulates it: right, and slower than float32.
+    On a CPU with AVX512 and no AMX the weight gradients of 3-D convolutions in bfloat16 are read from memory that
+    nothing wrote (torch 2.15.0 with its oneDNN, AMD Zen 4: infinite or wrong in one step of ten, at any width).
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.cpu._is_amx_tile_supported()
+
+
+def multiplies_bfloat16_wrongly(device: torch.device) -> bool:
+    """True on a CPU with AVX512 and no AMX, see `multiplies_bfloat16`; with AVX2 alone PyTorch emulates it rightly."""
+    return device.type == "cpu" and torch.cpu._is_avx512_supported() and not torch.cpu._is_amx_tile_supported()
 
 
 def resolve_precision(asked: Literal["float32", "bfloat16", "auto"], device: torch.device) -> Precision:
-    """``auto`` becomes bfloat16 where every rank's device multiplies it natively; collective."""
-    if asked != "auto":
+    """``auto`` becomes bfloat16 where every rank's device multiplies it natively; collective.
+
+    Raises:
+        ConfigError: on every rank: bfloat16 on a CPU whose convolutions give wrong gradients in it.
+    """
+    if asked == "float32":
         return asked
     native = all(gather_objects(multiplies_bfloat16(device)))
-    return "bfloat16" if native else "float32"
+    if asked == "auto":
+        return "bfloat16" if native else "float32"
+    if any(gather_objects(multiplies_bfloat16_wrongly(device))):
+        raise ConfigError(
+            "training.precision bfloat16: on this CPU (AVX512 without AMX) PyTorch's convolutions give wrong gradients "
+            "in bfloat16; set training.precision to float32 or auto"
+        )
+    return "bfloat16"
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from raysl.training.precision import autocast, choose_device, multiplies_bfloat16, resolve_precision
+from raysl.errors import ConfigError
+from raysl.training.precision import (
+    autocast,
+    choose_device,
+    multiplies_bfloat16,
+    multiplies_bfloat16_wrongly,
+    resolve_precision,
+)
 from tests.ranks import run_ranks
 
 CPU = torch.device("cpu")
@@ -16,16 +23,23 @@ def test_auto_follows_the_device(monkeypatch: pytest.MonkeyPatch, native: bool, 
     monkeypatch.setattr("raysl.training.precision.multiplies_bfloat16", lambda device: native)
     assert resolve_precision("auto", CPU) == expected
     assert resolve_precision("float32", CPU) == "float32"
-    assert resolve_precision("bfloat16", CPU) == "bfloat16"
 
 
-@pytest.mark.parametrize(("amx", "avx512", "expected"), [(0, 0, False), (1, 0, True), (0, 1, True)])
-def test_a_cpu_multiplies_it_with_amx_or_avx512(
-    monkeypatch: pytest.MonkeyPatch, amx: int, avx512: int, expected: bool
+@pytest.mark.parametrize(
+    ("amx", "avx512", "native", "wrong"), [(0, 0, False, False), (1, 1, True, False), (0, 1, False, True)]
+)
+def test_a_cpu_multiplies_it_with_amx_alone(
+    monkeypatch: pytest.MonkeyPatch, amx: int, avx512: int, native: bool, wrong: bool
 ) -> None:
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: bool(amx))
-    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: bool(avx512))
-    assert multiplies_bfloat16(CPU) is expected
+    monkeypatch.setattr("torch.cpu._is_avx512_supported", lambda: bool(avx512))
+    assert multiplies_bfloat16(CPU) is native
+    assert multiplies_bfloat16_wrongly(CPU) is wrong
+    if wrong:
+        with pytest.raises(ConfigError, match="wrong gradients in bfloat16; set training.precision"):
+            resolve_precision("bfloat16", CPU)
+    else:
+        assert resolve_precision("bfloat16", CPU) == "bfloat16"
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
