@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,7 +38,24 @@ def on_rank(rank: int) -> dict[str, Any]:
         "strided": strided,
         "broadcast": distributed.broadcast_object({"from": rank}),
         "objects": distributed.gather_objects(("rank", rank)),
+        "averaged": in_place(distributed.average_over_ranks, rank),
+        "from first": in_place(distributed.broadcast_from_first, rank),
     }
+
+
+def tensors(rank: int) -> list[Tensor]:
+    """Of two dtypes and several shapes, one with strides of its own."""
+    strided = torch.arange(6.0).reshape(2, 3).T + rank
+    return [strided, torch.full((4,), 2.0 * rank), torch.full((), 4.0 * rank).double(), torch.full((2, 2), 1.0 - rank)]
+
+
+def in_place(function: Callable[[list[Tensor]], None], rank: int) -> list[Tensor]:
+    """What ``function`` makes of `tensors`, in buckets that hold one or two of them."""
+    given = tensors(rank)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distributed, "BUCKET_BYTES", 40)
+        function(given)
+    return given
 
 
 @pytest.mark.slow
@@ -55,6 +73,10 @@ def test_two_ranks() -> None:
         assert torch.equal(result["strided"], torch.cat([rows(0).T, rows(1).T]))
         assert result["broadcast"] == {"from": 0}
         assert result["objects"] == [("rank", 0), ("rank", 1)]
+        for found, first, second in zip(result["averaged"], tensors(0), tensors(1), strict=True):
+            assert torch.equal(found, (first + second) / 2)
+        for found, first in zip(result["from first"], tensors(0), strict=True):
+            assert torch.equal(found, first)
 
 
 def test_without_a_group() -> None:
@@ -64,3 +86,4 @@ def test_without_a_group() -> None:
     assert (distributed.is_distributed(), distributed.rank(), distributed.world_size()) == (False, 0, 1)
     assert distributed.broadcast_object("value") == "value"
     assert distributed.gather_objects("value") == ["value"]
+    assert torch.equal(in_place(distributed.average_over_ranks, 1)[1], tensors(1)[1])

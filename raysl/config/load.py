@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.resolve import resolve
+from raysl.config.tree import get
 from raysl.config.yaml_reader import Origin, Tree, read_tree
 
 
@@ -22,14 +24,34 @@ def load_cell(path: Path) -> CellConfig:
 
 def resolve_cell(tree: Tree) -> CellConfig:
     """Validates a tree as a cell, and lets each component refuse what it cannot be combined with."""
-    cell = resolve(CellConfig, tree)
-    parts = (cell.data, cell.sampling.pair, cell.augment, cell.backbone, cell.objective.contrastive)
-    for chosen in (*parts, cell.optimizer, cell.schedule):
-        if chosen is not None and chosen.component.check is not None:
+    cell = resolve(CellConfig, _without_none(tree))
+    parts = [cell.data, cell.augment, cell.backbone, cell.optimizer, cell.schedule]
+    if cell.pretraining != "supervised":
+        parts += [chosen for chosen in (cell.sampling.pair, cell.objective.contrastive) if chosen is not None]
+    for chosen in parts:
+        if chosen.component.check is not None:
             chosen.component.check(chosen.options, cell)
-    if cell.pretraining == "self_supervised" and cell.objective.contrastive is None:
-        raise tree.error(("objective",), "has no term: nothing would be learned (or say pretraining: none)")
+    if cell.pretraining == "self_supervised":
+        if cell.sampling.pair is None:
+            raise tree.error(("sampling", "pair"), "this key is required and missing")
+        if cell.objective.contrastive is None:
+            raise tree.error(
+                ("objective",), "has no term: nothing would be learned (or say pretraining: supervised, or none)"
+            )
     return cell
+
+
+def _without_none(tree: Tree) -> Tree:
+    """``objective.contrastive: {framework: none}`` as null, so that an axis over frameworks may hold none of them."""
+    place = ("objective", "contrastive")
+    contrastive = get(tree.data, place)
+    named = contrastive.get("framework") if isinstance(contrastive, Mapping) else contrastive
+    if named != "none":
+        return tree
+    if isinstance(contrastive, Mapping) and len(contrastive) > 1:
+        others = sorted(key for key in contrastive if key != "framework")
+        raise tree.error((*place, others[0]), "means nothing where the framework is none; remove it")
+    return Tree({**tree.data, "objective": {**tree.data["objective"], "contrastive": None}}, tree.origins)
 
 
 def cell_from(data: dict[str, Any], source: str) -> CellConfig:

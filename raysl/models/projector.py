@@ -37,13 +37,23 @@ class ProjectorOptions(Options):
     batch_norm: Literal["none", "hidden", "all"] = option(
         "hidden", doc="layers followed by batch norm", source="[C] CVRL: hidden; TCLR: all"
     )
+    last_affine: bool = option(
+        True,
+        doc="whether a batch norm after the last layer has scale and shift",
+        source="[C] TCLR: on; SimSiam: off",
+    )
+    bias_before_norm: bool = option(
+        True,
+        doc="whether a hidden layer followed by batch norm has a bias, which the norm cancels",
+        source="[C] CVRL, TCLR: on; SimSiam: off",
+    )
 
 
 class Projector(nn.Module):
     """``[B, D]`` to ``[B, d]``, not normalised.
 
-    A hidden layer is linear (with bias), batch norm where asked for, ReLU; the last layer is linear, without a bias
-    where batch norm follows and would cancel it (TCLR [C]).
+    A hidden layer is linear (with bias unless switched off), batch norm where asked for, ReLU; the last layer is
+    linear, without a bias where batch norm follows and would cancel it (TCLR [C]).
 
     Args:
         input_dim: D.
@@ -54,8 +64,9 @@ class Projector(nn.Module):
         super().__init__()
         hidden_dim = input_dim if options.hidden_dim is None else options.hidden_dim
         layers: list[nn.Module] = []
+        hidden_bias = options.bias_before_norm or options.batch_norm == "none"
         for _ in range(options.hidden_layers):
-            layers.append(nn.Linear(input_dim, hidden_dim))
+            layers.append(nn.Linear(input_dim, hidden_dim, bias=hidden_bias))
             if options.batch_norm != "none":
                 layers.append(nn.BatchNorm1d(hidden_dim))
             layers.append(nn.ReLU(inplace=True))
@@ -63,7 +74,7 @@ class Projector(nn.Module):
         normalise_output = options.batch_norm == "all"
         layers.append(nn.Linear(input_dim, options.output_dim, bias=not normalise_output))
         if normalise_output:
-            layers.append(nn.BatchNorm1d(options.output_dim))
+            layers.append(nn.BatchNorm1d(options.output_dim, affine=options.last_affine))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:

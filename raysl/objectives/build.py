@@ -6,46 +6,73 @@ every pretrained row of the same seed, and another term does not move them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
 from raysl.config.cell import CellConfig, ObjectiveOptions
 from raysl.config.component import Chosen
+from raysl.data.places import NOTHING
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
+from raysl.models.inflate import start_weights
 from raysl.objectives.objective import Objective
+from raysl.objectives.supervised import Supervised
 from raysl.objectives.term import Term, TermContext
 from raysl.streams import torch_generator
 
 
-def build_backbone(cell: CellConfig) -> Backbone:
-    """The cell's backbone on CPU with its initial weights, drawn from the stream (seed, "init", "backbone")."""
+def build_backbone(cell: CellConfig, files: Mapping[str, Path] = NOTHING) -> Backbone:
+    """The cell's backbone on CPU with its initial weights: drawn from the seed, or inflated where its options say so.
+
+    Args:
+        files: name of a weights file to the file (the roots of `raysl.data.places.Places`).
+
+    Raises:
+        ConfigError: the file is not bound, not there, or holds another network.
+    """
+    backbone = draw_backbone(cell)
+    start_weights(backbone, cell.backbone.options, files)
+    return backbone
+
+
+def draw_backbone(cell: CellConfig) -> Backbone:
+    """The cell's backbone on CPU with weights drawn from the stream (seed, "init", "backbone"), never inflated."""
     with _seeded(cell.training.seed, "backbone"):
         backbone: Backbone = cell.backbone.build()
     return backbone
 
 
 def build_objective(
-    cell: CellConfig, videos: Sequence[int], total_steps: int, *, classes: int = 0
+    cell: CellConfig, videos: Sequence[int], total_steps: int, *, classes: int = 0, files: Mapping[str, Path] = NOTHING
 ) -> Objective:
     """The cell's backbone and loss terms on CPU; a term's weights are drawn from the stream (seed, "init", its name).
 
     Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it follow ``batch_norm_group``.
 
+    Supervised pretraining has one term, `Supervised`, and reads nothing of ``cell.objective``.
+
     Args:
         videos: catalog indices of the training videos, ascending.
         total_steps: optimisation steps of the whole training.
         classes: of the training set; 0 where it has no labels.
+        files: name of a weights file to the file; see `build_backbone`.
 
     Raises:
         ConfigError: the objective has no term, or a term cannot be built as asked.
     """
+    return objective_on(build_backbone(cell, files), cell, videos, total_steps, classes=classes)
+
+
+def objective_on(
+    backbone: Backbone, cell: CellConfig, videos: Sequence[int], total_steps: int, *, classes: int = 0
+) -> Objective:
+    """The cell's loss terms on a backbone that is given and not copied; otherwise as `build_objective`."""
     chosen = chosen_terms(cell.objective)
-    if not chosen:
+    if cell.pretraining != "supervised" and not chosen:
         raise ConfigError("objective: every term is null, so there is nothing to minimise; set objective.contrastive")
-    backbone = build_backbone(cell)
     context = TermContext(
         feature_dim=backbone.feature_dim,
         backbone=backbone,
@@ -54,9 +81,12 @@ def build_objective(
         total_steps=total_steps,
         seed=cell.training.seed,
         classes=classes,
-        chunk=cell.training.chunk,
+        chunk=cell.training.chunk_in_use,
     )
     terms: dict[str, tuple[Term, float]] = {}
+    if cell.pretraining == "supervised":
+        with _seeded(cell.training.seed, "supervised"):
+            return Objective(backbone, {"supervised": (Supervised(cell.supervised, context), 1.0)})
     for name, choice in chosen.items():
         with _seeded(cell.training.seed, name):
             terms[name] = (choice.build(context), choice.options.weight)

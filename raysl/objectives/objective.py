@@ -5,7 +5,7 @@ Shapes: B videos of this rank, C, T, H, W of a clip, D feature channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,9 @@ from raysl.distributed import all_reduce_sum, world_size
 from raysl.models.backbone import Backbone
 from raysl.objectives.term import Term
 from raysl.views.batch import Batch
+
+Features = dict[str, dict[str, Tensor]]
+"""By term and view: what the term is given of the view."""
 
 
 @dataclass(frozen=True)
@@ -83,29 +86,51 @@ class Objective(nn.Module):
             self.term(name).end_step()
 
     def forward(self, batch: Batch) -> ObjectiveOutput:
-        feature_maps = self.feature_maps(batch)
+        return self.losses(self.reduced(self.feature_maps(batch)), batch)
+
+    def same_shapes(self, batch: Batch) -> list[list[str]]:
+        """The views that pass the backbone, those of one shape, which pass it together, in one list."""
+        by_shape: dict[torch.Size, list[str]] = {}
+        for name in self.online_view_names:
+            by_shape.setdefault(batch.views[name].clips.shape, []).append(name)
+        return list(by_shape.values())
+
+    def feature_maps(self, batch: Batch) -> dict[str, Tensor]:
+        """``{view: [B, D, T', H', W']}`` of every view that passes the backbone."""
+        feature_maps: dict[str, Tensor] = {}
+        for names in self.same_shapes(batch):
+            feature_maps |= self.together(batch, names)
+        return feature_maps
+
+    def together(self, batch: Batch, names: Sequence[str], rows: slice = slice(None)) -> dict[str, Tensor]:
+        """``{view: [rows, D, T', H', W']}`` of views of one shape, in one pass of the backbone.
+
+        Args:
+            rows: the videos of this rank that pass; the batch norms' window must be the same.
+        """
+        clips = torch.cat([batch.views[name].clips[rows] for name in names])
+        return dict(zip(names, self.backbone(clips).chunk(len(names)), strict=True))
+
+    def reduced(self, feature_maps: Mapping[str, Tensor]) -> Features:
+        """`Term.reduce` of each view in ``feature_maps`` for each term that reads it."""
+        features: Features = {}
+        for name in self.terms:
+            term = self.term(name)
+            features[name] = {view: term.reduce(feature_maps[view]) for view in term.view_names if view in feature_maps}
+        return features
+
+    def losses(self, features: Features, batch: Batch) -> ObjectiveOutput:
+        """The loss of reduced features of all views that pass the backbone. Collective."""
         losses: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}
         for name in self.terms:
-            term = self.term(name)
-            output = term({view: term.reduce(feature_maps[view]) for view in term.view_names}, batch)
+            output = self.term(name)(features[name], batch)
             losses[name] = output.loss
             if twice := metrics.keys() & output.metrics.keys():
                 raise ValueError(f"term {name!r} reports {sorted(twice)}, which another term reports already")
             metrics |= output.metrics
         loss = torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
         return ObjectiveOutput(loss, *_mean_over_ranks(losses, metrics))
-
-    def feature_maps(self, batch: Batch) -> dict[str, Tensor]:
-        """``{view: [B, D, T', H', W']}`` of every view that passes the backbone."""
-        by_shape: dict[torch.Size, list[str]] = {}
-        for name in self.online_view_names:
-            by_shape.setdefault(batch.views[name].clips.shape, []).append(name)
-        feature_maps: dict[str, Tensor] = {}
-        for names in by_shape.values():
-            clips = torch.cat([batch.views[name].clips for name in names])
-            feature_maps |= zip(names, self.backbone(clips).chunk(len(names)), strict=True)
-        return feature_maps
 
 
 @torch.no_grad()

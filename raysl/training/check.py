@@ -18,7 +18,7 @@ def check_cell(cell: CellConfig) -> None:
         ConfigError: naming the key.
     """
     if cell.pretraining != "none" and cell.training.accumulate > 1:
-        check_accumulation(cell, build_objective(cell, _ANY_VIDEOS, total_steps=1))
+        check_accumulation(cell, build_objective(cell, _ANY_VIDEOS, total_steps=1, classes=2))
 
 
 def check_accumulation(cell: CellConfig, objective: Objective) -> None:
@@ -36,7 +36,7 @@ def check_accumulation(cell: CellConfig, objective: Objective) -> None:
 
 
 def check_world(cell: CellConfig, world_size: int) -> None:
-    """Refuses a number of ranks that the global batch does not divide by.
+    """Refuses a number of ranks whose share of the batch is not whole, or no whole number of chunks.
 
     Raises:
         ConfigError: naming the key.
@@ -44,4 +44,9 @@ def check_world(cell: CellConfig, world_size: int) -> None:
     if cell.training.batch_size % world_size:
         raise ConfigError(
             f"training.batch_size {cell.training.batch_size} does not divide by the {world_size} workers that run"
+        )
+    share, chunk = cell.training.batch_size // world_size, cell.training.chunk_in_use
+    if chunk is not None and chunk < share and share % chunk:
+        raise ConfigError(
+            f"training.chunk {chunk} does not divide the {share} videos of each of the {world_size} workers"
         )

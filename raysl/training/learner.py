@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from raysl.config.cell import CellConfig
-from raysl.distributed import is_distributed, world_size
+from raysl.distributed import broadcast_from_first, is_distributed, world_size
 from raysl.errors import CellFailure
-from raysl.models.batch_norm import convert_batch_norm
+from raysl.models.batch_norm import average_statistics, convert_batch_norm
+from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.objective import Objective, ObjectiveOutput
+from raysl.training.gradient_cache import GradientCache, average_gradients
 from raysl.training.precision import Precision, autocast
+from raysl.training.schedule import Schedule
 from raysl.views.batch import Batch
 
 
@@ -36,6 +39,9 @@ class StepValues:
 class Learner:
     """The objective, its optimizer and schedule on one rank.
 
+    Ranks take one step together, on parts of one global batch: DDP averages their gradients. Where ``training.chunk``
+    is less than a rank's share of the batch, a `GradientCache` takes DDP's place.
+
     Args:
         objective: as built, on the CPU, the same on every rank.
         total_steps, steps_per_epoch: optimisation steps, for the schedule.
@@ -52,7 +58,8 @@ class Learner:
         precision: Precision,
     ) -> None:
         training = cell.training
-        self.objective = convert_batch_norm(objective.to(device))
+        grouping = Grouping(training.batch_size, cell.batch_norm_group)
+        self.objective = convert_batch_norm(objective.to(device), grouping)
         self._device, self._precision = device, precision
         self._clip_norm, self._accumulate = training.clip_gradient_norm, training.accumulate
         use_channels_last(self.objective)
@@ -60,14 +67,24 @@ class Learner:
         self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.objective, self.base_rate)
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
-        self._factor: Callable[[int], float] = cell.schedule.build(total_steps, steps_per_epoch)
+        self.schedule: Schedule = cell.schedule.build(total_steps, steps_per_epoch)
+        self._cache: GradientCache | None = None
+        if training.chunk_in_use is not None and training.chunk_in_use < grouping.share:
+            self._cache = GradientCache(self.objective, grouping, training.chunk_in_use, device, precision)
         self._wrapped = self._wrap()
         self.objective.train()
 
     def _wrap(self) -> nn.Module:
         if not is_distributed():
             return self.objective
-        # Every rank computes the same synchronised batch statistics, so there is nothing to broadcast each step.
+        # Queues and banks are built the same on every rank and written the same: a broadcast would only cost.
+        kept = [name for name, _ in self.objective.named_buffers() if name.startswith("terms.")]
+        if self._cache is not None:
+            state = self.objective.state_dict(keep_vars=True)
+            broadcast_from_first([value for name, value in state.items() if name not in kept])
+            return self.objective
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self.objective, kept)  # type: ignore[no-untyped-call]
+        # Batch statistics are the same on every rank, or `average_statistics` makes them so: no broadcast each step.
         devices = [self._device] if self._device.type == "cuda" else None
         return DistributedDataParallel(self.objective, device_ids=devices, forward_sync_buffers=False)
 
@@ -81,6 +98,8 @@ class Learner:
         self.objective.begin_step(step)
         self.optimizer.zero_grad(set_to_none=True)
         outputs = [self._backward(batch, last=batch is batches[-1]) for batch in batches]
+        if self._cache is not None:
+            average_gradients(self.objective)
         loss, terms, metrics = self._reduce(outputs)
         if not math.isfinite(loss):
             raise CellFailure(f"the loss is {loss} at step {step + 1}", {"step": step + 1, "terms": terms})
@@ -89,15 +108,18 @@ class Learner:
             raise CellFailure(f"the gradient norm is {norm} at step {step + 1}", {"step": step + 1, "loss": loss})
         self.optimizer.step()
         self.objective.end_step()
+        self.schedule.observe(step, loss)
         return StepValues(loss, terms, metrics, rate, norm)
 
     def _set_rate(self, step: int) -> float:
-        factor = self._factor(step)
+        factor = self.schedule(step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * (1.0 if group.get("constant_rate") else factor)
         return self.base_rate * factor
 
     def _backward(self, batch: Batch, *, last: bool) -> ObjectiveOutput:
+        if self._cache is not None:
+            return self._cache.backward(batch, 1 / self._accumulate)
         with ExitStack() as stack:
             if isinstance(self._wrapped, DistributedDataParallel) and not last:
                 stack.enter_context(self._wrapped.no_sync())
@@ -125,10 +147,16 @@ class Learner:
             norm = nn.utils.clip_grad_norm_(parameters, self._clip_norm)
         return float(norm)
 
-    def load(self, model: dict[str, Any], optimizer: dict[str, Any]) -> None:
-        """Takes weights, buffers and optimizer state from a checkpoint."""
+    def state(self) -> dict[str, Any]:
+        """The objective's state, with running statistics over all ranks. Collective."""
+        average_statistics(self.objective)
+        return self.objective.state_dict()
+
+    def load(self, model: dict[str, Any], optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
+        """Takes weights, buffers and the states of optimizer and schedule from a checkpoint."""
         self.objective.load_state_dict(model)
         self.optimizer.load_state_dict(optimizer)
+        self.schedule.load_state_dict(schedule)
 
 
 def use_channels_last(module: nn.Module) -> None:

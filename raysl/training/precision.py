@@ -26,8 +26,8 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
 def multiplies_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 is right and faster than float32: CUDA from sm80 on, CPUs with AMX.
 
-    On a CPU with AVX512 and no AMX the weight gradients of 3-D convolutions in bfloat16 are read from memory that
-    nothing wrote (torch 2.15.0 with its oneDNN, AMD Zen 4: infinite or wrong in one step of ten, at any width).
+    On a CPU with AVX512 and no AMX the weight gradients of padded 3x3x3 convolutions over two frames are read, in
+    bfloat16, from memory that nothing wrote (torch 2.15.0 with its oneDNN, AMD Zen 4: wrong, at times infinite).
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
+from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, rank, world_size
 from raysl.errors import CellFailure
@@ -30,6 +32,7 @@ from raysl.training.summary import Summary
 from raysl.training.unreadable import Unreadable
 from raysl.views.loader import PretrainingLoader
 from raysl.views.order import EpochOrder
+from raysl.views.training_videos import training_videos
 
 REPORT_SECONDS = 10.0
 """At least so often is progress reported."""
@@ -49,6 +52,7 @@ class Run:
         unreadable: what the manifest says of the training split; the run adds what fails later.
         attempts: those that reached a checkpoint, and this one, with their hardware.
         cores: CPU cores that all ranks use.
+        files: name of a weights file to the file, for backbones that are inflated.
     """
 
     def __init__(
@@ -62,12 +66,13 @@ class Run:
         device: torch.device,
         attempts: list[dict[str, Any]],
         cores: int,
+        files: Mapping[str, Path] = NOTHING,
     ) -> None:
         self.cell, self.device, self.precision = cell, device, precision
         self.attempts, self._cores = attempts, cores
         self.unreadable = unreadable
         self.first = found.step if found is not None else 0
-        self.loader, self.learner, self.length = together(lambda: self._build(source))
+        self.loader, self.learner, self.length = together(lambda: self._build(source, files))
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
         self._clips = clips
         self._last: StepValues | None = None
@@ -77,16 +82,21 @@ class Run:
         if found is not None:
             self._resume(found)
 
-    def _build(self, source: VideoSource) -> tuple[PretrainingLoader, Learner, Length]:
+    def _build(self, source: VideoSource, files: Mapping[str, Path]) -> tuple[PretrainingLoader, Learner, Length]:
         self.unreadable.check(step=0)
         training = self.cell.training
-        videos = tuple(video.index for video in source.readable("train"))
+        videos = training_videos(self.cell, source)
         order = EpochOrder(videos, training.batch_size, training.seed)
         length = training_length(training, order.steps_per_epoch)
-        objective = build_objective(self.cell, videos, length.steps, classes=len(source.catalog.classes))
+        objective = build_objective(self.cell, videos, length.steps, classes=len(source.catalog.classes), files=files)
         check_accumulation(self.cell, objective)
         loader = PretrainingLoader(
-            self.cell, source, view_names=objective.view_names, rank=rank(), world_size=world_size()
+            self.cell,
+            source,
+            view_names=objective.view_names,
+            rank=rank(),
+            world_size=world_size(),
+            videos=videos,
         )
         learner = Learner(
             objective,
@@ -99,7 +109,7 @@ class Run:
         return loader, learner, length
 
     def _resume(self, found: Checkpoint) -> None:
-        self.learner.load(found.model, found.optimizer)
+        self.learner.load(found.model, found.optimizer, found.schedule)
         self.unreadable.add(found.unreadable)
         self._seconds_before = found.seconds
         self._pace = Pace(self._clips, found.measured_seconds, found.measured_clips)
@@ -184,17 +194,20 @@ class Run:
         Raises:
             StorageError: on every rank, where rank 0 cannot write it.
         """
-        random = gather_objects(random_state(self.device))
-        together(lambda: None if recorder is None else recorder.save(self._checkpoint(recorder, done, random)))
+        random, model = gather_objects(random_state(self.device)), self.learner.state()
+        together(lambda: None if recorder is None else recorder.save(self._checkpoint(recorder, done, model, random)))
 
-    def _checkpoint(self, recorder: Recorder, done: int, random: list[dict[str, Any]]) -> Checkpoint:
+    def _checkpoint(
+        self, recorder: Recorder, done: int, model: dict[str, Any], random: list[dict[str, Any]]
+    ) -> Checkpoint:
         seconds, clips = self._pace.measured
         return Checkpoint(
             cell=cell_id(self.cell),
             step=done,
             precision=self.precision,
-            model=self.learner.objective.state_dict(),
+            model=model,
             optimizer=self.learner.optimizer.state_dict(),
+            schedule=self.learner.schedule.state_dict(),
             random=random,
             curves=recorder.curves.columns(),
             unreadable=list(self.unreadable.later),

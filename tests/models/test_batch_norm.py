@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from raysl.models.batch_norm import GlobalBatchNorm, convert_batch_norm
+from raysl.models.batch_norm import convert_batch_norm
+from raysl.models.grouped_batch_norm import GlobalBatchNorm
 from tests.ranks import run_ranks
 
 

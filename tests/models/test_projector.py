@@ -37,3 +37,13 @@ def test_where_batch_norm_stands(batch_norm: str, norms: int) -> None:
     projector = Projector(8, ProjectorOptions(hidden_layers=2, batch_norm=batch_norm))
     assert sum(isinstance(layer, nn.BatchNorm1d) for layer in projector.modules()) == norms
     assert not isinstance(projector.layers[-1], nn.ReLU)
+
+
+def test_batch_norm_without_scale_and_linear_layers_without_the_bias_it_cancels() -> None:
+    plain = ProjectorOptions(hidden_layers=2, hidden_dim=5, output_dim=3, batch_norm="all")
+    given = {"hidden_layers": 2, "hidden_dim": 5, "output_dim": 3}
+    bare = Projector(4, ProjectorOptions(**given, batch_norm="all", last_affine=False, bias_before_norm=False))
+    full = sum(parameter.numel() for parameter in Projector(4, plain).parameters())
+    assert full - sum(parameter.numel() for parameter in bare.parameters()) == 2 * 3 + 2 * 5
+    without_norm = Projector(4, ProjectorOptions(**given, batch_norm="none", bias_before_norm=False))
+    assert all(layer.bias is not None for layer in without_norm.modules() if isinstance(layer, nn.Linear))

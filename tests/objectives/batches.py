@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from raysl.config.component import find
+from raysl.config.resolve import resolve
+from raysl.config.yaml_reader import Tree
 from raysl.models.backbone import Backbone
 from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch, View
@@ -56,3 +60,41 @@ def random_batch(size: int = 4, dtype: torch.dtype = torch.float32, seed: int = 
 
 def rows_of(batch: Batch, rows: slice) -> Batch:
     return Batch(views={name: view(v.clips[rows]) for name, v in batch.views.items()})
+
+
+PROJECTOR = {"hidden_dim": 12, "output_dim": 8}
+
+SMALL: dict[str, dict[str, Any]] = {
+    "byol": {"projector": PROJECTOR, "predictor": {"hidden_dim": 12}},
+    "instdisc": {"projector": PROJECTOR, "negatives": 12},
+    "moco": {"projector": PROJECTOR, "queue_size": 16},
+    "simclr": {"projector": PROJECTOR},
+    "simsiam": {"projector": PROJECTOR, "predictor": {"hidden_dim": 6}},
+}
+"""Options that make a framework small: a queue of two batches of eight, a bank of sixteen videos."""
+
+
+def small(name: str, **changes: Any) -> dict[str, Any]:
+    """The tree ``objective.contrastive`` of a small framework."""
+    return {"framework": name, **SMALL.get(name, {}), **changes}
+
+
+def small_options(name: str, **changes: Any) -> Any:
+    """The options of a small framework."""
+    given = {key: value for key, value in small(name, **changes).items() if key != "framework"}
+    return resolve(find("framework", name).options, Tree(given))
+
+
+def part_of(batch: Batch, rows: slice) -> Batch:
+    """Some videos of a batch, with their own indices."""
+    return Batch(
+        views={
+            name: View(v.clips[rows], v.video[rows], v.center[rows], v.box[rows], v.rate[rows])
+            for name, v in batch.views.items()
+        }
+    )
+
+
+def renumbered(batch: Batch, first: int) -> Batch:
+    """The same clips as those of videos ``first`` and on."""
+    return Batch(views={name: replace(v, video=v.video + first) for name, v in batch.views.items()})

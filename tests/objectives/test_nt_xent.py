@@ -107,6 +107,20 @@ class TestAnchors:
         close(nt_xent(query, key, temperature, symmetric="sum").loss, 2 * nt_xent(query, key, temperature).loss)
 
 
+@pytest.mark.parametrize("temperature", [0.07, 0.5])
+def test_equals_lightly(temperature: float) -> None:
+    module = pytest.importorskip("lightly.loss.ntx_ent_loss")
+    results = []
+    for function in (module.NTXentLoss(temperature=temperature), lambda q, k: nt_xent(q, k, temperature).loss):
+        query, key = (x.requires_grad_() for x in embeddings(5))
+        loss = function(query, key)
+        loss.backward()
+        assert query.grad is not None
+        assert key.grad is not None
+        results.append(torch.cat([loss.detach().reshape(1), query.grad.flatten(), key.grad.flatten()]))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-6, atol=1e-8)
+
+
 def test_accuracy_counts_anchors_nearest_to_their_positive() -> None:
     rows = torch.eye(4)
     assert nt_xent(rows, rows, 0.1).accuracy == 1

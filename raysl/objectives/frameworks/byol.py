@@ -1,0 +1,138 @@
+"""BYOL: a clip's embedding predicts the other clip's, which a slowly moving copy of the encoder makes; no negatives.
+
+Grill et al. 2020, https://arxiv.org/abs/2006.07733; on video CSTP, and Feichtenhofer et al. 2021 (PySlowFast).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.models.backbone import Backbone
+from raysl.models.predictor import Predictor, PredictorOptions
+from raysl.models.projector import Projector, ProjectorOptions
+from raysl.objectives.negative_cosine import squared_distance
+from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.target_encoder import TargetEncoder, momentum_at
+from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.views.batch import Batch
+
+
+class BYOLProjectorOptions(ProjectorOptions):
+    """A projector of BYOL's size: linear, batch norm, ReLU, linear."""
+
+    hidden_dim: int | None = option(
+        4096,
+        doc="channels of a hidden layer; null: as many as the feature has",
+        unit="channels",
+        source="[P] BYOL 3.3",
+        ge=1,
+        le=65536,
+    )
+    output_dim: int = option(
+        256, doc="channels of the embedding", unit="channels", source="[P] BYOL 3.3; CSTP [C]: 512", ge=2, le=65536
+    )
+
+
+class BYOLPredictorOptions(PredictorOptions):
+    """A predictor of BYOL's size."""
+
+    hidden_dim: int | None = option(
+        4096,
+        doc="channels of the hidden layer; null: a quarter of the embedding's",
+        unit="channels",
+        source="[P] BYOL 3.3: as the projector",
+        ge=1,
+        le=65536,
+    )
+
+
+class BYOLOptions(Options):
+    """Options of BYOL."""
+
+    momentum: float = option(
+        0.996,
+        doc="share of the old target encoder that an update keeps",
+        source="[P] BYOL 3.3; CSTP: 0.998, its code 0.996",
+        ge=0,
+        le=1,
+    )
+    momentum_schedule: Literal["constant", "cosine"] = option(
+        "cosine",
+        doc="cosine: the momentum rises to 1 at the end of training",
+        source="[P] BYOL 3.3; CSTP [C]: constant",
+    )
+    projector: BYOLProjectorOptions | None = option(
+        BYOLProjectorOptions(),
+        doc="from the pooled feature to the embedding; null: the pooled feature itself",
+        source="[P] BYOL 3.3; CSTP [C]: null on C3D and R3D",
+    )
+    predictor: BYOLPredictorOptions = option(
+        BYOLPredictorOptions(), doc="from one clip's embedding to the other's", source="see its fields"
+    )
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+    )
+    symmetric: Literal["sum", "mean", "one_way"] = option(
+        "sum",
+        doc="both directions added, averaged, or only the prediction from `query`",
+        source="[P] BYOL 3.1: sum; CSTP Eq. 3 one_way",
+    )
+
+
+class BYOL(Term):
+    """Squared distance of the prediction from one view to the target embedding of the other, both of length 1.
+
+    Metrics: those of `representation_metrics` of the online embeddings (before the predictor) of both views; of the
+    query's online and the key's target embedding where only the query is online.
+    """
+
+    compares_across_batch = False
+
+    def __init__(self, options: BYOLOptions, context: TermContext) -> None:
+        super().__init__()
+        self.options = options
+        self.projector: nn.Module = nn.Identity()
+        embedding_dim = context.feature_dim
+        if options.projector is not None:
+            self.projector = Projector(context.feature_dim, options.projector)
+            embedding_dim = options.projector.output_dim
+        self.predictor = Predictor(embedding_dim, options.predictor)
+        self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
+        self._total_steps = context.total_steps
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return ("query",) if self.options.symmetric == "one_way" else ("query", "key")
+
+    @property
+    def target_view_names(self) -> tuple[str, ...]:
+        return ("key",) if self.options.symmetric == "one_way" else ("key", "query")
+
+    def begin_step(self, step: int, backbone: Backbone) -> None:
+        options = self.options
+        momentum = momentum_at(step, self._total_steps, options.momentum, options.momentum_schedule)
+        self.target.update(backbone, self.projector, momentum)
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        online = self.projector(torch.cat([features[name] for name in self.view_names]))
+        predictions = self.predictor(online).chunk(len(self.view_names))
+        targets = [self.target(batch.views[name].clips) for name in self.target_view_names]
+        distances = [squared_distance(*pair) for pair in zip(predictions, targets, strict=True)]
+        loss = torch.stack(distances).sum()
+        if self.options.symmetric == "mean":
+            loss = loss / len(distances)
+        embeddings = [*online.detach().chunk(len(self.view_names)), targets[0]]
+        return TermOutput(loss, representation_metrics(*embeddings[:2]))
+
+
+def _build(options: BYOLOptions, context: TermContext) -> BYOL:
+    return BYOL(options, context)
+
+
+COMPONENT = Component(kind="framework", options=BYOLOptions, build=_build)

@@ -1,0 +1,145 @@
+"""InstDisc: every video is a class of its own, told apart from entries drawn from a memory bank.
+
+Wu et al. 2018, https://arxiv.org/abs/1805.01978, with the constants of its code (lemniscate.pytorch) [C].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.errors import ConfigError
+from raysl.models.backbone import Backbone
+from raysl.models.projector import Projector, ProjectorOptions
+from raysl.objectives.info_nce import contrastive_accuracy, info_nce
+from raysl.objectives.memory_bank import MemoryBank
+from raysl.objectives.noise_contrastive import bank_logits, log_normaliser, noise_contrastive_loss
+from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.views.batch import Batch
+
+
+class InstDiscOptions(Options):
+    """Options of InstDisc."""
+
+    temperature: float = option(0.07, doc="divides the cosines", source="[P] InstDisc 3.1, TaCo", gt=0, le=100)
+    negatives: int = option(
+        16384,
+        doc="entries drawn from the bank for each video; fewer than the bank holds",
+        unit="entries",
+        source="[P] TaCo; InstDisc: 4096",
+        ge=1,
+        le=2**24,
+    )
+    momentum: float = option(
+        0.5,
+        doc="share of the old entry that an update keeps",
+        source="[C] lemniscate; PySlowFast's is the new one's share",
+        ge=0,
+        le=1,
+    )
+    loss: Literal["softmax", "nce"] = option(
+        "softmax",
+        doc="cross-entropy over the drawn entries, or noise-contrastive estimation with the normaliser of the first "
+        "batch",
+        source="[P] TaCo: InfoNCE for all experiments; InstDisc 3.2: nce",
+    )
+    projector: ProjectorOptions = option(
+        ProjectorOptions(),
+        doc="from the pooled feature to the embedding",
+        source="[?] as SimCLR; InstDisc, TaCo: one linear layer (hidden_layers 0)",
+    )
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+    )
+
+
+class InstDisc(Term):
+    """A clip's embedding against its video's entry of the bank and drawn ones; the entry follows after the step.
+
+    Metrics: ``contrastive_accuracy`` (share of clips nearer to their video's entry than to every drawn entry of another
+    video) and those of `representation_metrics`: of the clips' embeddings, ``alignment`` with the videos' entries.
+
+    Raises:
+        ConfigError: more negatives than the bank has entries of other videos.
+    """
+
+    compares_across_batch = False
+
+    log_z: Tensor
+
+    def __init__(self, options: InstDiscOptions, context: TermContext) -> None:
+        super().__init__()
+        if options.negatives >= len(context.videos):
+            raise ConfigError(
+                f"objective.contrastive.negatives {options.negatives}: the memory bank has {len(context.videos)} "
+                "entries, one for each readable training video, and one of them is the positive; lower it to "
+                f"{len(context.videos) - 1} or less"
+            )
+        self.options = options
+        self.projector = Projector(context.feature_dim, options.projector)
+        self.bank = MemoryBank(context.videos, options.projector.output_dim)
+        # log Z of `noise_contrastive`; Z 0 is not known yet.
+        self.register_buffer("log_z", torch.tensor(-torch.inf))
+        self._seed, self._step = context.seed, 0
+        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._first_log_z: Tensor | None = None
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return ("query",)
+
+    def begin_step(self, step: int, backbone: Backbone) -> None:
+        self._step, self._seen, self._first_log_z = step, [], None
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        query = self.projector(features["query"])
+        drawn = self.bank.draw(batch.views["query"].video, self.options.negatives, self._seed, self._step, "negatives")
+        own = drawn[:, 0]
+        self._seen.append((own, unit_rows(query.detach())))
+        logits = bank_logits(query, self.bank.entries, drawn, self.options.temperature)
+        return TermOutput(self._loss(logits), self._metrics(query, own, drawn, logits))
+
+    def _loss(self, logits: Tensor) -> Tensor:
+        if self.options.loss == "softmax":
+            return info_nce(logits).loss
+        return noise_contrastive_loss(logits, self._normaliser(logits), len(self.bank))
+
+    def _normaliser(self, logits: Tensor) -> Tensor:
+        """log Z, from the very first batch; collective there."""
+        if not self.log_z.isneginf():
+            return self.log_z
+        if self._first_log_z is None:
+            self._first_log_z = log_normaliser(logits, len(self.bank))
+        return self._first_log_z
+
+    @torch.no_grad()
+    def _metrics(self, query: Tensor, own: Tensor, drawn: Tensor, logits: Tensor) -> dict[str, Tensor]:
+        itself = drawn == own[:, None]
+        itself[:, 0] = False
+        entries = self.bank.entries[own].to(query.dtype)
+        return {
+            "contrastive_accuracy": contrastive_accuracy(logits.masked_fill(itself, -torch.inf)),
+            **representation_metrics(query, query),
+            "alignment": representation_metrics(query, entries)["alignment"],
+        }
+
+    def end_step(self) -> None:
+        for rows, embeddings in self._seen:
+            self.bank.update(rows, embeddings, self.options.momentum)
+        if self._first_log_z is not None:
+            self.log_z.copy_(self._first_log_z)
+        self._seen, self._first_log_z = [], None
+
+
+def _build(options: InstDiscOptions, context: TermContext) -> InstDisc:
+    return InstDisc(options, context)
+
+
+COMPONENT = Component(kind="framework", options=InstDiscOptions, build=_build)

@@ -1,0 +1,147 @@
+"""MoCo: a clip's key, from a slowly moving copy of the encoder, against a queue of the keys of earlier batches.
+
+He et al. 2020, https://arxiv.org/abs/1911.05722 (v1) and Chen et al. 2020, https://arxiv.org/abs/2003.04297 (v2: an MLP
+as head, temperature 0.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.errors import ConfigError
+from raysl.models.backbone import Backbone
+from raysl.models.projector import Projector, ProjectorOptions
+from raysl.objectives.info_nce import info_nce, queue_logits
+from raysl.objectives.key_queue import KeyQueue
+from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.shuffled import shuffled
+from raysl.objectives.target_encoder import TargetEncoder, momentum_at
+from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.views.batch import Batch
+
+
+class MoCoOptions(Options):
+    """Options of MoCo."""
+
+    temperature: float = option(
+        0.07, doc="divides the cosines", source="[P] MoCo 3.3, TaCo; v2: 0.2; PySlowFast [C]: 0.1", gt=0, le=100
+    )
+    queue_size: int = option(
+        65536,
+        doc="keys that are kept as negatives; a multiple of the keys of a batch",
+        unit="keys",
+        source="[P] MoCo 4.1; CoCLR [C]: 2048 for UCF101, 16384 for Kinetics-400",
+        ge=2,
+        le=2**24,
+    )
+    momentum: float = option(
+        0.999, doc="share of the old momentum encoder that an update keeps", source="[P] MoCo 3.3", ge=0, le=1
+    )
+    momentum_schedule: Literal["constant", "cosine"] = option(
+        "constant",
+        doc="cosine: the momentum rises to 1 at the end of training",
+        source="[P] MoCo; PySlowFast [C]: cosine from 0.994",
+    )
+    projector: ProjectorOptions = option(
+        ProjectorOptions(),
+        doc="from the pooled feature to the embedding",
+        source="[P] v2: an MLP, there without batch norm; v1, TaCo: one linear layer (hidden_layers 0)",
+    )
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+    )
+    symmetric: Literal["mean", "one_way"] = option(
+        "one_way",
+        doc="the clip `query` against the key of `key` alone, or both directions averaged (two keys a video)",
+        source="[P] MoCo Alg. 1: one_way",
+    )
+    shuffle: bool = option(
+        False,
+        doc="whether keys are computed in batch-norm groups of other videos than the queries' "
+        "(without effect where batch_norm_group is the batch)",
+        source="[P] TaCo: synchronised instead; MoCo 3.3, CSTP: shuffled",
+    )
+
+
+class MoCo(Term):
+    """InfoNCE of each query with its key against the queue.
+
+    The momentum encoder moves before the keys are computed; the batch's keys enter the queue after the step.
+
+    Metrics: ``contrastive_accuracy`` (share of queries nearer to their key than to the whole queue) and those of
+    `representation_metrics`, of queries and keys.
+    """
+
+    compares_across_batch = False
+
+    def __init__(self, options: MoCoOptions, context: TermContext) -> None:
+        super().__init__()
+        self.options = options
+        self.projector = Projector(context.feature_dim, options.projector)
+        self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
+        self.queue = KeyQueue(options.projector.output_dim, options.queue_size)
+        self._seed, self._total_steps, self._step = context.seed, context.total_steps, 0
+        self._keys: list[Tensor] = []
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return ("query",) if self.options.symmetric == "one_way" else ("query", "key")
+
+    @property
+    def target_view_names(self) -> tuple[str, ...]:
+        return ("key",) if self.options.symmetric == "one_way" else ("key", "query")
+
+    def begin_step(self, step: int, backbone: Backbone) -> None:
+        options = self.options
+        momentum = momentum_at(step, self._total_steps, options.momentum, options.momentum_schedule)
+        self.target.update(backbone, self.projector, momentum)
+        self._step, self._keys = step, []
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        queries = self.projector(torch.cat([features[name] for name in self.view_names])).chunk(len(self.view_names))
+        keys = [self._key(batch.views[name].clips, name) for name in self.target_view_names]
+        self._keys.append(torch.stack(keys))
+        results = [
+            info_nce(queue_logits(query, key, self.queue.columns, self.options.temperature))
+            for query, key in zip(queries, keys, strict=True)
+        ]
+        accuracy = torch.stack([result.accuracy for result in results]).mean()
+        metrics = {"contrastive_accuracy": accuracy, **representation_metrics(queries[0], keys[0])}
+        return TermOutput(torch.stack([result.loss for result in results]).mean(), metrics)
+
+    def _key(self, clips: Tensor, view: str) -> Tensor:
+        """``[B, d]`` of length 1, without gradient. Collective where keys are shuffled."""
+        if not self.options.shuffle:
+            return unit_rows(self.target(clips))
+        place = (self._seed, self._step, len(self._keys), view, "shuffle")
+        return unit_rows(shuffled(self.target, clips, *place))
+
+    def end_step(self) -> None:
+        for keys in self._keys:
+            self.queue.enqueue(keys)
+        self._keys = []
+
+
+def _build(options: MoCoOptions, context: TermContext) -> MoCo:
+    return MoCo(options, context)
+
+
+def _check(options: MoCoOptions, cell: CellConfig) -> None:
+    keys = cell.training.batch_size * (1 if options.symmetric == "one_way" else 2)
+    if options.queue_size % keys:
+        raise ConfigError(
+            f"objective.contrastive.queue_size {options.queue_size} is not a multiple of the {keys} keys that a batch "
+            f"of training.batch_size {cell.training.batch_size} gives: batches replace whole parts of the queue; take "
+            f"{max(round(options.queue_size / keys), 1) * keys}"
+        )
+
+
+COMPONENT = Component(kind="framework", options=MoCoOptions, build=_build, check=_check)

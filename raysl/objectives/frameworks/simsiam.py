@@ -1,0 +1,117 @@
+"""SimSiam: a clip's embedding predicts the other clip's, whose branch gets no gradient; no negatives, no copy.
+
+Chen and He 2021, https://arxiv.org/abs/2011.10566. Its recipe: SGD, learning rate 0.05 at batch 256 with a cosine,
+weight decay 1e-4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.models.predictor import Predictor, PredictorOptions
+from raysl.models.projector import Projector, ProjectorOptions
+from raysl.objectives.negative_cosine import negative_cosine
+from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.views.batch import Batch
+
+
+class SimSiamProjectorOptions(ProjectorOptions):
+    """A projector of SimSiam's shape: three linear layers with batch norm, the last without scale and shift."""
+
+    hidden_layers: int = option(
+        2,
+        doc="hidden layers, each followed by ReLU; 0: one linear layer",
+        unit="layers",
+        source="[P] SimSiam 3: three layers in all",
+        ge=0,
+        le=8,
+    )
+    hidden_dim: int | None = option(
+        2048,
+        doc="channels of a hidden layer; null: as many as the feature has",
+        unit="channels",
+        source="[P] SimSiam 3",
+        ge=1,
+        le=65536,
+    )
+    output_dim: int = option(
+        2048, doc="channels of the embedding", unit="channels", source="[P] SimSiam 3", ge=2, le=65536
+    )
+    batch_norm: Literal["none", "hidden", "all"] = option(
+        "all", doc="layers followed by batch norm", source="[P] SimSiam 3"
+    )
+    last_affine: bool = option(
+        False, doc="whether a batch norm after the last layer has scale and shift", source="[C] SimSiam"
+    )
+    bias_before_norm: bool = option(
+        False,
+        doc="whether a hidden layer followed by batch norm has a bias, which the norm cancels",
+        source="[C] SimSiam",
+    )
+
+
+class SimSiamPredictorOptions(PredictorOptions):
+    """A predictor of SimSiam's shape."""
+
+    bias_before_norm: bool = option(
+        False, doc="whether the hidden layer has a bias, which its batch norm cancels", source="[C] SimSiam"
+    )
+
+
+class SimSiamOptions(Options):
+    """Options of SimSiam."""
+
+    projector: SimSiamProjectorOptions = option(
+        SimSiamProjectorOptions(), doc="from the pooled feature to the embedding", source="see its fields"
+    )
+    predictor: SimSiamPredictorOptions = option(
+        SimSiamPredictorOptions(), doc="from one clip's embedding to the other's", source="see its fields"
+    )
+    constant_predictor_rate: bool = option(
+        False,
+        doc="whether the schedule leaves the predictor's learning rate alone",
+        source="[P] SimSiam Table 1: baseline off; on in its later experiments",
+    )
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+    )
+
+
+class SimSiam(Term):
+    """Minus the cosine of each view's prediction with the other view's embedding, mean of both directions: -1 to 1.
+
+    Metrics: those of `representation_metrics` of the embeddings of both views.
+    """
+
+    compares_across_batch = False
+
+    def __init__(self, options: SimSiamOptions, feature_dim: int) -> None:
+        super().__init__()
+        self.projector = Projector(feature_dim, options.projector)
+        self.predictor = Predictor(options.projector.output_dim, options.predictor)
+        self.predictor.constant_rate = options.constant_predictor_rate
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return ("query", "key")
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        embeddings = self.projector(torch.cat([features[name] for name in self.view_names]))
+        query, key = embeddings.chunk(2)
+        from_query, from_key = self.predictor(embeddings).chunk(2)
+        loss = (negative_cosine(from_query, key) + negative_cosine(from_key, query)) / 2
+        return TermOutput(loss, representation_metrics(query, key))
+
+
+def _build(options: SimSiamOptions, context: TermContext) -> SimSiam:
+    return SimSiam(options, context.feature_dim)
+
+
+COMPONENT = Component(kind="framework", options=SimSiamOptions, build=_build)

@@ -1,0 +1,72 @@
+"""The momentum encoder of MoCo and BYOL: a copy of backbone and projector that follows them slowly.
+
+He et al. 2020 (MoCo), https://arxiv.org/abs/1911.05722, Eq. 2; Grill et al. 2020 (BYOL),
+https://arxiv.org/abs/2006.07733, section 3.3 for the cosine schedule of the momentum.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from raysl.models.backbone import Backbone, pool
+from raysl.models.chunks import in_chunks
+
+MomentumSchedule = Literal["constant", "cosine"]
+
+
+class _Encoder(nn.Module):
+    def __init__(self, backbone: Backbone, projector: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.projector = backbone, projector
+
+    def forward(self, clips: Tensor) -> Tensor:
+        embeddings: Tensor = self.projector(pool(self.backbone(clips)))
+        return embeddings
+
+
+class TargetEncoder(nn.Module):
+    """``[B, 3, T, H, W]`` clips of one view to ``[B, d]`` embeddings, not normalised, without gradient.
+
+    It stays in train mode: batch norm takes its statistics from the clips at hand, as in both papers' code.
+
+    Args:
+        backbone, projector: the online networks with their initial weights; copied.
+        chunk: videos that pass the network at once; None: all.
+    """
+
+    def __init__(self, backbone: Backbone, projector: nn.Module, chunk: int | None) -> None:
+        super().__init__()
+        self.encoder = _Encoder(copy.deepcopy(backbone), copy.deepcopy(projector))
+        self._chunk = chunk
+        self.requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, clips: Tensor) -> Tensor:
+        return in_chunks(self.encoder, clips, self._chunk)
+
+    @torch.no_grad()
+    def update(self, backbone: Backbone, projector: nn.Module, momentum: float) -> None:
+        """``target <- momentum * target + (1 - momentum) * online``, of parameters; batch-norm statistics are its own.
+
+        Args:
+            backbone, projector: the online networks as they are now.
+            momentum: 0 to 1.
+        """
+        online = (*backbone.parameters(), *projector.parameters())
+        for target, source in zip(self.encoder.parameters(), online, strict=True):
+            target.lerp_(source, 1 - momentum)
+
+
+def momentum_at(step: int, total_steps: int, first: float, schedule: MomentumSchedule) -> float:
+    """The momentum of the update before step ``step`` (from 0): constant, or by half a cosine from ``first`` to 1.
+
+    ``1 - (1 - first) (cos(pi step / total_steps) + 1) / 2`` (BYOL 3.3).
+    """
+    if schedule == "constant":
+        return first
+    return 1 - (1 - first) * (math.cos(math.pi * step / total_steps) + 1) / 2
