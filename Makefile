@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test test-fast lint format clean setup
+.PHONY: demo test test-fast smoke lint format clean setup
 
 setup: $(STAMP)
 
@@ -24,6 +24,13 @@ test: $(STAMP)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow and not ray"
+
+SMOKE := build/smoke
+smoke: $(STAMP)
+	$(BIN)/python -m tests.search_spaces.image_weights $(SMOKE)/weights
+	$(BIN)/raysl run search_spaces --scale smoke --storage $(SMOKE)/store --reports $(SMOKE)/reports \
+		--root imagenet_resnet50=$(SMOKE)/weights/imagenet_resnet50.pth \
+		--root simclr_resnet50=$(SMOKE)/weights/simclr_resnet50.pth $(SMOKE_FLAGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

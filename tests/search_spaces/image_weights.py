@@ -1,0 +1,34 @@
+"""``python -m tests.search_spaces.image_weights FOLDER``: narrow image networks for the inflated rows at ``smoke``.
+
+What a ResNet-50 from ImageNet is to a study as published: random weights, as narrow as the scale makes the backbone.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from raysl.config.component import find
+from tests.models.narrow_weights import image_state
+
+NAMES = ("imagenet_resnet50", "simclr_resnet50")
+SMOKE_WIDTH = 0.25
+
+
+def save_image_weights(folder: Path, width: float = SMOKE_WIDTH) -> list[Path]:
+    """One state dict by torchvision's names for each of `NAMES`, each drawn anew."""
+    component = find("backbone", "cvrl_r3d")
+    files = []
+    for seed, name in enumerate(NAMES):
+        torch.manual_seed(seed)
+        state = image_state(component.build(component.options(width=width)))
+        folder.mkdir(parents=True, exist_ok=True)
+        files.append(folder / f"{name}.pth")
+        torch.save(state, files[-1])
+    return files
+
+
+if __name__ == "__main__":
+    save_image_weights(Path(sys.argv[1]))

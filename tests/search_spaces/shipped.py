@@ -1,0 +1,107 @@
+"""The shipped studies, row by row, with what of a row can be compared with its study's base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from raysl.config.cell import CellConfig
+from raysl.config.document import load_document
+from raysl.config.identity import identity, resolved
+from raysl.config.load import resolve_cell
+from raysl.config.scale import AS_WRITTEN, load_scale
+from raysl.config.yaml_reader import KeyPath, Origin, Tree
+from raysl.objectives.build import build_objective
+from raysl.planning.rows import resolve_row
+from raysl.planning.study import find_studies
+
+SEARCH_SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
+BASE = "the base itself"
+NARROW = {"name": "r3d_18", "width": 0.0625}
+"""In the place of a backbone that is not the row's factor: a step then takes a fraction of a second."""
+
+
+@dataclass(frozen=True)
+class ShippedRow:
+    """Attributes: paths: the dotted keys that the row writes, as paths."""
+
+    study: str
+    name: str
+    paths: frozenset[KeyPath]
+
+    @property
+    def changes(self) -> set[str]:
+        """The sections of a cell that it changes."""
+        return {path[0] for path in self.paths} - {"evaluation"}
+
+    def __str__(self) -> str:
+        return f"{self.study}-{self.name}".replace(" ", "_")
+
+
+def shipped_rows() -> Iterator[ShippedRow]:
+    """Every row of every study below ``search_spaces``."""
+    for path in find_studies([SEARCH_SPACES]):
+        for name, change in load_document(path).data["rows"].items():
+            paths = frozenset(tuple(key.split(".")) for key in change or {})
+            yield ShippedRow(path.relative_to(SEARCH_SPACES).with_suffix("").as_posix(), name, paths)
+
+
+@cache
+def cells(study: str, scale: str | None) -> dict[str, CellConfig]:
+    """By row, and the base under `BASE`, at a scale."""
+    path = SEARCH_SPACES / f"{study}.yaml"
+    document = load_document(path)
+    chosen = load_scale(scale, path, document.data.get("scales", {}), document) if scale else AS_WRITTEN
+    document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
+    document.data["rows"] = {**document.data["rows"], BASE: {}}
+    document.data["evaluations"] = ()
+    nothing = Tree({}, {(): Origin("nothing")})
+    return {name: resolve_row(document, name, chosen, nothing).cell for name in document.data["rows"]}
+
+
+def changed_leaves(cell: CellConfig, base: CellConfig) -> set[KeyPath]:
+    """The paths of the values in which two cells' ids differ."""
+    both = [{(path, repr(value)) for path, value in identity(one)} for one in (cell, base)]
+    return {path for path, _ in both[0] ^ both[1]}
+
+
+def narrow(cell: CellConfig, row: ShippedRow) -> CellConfig:
+    """The cell with few rendered videos and a small backbone, unless the backbone is what the row changes."""
+    tree = Tree(resolved(cell), {(): Origin("narrow")})
+    if "backbone" not in row.changes:
+        tree.data["backbone"] = NARROW
+    if cell.data.name == "synthetic":
+        few = min(cell.data.options.train_per_class, 6)
+        tree.data["data"] |= {"train_per_class": few, "test_per_class": 1}
+    return resolve_cell(tree)
+
+
+def parts(cell: CellConfig) -> dict[str, Any]:
+    """What each section of a cell really makes, in a form to compare: modules, placements, pixels, numbers."""
+    frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (cell.clip.raw_frames, 3, 40, 48), np.uint8))
+    objective = build_objective(cell, range(64), total_steps=10, classes=6)
+    pair = cell.sampling.pair.build(cell.clip) if cell.sampling.pair is not None else None
+    augmentation = cell.augment.build(cell.clip)
+    optimizer = cell.optimizer.build(objective, 1.0)
+    clips = [
+        augmentation(frames, np.random.default_rng(seed), view).clip for seed in range(4) for view in ("query", "key")
+    ]
+    return {
+        "backbone": str(objective.backbone),
+        "objective": (str(objective.terms), [repr(term.__dict__.get("options")) for term in objective.terms.values()]),
+        "sampling": pair and [pair.place(90, np.random.default_rng(seed)) for seed in range(20)],
+        "augment": torch.stack(clips).numpy().tobytes(),
+        "optimizer": (type(optimizer), {key: value for key, value in optimizer.defaults.items() if key != "lr"}),
+        "schedule": repr(cell.schedule.options),
+        "training": (cell.training.batch_size, cell.training.epochs, cell.training.steps),
+        "data": (cell.data.name, cell.data.options),
+        "clip": cell.clip,
+        "batch_norm_group": cell.batch_norm_group,
+        "pretraining": cell.pretraining,
+    }

@@ -1,0 +1,64 @@
+"""Every row of every shipped study: it resolves, differs from its base exactly where it says, and takes a real step."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from raysl.config.identity import SUPERVISED_LEAVES_OUT
+from raysl.data.places import Places
+from raysl.data.source import open_source
+from raysl.planning.study import find_studies, load_study
+from raysl.training.try_step import try_step
+from tests.search_spaces.image_weights import save_image_weights
+from tests.search_spaces.shipped import (
+    BASE,
+    SEARCH_SPACES,
+    ShippedRow,
+    cells,
+    changed_leaves,
+    narrow,
+    parts,
+    shipped_rows,
+)
+
+ROWS = list(shipped_rows())
+TRAINED = [row for row in ROWS if cells(row.study, None)[row.name].pretraining != "none"]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    folder = tmp_path_factory.mktemp("cache")
+    return Places({file.stem: file for file in save_image_weights(folder / "weights")}, folder)
+
+
+@pytest.mark.parametrize("scale", [None, "smoke", "laptop"])
+@pytest.mark.parametrize("path", find_studies([SEARCH_SPACES]), ids=lambda path: path.stem)
+def test_a_study_loads_at_every_scale_and_keeps_its_rows_apart(path: Path, scale: str | None) -> None:
+    study = load_study(path, scale)
+    assert len({row.identity for row in study.rows}) == len(study.rows)
+
+
+@pytest.mark.parametrize("scale", [None, "smoke"])
+@pytest.mark.parametrize("row", TRAINED, ids=str)
+def test_a_row_differs_from_its_base_exactly_where_it_says(row: ShippedRow, scale: str | None) -> None:
+    known = cells(row.study, scale)
+    changed = changed_leaves(known[row.name], known[BASE])
+    written = {path for path in row.paths if path[0] != "evaluation"}
+    if known[row.name].pretraining == "supervised":  # the sections that it does not read leave the id too
+        changed = {path for path in changed if path[0] not in SUPERVISED_LEAVES_OUT}
+    assert {path for path in changed if not any(path[: len(own)] == own for own in written)} == set()
+    assert {own for own in written if not any(path[: len(own)] == own for path in changed)} == set()
+
+
+@pytest.mark.parametrize("row", TRAINED, ids=str)
+def test_a_row_takes_a_step_with_its_own_factor_in_place(row: ShippedRow, places: Places) -> None:
+    known = cells(row.study, "smoke")
+    cell, base = narrow(known[row.name], row), narrow(known[BASE], row)
+    made, made_by_base = parts(cell), parts(base)
+    expected = row.changes | ({"objective"} if "pretraining" in row.changes else set())
+    assert {key for key in made if made[key] != made_by_base[key]} == expected
+    source = open_source(cell.data, places, resize=cell.clip.resize)
+    assert math.isfinite(try_step(cell, source).loss or math.nan)
