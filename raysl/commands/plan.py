@@ -76,12 +76,13 @@ def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
 
 def _try_one(work: Work, places: Places, sources: dict[str, VideoSource]) -> str:
     if work.cell.pretraining == "none":
-        return f"ok      {work.title}: nothing to train (random weights)"
+        try_step(work.cell, None, files=places.roots)
+        return f"ok      {work.title}: nothing to train (pretraining: none)"
     check_cell(work.cell)
     key = f"{work.cell.data}@{work.cell.clip.resize}"
     if key not in sources:
         sources[key] = open_source(work.cell.data, places, resize=work.cell.clip.resize)
-    report = try_step(work.cell, sources[key])
+    report = try_step(work.cell, sources[key], files=places.roots)
     return (
         f"ok      {work.title}: loss {report.loss:.4f}, {report.seconds:.2f} s a step, {report.peak_memory_mb:.0f} MB"
     )

@@ -14,6 +14,7 @@ from raysl.engine.display import Display
 from raysl.engine.run import RunOutcome
 from raysl.engine.run import run_studies as compute
 from raysl.errors import DataError
+from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.manifests import needed_data, stored_manifest
 from raysl.planning.plan import Work, unique_work
 from raysl.results import Store
@@ -65,10 +66,11 @@ def run_studies(
 
 
 def check_roots(work: list[Work], store: Store, places: Places) -> None:
-    """Refuses, before Ray is started, a run on this machine of data sets that nobody said where to find.
+    """Refuses, before Ray is started, a run on this machine of data sets and weights nobody said where to find.
 
     Raises:
         DataError: no root was given for a data set, and the store does not know it from an earlier run either.
+        ConfigError: no file was given for weights to inflate, and the store does not hold the cell that needs them.
     """
     for data, _ in needed_data(work).values():
         try:
@@ -76,6 +78,12 @@ def check_roots(work: list[Work], store: Store, places: Places) -> None:
         except DataError:
             if stored_manifest(store, data) is None:
                 raise
+    files = {item.id: inflated_from(item.cell.backbone.options) for item in work}
+    if any(files.values()):
+        done = {folder.name.partition("-")[0] for folder in store.cells() if folder.state().status == "done"}
+        for id, name in files.items():
+            if name is not None and id not in done:
+                weights_file(name, places.roots)
 
 
 def _close(outcome: RunOutcome, seconds: float, console: Console) -> None:

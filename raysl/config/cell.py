@@ -24,7 +24,7 @@ class SamplingOptions(Options):
     """Where in the video the clips of a training step come from."""
 
     pair: Annotated[Chosen, Slot("pair sampler")] | None = option(
-        None, doc="how the contrastive pair is placed; required where pretraining is self-supervised", source="per recipe"
+        None, doc="how the contrastive pair is placed; required for self-supervised pretraining", source="per recipe"
     )
 
 
@@ -41,7 +41,7 @@ class CellConfig(Options):
 
     pretraining: Literal["self_supervised", "supervised", "none"] = option(
         "self_supervised",
-        doc="how the backbone is trained: by `objective`, on the labels of the data as `supervised` says, or not at all",
+        doc="how the backbone is trained: by `objective`; on the labels of the data, as `supervised` says; not at all",
         source="[?]",
     )
     data: Annotated[Chosen, Slot("data set")] = option(doc="the pretraining set", source="per recipe")
@@ -76,8 +76,8 @@ class CellConfig(Options):
                 f"batch_norm_group {group} does not divide training.batch_size {training.batch_size}: groups are "
                 "whole parts of the batch"
             )
-        chunk, share = training.chunk, training.batch_size // training.workers
-        if chunk is None or chunk >= share:
+        chunk, share = training.chunk_in_use, training.batch_size // training.workers
+        if chunk is None:
             return self
         if share % chunk:
             raise ValueError(f"training.chunk {chunk} does not divide the {share} videos of a worker")

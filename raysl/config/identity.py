@@ -55,12 +55,20 @@ def _digest(pairs: list[tuple[KeyPath, Any]], size: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
 
 
+SUPERVISED_LEAVES_OUT = ("objective", "sampling")
+"""Sections that supervised pretraining does not read."""
+
+SELF_SUPERVISED_LEAVES_OUT = ("supervised",)
+"""Sections that self-supervised pretraining does not read."""
+
+
 def identity(cell: CellConfig) -> list[tuple[KeyPath, Any]]:
     """What a cell's id is made of."""
     pairs = list(leaves(cell))
     if cell.pretraining == "none":
-        pairs = [pair for pair in pairs if any(pair[0][: len(need)] == need for need in RANDOM_WEIGHTS_NEED)]
-    return pairs
+        return [pair for pair in pairs if any(pair[0][: len(need)] == need for need in RANDOM_WEIGHTS_NEED)]
+    unused = SUPERVISED_LEAVES_OUT if cell.pretraining == "supervised" else SELF_SUPERVISED_LEAVES_OUT
+    return [pair for pair in pairs if pair[0][0] not in unused]
 
 
 def cell_id(cell: CellConfig) -> str:

@@ -138,6 +138,11 @@ class TrainingOptions(Options):
         identity=False,
     )
 
+    @property
+    def chunk_in_use(self) -> int | None:
+        """`chunk` where it is less than a worker's batch, so that gradients are cached; otherwise None."""
+        return self.chunk if self.chunk is not None and self.chunk < self.batch_size // self.workers else None
+
     @model_validator(mode="after")
     def _one_length(self) -> TrainingOptions:
         if (self.epochs is None) == (self.steps is None):

@@ -15,8 +15,8 @@ Entry = dict[str, Any]
 class Board:
     """Latest word of each cell, by its id.
 
-    An entry holds ``stage`` (``starting``, ``pretraining``, ``evaluating``, ``ended``), ``started`` and ``changed``
-    (seconds since 1970), and, once known, ``progress`` (a `Progress`), ``pretrained``, ``failed`` and ``error``.
+    An entry holds ``stage`` (``starting``, ``pretraining``, ``evaluating``, ``fine-tuning``, ``ended``), ``started``
+    and ``changed`` (seconds since 1970), and, once known, ``progress`` (a `Progress`), ``failed`` and ``error``.
     """
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ class Post:
     def __call__(self, **said: Any) -> None:
         self._board.post.remote(self._cell, said)
 
-    def progress(self, progress: Progress) -> None:
-        self(stage="pretraining", progress=progress)
+    def progress(self, progress: Progress, stage: str = "pretraining") -> None:
+        self(stage=stage, progress=progress)
 
 
 def start_board() -> Any:

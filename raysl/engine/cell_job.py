@@ -16,10 +16,12 @@ from raysl.results import CellFolder, Store
 
 @dataclass(frozen=True)
 class EvaluationJob:
-    """Attributes: name: in the store, ``<evaluation id>-<manifest hash>``. config: resolved, as plain values."""
+    """Attributes: name: in the store, ``<evaluation id>-<manifest hash>``. config: resolved, as plain values.
+    trains: it trains the network itself, on the cell's workers."""
 
     name: str
     config: dict[str, Any]
+    trains: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class CellJob:
         id: of the cell. title: of the row and seed that asked first, for people.
         cell: the resolved configuration as plain values.
         data_hash: second half of the folder's name.
-        evaluations: all that are wanted; those in the store are left alone.
+        evaluations: that are wanted; those in the store are left alone.
         manifests: key of each data set that is read to the hash of its manifest in the store.
         pretrained: the backbone is in the store, only evaluations are missing.
     """
@@ -55,6 +57,14 @@ class CellJob:
 
     @property
     def workers(self) -> int:
-        """DDP workers that it needs: what is not trained needs one process."""
-        alone = self.pretrained or self.cell["pretraining"] == "none"
-        return 1 if alone else int(self.cell["training"]["workers"])
+        """DDP workers that it needs: where nothing is trained, one process."""
+        return int(self.cell["training"]["workers"]) if self.pretrains or self.fine_tunings else 1
+
+    @property
+    def pretrains(self) -> bool:
+        return not self.pretrained and self.cell["pretraining"] != "none"
+
+    @property
+    def fine_tunings(self) -> int:
+        """How many evaluations train."""
+        return sum(evaluation.trains for evaluation in self.evaluations)

@@ -11,7 +11,7 @@ from raysl.config.load import evaluation_from
 from raysl.data.manifest import from_bytes
 from raysl.data.manifest_types import Manifest
 from raysl.data.source import VideoSource, open_source
-from raysl.distributed import rank
+from raysl.distributed import broadcast_object, rank
 from raysl.engine.cell_job import CellJob, EvaluationJob
 from raysl.errors import CellFailure, ConfigError, DataError, RayslError, StorageError
 from raysl.evaluation.agreement import on_every_rank, on_first_rank
@@ -55,7 +55,7 @@ def pretrain_cell(job: CellJob, on_progress: ProgressCallback | None = None) -> 
     try:
         with cpu_threads(cell):
             source = None if cell.pretraining == "none" else on_every_rank(lambda: open_data(job, cell.data))
-        pretrain(cell, folder, source, on_progress=on_progress)
+        pretrain(cell, folder, source, on_progress=on_progress, files=job.places.roots)
     except (CellFailure, ConfigError, DataError) as error:
         details = error.details if isinstance(error, CellFailure) else {"error": type(error).__name__}
         if rank() == 0:
@@ -64,32 +64,47 @@ def pretrain_cell(job: CellJob, on_progress: ProgressCallback | None = None) -> 
     return None
 
 
-def evaluate_cell(job: CellJob) -> str | None:
+def evaluate_cell(
+    job: CellJob, *, trained: bool | None = None, on_progress: ProgressCallback | None = None
+) -> str | None:
     """Computes the evaluations that the store lacks, on a pretrained cell; a failed one is stored as failed.
 
+    Collective.
+
+    Args:
+        trained: those that train the network, or those that do not; None: both.
+        on_progress: of those that train.
+
     Returns:
-        Which failed and why; None where all are there.
+        Which failed and why; None where all are there. On every rank.
 
     Raises:
         StorageError: the store cannot be read or written.
     """
     folder, cell = job.folder, job.config
-    missing = [wanted for wanted in job.evaluations if folder.evaluation(wanted.name) is None]
+    asked = [wanted for wanted in job.evaluations if trained is None or wanted.trains == trained]
+    missing = on_first_rank(lambda: [wanted for wanted in asked if folder.evaluation(wanted.name) is None])
     if not missing:
         return None
     failures: list[str] = []
+    unforeseen: RayslError | None = None
     with cpu_threads(cell):
         try:
-            _evaluate(job, missing, failures)
+            _evaluate(job, missing, failures, on_progress)
         except StorageError:
             raise
         except RayslError as error:
-            if not failures:
-                raise RayslError(f"cell {folder.name} cannot be evaluated: {error}") from error
+            unforeseen = error
+    failures = broadcast_object(failures)
+    if unforeseen is not None and not failures:
+        raise RayslError(f"cell {folder.name} cannot be evaluated: {unforeseen}") from unforeseen
     return "; ".join(failures) or None
 
 
-def _evaluate(job: CellJob, missing: Sequence[EvaluationJob], failures: list[str]) -> None:
+def _evaluate(
+    job: CellJob, missing: Sequence[EvaluationJob], failures: list[str], on_progress: ProgressCallback | None
+) -> None:
+    """``failures`` are filled on rank 0."""
     cell, folder, device = job.config, job.folder, choose_device()
     original = {wanted.name: evaluation_from(wanted.config, f"evaluation {wanted.name}") for wanted in missing}
     # Rows may give one label different options; under their names all of them are told apart.
@@ -105,13 +120,15 @@ def _evaluate(job: CellJob, missing: Sequence[EvaluationJob], failures: list[str
         failures.append(f"evaluation {of.label}: {error}")
 
     evaluate(
-        load_backbone(cell, folder).to(device),
+        on_every_rank(lambda: load_backbone(cell, folder)).to(device),
         named,
         cell.clip,
         lambda evaluation: open_data(job, evaluation.data),
         seed=cell.training.seed,
         device=device,
         precision=resolve_precision(cell.training.precision, device),
+        cell=cell,
         on_result=save,
         on_failure=fail,
+        on_progress=None if on_progress is None else lambda _, progress: on_progress(progress),
     )

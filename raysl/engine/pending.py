@@ -11,6 +11,7 @@ from raysl.config.identity import resolved
 from raysl.data.places import Places
 from raysl.engine.cell_job import CellJob, EvaluationJob
 from raysl.engine.prepare import Prepared
+from raysl.evaluation.run import trains
 from raysl.planning.manifests import NO_DATA, data_hash, manifest_key
 from raysl.planning.plan import Work
 from raysl.results import CellFolder, CellState, Store
@@ -82,7 +83,8 @@ def job(found: Look, store: Store, places: Places, prepared: Prepared) -> CellJo
     item = found.item
     if found.folder is not None and found.state is not None and found.state.status == "broken":
         found.folder.reopen()
-    names = _names(item, prepared)
+    done = found.state is not None and found.state.status == "done"
+    names = {id: name for id, name in _names(item, prepared).items() if not done or name in found.open}
     wanted = [(names[id], planned.config) for id, planned in item.evaluations.items() if id in names]
     used = _used(item)
     return CellJob(
@@ -93,12 +95,12 @@ def job(found: Look, store: Store, places: Places, prepared: Prepared) -> CellJo
         store=store,
         places=places,
         evaluations=tuple(
-            EvaluationJob(name, resolved(config))
+            EvaluationJob(name, resolved(config), trains(config))
             for name, config in wanted
             if manifest_key(config.data) not in prepared.unavailable
         ),
         manifests={key: prepared.manifests[key].hash for key in used if key in prepared.manifests},
-        pretrained=found.state is not None and found.state.status == "done",
+        pretrained=done,
     )
 
 
@@ -113,6 +115,11 @@ def can_advance(found: Look, prepared: Prepared) -> bool:
     }
     names = _names(item, prepared)
     return any(names[id] in found.open for id in readable)
+
+
+def uses_workers(item: Work) -> bool:
+    """Whether anything of the cell is trained, on ``training.workers``."""
+    return item.cell.pretraining != "none" or any(trains(planned.config) for planned in item.evaluations.values())
 
 
 def _names(item: Work, prepared: Prepared) -> dict[str, str]:

@@ -43,13 +43,14 @@ class Running:
     progress: Progress | None
 
     def line(self) -> str:
-        """``SimCLR/seed1: epoch 2/20, 35.1 clips/s, 40 s left``"""
-        if self.stage != "pretraining" or self.progress is None:
+        """``SimCLR/seed1: epoch 2/20, 35.1 clips/s, 40 s left``; ``SimCLR/seed1: fine-tuning, epoch ...``"""
+        if self.stage not in ("pretraining", "fine-tuning") or self.progress is None:
             return f"{self.title}: {self.stage}, {shown_seconds(self.seconds)}"
         speed = f", {self.progress.clips_per_second:.0f} clips/s" if self.progress.clips_per_second else ""
         left = self.progress.seconds_left
         rest = "estimating" if left is None else f"{shown_seconds(left)} left"
-        return f"{self.title}: epoch {self.progress.epoch}/{self.progress.epochs}{speed}, {rest}"
+        stage = "" if self.stage == "pretraining" else f"{self.stage}, "
+        return f"{self.title}: {stage}epoch {self.progress.epoch}/{self.progress.epochs}{speed}, {rest}"
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,10 @@ def snapshot(
 def seconds_left(said: dict[str, Entry], jobs: Sequence[CellJob], at_once: int, now: float) -> float | None:
     """From how long cells of the same kind took, or will take by their own word; None while that is not known.
 
-    Cells of one kind (trained or not, over so many workers) count as equally long, and as many run beside each other
-    as fit: good enough to decide whether to wait.
+    Cells of one kind (trained or not, fine-tuned so often, over so many workers) count as equally long, and as many run
+    beside each other as fit: good enough to decide whether to wait.
     """
-    known: dict[tuple[bool, int], list[float]] = {}
+    known: dict[tuple[bool, int, int], list[float]] = {}
     for job in jobs:
         total = _total_seconds(said.get(job.id), now)
         if total is not None:
@@ -149,8 +150,8 @@ def seconds_left(said: dict[str, Entry], jobs: Sequence[CellJob], at_once: int, 
     return rest / max(1, at_once)
 
 
-def _kind(job: CellJob) -> tuple[bool, int]:
-    return job.pretrained or job.cell["pretraining"] == "none", job.workers
+def _kind(job: CellJob) -> tuple[bool, int, int]:
+    return job.pretrains, job.fine_tunings, job.workers
 
 
 def _total_seconds(entry: Entry | None, now: float) -> float | None:

@@ -14,7 +14,7 @@ from raysl.data.places import Places
 from raysl.engine.board import Entry, start_board
 from raysl.engine.cell_job import CellJob
 from raysl.engine.cluster import Cluster, cluster
-from raysl.engine.pending import Look, can_advance, job, look, reopen
+from raysl.engine.pending import Look, can_advance, job, look, reopen, uses_workers
 from raysl.engine.prepare import Prepared, prepare_data
 from raysl.engine.progress import Note, OnEvent, Phase, Reading, Watch, snapshot
 from raysl.engine.trials import run_trials
@@ -69,7 +69,7 @@ def run_studies(
             workers than there are CPUs.
     """
     store.check_writable()
-    several = any(item.cell.training.workers > 1 and item.cell.pretraining != "none" for item in work)
+    several = any(item.cell.training.workers > 1 and uses_workers(item) for item in work)
     with cluster(address, dashboard=several) as on:
         return _Run(work, store, places, on, retry_failed, on_event, max_concurrent).run()
 
@@ -87,7 +87,7 @@ class _Run:
 
     def run(self) -> RunOutcome:
         for item in self.work:
-            if item.cell.pretraining != "none":
+            if uses_workers(item):
                 self.cluster.check_workers(item.cell.training.workers, item.title)
         if len(self.cluster.nodes) > 1 and "://" not in self.store.place.shown:
             self._note(f"the store is the folder {self.store.place.shown}: all nodes must see it under this path")

@@ -6,6 +6,8 @@ What computes is imported where it computes: Train's controllers, one a cell, re
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import ray
@@ -68,11 +70,14 @@ def _here(job: CellJob, post: Post) -> str | None:
 
     post(stage="pretraining")
     failure = pretrain_cell(job, on_progress)
-    return _evaluate(job, post) if failure is None else failure
+    return _evaluate(job, post, trained=None) if failure is None else failure
 
 
 def _over_workers(job: CellJob, post: Post, storage: dict[str, Any], kind: str) -> str | None:
-    """Trains under Train, then evaluates in a task that does not hold the workers; why the cell failed, if it did."""
+    """Trains under Train, fine-tuning included; why the cell failed, if it did.
+
+    What is evaluated on features comes after it, in a task that does not hold the workers.
+    """
     from ray.train.torch import TorchConfig, TorchTrainer
     from ray.tune.integration.ray_train import TuneReportCallback
 
@@ -92,23 +97,31 @@ def _over_workers(job: CellJob, post: Post, storage: dict[str, Any], kind: str) 
             **storage,
         ),
     )
-    failure: str | None = cast(Any, trainer.fit()).return_value
-    if failure is not None:
-        return failure
+    trained: Trained = cast(Any, trainer.fit()).return_value
+    if not trained.pretrained or all(evaluation.trains for evaluation in job.evaluations):
+        return trained.failed
     # The workers are free again; the task may use as many CPUs as they had, where one node has them.
     resources = {"num_cpus": 1, "num_gpus": 1} if on_gpu else {"num_cpus": min(job.workers, _node_cpus())}
     outside = PlacementGroupSchedulingStrategy(placement_group=cast(Any, None))
     task = cast(Any, ray.remote)(max_retries=LOST_PROCESSES, scheduling_strategy=outside, **resources)(_evaluate)
-    failure = ray.get(task.remote(job, post))
-    return failure
+    failed = [trained.failed, ray.get(task.remote(job, post, trained=False))]
+    return "; ".join(reason for reason in failed if reason is not None) or None
 
 
-def _worker(config: dict[str, Any]) -> str | None:
-    """What every rank of a Train run does. A deterministic failure is its return value, on every rank."""
+@dataclass(frozen=True)
+class Trained:
+    """What a Train run gives. Attributes: pretrained: the backbone is there. failed: why anything failed, or None."""
+
+    pretrained: bool
+    failed: str | None
+
+
+def _worker(config: dict[str, Any]) -> Trained:
+    """What every rank of a Train run does. A deterministic failure is in its return value, on every rank."""
     job: CellJob = config["job"]
     post: Post = config["post"]
 
-    from raysl.engine.cell_work import pretrain_cell
+    from raysl.engine.cell_work import evaluate_cell, pretrain_cell
 
     reports, first = _Reports(), ray.train.get_context().get_world_rank() == 0
 
@@ -120,14 +133,20 @@ def _worker(config: dict[str, Any]) -> str | None:
 
     if first:
         post(stage="pretraining")
-    return pretrain_cell(job, on_progress)
+    failure = pretrain_cell(job, on_progress)
+    if failure is not None:
+        return Trained(False, failure)
+    if first and job.fine_tunings:
+        post(stage="fine-tuning")
+    told = partial(post.progress, stage="fine-tuning") if first else None
+    return Trained(True, evaluate_cell(job, trained=True, on_progress=told))
 
 
-def _evaluate(job: CellJob, post: Post) -> str | None:
+def _evaluate(job: CellJob, post: Post, trained: bool | None) -> str | None:
     from raysl.engine.cell_work import evaluate_cell
 
     post(stage="evaluating")
-    return evaluate_cell(job)
+    return evaluate_cell(job, trained=trained, on_progress=partial(post.progress, stage="fine-tuning"))
 
 
 def _node_cpus() -> int:

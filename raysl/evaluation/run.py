@@ -1,15 +1,18 @@
-"""All evaluations of one backbone: features extracted once for those that share them, protocols on rank 0."""
+"""All evaluations of one backbone: features extracted once for those that share them, then those that train."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
 
+from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id, resolved
 from raysl.config.sections import ClipOptions
@@ -17,25 +20,18 @@ from raysl.data.manifest_types import Manifest
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, RayslError, StorageError
 from raysl.evaluation.agreement import on_every_rank, on_first_rank
-from raysl.evaluation.feature_options import FeatureOptions
-from raysl.evaluation.features import Precision, extract_features
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from raysl.evaluation.on_features import extract, feature_options, left_out, measure, sharing
+from raysl.evaluation.over_videos import Precision
+from raysl.evaluation.protocol import EvaluationResult
+from raysl.evaluation.trained_options import TrainedOptions
+from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
 from raysl.models.backbone import Backbone
+from raysl.training.progress import Progress
 
 OpenSource = Callable[[EvaluationConfig], VideoSource]
 OnResult = Callable[[EvaluationConfig, EvaluationResult, Manifest], None]
 OnFailure = Callable[[EvaluationConfig, RayslError], None]
-
-
-@dataclass(frozen=True)
-class _Extracted:
-    """Both splits' features, and what is to be recorded about them."""
-
-    train: Features
-    test: Features
-    classes: tuple[str, ...]
-    manifest: Manifest
-    details: dict[str, object]
+OnProgress = Callable[[EvaluationConfig, Progress], None]
 
 
 def evaluate(
@@ -48,8 +44,10 @@ def evaluate(
     device: torch.device,
     precision: Precision = "float32",
     batch_clips: int = 40,
+    cell: CellConfig | None = None,
     on_result: OnResult | None = None,
     on_failure: OnFailure | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, EvaluationResult]:
     """Results by label, in the order of ``evaluations``, the same on every rank.
 
@@ -61,39 +59,70 @@ def evaluate(
         clip: what the backbone was trained on.
         open_source: the data of an evaluation, on this node; called once for evaluations on the same data.
         precision: of the backbone's forward pass.
+        cell: that the backbone was pretrained as; only evaluations that train read it, and need it.
         on_result: called on rank 0 with each result as soon as there is one: the place to store it.
         on_failure: called on rank 0 with each evaluation that failed, and why.
+        on_progress: called on every rank at the same steps of an evaluation that trains.
 
     Raises:
-        ConfigError: two evaluations with one label, or a protocol whose options do not extend FeatureOptions.
+        ConfigError: two evaluations with one label, or a protocol whose options extend neither FeatureOptions nor
+            TrainedOptions.
+        ValueError: an evaluation trains, and no cell was given.
         DataError, CellFailure: what an evaluation met, on every rank.
         StorageError: from ``on_result``, on every rank and at once.
     """
-    _check(evaluations)
-    results: dict[str, EvaluationResult] = {}
-    failures: list[RayslError] = []
+    _check(evaluations, cell)
+    told = _Told(on_result, on_failure)
+    for group in sharing([evaluation for evaluation in evaluations if not trains(evaluation)]):
+        with told.failures_of(group):
+            source = on_every_rank(partial(open_source, group[0]))
+            extracted = extract(backbone, group[0], clip, source, device, precision, batch_clips)
+            for evaluation in group:
+                with told.failures_of([evaluation]):
+                    result = on_first_rank(partial(measure, evaluation, extracted, seed))
+                    told.result(evaluation, result, source.manifest)
+    for evaluation in (evaluation for evaluation in evaluations if trains(evaluation)):
+        assert cell is not None
+        with told.failures_of([evaluation]):
+            source = on_every_rank(partial(open_source, evaluation))
+            tell = _nothing if on_progress is None else partial(on_progress, evaluation)
+            task = TrainingTask(cell, backbone, evaluation.data, source, device, precision, batch_clips, tell)
+            told.result(evaluation, _train(evaluation, task), source.manifest)
+    if told.failures:
+        raise told.failures[0]
+    return {evaluation.label: told.results[evaluation.label] for evaluation in evaluations}
 
-    def fail(failed: Sequence[EvaluationConfig], error: RayslError) -> None:
-        if isinstance(error, StorageError):
-            raise error
-        failures.append(error)
-        if on_failure is not None:
-            on_first_rank(lambda: [on_failure(evaluation, error) for evaluation in failed])
 
-    for group in _sharing(evaluations):
+@dataclass
+class _Told:
+    """Hands results and failures on from rank 0, and keeps both on every rank."""
+
+    on_result: OnResult | None
+    on_failure: OnFailure | None
+    results: dict[str, EvaluationResult] = field(default_factory=dict)
+    failures: list[RayslError] = field(default_factory=list)
+
+    def result(self, evaluation: EvaluationConfig, result: EvaluationResult, manifest: Manifest) -> None:
+        if self.on_result is not None:
+            on_first_rank(partial(self.on_result, evaluation, result, manifest))
+        self.results[evaluation.label] = result
+
+    @contextmanager
+    def failures_of(self, evaluations: Sequence[EvaluationConfig]) -> Iterator[None]:
+        """What fails inside is the failure of these; a store that cannot be written ends everything."""
         try:
-            extracted = _extract(backbone, group[0], clip, open_source, device, precision, batch_clips)
+            yield
+        except StorageError:
+            raise
         except RayslError as error:
-            fail(group, error)
-            continue
-        for evaluation in group:
-            try:
-                results[evaluation.label] = on_first_rank(_measuring(evaluation, extracted, seed, on_result))
-            except RayslError as error:
-                fail([evaluation], error)
-    if failures:
-        raise failures[0]
-    return {evaluation.label: results[evaluation.label] for evaluation in evaluations}
+            self.failures.append(error)
+            if self.on_failure is not None:
+                on_first_rank(partial(_tell_each, self.on_failure, evaluations, error))
+
+
+def _tell_each(told: OnFailure, evaluations: Sequence[EvaluationConfig], error: RayslError) -> None:
+    for evaluation in evaluations:
+        told(evaluation, error)
 
 
 def record(result: EvaluationResult, evaluation: EvaluationConfig, manifest: Manifest) -> dict[str, Any]:
@@ -120,86 +149,34 @@ def record(result: EvaluationResult, evaluation: EvaluationConfig, manifest: Man
     return plain
 
 
-def _feature_options(evaluation: EvaluationConfig) -> FeatureOptions:
-    options = evaluation.protocol.options
-    if not isinstance(options, FeatureOptions):
-        raise ConfigError(
-            f"evaluation {evaluation.label}: the options of protocol {evaluation.protocol.name!r} must extend "
-            "raysl.evaluation.feature_options.FeatureOptions"
-        )
-    return options
+def trains(evaluation: EvaluationConfig) -> bool:
+    """Whether the protocol trains the network itself, on as many workers as its cell does."""
+    return isinstance(evaluation.protocol.options, TrainedOptions)
 
 
-def _check(evaluations: Sequence[EvaluationConfig]) -> None:
+def _check(evaluations: Sequence[EvaluationConfig], cell: CellConfig | None) -> None:
     labels = [evaluation.label for evaluation in evaluations]
     for evaluation in evaluations:
-        _feature_options(evaluation)
+        if not trains(evaluation):
+            feature_options(evaluation)
+        elif cell is None:
+            raise ValueError(f"evaluation {evaluation.label} trains: it needs the cell that its backbone is of")
         if labels.count(evaluation.label) > 1:
             raise ConfigError(f"two evaluations have the label {evaluation.label!r}: give each its own")
 
 
-def _sharing(evaluations: Sequence[EvaluationConfig]) -> Iterator[list[EvaluationConfig]]:
-    """Groups that need the same features: one data set with the same options, and the same number of clips."""
-    groups: dict[tuple[str, str, int], list[EvaluationConfig]] = {}
-    for evaluation in evaluations:
-        data = evaluation.data
-        key = (data.name, json.dumps(resolved(data.options), sort_keys=True), _feature_options(evaluation).clips)
-        groups.setdefault(key, []).append(evaluation)
-    yield from groups.values()
-
-
-def _extract(
-    backbone: Backbone,
-    evaluation: EvaluationConfig,
-    clip: ClipOptions,
-    open_source: OpenSource,
-    device: torch.device,
-    precision: Precision,
-    batch_clips: int,
-) -> _Extracted:
-    source = on_every_rank(lambda: open_source(evaluation))
-    clips = _feature_options(evaluation).clips
+def _train(evaluation: EvaluationConfig, task: TrainingTask) -> EvaluationResult:
+    protocol: TrainedProtocol = evaluation.protocol.build()
     started = time.perf_counter()
-    train, test = (
-        extract_features(
-            backbone, source, split, clip, clips, batch_clips=batch_clips, device=device, precision=precision
-        )
-        for split in ("train", "test")
-    )
+    result = protocol.evaluate(task)
     details = {
-        "clips_per_video": clips,
-        "precision": precision,
-        "seconds_features": time.perf_counter() - started,
-        **_left_out(source, {"train": train, "test": test}),
+        "clips_per_video": evaluation.protocol.options.clips,
+        "precision": task.precision,
+        **left_out(task.source),
+        "seconds_protocol": time.perf_counter() - started,
     }
-    return _Extracted(train, test, source.catalog.classes, source.manifest, details)
+    return replace(result, details={**result.details, **details})
 
 
-def _left_out(source: VideoSource, features: dict[str, Features]) -> dict[str, object]:
-    """What the catalog lists and the evaluation does not use, by split and reason."""
-    unreadable = source.manifest.unreadable()
-    listed = {split: source.catalog.split(split) for split in features}
-    return {
-        "unreadable": {
-            split: {video.path: unreadable[video.path] for video in videos if video.path in unreadable}
-            for split, videos in listed.items()
-        },
-        "unlabelled": {split: sum(video.label is None for video in videos) for split, videos in listed.items()},
-        "missing": len(source.catalog.missing),
-    }
-
-
-def _measuring(
-    evaluation: EvaluationConfig, extracted: _Extracted, seed: int, on_result: OnResult | None
-) -> Callable[[], EvaluationResult]:
-    def measure() -> EvaluationResult:
-        protocol: FeatureProtocol = evaluation.protocol.build()
-        started = time.perf_counter()
-        result = protocol.evaluate(extracted.train, extracted.test, extracted.classes, seed)
-        seconds: dict[str, object] = {"seconds_protocol": time.perf_counter() - started}
-        result = replace(result, details={**result.details, **extracted.details, **seconds})
-        if on_result is not None:
-            on_result(evaluation, result, extracted.manifest)
-        return result
-
-    return measure
+def _nothing(progress: Progress) -> None:
+    """Told to nobody."""

@@ -16,6 +16,7 @@ from raysl.config.scale import Scale, multiply, substitute_name
 from raysl.config.suggest import nearest
 from raysl.config.tree import expand, merge
 from raysl.config.yaml_reader import KeyPath, Tree
+from raysl.errors import ConfigError
 
 ROW_KEYS = (*CELL_KEYS, "evaluation")
 
@@ -63,9 +64,19 @@ def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row
         for label in document.data["evaluations"]
     )
     for evaluation in evaluations:
-        if evaluation.protocol.component.check is not None:
-            evaluation.protocol.component.check(evaluation.protocol.options, cell)
+        _check(evaluation, cell)
     return Row(name, cell, evaluations)
+
+
+def _check(evaluation: EvaluationConfig, cell: CellConfig) -> None:
+    """Lets the protocol refuse a cell that it cannot be applied to."""
+    protocol = evaluation.protocol
+    if protocol.component.check is None:
+        return
+    try:
+        protocol.component.check(protocol.options, cell)
+    except ConfigError as error:
+        raise ConfigError(f"evaluation {evaluation.label}: {error}") from error
 
 
 def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) -> tuple[str, Any]:

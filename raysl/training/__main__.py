@@ -49,19 +49,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m raysl.training", description=__doc__)
     parser.add_argument("cell", type=Path, help="a resolved cell, as `raysl plan --show-cell` prints it")
     parser.add_argument("--storage", required=True, help="the results store: a folder, s3://... or gs://...")
-    parser.add_argument("--root", action="append", default=[], metavar="NAME=PATH", help="folder of a data set")
+    parser.add_argument(
+        "--root", action="append", default=[], metavar="NAME=PATH", help="folder of a data set, or file of weights"
+    )
     parser.add_argument("--cache", type=Path, help="folder for manifests and decoded frames")
     return parser
 
 
 def _train(options: argparse.Namespace, device: torch.device) -> None:
     cell = together(lambda: _cell(options.cell))
-    source = None if cell.pretraining == "none" else _source(cell, _places(options))
+    places = _places(options)
+    source = None if cell.pretraining == "none" else _source(cell, places)
     folder = results.open(options.storage).folder(cell_id(cell), "none" if source is None else source.manifest.hash)
     if broadcast_object(folder.state().status if rank() == 0 else None) == "done":
         _say(f"cell {folder.name} is done already")
         return
-    summary = pretrain(cell, folder, source, device=device, on_progress=_print_progress)
+    summary = pretrain(cell, folder, source, device=device, on_progress=_print_progress, files=places.roots)
     _say(
         f"cell {folder.name}: done in {summary.minutes:.1f} minutes, {summary.clips_per_second:.1f} clips/s, "
         f"final loss {summary.final_loss}, {summary.unreadable} unreadable videos"

@@ -6,7 +6,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
 from raysl.errors import RayslError
 from raysl.models.backbone import Backbone
-from raysl.objectives.build import build_backbone
+from raysl.objectives.build import draw_backbone
 from raysl.results import CellFolder
 from raysl.training.checkpoint import read_checkpoint
 
@@ -25,6 +25,6 @@ def load_backbone(cell: CellConfig, folder: CellFolder) -> Backbone:
         why = "its folder holds no weights (a slim store)" if status == "done" else f"it is {status}"
         raise RayslError(f"cell {folder.name} has no backbone to load: {why}; run its study first")
     model = read_checkpoint(data, cell_id(cell)).model
-    backbone = build_backbone(cell)
+    backbone = draw_backbone(cell)
     backbone.load_state_dict({k.removeprefix(PREFIX): v for k, v in model.items() if k.startswith(PREFIX)})
     return backbone.eval()

@@ -26,6 +26,7 @@ class Checkpoint:
         precision: as resolved when the run began; kept on whatever machine it goes on.
         model: the objective's state, heads and buffers included, under the names of the module that is not wrapped.
         optimizer: the optimizer's state.
+        schedule: the schedule's state; empty where it follows the step alone.
         random: per rank, the global random states.
         curves: column to values, one row per logged step so far.
         unreadable: paths that failed while training.
@@ -39,6 +40,7 @@ class Checkpoint:
     precision: str
     model: dict[str, Any]
     optimizer: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)
     random: list[dict[str, Any]] = field(default_factory=list)
     curves: dict[str, list[float]] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)

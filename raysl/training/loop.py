@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 
 from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
+from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import broadcast_object, gather_objects, rank, world_size
 from raysl.errors import CellFailure, ConfigError, DataError
+from raysl.models.inflate import weights_record
 from raysl.results import CellFolder
 from raysl.training.agreement import together
 from raysl.training.check import check_world
@@ -35,6 +39,7 @@ def pretrain(
     device: torch.device | str | None = None,
     on_progress: ProgressCallback | None = None,
     stop_after: int | None = None,
+    files: Mapping[str, Path] = NOTHING,
 ) -> Summary:
     """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
 
@@ -46,20 +51,21 @@ def pretrain(
         device: this rank's GPU, or the CPU, where absent.
         on_progress: called on every rank at the same steps: after each epoch, and every ten seconds.
         stop_after: raises `raysl.training.run.KilledError` after this step (from 1): a kill, for tests.
+        files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
 
     Returns:
         The same on every rank.
 
     Raises:
         CellFailure: a deterministic failure, on every rank at the same step; stored in the folder.
-        ConfigError: the global batch does not divide by the number of ranks.
+        ConfigError: the global batch does not divide by the number of ranks; a weights file is not there.
         StorageError: on every rank: the folder cannot be read or written, or holds a checkpoint of another cell.
     """
     check_world(cell, world_size())
     chosen = choose_device(device)
     with cpu_threads(cell) as threads:
         try:
-            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after)
+            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files)
         except CellFailure as failure:
             if rank() == 0:
                 folder.mark_failed(failure.reason, failure.details)
@@ -75,12 +81,13 @@ def _pretrain(
     threads: int,
     on_progress: ProgressCallback | None,
     stop_after: int | None,
+    files: Mapping[str, Path],
 ) -> Summary | None:
     """The summary on rank 0."""
-    attempt = _attempt(cell, device, threads)
+    attempt = _attempt(cell, device, threads) | together(lambda: weights_record(cell.backbone.options, files))
     if cell.pretraining == "none":
         random_weights = _provenance(cell, "float32", None, [attempt], {})
-        return together(lambda: store_random_backbone(cell, folder, random_weights) if rank() == 0 else None)
+        return together(lambda: store_random_backbone(cell, folder, random_weights, files) if rank() == 0 else None)
     if source is None:
         raise DataError(f"cell {folder.name} is to be pretrained, but no source of videos was given")
     found = newest_checkpoint(folder, cell_id(cell))
@@ -100,6 +107,7 @@ def _pretrain(
             device=device,
             attempts=attempts,
             cores=attempt["cores"],
+            files=files,
         )
     except ConfigError as error:  # what the configuration asks of this data is as deterministic as a loss that is NaN
         raise CellFailure(str(error)) from error
@@ -114,9 +122,8 @@ def _pretrain(
 
 def _precision(cell: CellConfig, found: Checkpoint | None, device: torch.device) -> Precision:
     """A run that began in one arithmetic goes on in it, whatever machine it is on now."""
-    if found is not None:
-        return cast(Precision, found.precision)
-    return resolve_precision(cell.training.precision, device)
+    asked = cell.training.precision if found is None else cast(Precision, found.precision)
+    return resolve_precision(asked, device)
 
 
 def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, Any]:

@@ -27,7 +27,9 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     seen: set[int] = set()
-    constant = {id(p) for child in module.modules() if getattr(child, "constant_rate", False) for p in child.parameters()}
+    constant = {
+        id(p) for child in module.modules() if getattr(child, "constant_rate", False) for p in child.parameters()
+    }
     for child in module.modules():
         for name, parameter in child.named_parameters(recurse=False):
             if not parameter.requires_grad or id(parameter) in seen:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
+from raysl.data.places import NOTHING
 from raysl.objectives.build import build_backbone
 from raysl.results import CellFolder
 from raysl.training.backbone import PREFIX
@@ -14,9 +17,11 @@ from raysl.training.recorder import Recorder, begin
 from raysl.training.summary import Summary
 
 
-def store_random_backbone(cell: CellConfig, folder: CellFolder, provenance: dict[str, Any]) -> Summary:
-    """Stores the seeded backbone as the final checkpoint and marks the cell done; for rank 0 alone."""
-    weights = build_backbone(cell).state_dict()
+def store_random_backbone(
+    cell: CellConfig, folder: CellFolder, provenance: dict[str, Any], files: Mapping[str, Path] = NOTHING
+) -> Summary:
+    """Stores the seeded (or inflated) backbone as the final checkpoint and marks the cell done; for rank 0 alone."""
+    weights = build_backbone(cell, files).state_dict()
     model = {PREFIX + name: value for name, value in weights.items()}
     summary = Summary(
         steps=0,

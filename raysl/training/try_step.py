@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import torch
 
 from raysl.config.cell import CellConfig
+from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
 from raysl.objectives.build import build_backbone
@@ -36,7 +38,13 @@ class StepReport:
     peak_memory_mb: float
 
 
-def try_step(cell: CellConfig, source: VideoSource | None, *, device: torch.device | str | None = None) -> StepReport:
+def try_step(
+    cell: CellConfig,
+    source: VideoSource | None,
+    *,
+    device: torch.device | str | None = None,
+    files: Mapping[str, Path] = NOTHING,
+) -> StepReport:
     """Builds the cell as `pretrain` does and takes its first step, on one rank with the whole global batch.
 
     Raises:
@@ -48,7 +56,7 @@ def try_step(cell: CellConfig, source: VideoSource | None, *, device: torch.devi
     with cpu_threads(cell):
         if cell.pretraining == "none":
             started = time.perf_counter()
-            build_backbone(cell)
+            build_backbone(cell, files)
             return StepReport(None, time.perf_counter() - started, _peak_mb(chosen))
         if source is None:
             raise DataError("a training step needs a source of videos, and none was given")
@@ -63,6 +71,7 @@ def try_step(cell: CellConfig, source: VideoSource | None, *, device: torch.devi
             device=chosen,
             attempts=[],
             cores=1,
+            files=files,
         )
         batches = StepBatches(run.loader, run.length, cell.training.accumulate, 0, chosen)
         started = time.perf_counter()

@@ -1,33 +1,41 @@
-"""Linear warm-up, shared by all schedules.
-
-A schedule: ``COMPONENT.build(options, total_steps=..., steps_per_epoch=...)`` gives the factor of the base learning
-rate at a step, counted from 0 to ``total_steps - 1``.
-"""
+"""Linear warm-up, shared by all schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import Any
+
+from pydantic import model_validator
 
 from raysl.config.cell import CellConfig
 from raysl.config.options import Options, option
 from raysl.errors import ConfigError
-
-Schedule = Callable[[int], float]
+from raysl.training.schedule import Schedule
 
 
 class WarmupOptions(Options):
-    """Options that every schedule has."""
+    """Options that every schedule has; at most one of the two lengths is given."""
 
     warmup_epochs: float = option(
         0.0, doc="epochs over which the rate rises linearly; a fraction is allowed", unit="epochs", source="[?]", ge=0
     )
+    warmup_steps: int | None = option(
+        None, doc="the same in steps, where a recipe prints those", unit="steps", source="[?]; [C] CVRL K600 1787", ge=0
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> WarmupOptions:
+        if self.warmup_epochs and self.warmup_steps is not None:
+            raise ValueError("give at most one of schedule.warmup_epochs and schedule.warmup_steps")
+        return self
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """The warm-up's length in steps."""
+        return round(self.warmup_epochs * steps_per_epoch) if self.warmup_steps is None else self.warmup_steps
 
 
-def with_warmup(
-    options: WarmupOptions, total_steps: int, steps_per_epoch: int, after: Callable[[float], float]
-) -> Schedule:
-    """The factor at a step: rises linearly through the warm-up, then follows ``after``.
+class WarmedUp(Schedule):
+    """The factor rises linearly through the warm-up, then follows `after_warmup`.
 
     With w warm-up steps the factor is (step + 1) / (w + 1): the first step is not lost at rate 0, and step w has the
     full rate (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, 2.2, warm up linearly; the exact steps are ours).
@@ -36,26 +44,34 @@ def with_warmup(
         options: the warm-up's length.
         total_steps: steps of the whole training, at least 1.
         steps_per_epoch: at least 1.
-        after: factor by the share of the steps behind the warm-up that is done, 0 (included) to 1 (excluded).
 
     Raises:
         ConfigError: no step is left behind the warm-up.
     """
-    warmup_steps = round(options.warmup_epochs * steps_per_epoch)
-    if warmup_steps >= total_steps:
-        raise ConfigError(
-            f"schedule.warmup_epochs {options.warmup_epochs:g} is {warmup_steps} steps, "
-            f"but training has {total_steps}: shorten the warm-up or train longer"
-        )
 
-    def factor(step: int) -> float:
-        if not 0 <= step < total_steps:
-            raise ValueError(f"step {step} is outside of 0..{total_steps - 1}")
-        if step < warmup_steps:
-            return (step + 1) / (warmup_steps + 1)
-        return after((step - warmup_steps) / (total_steps - warmup_steps))
+    def __init__(self, options: WarmupOptions, total_steps: int, steps_per_epoch: int) -> None:
+        self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
+        self.warmup_steps = options.steps(steps_per_epoch)
+        if self.warmup_steps >= total_steps:
+            raise ConfigError(
+                f"{_shown(options)} is {self.warmup_steps} steps, "
+                f"but training has {total_steps}: shorten the warm-up or train longer"
+            )
 
-    return factor
+    def __call__(self, step: int) -> float:
+        if not 0 <= step < self.total_steps:
+            raise ValueError(f"step {step} is outside of 0..{self.total_steps - 1}")
+        if step < self.warmup_steps:
+            return (step + 1) / (self.warmup_steps + 1)
+        return self.after_warmup(step)
+
+    @abstractmethod
+    def after_warmup(self, step: int) -> float:
+        """The factor at a step of training that is not of the warm-up."""
+
+    def done(self, step: int) -> float:
+        """The share of the steps behind the warm-up that is done at ``step``, 0 (included) to 1 (excluded)."""
+        return (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
 
 
 def check_warmup(options: Any, cell: CellConfig) -> None:
@@ -64,9 +80,18 @@ def check_warmup(options: Any, cell: CellConfig) -> None:
     Raises:
         ConfigError: with both lengths.
     """
-    epochs = cell.training.epochs
+    epochs, steps = cell.training.epochs, cell.training.steps
     if epochs is not None and options.warmup_epochs >= epochs:
         raise ConfigError(
-            f"schedule.warmup_epochs {options.warmup_epochs:g} is not shorter than training.epochs {epochs}: "
-            "shorten the warm-up or train longer"
+            f"{_shown(options)} is not shorter than training.epochs {epochs}: shorten the warm-up or train longer"
         )
+    if steps is not None and options.warmup_steps is not None and options.warmup_steps >= steps:
+        raise ConfigError(
+            f"{_shown(options)} is not shorter than training.steps {steps}: shorten the warm-up or train longer"
+        )
+
+
+def _shown(options: WarmupOptions) -> str:
+    if options.warmup_steps is not None:
+        return f"schedule.warmup_steps {options.warmup_steps}"
+    return f"schedule.warmup_epochs {options.warmup_epochs:g}"

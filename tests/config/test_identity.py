@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import KINDS, find, names
+from raysl.config.component import KINDS, Chosen, find, names
 from raysl.config.identity import cell_id, evaluation_id, identity, leaves, resolved
 from raysl.config.load import cell_from, evaluation_from
 from raysl.config.options import Options, option
-from raysl.config.sections import ClipOptions, LearningRate, TrainingOptions
+from raysl.config.sections import ClipOptions, LearningRate, SupervisedOptions, TrainingOptions
 from tests.cells import GOLDEN, tiny_cell, tiny_evaluation
 
 
@@ -32,16 +32,23 @@ def test_golden_ids() -> None:
 def defaults(model: type[Options]) -> dict[str, object]:
     fields = {name: field for name, field in model.model_fields.items() if not field.is_required()}
     return {
-        name: resolved(field.default) if isinstance(field.default, Options) else field.default
+        name: plain(field.default)
         for name, field in fields.items()
         if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("identity") is False)
     }
 
 
+def plain(value: object) -> object:
+    """A default as YAML holds it."""
+    if isinstance(value, Chosen):
+        return {"name": value.name, **resolved(value.options)}
+    return resolved(value) if isinstance(value, Options) else value
+
+
 def current_defaults() -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {
         f"section {model.__name__}@{model.version}": defaults(model)
-        for model in (ClipOptions, LearningRate, TrainingOptions)
+        for model in (ClipOptions, LearningRate, SupervisedOptions, TrainingOptions)
     }
     for kind in KINDS:
         for name in names(kind):

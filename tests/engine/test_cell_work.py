@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from raysl import results
+from raysl.commands.run import check_roots
 from raysl.data.places import Places
 from raysl.engine.cell_work import evaluate_cell, pretrain_cell
 from raysl.engine.pending import job, look, reopen
+from raysl.errors import ConfigError
 from tests.engine.plans import plan, prepared_here
+from tests.models.narrow_weights import NARROW, save_narrow_weights
 
 pytestmark = pytest.mark.slow
 
@@ -72,3 +77,19 @@ def test_rows_that_ask_one_label_with_different_options_get_both(tmp_path: Path,
     assert evaluate_cell(one) is None
     assert {record["label"] for record in one.folder.evaluations().values()} == {"retrieval/synthetic"}
     assert look(item, store, prepared).verdict == "done"
+
+
+def test_weights_to_inflate_are_found_among_the_roots_and_refused_before_ray_starts(
+    tmp_path: Path, places: Places
+) -> None:
+    store = results.open(tmp_path / "store")
+    (item,) = plan(tmp_path, {"inflated": json.dumps({"pretraining": "none", "backbone": NARROW})})
+    prepared = prepared_here([item], store, places)
+    with pytest.raises(ConfigError, match="--root narrow=FILE"):
+        check_roots([item], store, places)
+    bound = replace(places, roots={**places.roots, "narrow": save_narrow_weights(tmp_path)})
+    check_roots([item], store, bound)
+    one = job(look(item, store, prepared), store, bound, prepared)
+    assert pretrain_cell(one) is None
+    assert evaluate_cell(one) is None
+    check_roots([item], store, places)  # the cell is done: nobody needs the file any more

@@ -14,6 +14,7 @@ from raysl.config.component import find, names
 from raysl.errors import CellFailure, DataError
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from raysl.evaluation.trained_options import TrainedOptions
 from tests.evaluation.toy import class_names, toy_features
 
 CLASSES = 6
@@ -34,7 +35,10 @@ def split(name: str, videos: int, signal: float, **options: int) -> Features:
     return toy_features(videos, CLASSES, signal=signal, split=name, **options)
 
 
-@pytest.fixture(params=names("protocol"))
+ON_FEATURES = [name for name in names("protocol") if not issubclass(find("protocol", name).options, TrainedOptions)]
+
+
+@pytest.fixture(params=ON_FEATURES)
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -19,7 +20,12 @@ from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.results import CellFolder
 from raysl.training.checkpoint import Checkpoint, read_checkpoint
+from raysl.training.precision import multiplies_bfloat16_wrongly
 from tests import cells
+
+needs_bfloat16 = pytest.mark.skipif(
+    multiplies_bfloat16_wrongly(torch.device("cpu")), reason="this CPU's bfloat16 gradients are wrong (no AMX)"
+)
 
 FAILING = "tests.training.failing_simclr"
 """A framework whose loss is NaN from one step on."""

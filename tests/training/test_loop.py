@@ -27,6 +27,7 @@ from tests.training.material import (
     final,
     folder_of,
     logged_steps,
+    needs_bfloat16,
     tiny_cell,
     tiny_source,
 )
@@ -142,6 +143,7 @@ def test_the_backbone_that_is_loaded_is_the_one_that_was_trained(source: VideoSo
     assert not torch.equal(initial["stem.0.weight"], trained["stem.0.weight"])
 
 
+@needs_bfloat16
 def test_bfloat16_trains_with_weights_in_float32(source: VideoSource, tmp_path: Path) -> None:
     cell = tiny_cell(**{"training.steps": 1, "training.precision": "bfloat16"})
     folder = folder_of(tmp_path, cell, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -63,7 +64,10 @@ class TestContract:
         optimizer.step()
         moved = [key for key, value in module.named_parameters() if not torch.equal(value, before[key])]
         assert moved == ["0.weight", "3.weight"]
-        torch.testing.assert_close(module[0].weight, before["0.weight"] * (1 - 0.1 * 0.5))
+        weights = before["0.weight"]
+        # Without a gradient: by rate and decay; LARS by its trust coefficient; Adam by one rate, whatever the size.
+        expected = {"lars": weights * (1 - 0.1 * 0.001), "adam": weights - 0.1 * weights.sign()}
+        torch.testing.assert_close(module[0].weight, expected.get(name, weights * (1 - 0.1 * 0.5)))
 
     def test_weight_decay_of_everything(self, name: str) -> None:
         optimizer = build(name, network(), weight_decay=0.5, decay_norm_and_bias=True)
@@ -101,3 +105,57 @@ def test_groups_count_a_shared_parameter_once() -> None:
 def test_a_module_without_trainable_parameters_is_refused() -> None:
     with pytest.raises(ValueError, match="no trainable parameter"):
         parameter_groups(nn.ReLU(), 0.1, decay_norm_and_bias=False)
+
+
+def test_adam_has_the_options_given_and_decays_in_the_gradient() -> None:
+    optimizer = build("adam", network(), beta1=0.8, beta2=0.95, epsilon=1e-6)
+    assert type(optimizer) is torch.optim.Adam
+    group = optimizer.param_groups[0]
+    assert (group["betas"], group["eps"], group["decoupled_weight_decay"]) == ((0.8, 0.95), 1e-6, False)
+
+
+def lars_oracle(weights: list[float], gradients: list[list[float]], rates: list[float], adapt: bool) -> list[float]:
+    """Momentum 0.9, decay 0.01 where adapted, coefficient 0.02, in plain loops."""
+    decay, velocity = (0.01 if adapt else 0.0), [0.0] * len(weights)
+    for gradient, rate in zip(gradients, rates, strict=True):
+        direction = [g + decay * w for g, w in zip(gradient, weights, strict=True)]
+        norms = [math.sqrt(sum(x * x for x in values)) for values in (weights, direction)]
+        trust = 0.02 * norms[0] / norms[1] if adapt and min(norms) > 0 else 1.0
+        velocity = [0.9 * v + rate * trust * d for v, d in zip(velocity, direction, strict=True)]
+        weights = [w - v for w, v in zip(weights, velocity, strict=True)]
+    return weights
+
+
+def test_lars_adapts_weights_alone_whatever_the_decay() -> None:
+    for decay in (0.01, 0.0):
+        groups = build("lars", network(), weight_decay=decay).param_groups
+        assert [(group["adapt"], group["weight_decay"]) for group in groups] == [(True, decay), (False, 0.0)]
+
+
+def test_lars_follows_the_plain_loop() -> None:
+    module = network().double()
+    parameters = dict(module.named_parameters())
+    first = {name: value.flatten().tolist() for name, value in parameters.items()}
+    optimizer = build("lars", module, weight_decay=0.01, trust_coefficient=0.02)
+    generator, rates = torch.Generator().manual_seed(1), [0.3, 0.2, 0.05]
+    gradients: dict[str, list[list[float]]] = {name: [] for name in parameters}
+    for rate in rates:
+        for name, parameter in parameters.items():
+            parameter.grad = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            gradients[name].append(parameter.grad.flatten().tolist())
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+    for name, parameter in parameters.items():
+        adapt = name in ("0.weight", "3.weight")
+        expected = lars_oracle(first[name], gradients[name], rates, adapt)
+        assert parameter.flatten().tolist() == pytest.approx(expected), name
+
+
+def test_lars_takes_a_tensor_of_zeros_by_the_rate_alone() -> None:
+    module = nn.Linear(2, 1, bias=False)
+    nn.init.zeros_(module.weight)
+    optimizer = build("lars", module)
+    module.weight.grad = torch.tensor([[3.0, 4.0]])
+    optimizer.step()
+    torch.testing.assert_close(module.weight.detach(), torch.tensor([[-0.3, -0.4]]))

@@ -21,6 +21,7 @@ from tests.training.material import (
     final,
     folder_of,
     logged_steps,
+    needs_bfloat16,
     tiny_cell,
     tiny_source,
 )
@@ -60,6 +61,17 @@ def test_a_kill_at_a_random_step_changes_nothing(source: VideoSource, tmp_path: 
     kill = random.randint(1, STEPS - 1)
     print(f"killed after step {kill}")
     _assert_same_run(_cell(**{"training.loader_workers": loader_workers}), source, tmp_path, [kill])
+
+
+@pytest.mark.parametrize("kill", [4, 7])
+def test_a_plateau_is_found_as_without_a_kill(source: VideoSource, tmp_path: Path, kill: int) -> None:
+    schedule = {"name": "plateau", "patience": 0, "threshold": 0.5}
+    cell = _cell(schedule=schedule, **{"training.batch_size": 8, "optimizer.learning_rate.value": 1e-6})
+    _assert_same_run(cell, source, tmp_path, [kill])
+    rates = curves_of(folder_of(tmp_path / "killed", cell, source))["optimizer/learning_rate"]
+    # Two steps an epoch; no epoch's loss is half of the first one's.
+    expected = [2e-6 * 0.1 ** max(0, step // 2 - 1) for step in range(STEPS)]
+    assert list(rates) == pytest.approx(expected)
 
 
 def test_several_kills_change_nothing(source: VideoSource, tmp_path: Path) -> None:
@@ -105,6 +117,7 @@ def test_a_checkpoint_of_another_cell_is_refused(source: VideoSource, tmp_path: 
         pretrain(cell, folder, source)
 
 
+@needs_bfloat16
 def test_precision_is_kept_on_resume(source: VideoSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = _cell(**{"training.precision": "auto", "training.steps": 4})
     folder = folder_of(tmp_path, cell, source)

@@ -6,17 +6,23 @@ import math
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from raysl.config.component import find, names
 from raysl.errors import ConfigError
-from raysl.training.warmup import Schedule
+from raysl.training.schedule import Schedule
+from tests.training.material import tiny_cell
+
+REQUIRED: dict[str, dict[str, Any]] = {"multistep": {"milestones": (1e6,)}}
+"""Options without a default."""
 
 
 def build(name: str, total_steps: int = 100, steps_per_epoch: int = 10, **options: Any) -> Schedule:
     component = find("schedule", name)
+    given = REQUIRED.get(name, {}) | options
     schedule: Schedule = component.build(
-        component.options(**options), total_steps=total_steps, steps_per_epoch=steps_per_epoch
+        component.options(**given), total_steps=total_steps, steps_per_epoch=steps_per_epoch
     )
     return schedule
 
@@ -25,11 +31,13 @@ def build(name: str, total_steps: int = 100, steps_per_epoch: int = 10, **option
 class TestContract:
     def test_factors_are_between_0_and_1_and_never_0(self, name: str) -> None:
         schedule = build(name, warmup_epochs=2.0)
-        assert all(0 < schedule(step) <= 1 for step in range(100))
+        for step in range(100):
+            assert 0 < schedule(step) <= 1
+            schedule.observe(step, 1.0)
 
     def test_warmup_rises_linearly_to_the_full_rate(self, name: str) -> None:
-        schedule = build(name, warmup_epochs=0.5)
-        assert [schedule(step) for step in range(6)] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+        for schedule in (build(name, warmup_epochs=0.5), build(name, warmup_steps=5)):
+            assert [schedule(step) for step in range(6)] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
 
     def test_without_warmup_it_starts_at_the_full_rate(self, name: str) -> None:
         assert build(name)(0) == 1
@@ -38,16 +46,41 @@ class TestContract:
     def test_a_warmup_that_leaves_no_step_is_refused(self, name: str) -> None:
         with pytest.raises(ConfigError, match=r"schedule\.warmup_epochs 10 is 100 steps, but training has 100"):
             build(name, warmup_epochs=10.0)
+        with pytest.raises(ConfigError, match=r"schedule\.warmup_steps 100 is 100 steps, but training has 100"):
+            build(name, warmup_steps=100)
         assert build(name, warmup_epochs=9.9)(99) == 1
+        assert build(name, warmup_steps=99)(99) == 1
+
+    def test_such_a_warmup_is_refused_without_data(self, name: str) -> None:
+        schedule = {"name": name, **{key: list(value) for key, value in REQUIRED.get(name, {}).items()}}
+        with pytest.raises(ConfigError, match=r"warmup_steps 6 is not shorter than training\.steps 6"):
+            tiny_cell(schedule=schedule | {"warmup_steps": 6})
+        with pytest.raises(ConfigError, match=r"warmup_epochs 2 is not shorter than training\.epochs 2"):
+            tiny_cell(schedule=schedule | {"warmup_epochs": 2}, **{"training.steps": None, "training.epochs": 2})
+        assert tiny_cell(schedule=schedule | {"warmup_steps": 5})
 
     @pytest.mark.parametrize("step", [-1, 100])
     def test_a_step_outside_of_training_is_refused(self, name: str, step: int) -> None:
         with pytest.raises(ValueError, match=r"outside of 0\.\.99"):
             build(name)(step)
 
-    def test_a_negative_warmup_is_refused(self, name: str) -> None:
+    def test_a_bad_warmup_is_refused(self, name: str) -> None:
         with pytest.raises(ValidationError, match="warmup_epochs"):
             build(name, warmup_epochs=-1.0)
+        with pytest.raises(ValidationError, match=r"at most one of schedule\.warmup_epochs and schedule\.warmup_steps"):
+            build(name, warmup_epochs=1.0, warmup_steps=10)
+
+    def test_state_goes_through_a_checkpoint(self, name: str) -> None:
+        losses = [3.0, 2.0, 2.0, 2.5, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9]
+        whole, first, second = (build(name, steps_per_epoch=4, total_steps=40) for _ in range(3))
+        for step in range(40):
+            if step == 18:
+                second.load_state_dict(first.state_dict())
+            other = first if step < 18 else second
+            assert other(step) == whole(step)
+            for schedule in (whole, other):
+                schedule.observe(step, losses[step // 4] + 0.01 * (step % 4))
+        assert second.state_dict() == whole.state_dict()
 
 
 def test_cosine_at_first_middle_and_last_step() -> None:
@@ -68,3 +101,62 @@ def test_cosine_falls_to_its_final_factor() -> None:
 def test_constant_at_first_middle_and_last_step() -> None:
     schedule = build("constant", warmup_epochs=1.0)
     assert [schedule(step) for step in (0, 10, 50, 99)] == pytest.approx([1 / 11, 1, 1, 1])
+
+
+def test_multistep_falls_after_each_milestone() -> None:
+    schedule = build("multistep", milestones=(2.0, 5.5, 8.0), warmup_epochs=1.0)
+    steps = {0: 1 / 11, 10: 1, 19: 1, 20: 0.1, 54: 0.1, 55: 0.01, 79: 0.01, 80: 0.001, 99: 0.001}
+    assert [schedule(step) for step in steps] == pytest.approx(list(steps.values()))
+    assert build("multistep", milestones=(5.0,), factor=0.15)(50) == 0.15
+
+
+@pytest.mark.parametrize(
+    "bad", [{"milestones": ()}, {"milestones": (5.0, 5.0)}, {"milestones": (0.0,)}, {"factor": 1.0}]
+)
+def test_multistep_refuses_bad_options(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        build("multistep", **bad)
+
+
+def test_a_milestone_that_is_never_reached_is_refused() -> None:
+    length = {"training.steps": None, "training.epochs": 4}
+    with pytest.raises(ConfigError, match="training of 4 epochs never passes 4"):
+        tiny_cell(schedule={"name": "multistep", "milestones": [2, 4]}, **length)
+    assert tiny_cell(schedule={"name": "multistep", "milestones": [2, 3.5]}, **length)
+
+
+def rates(schedule: Schedule, losses: list[float], steps_per_epoch: int) -> list[float]:
+    """The factor of each epoch's first step, each epoch's steps having its loss on average."""
+    found = []
+    for epoch, loss in enumerate(losses):
+        for inside in range(steps_per_epoch):
+            step = epoch * steps_per_epoch + inside
+            if inside == 0:
+                found.append(schedule(step))
+            schedule.observe(step, loss + (inside - (steps_per_epoch - 1) / 2) * 0.125)
+    return found
+
+
+@pytest.mark.parametrize("patience", [0, 1, 3])
+def test_plateau_is_that_of_torch(patience: int) -> None:
+    losses = [4.0, 3.0, 3.0, 3.0, 2.9999, 2.5, 2.75, 2.6, 2.5, 2.5, 2.25, 2.5, 2.5, 2.5, 2.5, 2.5]
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    oracle = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, threshold=1e-4, eps=0)
+    expected = []
+    for loss in losses:
+        expected.append(optimizer.param_groups[0]["lr"])
+        oracle.step(loss)
+    schedule = build("plateau", total_steps=64, steps_per_epoch=4, factor=0.5, patience=patience)
+    assert rates(schedule, losses, 4) == expected
+    assert expected[-1] < 1
+
+
+def test_plateau_counts_from_the_first_epoch_behind_the_warmup() -> None:
+    schedule = build("plateau", total_steps=24, steps_per_epoch=4, patience=0, warmup_steps=5)
+    # Epochs 0 and 1 begin within the warm-up: their low losses are no best that later ones must beat.
+    assert rates(schedule, [1.0, 1.0, 5.0, 4.0, 4.0, 4.0], 4) == pytest.approx([1 / 6, 5 / 6, 1, 1, 1, 0.1])
+
+
+def test_plateau_of_a_negative_loss() -> None:
+    schedule = build("plateau", total_steps=6, steps_per_epoch=1, patience=0)
+    assert rates(schedule, [-0.5, -0.6, -0.7, -0.7, -0.7], 1) == pytest.approx([1, 1, 1, 1, 0.1])

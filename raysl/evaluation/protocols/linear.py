@@ -6,17 +6,17 @@ probes are trained by SGD (TaCo 60 epochs, CVRL and CSTP 100); those come as a p
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from raysl.config.component import Component
 from raysl.config.options import option
+from raysl.evaluation.classification import classification
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.logistic import Normalize, choose, fit
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, percent, prediction_table
+from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
 
 
 class LinearOptions(FeatureOptions):
@@ -61,9 +61,7 @@ class LinearProbe(FeatureProtocol):
         self.options = options
 
     def measure(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
-        """Metrics ``top1``, ``top5`` (more than five classes), ``mean_class`` (mean of the classes' accuracies).
-
-        Predictions add ``predicted`` (class index) and ``probability`` (of the true class; 0 where it was not taught).
+        """Metrics and predictions of `classification`.
 
         Raises:
             DataError: c is to be chosen and the training videos cannot be split for it.
@@ -76,35 +74,8 @@ class LinearProbe(FeatureProtocol):
         else:
             c = options.c
         model = fit(train.values, train.label, c, options.normalize, options.iterations)
-        details |= {"c": c, "converged": model.converged}
-
-        probabilities = model.probabilities(test.values)
-        predicted = model.classes[probabilities.argmax(axis=1)]
-        true = _true_probability(probabilities, model.classes, test.label)
-        correct = predicted == test.label
-        metrics = {"top1": percent(correct)}
-        if len(model.classes) > 5:
-            metrics["top5"] = percent(_in_top(5, probabilities, model.classes, test.label))
-        by_class = {int(label): percent(correct[test.label == label]) for label in np.unique(test.label)}
-        metrics["mean_class"] = float(np.mean(list(by_class.values())))
-        details["class_accuracy"] = {classes[label]: accuracy for label, accuracy in by_class.items()}
-        return EvaluationResult(
-            metrics, prediction_table(test, correct, predicted=predicted, probability=true), details
-        )
-
-
-def _true_probability(
-    probabilities: NDArray[np.float64], taught: NDArray[np.int64], label: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    return np.asarray(np.where(label[:, None] == taught, probabilities, 0.0).sum(axis=1), dtype=np.float64)
-
-
-def _in_top(
-    k: int, probabilities: NDArray[np.float64], taught: NDArray[np.int64], label: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """The true class is among the k most probable; equal probabilities rank in the order of the classes."""
-    top = taught[np.argsort(-probabilities, axis=1, kind="stable")[:, :k]]
-    return np.asarray((top == label[:, None]).any(axis=1))
+        result = classification(model.probabilities(test.values), model.classes, test, classes)
+        return replace(result, details={**details, "c": c, "converged": model.converged, **result.details})
 
 
 COMPONENT = Component(kind="protocol", options=LinearOptions, build=LinearProbe)

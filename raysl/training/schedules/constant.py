@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from raysl.config.component import Component
-from raysl.training.warmup import Schedule, WarmupOptions, check_warmup, with_warmup
+from raysl.training.warmup import WarmedUp, WarmupOptions, check_warmup
 
 
 class ConstantOptions(WarmupOptions):
     """Options of the constant schedule."""
 
 
-def _build(options: ConstantOptions, total_steps: int, steps_per_epoch: int) -> Schedule:
-    return with_warmup(options, total_steps, steps_per_epoch, lambda done: 1.0)
+class Constant(WarmedUp):
+    """A factor of 1."""
+
+    def after_warmup(self, step: int) -> float:
+        return 1.0
 
 
-COMPONENT = Component(kind="schedule", options=ConstantOptions, build=_build, check=check_warmup)
+COMPONENT = Component(kind="schedule", options=ConstantOptions, build=Constant, check=check_warmup)

@@ -6,7 +6,7 @@ import math
 
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.training.warmup import Schedule, WarmupOptions, check_warmup, with_warmup
+from raysl.training.warmup import WarmedUp, WarmupOptions, check_warmup
 
 
 class CosineOptions(WarmupOptions):
@@ -21,13 +21,15 @@ class CosineOptions(WarmupOptions):
     )
 
 
-def _build(options: CosineOptions, total_steps: int, steps_per_epoch: int) -> Schedule:
+class Cosine(WarmedUp):
     """The end of the cosine is one step behind the last, so that no step is lost at rate 0."""
 
-    def cosine(done: float) -> float:
-        return options.final_factor + (1 - options.final_factor) * (1 + math.cos(math.pi * done)) / 2
+    def __init__(self, options: CosineOptions, total_steps: int, steps_per_epoch: int) -> None:
+        super().__init__(options, total_steps, steps_per_epoch)
+        self.final_factor = options.final_factor
 
-    return with_warmup(options, total_steps, steps_per_epoch, cosine)
+    def after_warmup(self, step: int) -> float:
+        return self.final_factor + (1 - self.final_factor) * (1 + math.cos(math.pi * self.done(step))) / 2
 
 
-COMPONENT = Component(kind="schedule", options=CosineOptions, build=_build, check=check_warmup)
+COMPONENT = Component(kind="schedule", options=CosineOptions, build=Cosine, check=check_warmup)

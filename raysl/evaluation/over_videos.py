@@ -1,0 +1,116 @@
+"""A network over the clips of videos: every video exactly once, on any number of ranks.
+
+Shapes: K clips of a video, V videos of a block, C channels, T frames, H, W, D values of a video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from raysl.config.sections import ClipOptions
+from raysl.data.catalog import Video
+from raysl.data.source import VideoSource
+from raysl.distributed import gather_objects, rank, world_size
+from raysl.errors import DataError, RayslError
+from raysl.evaluation.agreement import on_every_rank
+from raysl.views.evaluation_clips import evaluation_clips
+
+Block = tuple[Video, ...]
+Precision = Literal["float32", "bfloat16"]
+
+
+def over_videos(
+    compute: Callable[[Tensor], Tensor],
+    network: nn.Module,
+    source: VideoSource,
+    videos: Sequence[Video],
+    clip: ClipOptions,
+    clips: int,
+    *,
+    batch_clips: int = 40,
+    device: torch.device,
+    precision: Precision = "float32",
+) -> NDArray[np.float32]:
+    """``[N, D]`` float32, means over a video's clips, in the order of ``videos``, the same on every rank. Collective.
+
+    Videos are cut into blocks in their order and the ranks take blocks in turn, so a forward pass holds the same clips
+    on any number of ranks: the rows are the same to the last bit on one machine type, and nothing is padded. Decoding
+    runs in a thread, one block ahead of the network.
+
+    Args:
+        compute: clips ``[V * K, C, T, H, W]`` on ``device`` to ``[V * K, D]``; run without gradients, under autocast.
+        network: what ``compute`` runs, on ``device``; in eval mode meanwhile, its modes are left as they were found.
+        videos: at least one.
+        clips: a video's clips, spread evenly over its length.
+        batch_clips: about how many clips a forward pass holds; whole videos, at least one.
+
+    Raises:
+        DataError: on all ranks, naming the video: the manifest says it can be read, and now it cannot. It is not left
+            out, because all rows of a table share one set of test videos.
+    """
+    size = max(1, batch_clips // clips)
+    blocks = [tuple(videos[start : start + size]) for start in range(0, len(videos), size)]
+    mine = range(rank(), len(blocks), world_size())
+
+    def run() -> dict[int, NDArray[np.float32]]:
+        with _frozen(network), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            loaded = _prefetched(source, [blocks[index] for index in mine], clip, clips)
+            return {index: _computed(compute, x, device) for index, x in zip(mine, loaded, strict=True)}
+
+    gathered: dict[int, NDArray[np.float32]] = {}
+    for part in gather_objects(on_every_rank(run)):
+        gathered |= part
+    return np.concatenate([gathered[index] for index in range(len(blocks))])
+
+
+def _computed(compute: Callable[[Tensor], Tensor], clips: Tensor, device: torch.device) -> NDArray[np.float32]:
+    """``[V, K, C, T, H, W]`` to ``[V, D]``."""
+    flat = clips.flatten(0, 1).to(device, memory_format=torch.channels_last_3d)
+    values = compute(flat).view(clips.shape[0], clips.shape[1], -1).mean(dim=1)
+    return np.asarray(values.cpu().numpy(), dtype=np.float32)
+
+
+def _load_block(source: VideoSource, block: Block, clip: ClipOptions, clips: int) -> Tensor:
+    return torch.stack([_load_video(source, video, clip, clips) for video in block])
+
+
+def _load_video(source: VideoSource, video: Video, clip: ClipOptions, clips: int) -> Tensor:
+    try:
+        return evaluation_clips(source, video.index, clip, clips)
+    except (RayslError, OSError) as error:
+        raise DataError(
+            f"{source.catalog.name}: {video.path} was readable when the manifest was made and cannot be read now "
+            f"({error}). Restore the file, or make the manifest again so that all rows leave it out"
+        ) from error
+
+
+def _prefetched(source: VideoSource, blocks: Sequence[Block], clip: ClipOptions, clips: int) -> Iterator[Tensor]:
+    """The blocks' clips ``[V, K, C, T, H, W]`` in order, the next one loaded while one is used."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation-clips") as loader:
+        following = [loader.submit(_load_block, source, block, clip, clips) for block in blocks[:1]]
+        for index in range(len(blocks)):
+            current = following.pop().result()
+            if index + 1 < len(blocks):
+                following.append(loader.submit(_load_block, source, blocks[index + 1], clip, clips))
+            yield current
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; every module's own mode is put back, also where they differ (frozen batch norm)."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,39 @@
+"""Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980); weight decay is added to the gradient.
+
+Adam divides the decay by the gradient's size like all else in the gradient; `adamw` does not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.config.sections import LearningRate
+from raysl.training.parameter_groups import parameter_groups
+
+
+class AdamOptions(Options):
+    """Options of Adam."""
+
+    learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
+    weight_decay: float = option(
+        0.0, doc="factor of the weights added to the gradient", source="[C] torch.optim.Adam; TCLR 1e-9", ge=0, le=10
+    )
+    beta1: float = option(0.9, doc="decay of the gradient's average", source="[P] Kingma and Ba 2015", ge=0, lt=1)
+    beta2: float = option(0.999, doc="decay of its square's average", source="[P] Kingma and Ba 2015", ge=0, lt=1)
+    epsilon: float = option(1e-8, doc="added to the denominator", source="[P] Kingma and Ba 2015", gt=0, le=1)
+    decay_norm_and_bias: bool = option(
+        False, doc="whether weight decay applies to biases and the parameters of norms", source="[?]; [C] TCLR on"
+    )
+
+
+def _build(options: AdamOptions, module: nn.Module, learning_rate: float) -> torch.optim.Adam:
+    """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
+    groups = parameter_groups(module, options.weight_decay, options.decay_norm_and_bias)
+    betas = (options.beta1, options.beta2)
+    return torch.optim.Adam(groups, lr=learning_rate, betas=betas, eps=options.epsilon)
+
+
+COMPONENT = Component(kind="optimizer", options=AdamOptions, build=_build)

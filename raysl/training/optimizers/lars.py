@@ -1,0 +1,96 @@
+"""LARS: every tensor's step is proportional to the size of its weights (You et al. 2017, arXiv:1708.03888).
+
+With the gradient g of a loss, weight decay d, momentum m and rate r, a step changes the weights w to w - v, where
+
+    v <- m v + r * trust * (g + d w),    trust = coefficient * |w| / |g + d w|.
+
+The paper's Algorithm 1 divides by |g| + d |w|; SimCLR's code, which is followed here, by the norm of the sum. A tensor
+of zeros, or one without gradient, has a trust of 1 (SimCLR [C]). Biases and the parameters of norms have no decay and
+a trust of 1 (SimCLR, VISSL [C]).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.config.sections import LearningRate
+from raysl.training.parameter_groups import parameter_groups
+
+
+class LARSOptions(Options):
+    """Options of LARS."""
+
+    learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
+    momentum: float = option(0.9, doc="share of the last step that is kept", source="[P] You et al. 2017", ge=0, lt=1)
+    weight_decay: float = option(
+        1e-6, doc="factor of the weights added to the gradient", source="[P] SimCLR 2.2", ge=0, le=10
+    )
+    trust_coefficient: float = option(
+        0.001,
+        doc="a step's length by that of the weights, at rate 1",
+        source="[P] You et al. 2017; [C] SimCLR",
+        gt=0,
+        le=1,
+    )
+    decay_norm_and_bias: bool = option(
+        False,
+        doc="whether weight decay and the trust ratio apply to biases and the parameters of norms",
+        source="[C] SimCLR",
+    )
+
+
+class LARS(torch.optim.Optimizer):
+    """See the module.
+
+    Args:
+        groups: each with ``params``, ``weight_decay`` and ``adapt`` (whether the trust ratio applies).
+        lr: rate of all groups.
+    """
+
+    def __init__(self, groups: list[dict[str, Any]], lr: float, momentum: float, trust_coefficient: float) -> None:
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "trust_coefficient": trust_coefficient})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One step; ``closure`` is not supported."""
+        if closure is not None:
+            raise ValueError("LARS takes no closure")
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._update(parameter, parameter.grad, group)
+
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        direction = gradient.add(parameter, alpha=group["weight_decay"])
+        if group["adapt"]:
+            direction = direction * trust_ratio(parameter, direction, group["trust_coefficient"])
+        state = self.state[parameter]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        parameter.sub_(state["momentum_buffer"].mul_(group["momentum"]).add_(direction, alpha=group["lr"]))
+
+
+def trust_ratio(weights: Tensor, direction: Tensor, coefficient: float) -> Tensor:
+    """``coefficient * |weights| / |direction|``, a scalar; 1 where either norm is zero."""
+    weight_norm, direction_norm = weights.norm(), direction.norm()
+    ratio = coefficient * weight_norm / direction_norm
+    return torch.where((weight_norm > 0) & (direction_norm > 0), ratio, torch.ones_like(ratio))
+
+
+def _build(options: LARSOptions, module: nn.Module, learning_rate: float) -> LARS:
+    """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
+    # Grouped at a decay of 1, so that a decay of 0 still tells weights from biases and norms.
+    groups = parameter_groups(module, 1.0, options.decay_norm_and_bias)
+    for group in groups:
+        group["adapt"] = group["weight_decay"] > 0
+        group["weight_decay"] *= options.weight_decay
+    return LARS(groups, learning_rate, options.momentum, options.trust_coefficient)
+
+
+COMPONENT = Component(kind="optimizer", options=LARSOptions, build=_build)
