@@ -85,7 +85,7 @@ class Term(nn.Module, ABC):
         """
         return pool(feature_map)
 
-    def begin_step(self, step: int, backbone: Backbone) -> None:  # noqa: B027  (most terms keep nothing)
+    def begin_step(self, step: int, backbone: Backbone) -> None:
         """Before step ``step`` (from 0): moves a momentum encoder towards the online ``backbone``; no gradient."""
 
     @abstractmethod
@@ -95,5 +95,5 @@ class Term(nn.Module, ABC):
         Changes nothing that outlives the step: what goes to a queue or a bank waits for `end_step`.
         """
 
-    def end_step(self) -> None:  # noqa: B027  (most terms keep nothing)
+    def end_step(self) -> None:
         """After the optimizer's step: puts what ``forward`` saw into queue or bank. Collective."""

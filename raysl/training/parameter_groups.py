@@ -19,8 +19,8 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
         decay_norm_and_bias: False leaves biases and the parameters of norms out of weight decay.
 
     Returns:
-        At most four groups, none of them empty: the decayed parameters, then those that are not; of each, those below
-        a module with ``constant_rate`` (SimSiam's predictor), which the schedule leaves alone, are a group of their own.
+        At most four groups, none of them empty: the decayed parameters, then those that are not. Of each, those below a
+        module with ``constant_rate`` (SimSiam's predictor), which the schedule leaves alone, are a group of their own.
 
     Raises:
         ValueError: nothing in ``module`` is trainable.

@@ -16,6 +16,7 @@ from raysl.config.document import load_document
 from raysl.config.identity import identity, resolved
 from raysl.config.load import resolve_cell
 from raysl.config.scale import AS_WRITTEN, load_scale
+from raysl.config.sections import ClipOptions
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
 from raysl.objectives.build import build_objective
 from raysl.planning.rows import resolve_row
@@ -25,6 +26,9 @@ SEARCH_SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
 BASE = "the base itself"
 NARROW = {"name": "r3d_18", "width": 0.0625}
 """In the place of a backbone that is not the row's factor: a step then takes a fraction of a second."""
+
+CLIP = ClipOptions(frames=4, stride=2, size=32, resize=32)
+"""For samplers and augmentations, so that a row that changes the clip is seen to change nothing else."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,10 @@ def narrow(cell: CellConfig, row: ShippedRow) -> CellConfig:
 
 def parts(cell: CellConfig) -> dict[str, Any]:
     """What each section of a cell really makes, in a form to compare: modules, placements, pixels, numbers."""
-    frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (cell.clip.raw_frames, 3, 40, 48), np.uint8))
+    frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 3, 40, 48), np.uint8))
     objective = build_objective(cell, range(64), total_steps=10, classes=6)
-    pair = cell.sampling.pair.build(cell.clip) if cell.sampling.pair is not None else None
-    augmentation = cell.augment.build(cell.clip)
+    pair = cell.sampling.pair.build(CLIP) if cell.sampling.pair is not None else None
+    augmentation = cell.augment.build(CLIP)
     optimizer = cell.optimizer.build(objective, 1.0)
     clips = [
         augmentation(frames, np.random.default_rng(seed), view).clip for seed in range(4) for view in ("query", "key")

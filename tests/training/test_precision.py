@@ -36,7 +36,7 @@ def test_a_cpu_multiplies_it_with_amx_alone(
     assert multiplies_bfloat16(CPU) is native
     assert multiplies_bfloat16_wrongly(CPU) is wrong
     if wrong:
-        with pytest.raises(ConfigError, match="wrong gradients in bfloat16; set training.precision"):
+        with pytest.raises(ConfigError, match=r"wrong gradients in bfloat16; set training\.precision"):
             resolve_precision("bfloat16", CPU)
     else:
         assert resolve_precision("bfloat16", CPU) == "bfloat16"
