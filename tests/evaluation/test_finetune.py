@@ -224,7 +224,7 @@ def test_what_cannot_be_is_refused(tiny: VideoSource) -> None:
         run(tiny, finetune(batch_size=15))
     with pytest.raises(ConfigError, match=r"finetune: clip\.size 48 is larger than clip\.resize 32"):
         run(tiny, finetune(clip={"size": 48}))
-    with pytest.raises(ConfigError, match=r"finetune.*2 epochs never passes 3"):
+    with pytest.raises(ConfigError, match=r"finetune.*2 epochs never passes the first one, 3"):
         run(tiny, finetune(schedule={"name": "multistep", "milestones": [3]}))
     odd = finetune(batch_size=5).protocol
     assert odd.component.check is not None

@@ -47,17 +47,19 @@ class Multistep(WarmedUp):
 
 
 def check_milestones(options: Any, cell: CellConfig) -> None:
-    """Refuses what `check_warmup` refuses, and a milestone that training never reaches, where that is known.
+    """Refuses what `check_warmup` refuses, and milestones none of which is ever reached, where that is known.
+
+    Only the last ones may lie behind the end: a scale that rounds a few epochs down must not be refused for it.
 
     Raises:
         ConfigError: naming both.
     """
     check_warmup(options, cell)
     epochs = cell.training.epochs
-    if epochs is not None and options.milestones[-1] >= epochs:
+    if epochs is not None and options.milestones[0] >= epochs:
         raise ConfigError(
-            f"schedule.milestones: training of {epochs} epochs never passes {options.milestones[-1]:g}: "
-            "remove it, or train longer"
+            f"schedule.milestones: training of {epochs} epochs never passes the first one, {options.milestones[0]:g}: "
+            "bring them forward, or train longer"
         )
 
 
