@@ -20,8 +20,8 @@ from raysl.data.places import Places
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.fine_tuning import FineTuned, FineTuning
+from raysl.evaluation.finetune_options import supervised_cell
 from raysl.evaluation.protocol import EvaluationResult
-from raysl.evaluation.protocols.finetune import supervised_cell
 from raysl.evaluation.run import evaluate, record, trains
 from raysl.training.progress import Progress
 from raysl.views.evaluation_clips import evaluation_clips

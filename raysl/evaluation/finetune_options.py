@@ -1,0 +1,131 @@
+"""Options of fine-tuning, and the training that they and a cell make.
+
+The defaults are CVRL's for UCF101 and HMDB51 (Qian et al. 2021, https://arxiv.org/abs/2008.03800, 4.3); recipes set
+those of the other papers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ValidationError
+
+from raysl.config.cell import CellConfig, Slot
+from raysl.config.component import Chosen
+from raysl.config.options import Options, option
+from raysl.config.sections import ClipOptions, LearningRate, SupervisedOptions, TrainingOptions
+from raysl.errors import ConfigError
+from raysl.evaluation.trained_options import TrainedOptions
+from raysl.models.classifier import FeatureNorm
+from raysl.streams import stream
+from raysl.training.optimizers.sgd import SGDOptions
+from raysl.training.schedules.cosine import CosineOptions
+from raysl.views.augmentations.standard import StandardOptions
+
+SGD = Chosen(
+    "optimizer", "sgd", SGDOptions(learning_rate=LearningRate(value=0.16, at_batch=128), momentum=0.9, weight_decay=0.0)
+)
+CROP_AND_FLIP = Chosen("augmentation", "standard", StandardOptions(jitter=0.0, grey=0.0))
+
+
+class ClipChange(Options):
+    """What differs from the clip of pretraining; null: as pretrained."""
+
+    frames: int | None = option(None, doc="frames of a clip", unit="frames", source="[P] CVRL 32 on K400", ge=2, le=256)
+    stride: int | None = option(
+        None, doc="distance of consecutive frames", unit="frames", source="[C] CSTP 4", ge=1, le=64
+    )
+    size: int | None = option(None, doc="height and width", unit="pixels", source="[?]", ge=16, le=512)
+
+
+class FinetuneOptions(TrainedOptions):
+    """Options of fine-tuning."""
+
+    epochs: int = option(
+        50, doc="passes over the training videos", unit="epochs", source="[P] CVRL; CSTP 100, SSTL 120, TaCo 200", ge=1
+    )
+    batch_size: int = option(
+        128, doc="global batch, over all workers", unit="videos", source="[P] CVRL, TaCo; CSTP 60, TCLR [C] 32", ge=2
+    )
+    optimizer: Annotated[Chosen, Slot("optimizer")] = option(
+        SGD, doc="the optimizer, of backbone and classifier", source="[P] CVRL: SGD, 0.16 at batch 128; [?] wd 0"
+    )
+    schedule: Annotated[Chosen, Slot("schedule")] = option(
+        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="[P] CVRL; [?] no warm-up"
+    )
+    augment: Annotated[Chosen, Slot("augmentation")] = option(
+        CROP_AND_FLIP, doc="spatial augmentation of training clips", source="[P] CVRL: cropping, resizing, flipping"
+    )
+    dropout: float = option(
+        0.0, doc="share of feature channels set to zero before the classifier", source="[?]", ge=0, lt=1
+    )
+    feature_norm: FeatureNorm = option(
+        "none",
+        doc="what is done to the pooled feature before the classifier; l2_batch_norm: unit length, then batch norm",
+        source="[?]; [C] CSTP l2_batch_norm",
+    )
+    label_smoothing: float = option(
+        0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
+    )
+    label_fraction: float = option(
+        1.0,
+        doc="share of the labelled training videos that is used, the same of every class and at least one of each",
+        source="[P] CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
+        gt=0,
+        le=1,
+    )
+    clip: ClipChange = option(ClipChange(), doc="the clip, where it differs from pretraining", source="see its fields")
+    average: Literal["softmax", "logits"] = option(
+        "softmax", doc="what is averaged over the clips of a test video", source="[P] TaCo, TCLR, SSTL; [C] CSTP logits"
+    )
+    batch_norm: Literal["train", "eval"] = option(
+        "train",
+        doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
+        source="[C] CSTP, TCLR: train",
+    )
+
+
+def supervised_cell(options: FinetuneOptions, cell: CellConfig, data: Chosen) -> CellConfig:
+    """The training as a cell: nothing of ``cell`` enters but its clip, backbone, precision, seed and loader.
+
+    Its seed is drawn from the cell's: order, crops and dropout are others than those of pretraining.
+
+    Raises:
+        ConfigError: the options do not fit the cell.
+    """
+    changed = {name: value for name, value in options.clip.model_dump().items() if value is not None}
+    training = cell.training
+    given: Mapping[str, Any] = {
+        "pretraining": "supervised",
+        "data": data,
+        "augment": options.augment,
+        "backbone": cell.backbone,
+        "optimizer": options.optimizer,
+        "schedule": options.schedule,
+    }
+    try:
+        found = CellConfig(
+            **given,
+            clip=ClipOptions(**(cell.clip.model_dump() | changed)),
+            supervised=SupervisedOptions(
+                dropout=options.dropout, feature_norm=options.feature_norm, label_smoothing=options.label_smoothing
+            ),
+            training=TrainingOptions(
+                epochs=options.epochs,
+                batch_size=options.batch_size,
+                precision=training.precision,
+                seed=int(stream(training.seed, "finetune").integers(2**31 - 1)),
+                loader_workers=training.loader_workers,
+                threads=training.threads,
+            ),
+        )
+    except ValidationError as error:
+        raise ConfigError(f"finetune: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+    for chosen in (options.augment, options.optimizer, options.schedule):
+        if chosen.component.check is not None:
+            try:
+                chosen.component.check(chosen.options, found)
+            except ConfigError as error:
+                raise ConfigError(f"finetune, as a training of its own: {error}") from error
+    return found
