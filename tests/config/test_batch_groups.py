@@ -42,3 +42,8 @@ def test_a_chunk_of_a_share_or_more_is_no_chunk(chunk: int | None, in_use: int |
 def test_groups_are_part_of_the_result_and_chunks_are_not() -> None:
     assert cell_id(cell(3)) != cell_id(cell())
     assert cell_id(cell(3, chunk=3)) == cell_id(cell(3))
+
+
+def test_a_batch_of_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"training\.batch_size.*greater than or equal to 2"):
+        tiny_cell({"training": {"steps": 4, "batch_size": 1}})
