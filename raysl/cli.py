@@ -155,12 +155,13 @@ def check(
     cache: Cache = None,
     resize: Annotated[int, typer.Option(min=16, help="Short side of cached frames, in pixels.")] = 128,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one per CPU.")] = None,
+    missing: Annotated[Path | None, typer.Option(help="File to write the names of absent videos to.")] = None,
 ) -> None:
     """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
     from raysl.commands.data import print_check
     from raysl.commands.inputs import find_places
 
-    print_check(catalog, set_, find_places(root, cache), resize, processes, wide_console())
+    print_check(catalog, set_, find_places(root, cache), resize, processes, wide_console(), missing)
 
 
 def wide_console() -> Console:

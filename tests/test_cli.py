@@ -130,7 +130,9 @@ def test_status_before_any_run_says_missing(tmp_path: Path) -> None:
 
 def test_data_check_reads_every_video(tmp_path: Path) -> None:
     options = [f"--set={key}" for key in ("classes=2", "train_per_class=2", "test_per_class=1", "frames=8")]
-    done = raysl("data", "check", "synthetic", *options, "--cache", tmp_path, "--resize", "32", "--processes", "1")
+    places = ("--cache", tmp_path, "--missing", tmp_path / "missing.txt")
+    done = raysl("data", "check", "synthetic", *options, *places, "--resize", "32", "--processes", "1")
     assert done.returncode == 0, done.stderr
     assert "6 videos (train 4, test 2)" in done.stdout
     assert "readable               6" in done.stdout
+    assert (tmp_path / "missing.txt").read_text() == ""

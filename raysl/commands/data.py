@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -18,9 +19,18 @@ from raysl.data.source import open_source
 
 
 def print_check(
-    catalog: str, options: list[str], places: Places, resize: int, processes: int | None, console: Console
+    catalog: str,
+    options: list[str],
+    places: Places,
+    resize: int,
+    processes: int | None,
+    console: Console,
+    missing: Path | None = None,
 ) -> None:
     """Decodes every video once (what was decoded before is not decoded again) and prints the report.
+
+    Args:
+        missing: file to which the names of listed videos without a file are written, one a line.
 
     Raises:
         ConfigError: unknown data set or option. DataError: no root, or lists that cannot be read.
@@ -37,4 +47,7 @@ def print_check(
             fill=False,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+    if missing is not None:
+        missing.write_text("".join(f"{name}\n" for name in source.catalog.missing), encoding="utf-8")
+        console.print(f"{len(source.catalog.missing)} absent videos: named in {missing}", highlight=False)
     console.print(check_catalog(source).text(), markup=False, highlight=False, soft_wrap=True)

@@ -144,6 +144,8 @@ def _cell_result(folder: CellFolder) -> CellResult:
         status=state.status,
         reason=state.reason,
         unreadable=int(summary.get("unreadable") or 0),
+        missing=int(summary.get("missing") or 0),
+        too_short=int(summary.get("too_short") or 0),
         minutes=summary.get("minutes"),
         clips_per_second=summary.get("clips_per_second") or None,
         commit=git.get("commit"),

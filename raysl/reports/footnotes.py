@@ -55,6 +55,21 @@ def _reason(cell: CellResult, column: Column) -> str:
     return f"{column.evaluation} has no metric {column.metric}"
 
 
+def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
+    """Letters of what a row was not trained on as its set lists it, equal counts together."""
+    counted = (
+        ([cell.unreadable for cell in row.cells], "unreadable training video(s) left out or replaced"),
+        ([cell.missing for cell in row.cells], "video(s) of the training set's lists have no file"),
+        ([cell.too_short for cell in row.cells], "training video(s) shorter than a clip, whose clips wrap around"),
+    )
+    letters = []
+    for counts, what in counted:
+        for count in sorted(set(counts) - {0}):
+            seeds = seeds_text([cell.seed for cell, own in zip(row.cells, counts, strict=True) if own == count])
+            letters.append(notes.letter(f"{row.name}, {seeds}: {count} {what}"))
+    return tuple(letters)
+
+
 def left_out_notes(notes: Footnotes, source: ReportInput, column: Column) -> tuple[str, ...]:
     """Letters of what the evaluations of a column left out; cells with equal counts stand together."""
     where: dict[str, list[str]] = {}

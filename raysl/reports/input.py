@@ -67,6 +67,8 @@ class CellResult:
         minutes, clips_per_second: of pretraining; None where not known.
         commit: of the code, ``unknown`` outside a checkout; None where there is no provenance.
         dirty: the code differed from the commit.
+        missing: videos that the training set's lists name and that have no file.
+        too_short: training videos shorter than a clip, whose clips wrap around.
     """
 
     seed: int
@@ -79,6 +81,8 @@ class CellResult:
     clips_per_second: float | None = None
     commit: str | None = None
     dirty: bool = False
+    missing: int = 0
+    too_short: int = 0
 
 
 @dataclass(frozen=True)

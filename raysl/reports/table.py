@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from raysl.reports.footnotes import Footnotes, left_out_notes, note_holes, seeds_text
+from raysl.reports.footnotes import Footnotes, left_out_notes, note_holes, training_notes
 from raysl.reports.input import Column, ReportInput, RowInput
 from raysl.reports.ordering import Ordering, orderings
 from raysl.reports.pairs import SeedPair, computed_on_other_videos, result, sample_of, seed_pairs
@@ -88,12 +88,9 @@ def build_table(source: ReportInput) -> Table:
 
 
 def _row(notes: Footnotes, row: RowInput, baseline: RowInput | None, columns: tuple[Column, ...]) -> TableRow:
-    marks = []
-    for count in sorted({cell.unreadable for cell in row.cells} - {0}):
-        seeds = seeds_text([cell.seed for cell in row.cells if cell.unreadable == count])
-        marks.append(notes.letter(f"{row.name}, {seeds}: {count} unreadable training video(s) left out or replaced"))
+    marks = training_notes(notes, row)
     entries = tuple(_entry(notes, row, baseline, column) for column in columns)
-    return TableRow(row.name, tuple(marks), entries)
+    return TableRow(row.name, marks, entries)
 
 
 def _entry(notes: Footnotes, row: RowInput, baseline: RowInput | None, column: Column) -> Entry:

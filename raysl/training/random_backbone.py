@@ -32,6 +32,7 @@ def store_random_backbone(
         precision=provenance["precision"],
         unreadable=0,
         unreadable_paths=(),
+        missing=0,
         too_short=0,
         attempts=1,
     )

@@ -70,7 +70,7 @@ class Run:
     ) -> None:
         self.cell, self.device, self.precision = cell, device, precision
         self.attempts, self._cores = attempts, cores
-        self.unreadable = unreadable
+        self.unreadable, self._missing = unreadable, len(source.catalog.missing)
         self.first = found.step if found is not None else 0
         self.loader, self.learner, self.length = together(lambda: self._build(source, files))
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
@@ -230,6 +230,7 @@ class Run:
             precision=self.precision,
             unreadable=self.unreadable.count,
             unreadable_paths=self.unreadable.paths,
+            missing=self._missing,
             too_short=self.loader.too_short,
             attempts=recorder.attempts,
         )

@@ -18,6 +18,7 @@ class Summary:
         final_loss: of the last step; None for random weights.
         precision: as resolved.
         unreadable: videos of the training split that could not be read, with ``unreadable_paths``.
+        missing: videos that the data set lists and that have no file, of all splits.
         too_short: videos shorter than the views asked for, whose clips wrap around.
         attempts: how many it took.
     """
@@ -30,6 +31,7 @@ class Summary:
     precision: str
     unreadable: int
     unreadable_paths: tuple[str, ...]
+    missing: int
     too_short: int
     attempts: int
 

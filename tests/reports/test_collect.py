@@ -19,11 +19,14 @@ DETAILS = {
 }
 
 
+MORE = {"missing": 4, "too_short": 6}
+
+
 def finish(cell: CellFolder, right: int, unreadable: int = 0) -> CellFolder:
     """A done cell of which ``right`` of ten test videos are answered correctly."""
     cell.write_config({"training": {"seed": 0}})
     cell.write_provenance({"git": {"commit": "0123456789abcdef", "dirty": True}})
-    cell.mark_done(cell.start_attempt(), {"minutes": 2.5, "clips_per_second": 31.0, "unreadable": unreadable})
+    cell.mark_done(cell.start_attempt(), {"minutes": 2.5, "clips_per_second": 31.0, "unreadable": unreadable} | MORE)
     record = {"headline": "top1", "metrics": {"mean_class": 1.0, "top1": 10.0 * right}, "details": DETAILS}
     predictions = pd.DataFrame(
         {
@@ -53,6 +56,7 @@ def test_a_done_cell_in_full(store: Store) -> None:
     record = cell.evaluations["linear/u"]
     assert record is not None
     assert [column.key for column in source.columns] == ["linear/u:top1"], "the headline, not the first metric"
+    assert (cell.missing, cell.too_short) == (4, 6)
     assert (cell.cell, cell.status, cell.unreadable, cell.minutes, cell.clips_per_second) == (
         "a-d",
         "done",
