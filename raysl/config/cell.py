@@ -9,22 +9,51 @@ from pydantic import Field, model_validator
 
 from raysl.config.component import Chosen
 from raysl.config.options import Options, option
-from raysl.config.sections import ClipOptions, SupervisedOptions, TrainingOptions
+from raysl.config.sections import (
+    ClipOptions,
+    MemoryOptions,
+    ProjectorOptions,
+    SupervisedOptions,
+    TemporalOptions,
+    TrainingOptions,
+)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Marks a field that chooses a component: its kind, and the key that names it in YAML."""
+    """Marks a field that chooses a component, or several.
+
+    Attributes:
+        kind: of the component.
+        key: names it in YAML.
+        component: the only one that the field takes, whose options stand without a name; None: any of the kind.
+        many: the field is a mapping from names of components to their options.
+    """
 
     kind: str
     key: str = "name"
+    component: str | None = None
+    many: bool = False
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a key beside the options says which component it is."""
+        return self.component is None and not self.many
+
+
+def temporal_loss(name: str) -> Slot:
+    """The slot of the temporal loss of this name."""
+    return Slot("temporal loss", component=name)
 
 
 class SamplingOptions(Options):
     """Where in the video the clips of a training step come from."""
 
     pair: Annotated[Chosen, Slot("pair sampler")] | None = option(
-        None, doc="how the contrastive pair is placed; required for self-supervised pretraining", source="per recipe"
+        None, doc="how the contrastive pair is placed; required where a term reads the pair", source="per recipe"
+    )
+    windows: Annotated[Chosen, Slot("window sampler")] | None = option(
+        None, doc="structured clips beside the pair, for the temporal losses", source="per recipe"
     )
 
 
@@ -34,6 +63,31 @@ class ObjectiveOptions(Options):
     contrastive: Annotated[Chosen, Slot("framework", key="framework")] | None = option(
         None, doc="instance contrast between the two clips of the pair", source="per recipe"
     )
+    local_local: Annotated[Chosen, temporal_loss("local_local")] | None = option(
+        None, doc="contrast among the local clips of a window", source="[P] TCLR Eq. 2"
+    )
+    global_local: Annotated[Chosen, temporal_loss("global_local")] | None = option(
+        None, doc="contrast of the timesteps of a global clip with the local clips", source="[P] TCLR Eq. 3, 4"
+    )
+    clip_to_video: Annotated[Chosen, temporal_loss("clip_to_video")] | None = option(
+        None, doc="distance of a clip from its video in the temporal memory bank", source="[P] SSTL"
+    )
+    pretext: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
+        {}, doc="pretext tasks by name, each with its options", source="per recipe"
+    )
+    projector: ProjectorOptions | None = option(
+        None, doc="the projector of every term whose `projector` is shared", source="[P] TCLR, SSTL: one for all losses"
+    )
+    memory: MemoryOptions | None = option(
+        None, doc="temporal memory bank of the terms that read one; needs `projector`", source="[P] SSTL"
+    )
+
+
+def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
+    """The terms that are switched on, by name: the fields in their order, then the pretext tasks in theirs."""
+    fields = {name: getattr(objective, name) for name in type(objective).model_fields}
+    terms = {name: value for name, value in fields.items() if isinstance(value, Chosen)}
+    return terms | objective.pretext
 
 
 class CellConfig(Options):
@@ -58,6 +112,11 @@ class CellConfig(Options):
         unit="videos",
         source="[P] TaCo, CVRL: synchronised",
     )
+    batch_norm_per_view: bool = option(
+        False,
+        doc="batch-norm statistics are taken over each view by itself, as if it passed the network alone",
+        source="[?] off: all views of one shape together; [C] TCLR on",
+    )
     objective: ObjectiveOptions = option(
         ObjectiveOptions(), doc="the loss of self-supervised pretraining", source="per recipe"
     )
@@ -67,6 +126,28 @@ class CellConfig(Options):
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(doc="the optimizer", source="per recipe")
     schedule: Annotated[Chosen, Slot("schedule")] = option(doc="learning rate over time", source="per recipe")
     training: TrainingOptions = option(doc="length, batch, precision, seed", source="see its fields")
+
+    @property
+    def placed_clip(self) -> ClipOptions:
+        """The clip as it is placed in a video: with the buffer that augmentation in time chooses frames from."""
+        temporal = self.temporal
+        return self.clip.model_copy(update={"frames": self.clip.frames + temporal.buffer_frames})
+
+    @property
+    def temporal(self) -> TemporalOptions:
+        """Augmentation in time, which every augmentation that comes with raysl has among its options."""
+        found = getattr(self.augment.options, "temporal", None)
+        return found if isinstance(found, TemporalOptions) else TemporalOptions()
+
+    @model_validator(mode="after")
+    def _drops_apart(self) -> CellConfig:
+        dropped, kept = self.temporal.dropped_frames, self.clip.raw_frames
+        if dropped > kept + 1:
+            raise ValueError(
+                f"augment.temporal.dropped_frames {dropped}: no two of them are adjacent, so at most {kept + 1} can be "
+                f"dropped beside the {kept} frames of a clip"
+            )
+        return self
 
     @model_validator(mode="after")
     def _groups_fit(self) -> CellConfig:

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 KINDS: dict[str, str] = {
     "data set": "raysl.data.catalogs",
     "pair sampler": "raysl.views.pairs",
+    "window sampler": "raysl.views.windows",
     "augmentation": "raysl.views.augmentations",
     "backbone": "raysl.models.backbones",
     "framework": "raysl.objectives.frameworks",
+    "temporal loss": "raysl.objectives.temporal",
+    "pretext task": "raysl.objectives.pretext",
     "optimizer": "raysl.training.optimizers",
     "schedule": "raysl.training.schedules",
     "protocol": "raysl.evaluation.protocols",

@@ -22,13 +22,18 @@ RANDOM_WEIGHTS_NEED = (("pretraining",), ("clip",), ("backbone",), ("training", 
 """What defines a backbone that is not trained, and its features (precision): no data, sampler, objective, optimizer."""
 
 
-def slot_key(model: type[Options], name: str) -> str:
-    """The key that names the component of a slot field: ``name``, or ``framework``."""
+def slot_of(model: type[Options], name: str) -> Slot | None:
+    """The slot of a field that chooses components."""
     field = model.model_fields[name]
     candidates = [*field.metadata]
     for alternative in get_args(field.annotation):
         candidates.extend(get_args(alternative)[1:])
-    return next((slot.key for slot in candidates if isinstance(slot, Slot)), "name")
+    return next((slot for slot in candidates if isinstance(slot, Slot)), None)
+
+
+def _named(slot: Slot | None, chosen: Chosen) -> dict[str, str]:
+    """The key that names a slot's component, ``name`` or ``framework``; nothing where its place says it."""
+    return {} if slot is not None and not slot.is_named else {slot.key if slot is not None else "name": chosen.name}
 
 
 def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
@@ -41,13 +46,20 @@ def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]
             continue
         value, here = getattr(options, name), (*path, name)
         if isinstance(value, Chosen):
-            yield (*here, slot_key(type(options), name)), value.name
-            yield (*here, "@component"), value.component.version
-            yield from leaves(value.options, here)
+            yield from _component_leaves(value, _named(slot_of(type(options), name), value), here)
+        elif isinstance(value, dict) and any(isinstance(one, Chosen) for one in value.values()):
+            for key, one in value.items():
+                yield from _component_leaves(one, {}, (*here, key))
         elif isinstance(value, Options):
             yield from leaves(value, here)
         elif field.is_required() or value != field.get_default(call_default_factory=True):
             yield here, value
+
+
+def _component_leaves(chosen: Chosen, named: dict[str, str], here: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    yield from (((*here, key), name) for key, name in named.items())
+    yield (*here, "@component"), chosen.component.version
+    yield from leaves(chosen.options, here)
 
 
 def _digest(pairs: list[tuple[KeyPath, Any]], size: int) -> str:
@@ -88,7 +100,11 @@ def resolved(options: Options) -> dict[str, Any]:
     for name in type(options).model_fields:
         value = getattr(options, name)
         if isinstance(value, Chosen):
-            result[name] = {slot_key(type(options), name): value.name, **resolved(value.options)}
+            result[name] = {**_named(slot_of(type(options), name), value), **resolved(value.options)}
+        elif isinstance(value, dict):
+            result[name] = {
+                key: resolved(one.options) if isinstance(one, Chosen) else one for key, one in value.items()
+            }
         elif isinstance(value, Options):
             result[name] = resolved(value)
         else:

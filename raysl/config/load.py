@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from raysl.config.cell import CellConfig
+from raysl.config.cell import CellConfig, chosen_terms
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.resolve import resolve
 from raysl.config.tree import get
@@ -27,14 +27,15 @@ def resolve_cell(tree: Tree) -> CellConfig:
     cell = resolve(CellConfig, _without_none(tree))
     parts = [cell.data, cell.augment, cell.backbone, cell.optimizer, cell.schedule]
     if cell.pretraining != "supervised":
-        parts += [chosen for chosen in (cell.sampling.pair, cell.objective.contrastive) if chosen is not None]
+        parts += [chosen for chosen in (cell.sampling.pair, cell.sampling.windows) if chosen is not None]
+        parts += chosen_terms(cell.objective).values()
     for chosen in parts:
         if chosen.component.check is not None:
             chosen.component.check(chosen.options, cell)
     if cell.pretraining == "self_supervised":
-        if cell.sampling.pair is None:
+        if cell.sampling.pair is None and cell.sampling.windows is None:
             raise tree.error(("sampling", "pair"), "this key is required and missing")
-        if cell.objective.contrastive is None:
+        if not chosen_terms(cell.objective):
             raise tree.error(
                 ("objective",), "has no term: nothing would be learned (or say pretraining: supervised, or none)"
             )

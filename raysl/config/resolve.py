@@ -59,7 +59,8 @@ def _convert(annotation: Any, value: Any, tree: Tree, path: KeyPath) -> Any:
         if get_origin(alternative) is Annotated:
             for metadata in get_args(alternative)[1:]:
                 if isinstance(metadata, Slot):
-                    return choose(metadata, value, tree, path)
+                    chooser = _choose_many if metadata.many else choose
+                    return chooser(metadata, value, tree, path)
         if isinstance(alternative, type) and issubclass(alternative, Options) and isinstance(value, Mapping):
             return resolve(alternative, tree, path, data=value)
         if get_origin(alternative) is tuple and isinstance(value, list):
@@ -67,10 +68,26 @@ def _convert(annotation: Any, value: Any, tree: Tree, path: KeyPath) -> Any:
     return value
 
 
+def _choose_many(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> dict[str, Chosen]:
+    """``{rotation: {weight: 0.5}, reverse: null}`` to components by name, without those that are null, sorted."""
+    if not isinstance(value, Mapping):
+        raise tree.error(path, f"a mapping from the name of a {slot.kind} to its options is expected, not {value!r}")
+    return {
+        name: choose(Slot(slot.kind, component=name), value[name], tree, (*path, name))
+        for name in sorted(value)
+        if value[name] is not None
+    }
+
+
 def choose(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> Chosen:
-    """``"adamw"``, ``"synthetic/large"`` or ``{name: adamw, weight_decay: 0.1}`` to a component with its options."""
+    """``"adamw"``, ``"synthetic/large"`` or ``{name: adamw, weight_decay: 0.1}`` to a component with its options.
+
+    Where the slot takes one component alone its options stand without a name: ``{weight: 0.1}``.
+    """
     if isinstance(value, Chosen):
         return value
+    if slot.component is not None:
+        return _choose_only(slot, slot.component, value, tree, path)
     if isinstance(value, str):
         value = {slot.key: value}
     if not isinstance(value, Mapping) or not isinstance(value.get(slot.key), str):
@@ -83,6 +100,16 @@ def choose(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> Chosen:
         raise tree.error((*path, slot.key) if (*path, slot.key) in tree.origins else path, str(error)) from error
     given = {key: item for key, item in value.items() if key != slot.key}
     return Chosen(slot.kind, name, resolve(component.options, tree, path, data={**preset, **given}))
+
+
+def _choose_only(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) -> Chosen:
+    if not isinstance(value, Mapping):
+        raise tree.error(path, f"a mapping of options is expected, or null for no {name}, not {value!r}")
+    try:
+        component = find(slot.kind, name)
+    except ConfigError as error:
+        raise tree.error(path, str(error)) from error
+    return Chosen(slot.kind, name, resolve(component.options, tree, path, data=value))
 
 
 def _variant(kind: str, name: str, variant: str) -> dict[str, Any]:

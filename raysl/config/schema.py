@@ -80,7 +80,15 @@ class Schemas:
         raise TypeError(f"an option of type {annotation} cannot be written as JSON schema")
 
     def slot(self, slot: Slot) -> JsonSchema:
-        """A choice among the components of a kind: its name alone, or a mapping with its options."""
+        """A choice among the components of a kind: its name alone, or a mapping with its options.
+
+        The options of the only component where the slot takes one alone; where it takes many, a mapping from name to
+        options.
+        """
+        if slot.many:
+            return self._many(slot)
+        if slot.component is not None:
+            return self.component(slot, slot.component)
         name = slot.kind.replace(" ", "_")
         if name not in self.definitions:
             self.definitions[name] = {}
@@ -92,12 +100,24 @@ class Schemas:
         place = f"{slot.kind.replace(' ', '_')}.{name}"
         if place not in self.definitions:
             schema = self.options(find(slot.kind, name).options)
+            self.definitions[place] = schema
+            if not slot.is_named:
+                return reference(place)
             chooser = {"anyOf": _names(slot.kind, [name]), "description": f"the {slot.kind}"}
             schema["properties"] = {slot.key: chooser, **schema["properties"]}
             if not self.partial:
                 schema["required"] = [slot.key, *schema.get("required", [])]
-            self.definitions[place] = schema
         return reference(place)
+
+    def _many(self, slot: Slot) -> JsonSchema:
+        known = {name: {"anyOf": [NULL, self.component(slot, name)]} for name in names(slot.kind)}
+        other = {"type": "object"}
+        return {
+            "type": "object",
+            "properties": known,
+            "patternProperties": {DOTTED["pattern"]: other},
+            "additionalProperties": False,
+        }
 
     def paths(self, model: type[Options], at: str = "") -> Iterator[tuple[str, JsonSchema]]:
         """Every dotted key below a model with its schema; one for each component that has it."""
@@ -106,11 +126,18 @@ class Schemas:
             yield here, self.field(info)
             for inner in _parts(info.annotation, tuple(info.metadata)):
                 if isinstance(inner, Slot):
-                    yield f"{here}.{inner.key}", {"anyOf": self._named(inner)}
-                    for component in names(inner.kind):
-                        yield from self.paths(find(inner.kind, component).options, f"{here}.")
+                    yield from self._slot_paths(inner, here)
                 else:
                     yield from self.paths(inner, f"{here}.")
+
+    def _slot_paths(self, slot: Slot, here: str) -> Iterator[tuple[str, JsonSchema]]:
+        if slot.is_named:
+            yield f"{here}.{slot.key}", {"anyOf": self._named(slot)}
+        for component in names(slot.kind) if slot.component is None else [slot.component]:
+            place = f"{here}.{component}" if slot.many else here
+            if slot.many:
+                yield place, {"anyOf": [NULL, self.component(slot, component)]}
+            yield from self.paths(find(slot.kind, component).options, f"{place}.")
 
     def _named(self, slot: Slot) -> list[JsonSchema]:
         known = _names(slot.kind, names(slot.kind))

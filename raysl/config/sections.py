@@ -67,6 +67,107 @@ class ClipOptions(Options):
         return (self.raw_frames - 1) * self.stride + 1
 
 
+class TemporalOptions(Options):
+    """Augmentation in time (SSTL): each view takes its frames from a longer clip, some of which are dropped."""
+
+    buffer_frames: int = option(
+        0,
+        doc="frames placed beyond those of the clip; the view is a random window of what dropping leaves",
+        unit="frames",
+        source="[P] SSTL Table 4: 0, 8, 12, 16",
+        ge=0,
+        le=256,
+    )
+    dropped_frames: int = option(
+        0,
+        doc="frames dropped at random, no two of them adjacent",
+        unit="frames",
+        source="[P] SSTL Table 4: 0, 4, 6",
+        ge=0,
+        le=256,
+    )
+    max_rate: float = option(
+        1.0,
+        doc="playback rate p drawn from 1 to this: each frame is dropped with probability 1 - 1 / p; 1: no distortion",
+        source="[P] SSTL: 1.25",
+        ge=1,
+        le=16,
+    )
+
+    @model_validator(mode="after")
+    def _frames_left(self) -> TemporalOptions:
+        if self.dropped_frames > self.buffer_frames:
+            raise ValueError(
+                f"dropped_frames {self.dropped_frames} of buffer_frames {self.buffer_frames} leaves too few frames for "
+                "a clip: drop no more than the buffer holds"
+            )
+        if self.max_rate > 1 and self.buffer_frames == self.dropped_frames:
+            raise ValueError(
+                f"max_rate {self.max_rate} drops frames, and buffer_frames {self.buffer_frames} has none to spare "
+                f"beside dropped_frames {self.dropped_frames}: raise buffer_frames"
+            )
+        return self
+
+
+class ProjectorOptions(Options):
+    """Options of a projector (`raysl.models.projector`)."""
+
+    hidden_layers: int = option(
+        1,
+        doc="hidden layers, each followed by ReLU; 0: one linear layer",
+        unit="layers",
+        source="[P] SimCLR 2.1: one hidden layer; CVRL uses 3",
+        ge=0,
+        le=8,
+    )
+    hidden_dim: int | None = option(
+        None,
+        doc="channels of a hidden layer; null: as many as the feature has",
+        unit="channels",
+        source="[P] SimCLR App. B.5: as the feature; CVRL [C]: 2048",
+        ge=1,
+        le=65536,
+    )
+    output_dim: int = option(
+        128, doc="channels of the embedding", unit="channels", source="[P] SimCLR 2.1, CVRL, TCLR", ge=2, le=65536
+    )
+    batch_norm: Literal["none", "hidden", "all"] = option(
+        "hidden", doc="layers followed by batch norm", source="[C] CVRL: hidden; TCLR: all"
+    )
+    last_affine: bool = option(
+        True,
+        doc="whether a batch norm after the last layer has scale and shift",
+        source="[C] TCLR: on; SimSiam: off",
+    )
+    bias_before_norm: bool = option(
+        True,
+        doc="whether a hidden layer followed by batch norm has a bias, which the norm cancels",
+        source="[C] CVRL, TCLR: on; SimSiam: off",
+    )
+
+
+class MemoryOptions(Options):
+    """The temporal memory bank (SSTL): an embedding of every training video for each of its parts in time."""
+
+    cells: int = option(
+        2,
+        doc="L, equal parts of a video's length with an embedding each; 1: without time",
+        source="[P] SSTL on Kinetics-400",
+        ge=1,
+        le=64,
+    )
+    momentum: float = option(
+        0.5, doc="m, share of the old embedding that an update of the clip's own cell keeps", source="[?]", ge=0, le=1
+    )
+    attenuation: float = option(0.6, doc="c, how much less other cells are moved", source="[P] SSTL", ge=0, le=1)
+    update: Literal["own_only", "intended", "literal"] = option(
+        "intended",
+        doc="own_only: the clip's cell alone; intended: other cells less, the farther away; literal: the printed rule, "
+        "which moves them more",
+        source="[I] SSTL's text; [P] literal; [P] own_only: strategy 1",
+    )
+
+
 class SupervisedOptions(Options):
     """The linear classifier on the pooled feature, and its cross-entropy."""
 

@@ -9,7 +9,7 @@ between numbers of workers.
 | whole batch, one rank | nn.BatchNorm |
 | whole batch, several ranks | nn.SyncBatchNorm on CUDA; it refuses CPU tensors: `GlobalBatchNorm` |
 | a rank's share | nn.BatchNorm |
-| other | `GroupedBatchNorm`: without collective where every group is within a rank |
+| other, and each view by itself | `GroupedBatchNorm`: without collective where every group is within a rank |
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def convert_batch_norm(module: ModuleType, grouping: Grouping | None = None) -> 
     Returns:
         ``module`` with its batch norms replaced in place, or the replacement where it is a batch norm itself.
     """
-    if grouping is None or grouping.is_whole:
+    if grouping is None or (grouping.is_whole and not grouping.per_view):
         return _over_whole_batch(module)
-    if grouping.group == grouping.share:
+    if grouping.group == grouping.share and not grouping.per_view:
         return module
     return cast(ModuleType, _replaced(module, lambda norm: GroupedBatchNorm.grouped(norm, grouping)))
 

@@ -1,6 +1,7 @@
 """Which videos share batch-norm statistics, whatever the number of workers and however many videos pass at once.
 
-A group is ``batch_norm_group`` consecutive videos of the global batch with all their views in the tensor at hand. Rank
+A group is ``batch_norm_group`` consecutive videos of the global batch with all their views in the tensor at hand, or
+with each view by itself (``batch_norm_per_view``). Rank
 r holds videos ``r * share`` to ``(r + 1) * share``; of those a window passes at a time: all, or a chunk.
 
 A tensor that passes a batch norm is view-major: with V = rows / videos of the window, row r is of video r modulo those.
@@ -25,6 +26,7 @@ class Grouping:
     Args:
         batch_size: global batch, videos.
         group: videos of a group, or ``batch``: all of them.
+        per_view: each view's rows have statistics of their own.
         rank, world_size: of this process where absent.
 
     Attributes:
@@ -37,8 +39,15 @@ class Grouping:
     """
 
     def __init__(
-        self, batch_size: int, group: int | str = "batch", *, rank: int | None = None, world_size: int | None = None
+        self,
+        batch_size: int,
+        group: int | str = "batch",
+        *,
+        per_view: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
     ) -> None:
+        self.per_view = per_view
         self.group = batch_size if group == "batch" else int(group)
         self.rank, self.world_size = _place(rank, world_size)
         for name, parts in (("a batch-norm group of", self.group), ("the number of ranks,", self.world_size)):
@@ -97,14 +106,16 @@ class Grouping:
     def parts(self, rows: Tensor) -> list[Tensor]:
         """The rows of each group in the window: slices where there is one view, gathered where there are more.
 
+        Where views have statistics of their own, those of the first view's groups come first.
+
         Raises:
             ValueError: the rows are not the same number of each video of the window.
         """
         lengths, views = self.lengths(), self._views(rows)
-        if len(lengths) == 1:
+        if len(lengths) == 1 and not self.per_view:
             return [rows]
         pieces = torch.split(rows, lengths * views)
-        if views == 1:
+        if views == 1 or self.per_view:
             return list(pieces)
         return [torch.cat(pieces[index :: len(lengths)]) for index in range(len(lengths))]
 
@@ -112,6 +123,8 @@ class Grouping:
         """The inverse of `parts`."""
         if len(parts) == 1:
             return parts[0]
+        if self.per_view:
+            return torch.cat(list(parts))
         lengths = self.lengths()
         views = len(parts[0]) // lengths[0]
         by_group = [torch.split(part, length) for part, length in zip(parts, lengths, strict=True)]

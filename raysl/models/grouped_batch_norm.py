@@ -38,7 +38,8 @@ class GlobalBatchNorm(TrackedBatchNorm):
 class GroupedBatchNorm(TrackedBatchNorm):
     """nn.BatchNorm1d, 2d or 3d over each group of videos: view-major ``[V * videos, C, ...]`` to the same shape.
 
-    The running statistics move towards the mean, over the groups of the global batch, of their means and unbiased
+    The running statistics move towards the mean, over the groups of the global batch (and over views, where each has
+    groups of its own), of their means and unbiased
     variances, once for each time that a rank's whole share has passed; the windows of a share add up. Where groups are
     within a rank it tracks those of its own rank, and `raysl.models.batch_norm.average_statistics` makes them those of
     all. In eval mode it is nn.BatchNorm.
@@ -88,8 +89,12 @@ class GroupedBatchNorm(TrackedBatchNorm):
 
     def _across_ranks(self, parts: list[Tensor]) -> list[Tensor]:
         grouping = self.grouping
-        every = tuple(tuple(g for g, _ in grouping.segments(rank)) for rank in range(grouping.world_size))
-        where = RankParts(every[grouping.rank], every, grouping.groups)
+        views = len(parts) // len(grouping.lengths())  # 1 where views share statistics
+        every = tuple(
+            tuple(view * grouping.groups + g for view in range(views) for g, _ in grouping.segments(rank))
+            for rank in range(grouping.world_size)
+        )
+        where = RankParts(every[grouping.rank], every, views * grouping.groups)
         statistics = group_statistics(parts, where)
         if self._tracks:
             self._track(statistics.mean.mean(dim=0), statistics.unbiased_variance.mean(dim=0))

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from raysl.config.cell import CellConfig, ObjectiveOptions
-from raysl.config.component import Chosen
+from raysl.config.cell import CellConfig, chosen_terms
 from raysl.data.places import NOTHING
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.models.inflate import start_weights
+from raysl.models.projector import Projector
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
+from raysl.objectives.temporal_memory import TemporalMemory
 from raysl.objectives.term import Term, TermContext
 from raysl.streams import torch_generator
 
@@ -73,6 +75,7 @@ def objective_on(
     chosen = chosen_terms(cell.objective)
     if cell.pretraining != "supervised" and not chosen:
         raise ConfigError("objective: every term is null, so there is nothing to minimise; set objective.contrastive")
+    windows = None if cell.sampling.windows is None else cell.sampling.windows.options
     context = TermContext(
         feature_dim=backbone.feature_dim,
         backbone=backbone,
@@ -82,21 +85,31 @@ def objective_on(
         seed=cell.training.seed,
         classes=classes,
         chunk=cell.training.chunk_in_use,
+        clip=cell.clip,
+        timesteps=0 if windows is None else windows.timesteps,
     )
     terms: dict[str, tuple[Term, float]] = {}
     if cell.pretraining == "supervised":
         with _seeded(cell.training.seed, "supervised"):
             return Objective(backbone, {"supervised": (Supervised(cell.supervised, context), 1.0)})
+    context = _with_shared(context, cell)
     for name, choice in chosen.items():
         with _seeded(cell.training.seed, name):
             terms[name] = (choice.build(context), choice.options.weight)
-    return Objective(backbone, terms)
+    return Objective(backbone, terms, {} if windows is None else windows.same_view)
 
 
-def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
-    """The terms that are switched on, by the name of their field, in the order of the fields."""
-    values = {name: getattr(objective, name) for name in type(objective).model_fields}
-    return {name: value for name, value in values.items() if isinstance(value, Chosen)}
+def _with_shared(context: TermContext, cell: CellConfig) -> TermContext:
+    """Adds what several terms use: the projector, and the temporal memory bank of its embeddings."""
+    projector, memory = cell.objective.projector, cell.objective.memory
+    if projector is None:
+        return context
+    with _seeded(cell.training.seed, "projector"):
+        context = replace(context, shared_projector=Projector(context.feature_dim, projector))
+    if memory is None:
+        return context
+    with _seeded(cell.training.seed, "memory"):
+        return replace(context, memory=TemporalMemory(context.videos, projector.output_dim, memory))
 
 
 @contextmanager

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from raysl.distributed import all_gather
-from raysl.errors import DataError
 from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.video_rows import VideoRows
 from raysl.streams import Key, stream
 
 
@@ -32,12 +32,12 @@ class MemoryBank(nn.Module):
 
     def __init__(self, videos: Sequence[int], embedding_dim: int) -> None:
         super().__init__()
-        self._videos = np.asarray(videos, dtype=np.int64)
+        self._rows = VideoRows(videos)
         bound = 1 / math.sqrt(embedding_dim / 3)
-        self.register_buffer("entries", torch.empty(len(self._videos), embedding_dim).uniform_(-bound, bound))
+        self.register_buffer("entries", torch.empty(len(self._rows), embedding_dim).uniform_(-bound, bound))
 
     def __len__(self) -> int:
-        return len(self._videos)
+        return len(self._rows)
 
     def rows(self, videos: Tensor) -> Tensor:
         """The rows of catalog indices, ``[B]`` to ``[B]`` int64.
@@ -45,15 +45,7 @@ class MemoryBank(nn.Module):
         Raises:
             DataError: a video has no row.
         """
-        asked = videos.cpu().numpy()
-        rows = np.searchsorted(self._videos, asked)
-        missing = asked[self._videos[rows.clip(max=len(self) - 1)] != asked]
-        if len(missing):
-            raise DataError(
-                f"video {missing[0]} of the catalog has no row in the memory bank, which was made for {len(self)} "
-                "training videos: give the bank every video that the batches are drawn from"
-            )
-        return torch.from_numpy(rows).to(videos.device)
+        return self._rows.of(videos)
 
     def draw(self, videos: Tensor, negatives: int, *key: Key) -> Tensor:
         """Rows to contrast each video with, ``[B, 1 + K]``: its own, then K drawn uniformly with replacement.

@@ -40,6 +40,7 @@ def nt_xent(
     positive_in_denominator: bool = True,
     same_view_negatives: bool = True,
     symmetric: Symmetric = "mean",
+    bank_negatives: Tensor | None = None,
 ) -> NTXent:
     """NT-Xent of this rank's anchors against the global batch, computed in float32 or better.
 
@@ -51,6 +52,7 @@ def nt_xent(
         same_view_negatives: False contrasts a query with keys only and a key with queries only.
         symmetric: ``mean`` over both directions (SimCLR), ``sum`` of them (CVRL's code), or ``one_way``: the queries
             are the only anchors (CVRL as printed; with ``same_view_negatives`` off, PyTorchVideo's SimCLR).
+        bank_negatives: ``[K, d]`` of any length and without gradient, in every anchor's denominator (SSTL).
 
     Raises:
         ValueError: shapes differ, the temperature is not positive, or there is no second video to contrast with.
@@ -67,10 +69,11 @@ def nt_xent(
         if all_queries.shape[0] < 2:
             raise ValueError("NT-Xent needs at least two videos in the global batch: the others are the negatives")
         same_view = (all_queries, all_keys) if same_view_negatives else (None, None)
-        forward = _direction(queries, all_keys, same_view[0], temperature, positive_in_denominator)
+        bank = None if bank_negatives is None else unit_rows(bank_negatives.detach()).to(queries)
+        forward = _direction(queries, all_keys, same_view[0], bank, temperature, positive_in_denominator)
         if symmetric == "one_way":
             return forward
-        backward = _direction(keys, all_queries, same_view[1], temperature, positive_in_denominator)
+        backward = _direction(keys, all_queries, same_view[1], bank, temperature, positive_in_denominator)
     loss = forward.loss + backward.loss
     accuracy = (forward.accuracy + backward.accuracy) / 2
     return NTXent(loss / 2 if symmetric == "mean" else loss, accuracy)
@@ -83,9 +86,14 @@ def unit_rows(embeddings: Tensor) -> Tensor:
 
 
 def _direction(
-    anchors: Tensor, other_view: Tensor, same_view: Tensor | None, temperature: float, positive_in_denominator: bool
+    anchors: Tensor,
+    other_view: Tensor,
+    same_view: Tensor | None,
+    bank: Tensor | None,
+    temperature: float,
+    positive_in_denominator: bool,
 ) -> NTXent:
-    """Anchors ``[B, d]`` against all rows ``[N, d]`` of the other view and, where given, of their own."""
+    """Anchors ``[B, d]`` against all rows ``[N, d]`` of the other view and, where given, of their own and a bank's."""
     rows = torch.arange(len(anchors), device=anchors.device)
     video = rows + rank() * len(anchors)
     logits = anchors @ other_view.T / temperature
@@ -94,6 +102,8 @@ def _direction(
     if same_view is not None:
         own = anchors @ same_view.T / temperature
         negatives = torch.cat([negatives, own.index_put((rows, video), own.new_tensor(-torch.inf))], dim=1)
+    if bank is not None:
+        negatives = torch.cat([negatives, anchors @ bank.T / temperature], dim=1)
     denominator = torch.logsumexp(negatives, dim=1)
     if positive_in_denominator:
         denominator = torch.logaddexp(denominator, positive)

@@ -5,8 +5,8 @@ Shapes: B videos of this rank, C, T, H, W of a clip, D feature channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -44,15 +44,22 @@ class Objective(nn.Module):
     Args:
         backbone: from clips to feature maps.
         terms: by name, each with its weight in the sum (0 or more).
+        same_view: a view's name to that of the view whose clips stand in for it, and pass the backbone once for both.
     """
 
-    def __init__(self, backbone: Backbone, terms: Mapping[str, tuple[Term, float]]) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        terms: Mapping[str, tuple[Term, float]],
+        same_view: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__()
         if not terms:
             raise ValueError("an objective needs at least one term")
         self.backbone = backbone
         self.terms = nn.ModuleDict({name: term for name, (term, _) in terms.items()})
         self.weights = {name: weight for name, (_, weight) in terms.items()}
+        self._same_view = dict(same_view or {})
 
     def term(self, name: str) -> Term:
         term = self.terms[name]
@@ -62,13 +69,17 @@ class Objective(nn.Module):
     @property
     def online_view_names(self) -> tuple[str, ...]:
         """The views that pass the backbone with gradient, each once, in the order of the terms."""
-        return tuple(dict.fromkeys(view for name in self.terms for view in self.term(name).view_names))
+        return self._made(view for name in self.terms for view in self.term(name).view_names)
 
     @property
     def view_names(self) -> tuple[str, ...]:
         """The views that a batch must hold: those of the backbone, then what only momentum encoders read."""
         targets = (view for name in self.terms for view in self.term(name).target_view_names)
-        return tuple(dict.fromkeys((*self.online_view_names, *targets)))
+        return self._made((*self.online_view_names, *targets))
+
+    def _made(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Each view once, those that others stand in for by the names of these."""
+        return tuple(dict.fromkeys(self._same_view.get(name, name) for name in names))
 
     @property
     def compares_across_batch(self) -> bool:
@@ -116,13 +127,19 @@ class Objective(nn.Module):
         features: Features = {}
         for name in self.terms:
             term = self.term(name)
-            features[name] = {view: term.reduce(feature_maps[view]) for view in term.view_names if view in feature_maps}
+            features[name] = {}
+            for view in term.view_names:
+                made = self._same_view.get(view, view)
+                if made in feature_maps:
+                    features[name][view] = term.reduce(feature_maps[made])
         return features
 
     def losses(self, features: Features, batch: Batch) -> ObjectiveOutput:
         """The loss of reduced features of all views that pass the backbone. Collective."""
         losses: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}
+        stand_ins = {name: batch.views[made] for name, made in self._same_view.items() if made in batch.views}
+        batch = replace(batch, views={**batch.views, **stand_ins})
         for name in self.terms:
             output = self.term(name)(features[name], batch)
             losses[name] = output.loss

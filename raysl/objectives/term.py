@@ -5,10 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor, nn
 
+from raysl.config.sections import ClipOptions, ProjectorOptions
+from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone, pool
+from raysl.models.projector import Projector
+from raysl.objectives.temporal_memory import TemporalMemory
 from raysl.views.batch import Batch
 
 
@@ -25,6 +30,10 @@ class TermContext:
         total_steps: optimisation steps of the whole training, for schedules of momentum.
         seed: of the cell.
         chunk: videos that pass a network at once on this rank; None: all of its batch.
+        clip: of every view.
+        timesteps: N_T, the local clips of a window; 0 where the cell has no windows.
+        shared_projector: of the terms whose ``projector`` is ``shared``, and of the bank; None where there is none.
+        memory: the temporal memory bank, of embeddings of the shared projector; None where there is none.
     """
 
     feature_dim: int
@@ -35,6 +44,32 @@ class TermContext:
     seed: int
     classes: int = 0
     chunk: int | None = None
+    clip: ClipOptions = field(default_factory=ClipOptions)
+    timesteps: int = 0
+    shared_projector: Projector | None = None
+    memory: TemporalMemory | None = None
+
+    def projector(self, options: ProjectorOptions | Literal["shared"]) -> Projector:
+        """A new projector, or the one that terms share.
+
+        Raises:
+            ConfigError: a shared one is asked for, and the objective has none.
+        """
+        if not isinstance(options, str):
+            return Projector(self.feature_dim, options)
+        if self.shared_projector is None:
+            raise ConfigError("projector: shared needs objective.projector, which says what is shared")
+        return self.shared_projector
+
+    def temporal_memory(self) -> TemporalMemory:
+        """The bank.
+
+        Raises:
+            ConfigError: the objective has none.
+        """
+        if self.memory is None:
+            raise ConfigError("a term reads the temporal memory bank: set objective.memory and objective.projector")
+        return self.memory
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,11 @@ def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
     counted = (
         ([cell.unreadable for cell in row.cells], "unreadable training video(s) left out or replaced"),
         ([cell.missing for cell in row.cells], "video(s) of the training set's lists have no file"),
-        ([cell.too_short for cell in row.cells], "training video(s) shorter than a clip, whose clips wrap around"),
+        (
+            [cell.too_short for cell in row.cells],
+            "training video(s) shorter than a clip or window, continued past the end",
+        ),
+        ([cell.left_out for cell in row.cells], "readable training video(s) not trained on: too short, or no label"),
     )
     letters = []
     for counts, what in counted:

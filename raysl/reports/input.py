@@ -68,7 +68,8 @@ class CellResult:
         commit: of the code, ``unknown`` outside a checkout; None where there is no provenance.
         dirty: the code differed from the commit.
         missing: videos that the training set's lists name and that have no file.
-        too_short: training videos shorter than a clip, whose clips wrap around.
+        too_short: training videos shorter than a clip or window, whose clips wrap around or are reflected.
+        left_out: readable training videos that are not trained on.
     """
 
     seed: int
@@ -83,6 +84,7 @@ class CellResult:
     dirty: bool = False
     missing: int = 0
     too_short: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Learner:
         precision: Precision,
     ) -> None:
         training = cell.training
-        grouping = Grouping(training.batch_size, cell.batch_norm_group)
+        grouping = Grouping(training.batch_size, cell.batch_norm_group, per_view=cell.batch_norm_per_view)
         self.objective = convert_batch_norm(objective.to(device), grouping)
         self._device, self._precision = device, precision
         self._clip_norm, self._accumulate = training.clip_gradient_norm, training.accumulate

@@ -34,6 +34,7 @@ def store_random_backbone(
         unreadable_paths=(),
         missing=0,
         too_short=0,
+        left_out=0,
         attempts=1,
     )
     begin(cell, folder, provenance)

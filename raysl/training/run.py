@@ -70,7 +70,7 @@ class Run:
     ) -> None:
         self.cell, self.device, self.precision = cell, device, precision
         self.attempts, self._cores = attempts, cores
-        self.unreadable, self._missing = unreadable, len(source.catalog.missing)
+        self.unreadable, self._missing, self._left_out = unreadable, len(source.catalog.missing), 0
         self.first = found.step if found is not None else 0
         self.loader, self.learner, self.length = together(lambda: self._build(source, files))
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
@@ -86,6 +86,7 @@ class Run:
         self.unreadable.check(step=0)
         training = self.cell.training
         videos = training_videos(self.cell, source)
+        self._left_out = len(source.readable("train")) - len(videos)
         order = EpochOrder(videos, training.batch_size, training.seed)
         length = training_length(training, order.steps_per_epoch)
         objective = build_objective(self.cell, videos, length.steps, classes=len(source.catalog.classes), files=files)
@@ -232,5 +233,6 @@ class Run:
             unreadable_paths=self.unreadable.paths,
             missing=self._missing,
             too_short=self.loader.too_short,
+            left_out=self._left_out,
             attempts=recorder.attempts,
         )

@@ -19,7 +19,8 @@ class Summary:
         precision: as resolved.
         unreadable: videos of the training split that could not be read, with ``unreadable_paths``.
         missing: videos that the data set lists and that have no file, of all splits.
-        too_short: videos shorter than the views asked for, whose clips wrap around.
+        too_short: videos shorter than the views asked for, whose clips wrap around or are reflected.
+        left_out: readable videos that are not trained on: no window fits them, or they have no label that is needed.
         attempts: how many it took.
     """
 
@@ -33,6 +34,7 @@ class Summary:
     unreadable_paths: tuple[str, ...]
     missing: int
     too_short: int
+    left_out: int
     attempts: int
 
     def to_dict(self) -> dict[str, Any]:

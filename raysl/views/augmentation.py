@@ -8,12 +8,23 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from raysl.config.options import Options, option
+from raysl.config.sections import TemporalOptions
+
 
 class Augmented(NamedTuple):
     """Attributes: clip: ``[3, T, H, W]`` float32 in [0, 1]. box: (top, left, height, width) as shares of the frame."""
 
     clip: Tensor
     box: tuple[float, float, float, float]
+
+
+class AugmentationOptions(Options):
+    """Base of the options of every augmentation that can stand in a pretraining configuration."""
+
+    temporal: TemporalOptions = option(
+        TemporalOptions(), doc="augmentation in time of the pair's views", source="[P] SSTL; elsewhere none"
+    )
 
 
 class Augmentation(ABC):

@@ -20,7 +20,8 @@ class View:
         video: ``[B]`` int64, stable catalog index.
         center: ``[B]`` float32, the clip's middle as a share of the video's length, 0 to 1.
         box: ``[B, 4]`` float32, crop (top, left, height, width) as shares of the frame.
-        rate: ``[B]`` float32, frames of video per frame of clip.
+        rate: ``[B]`` float32, frames of video per frame of clip, as drawn.
+        distortion: ``[B]`` float32, the playback rate that augmentation in time drew (a factor of ``rate``); 1: none.
     """
 
     clips: Tensor
@@ -28,6 +29,7 @@ class View:
     center: Tensor
     box: Tensor
     rate: Tensor
+    distortion: Tensor
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,10 @@ class Batch:
         views = {
             name: View(
                 view.clips.to(device, memory_format=memory_format, non_blocking=True),
-                *(x.to(device, non_blocking=True) for x in (view.video, view.center, view.box, view.rate)),
+                *(
+                    x.to(device, non_blocking=True)
+                    for x in (view.video, view.center, view.box, view.rate, view.distortion)
+                ),
             )
             for name, view in self.views.items()
         }

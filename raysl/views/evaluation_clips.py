@@ -9,7 +9,7 @@ from raysl.config.sections import ClipOptions
 from raysl.data.source import VideoSource
 from raysl.views.center_crop import center_crop
 from raysl.views.clip_input import network_input
-from raysl.views.pair_sampler import Placement
+from raysl.views.placement import Placement
 
 
 def evaluation_placements(length: int, clip: ClipOptions, count: int) -> list[Placement]:

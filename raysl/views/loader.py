@@ -16,6 +16,7 @@ from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
 from raysl.views.pipeline import Origin, ViewPipeline, collate
 from raysl.views.training_videos import training_videos
+from raysl.views.window_sampler import window_sampler
 
 Place = tuple[int, int]
 """Epoch and step within it, both from 0."""
@@ -88,15 +89,20 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
-    """How many videos are shorter than a clip's span; all of them are refused, for no clip would be one of its kind."""
+    """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind."""
     lengths = [source.length(index) for index in videos]
-    clip = cell.clip
+    clip = cell.placed_clip
     if max(lengths) < clip.span:
+        buffer = cell.temporal.buffer_frames
         raise ConfigError(
-            f"a clip of clip.frames {clip.frames} at clip.stride {clip.stride} spans {clip.span} frames of video, and "
-            f"the longest of the {len(videos)} readable videos has {max(lengths)}; lower clip.frames or clip.stride"
+            f"a clip of clip.frames {cell.clip.frames} at clip.stride {clip.stride}"
+            + (f" with augment.temporal.buffer_frames {buffer}" if buffer else "")
+            + f" spans {clip.span} frames of video, and the longest of the {len(videos)} readable videos has "
+            f"{max(lengths)}; lower {'one of them' if buffer else 'clip.frames or clip.stride'}"
         )
-    return sum(length < clip.span for length in lengths)
+    windows = window_sampler(cell)
+    span = clip.span if windows is None else max(clip.span, windows.span)
+    return sum(length < span for length in lengths)
 
 
 class PretrainingLoader:
@@ -113,7 +119,7 @@ class PretrainingLoader:
     Attributes:
         videos: catalog indices in use.
         steps_per_epoch: global batches an epoch; what is left over is `order.dropped`.
-        too_short: how many of them are shorter than the clip's span, so that their clips wrap around.
+        too_short: how many of them are shorter than a view's span, so that its clips wrap around or are reflected.
 
     Raises:
         ConfigError: the batch is larger than the set, or does not divide by the number of ranks; no video is as long

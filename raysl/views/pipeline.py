@@ -15,8 +15,10 @@ from raysl.streams import stream
 from raysl.views.augmentation import Augmentation
 from raysl.views.batch import View
 from raysl.views.clip_input import network_input
-from raysl.views.pair_sampler import PairSampler, Placement
-from raysl.views.placement import uniform_start
+from raysl.views.pair_sampler import PairSampler
+from raysl.views.placement import Placement, uniform_start
+from raysl.views.temporal import augment_in_time
+from raysl.views.window_sampler import window_sampler
 
 PAIR_VIEWS = ("query", "key")
 SUPERVISED_VIEWS = ("query",)
@@ -30,6 +32,7 @@ class Origin(NamedTuple):
     center: float
     box: tuple[float, float, float, float]
     rate: float
+    distortion: float
 
 
 class ViewPipeline:
@@ -38,24 +41,32 @@ class ViewPipeline:
     Every draw is keyed by (seed, epoch, video, view, purpose): no other video, worker or view moves it.
 
     Args:
-        cell: gives clip, pair sampler, augmentation and seed.
+        cell: gives clip, samplers, augmentation and seed.
         source: of the pretraining set.
-        view_names: of ``query`` and ``key``; supervised pretraining has ``query`` alone.
+        view_names: of ``query``, ``key`` and those of the windows; supervised pretraining has ``query`` alone.
 
     Raises:
         ConfigError: nothing makes a view of this name.
     """
 
     def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
-        made = PAIR_VIEWS if cell.pretraining != "supervised" else SUPERVISED_VIEWS
+        self.windows = window_sampler(cell)
+        made = SUPERVISED_VIEWS if cell.pretraining == "supervised" else PAIR_VIEWS
+        made = (*made, *(() if self.windows is None else self.windows.view_names))
         for name in view_names:
             if name not in made:
-                raise ConfigError(f"nothing makes a view {name!r}; there are {', '.join(made)}")
+                raise ConfigError(
+                    f"nothing makes a view {name!r}; there are {', '.join(made)}"
+                    + ("" if self.windows is not None else " (sampling.windows makes others)")
+                )
         self.seed = cell.training.seed
         self.clip = cell.clip
         self.source = source
         self.view_names = tuple(view_names)
-        self.pair = None if cell.pretraining == "supervised" else _pair_sampler(cell)
+        self._placed_clip, self._temporal = cell.placed_clip, cell.temporal
+        self.pair = None
+        if cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
+            self.pair = _pair_sampler(cell)
         self.augmentation: Augmentation = cell.augment.build(cell.clip)
 
     def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> dict[str, Origin]:
@@ -71,23 +82,43 @@ class ViewPipeline:
         """
         length = self.source.length(video)
         placements = self._placements(video, epoch, length)
-        frames: dict[Placement, Tensor] = {}
+        frames = self._frames(video, length, {placements[name] for name in self.view_names})
         origins: dict[str, Origin] = {}
         for name in self.view_names:
             placement = placements[name]
-            if placement not in frames:
-                frames[placement] = self.source.frames(video, placement.indices(length))
             generator = stream(self.seed, epoch, video, name, "augmentation")
             clip, box = self.augmentation(frames[placement], generator, name)
             network_input(clip, self.clip.input, out=out[name])
-            origins[name] = Origin(video, placement.center(length), box, float(placement.stride))
+            origins[name] = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
         return origins
 
+    def _frames(self, video: int, length: int, placements: set[Placement]) -> dict[Placement, Tensor]:
+        """``[T, 3, H, W]`` uint8 of each placement; a frame that several share is read once."""
+        indices = {placement: placement.indices(length) for placement in placements}
+        if len(indices) == 1:
+            return {placement: self.source.frames(video, wanted) for placement, wanted in indices.items()}
+        used = sorted({index for wanted in indices.values() for index in wanted})
+        pixels, row = self.source.frames(video, used), {index: position for position, index in enumerate(used)}
+        return {placement: pixels[[row[index] for index in wanted]] for placement, wanted in indices.items()}
+
     def _placements(self, video: int, epoch: int, length: int) -> dict[str, Placement]:
+        placements = {
+            name: augment_in_time(
+                placement, self._temporal, self.clip.raw_frames, stream(self.seed, epoch, video, name, "temporal")
+            )
+            for name, placement in self._raw_placements(video, epoch, length).items()
+        }
+        if self.windows is not None:
+            placements |= self.windows.place(length, stream(self.seed, epoch, video, "windows", "placement"))
+        return placements
+
+    def _raw_placements(self, video: int, epoch: int, length: int) -> dict[str, Placement]:
+        """Of the views that augmentation in time takes its frames from."""
         if self.pair is not None:
             return self.pair.place(length, stream(self.seed, epoch, video, "pair", "placement"))
-        start = uniform_start(length, self.clip, stream(self.seed, epoch, video, "query", "placement"))
-        return {"query": Placement(start, self.clip.raw_frames, self.clip.stride)}
+        clip = self._placed_clip
+        start = uniform_start(length, clip, stream(self.seed, epoch, video, "query", "placement"))
+        return {"query": Placement(start, clip.raw_frames, clip.stride)}
 
     def empty(self, size: int) -> dict[str, Tensor]:
         """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""
@@ -98,7 +129,7 @@ class ViewPipeline:
 def _pair_sampler(cell: CellConfig) -> PairSampler:
     if cell.sampling.pair is None:
         raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
-    sampler: PairSampler = cell.sampling.pair.build(cell.clip)
+    sampler: PairSampler = cell.sampling.pair.build(cell.placed_clip)
     return sampler
 
 
@@ -110,4 +141,5 @@ def collate(clips: Tensor, origins: Sequence[Origin]) -> View:
         center=torch.tensor([origin.center for origin in origins], dtype=torch.float32),
         box=torch.tensor([origin.box for origin in origins], dtype=torch.float32),
         rate=torch.tensor([origin.rate for origin in origins], dtype=torch.float32),
+        distortion=torch.tensor([origin.distortion for origin in origins], dtype=torch.float32),
     )

@@ -1,10 +1,58 @@
-"""Where one clip may start."""
+"""Where in a video one clip lies, and where it may start."""
 
 from __future__ import annotations
+
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from raysl.config.sections import ClipOptions
+
+
+class Placement(NamedTuple):
+    """Frames ``start + stride * i`` for i in 0..frames-1, or those of them that augmentation in time kept.
+
+    Attributes:
+        start: frame index. frames: how many. stride: frames.
+        past_end: what stands for an index past the end of a video too short: it wraps around (CVRL 7.2 [C]), or the
+            frames are reflected at the end (TCLR 4.1 [C]).
+        kept: the i that are left, ascending; None: all.
+        distortion: playback rate that augmentation in time drew; 1: none.
+    """
+
+    start: int
+    frames: int
+    stride: int
+    past_end: Literal["wrap", "reflect"] = "wrap"
+    kept: tuple[int, ...] | None = None
+    distortion: float = 1.0
+
+    def indices(self, length: int) -> list[int]:
+        """Frame indices in a video of ``length`` frames."""
+        positions = [self.start + self.stride * i for i in self._kept]
+        if self.past_end == "wrap":
+            return [position % length for position in positions]
+        return [_reflected(position, length) for position in positions]
+
+    def center(self, length: int) -> float:
+        """The middle of the clip as a share of the video's length, 0 to 1."""
+        return min((self.start + self.stride * (self._kept[0] + self._kept[-1]) / 2) / length, 1.0)
+
+    @property
+    def rate(self) -> float:
+        """Frames of video per frame of clip, as drawn."""
+        return self.stride * self.distortion
+
+    @property
+    def _kept(self) -> tuple[int, ...] | range:
+        return range(self.frames) if self.kept is None else self.kept
+
+
+def _reflected(position: int, length: int) -> int:
+    """Back and forth between the first and the last frame, neither of which is repeated."""
+    period = max(2 * (length - 1), 1)
+    position %= period
+    return min(position, period - position) if length > 1 else 0
 
 
 def uniform_start(length: int, clip: ClipOptions, generator: np.random.Generator) -> int:

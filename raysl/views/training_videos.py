@@ -5,17 +5,21 @@ from __future__ import annotations
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
+from raysl.views.window_sampler import window_sampler
 
 
 def training_videos(cell: CellConfig, source: VideoSource, split: str = "train") -> tuple[int, ...]:
     """Catalog indices, ascending: what the manifest says can be read, and has a label where labels are trained on.
 
+    Where the cell samples windows, whatever reads them, videos that no window fits are left out: rows of one study
+    train on the same videos.
+
     Raises:
-        ConfigError: supervised pretraining on videos without labels, or all of one class.
+        ConfigError: supervised pretraining on videos without labels, or all of one class; no video fits a window.
     """
     videos = source.readable(split)
     if cell.pretraining != "supervised":
-        return tuple(video.index for video in videos)
+        return _that_fit(cell, source, tuple(video.index for video in videos))
     labelled = [video for video in videos if video.label is not None]
     labels = {video.label for video in labelled}
     if len(labels) < 2:
@@ -25,3 +29,17 @@ def training_videos(cell: CellConfig, source: VideoSource, split: str = "train")
             f"have {found}; take a labelled set with two or more classes"
         )
     return tuple(video.index for video in labelled)
+
+
+def _that_fit(cell: CellConfig, source: VideoSource, videos: tuple[int, ...]) -> tuple[int, ...]:
+    windows = window_sampler(cell)
+    if windows is None:
+        return videos
+    fitting = tuple(video for video in videos if windows.fits(source.length(video)))
+    if not fitting:
+        raise ConfigError(
+            f"sampling.windows: a window spans {windows.span} frames of video, and the longest of the {len(videos)} "
+            f"readable videos has {max(map(source.length, videos), default=0)}; lower sampling.windows.skips, "
+            "sampling.windows.local_clips or clip.frames"
+        )
+    return fitting

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from raysl.config.component import Component
 from raysl.config.options import Options, option
+from raysl.config.sections import ProjectorOptions
 from raysl.models.backbone import Backbone
 from raysl.models.predictor import Predictor, PredictorOptions
-from raysl.models.projector import Projector, ProjectorOptions
 from raysl.objectives.negative_cosine import squared_distance
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.target_encoder import TargetEncoder, momentum_at
@@ -67,7 +67,7 @@ class BYOLOptions(Options):
         doc="cosine: the momentum rises to 1 at the end of training",
         source="[P] BYOL 3.3; CSTP [C]: constant",
     )
-    projector: BYOLProjectorOptions | None = option(
+    projector: BYOLProjectorOptions | Literal["shared"] | None = option(
         BYOLProjectorOptions(),
         doc="from the pooled feature to the embedding; null: the pooled feature itself",
         source="[P] BYOL 3.3; CSTP [C]: null on C3D and R3D",
@@ -100,8 +100,8 @@ class BYOL(Term):
         self.projector: nn.Module = nn.Identity()
         embedding_dim = context.feature_dim
         if options.projector is not None:
-            self.projector = Projector(context.feature_dim, options.projector)
-            embedding_dim = options.projector.output_dim
+            self.projector = projector = context.projector(options.projector)
+            embedding_dim = projector.output_dim
         self.predictor = Predictor(embedding_dim, options.predictor)
         self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
         self._total_steps = context.total_steps

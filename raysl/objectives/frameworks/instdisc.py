@@ -13,9 +13,9 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import Options, option
+from raysl.config.sections import ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
-from raysl.models.projector import Projector, ProjectorOptions
 from raysl.objectives.info_nce import contrastive_accuracy, info_nce
 from raysl.objectives.memory_bank import MemoryBank
 from raysl.objectives.noise_contrastive import bank_logits, log_normaliser, noise_contrastive_loss
@@ -50,7 +50,7 @@ class InstDiscOptions(Options):
         "batch",
         source="[P] TaCo: InfoNCE for all experiments; InstDisc 3.2: nce",
     )
-    projector: ProjectorOptions = option(
+    projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(),
         doc="from the pooled feature to the embedding",
         source="[?] as SimCLR; InstDisc, TaCo: one linear layer (hidden_layers 0)",
@@ -83,8 +83,8 @@ class InstDisc(Term):
                 f"{len(context.videos) - 1} or less"
             )
         self.options = options
-        self.projector = Projector(context.feature_dim, options.projector)
-        self.bank = MemoryBank(context.videos, options.projector.output_dim)
+        self.projector = context.projector(options.projector)
+        self.bank = MemoryBank(context.videos, self.projector.output_dim)
         # log Z of `noise_contrastive`; Z 0 is not known yet.
         self.register_buffer("log_z", torch.tensor(-torch.inf))
         self._seed, self._step = context.seed, 0

@@ -15,9 +15,9 @@ from torch import Tensor
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
+from raysl.config.sections import ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
-from raysl.models.projector import Projector, ProjectorOptions
 from raysl.objectives.info_nce import info_nce, queue_logits
 from raysl.objectives.key_queue import KeyQueue
 from raysl.objectives.nt_xent import unit_rows
@@ -50,7 +50,7 @@ class MoCoOptions(Options):
         doc="cosine: the momentum rises to 1 at the end of training",
         source="[P] MoCo; PySlowFast [C]: cosine from 0.994",
     )
-    projector: ProjectorOptions = option(
+    projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(),
         doc="from the pooled feature to the embedding",
         source="[P] v2: an MLP, there without batch norm; v1, TaCo: one linear layer (hidden_layers 0)",
@@ -85,9 +85,9 @@ class MoCo(Term):
     def __init__(self, options: MoCoOptions, context: TermContext) -> None:
         super().__init__()
         self.options = options
-        self.projector = Projector(context.feature_dim, options.projector)
+        self.projector = context.projector(options.projector)
         self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
-        self.queue = KeyQueue(options.projector.output_dim, options.queue_size)
+        self.queue = KeyQueue(self.projector.output_dim, options.queue_size)
         self._seed, self._total_steps, self._step = context.seed, context.total_steps, 0
         self._keys: list[Tensor] = []
 

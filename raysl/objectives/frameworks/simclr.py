@@ -11,11 +11,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
-from raysl.models.projector import Projector, ProjectorOptions
+from raysl.config.sections import ProjectorOptions
+from raysl.errors import ConfigError
+from raysl.models.backbone import Backbone
 from raysl.objectives.nt_xent import nt_xent
 from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.temporal_memory import TemporalMemory
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.views.batch import Batch
 
@@ -24,7 +28,7 @@ class SimCLROptions(Options):
     """Options of SimCLR."""
 
     temperature: float = option(0.1, doc="divides the cosines", source="[P] CVRL 3.1", gt=0, le=100)
-    projector: ProjectorOptions = option(
+    projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(), doc="from the pooled feature to the embedding", source="see its fields"
     )
     weight: float = option(
@@ -43,6 +47,14 @@ class SimCLROptions(Options):
         doc="both directions averaged, both added, or the query as the only anchor",
         source="[P] SimCLR Alg. 1: mean; [C] CVRL: sum; [P] CVRL Eq. 1: one_way",
     )
+    bank_negatives: int = option(
+        0,
+        doc="entries drawn each step from the temporal memory bank (`objective.memory`) as further negatives",
+        unit="entries",
+        source="[P] none; [I] SSTL: 2048, what its Table 5 calls memory size",
+        ge=0,
+        le=2**24,
+    )
 
 
 class SimCLR(Term):
@@ -54,14 +66,24 @@ class SimCLR(Term):
 
     compares_across_batch = True
 
-    def __init__(self, options: SimCLROptions, feature_dim: int) -> None:
+    def __init__(self, options: SimCLROptions, context: TermContext) -> None:
         super().__init__()
         self.options = options
-        self.projector = Projector(feature_dim, options.projector)
+        self.projector = context.projector(options.projector)
+        self.memory: TemporalMemory | None = None
+        if options.bank_negatives:
+            self.memory = context.temporal_memory()
+            self.memory.check(options.bank_negatives, context.batch_size)
+        self._seed, self._step = context.seed, 0
 
     @property
     def view_names(self) -> tuple[str, ...]:
         return ("query", "key")
+
+    def begin_step(self, step: int, backbone: Backbone) -> None:
+        self._step = step
+        if self.memory is not None:
+            self.memory.begin_step()
 
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
         embeddings = self.embed(features)
@@ -73,9 +95,24 @@ class SimCLR(Term):
             positive_in_denominator=self.options.positive_in_denominator,
             same_view_negatives=self.options.same_view_negatives,
             symmetric=self.options.symmetric,
+            bank_negatives=self._from_bank(embeddings, batch),
         )
         metrics = {"contrastive_accuracy": result.accuracy, **representation_metrics(query, key)}
         return TermOutput(result.loss, metrics)
+
+    def _from_bank(self, embeddings: Mapping[str, Tensor], batch: Batch) -> Tensor | None:
+        """The negatives of this step, after the embeddings were shown to the bank. Collective where there is one."""
+        if self.memory is None:
+            return None
+        for name, embedding in embeddings.items():
+            view = batch.views[name]
+            self.memory.observe(name, view.video, view.center, embedding)
+        videos = batch.views["query"].video
+        return self.memory.draw(videos, self.options.bank_negatives, self._seed, self._step, "bank negatives")
+
+    def end_step(self) -> None:
+        if self.memory is not None:
+            self.memory.commit()
 
     def embed(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``{view: [B, d]}``, not normalised.
@@ -87,8 +124,16 @@ class SimCLR(Term):
         return dict(zip(self.view_names, embeddings, strict=True))
 
 
+def _check(options: SimCLROptions, cell: CellConfig) -> None:
+    if options.bank_negatives and (cell.objective.memory is None or options.projector != "shared"):
+        raise ConfigError(
+            "objective.contrastive.bank_negatives: the bank holds embeddings of the shared projector; set "
+            "objective.memory, objective.projector and objective.contrastive.projector: shared"
+        )
+
+
 def _build(options: SimCLROptions, context: TermContext) -> SimCLR:
-    return SimCLR(options, context.feature_dim)
+    return SimCLR(options, context)
 
 
-COMPONENT = Component(kind="framework", options=SimCLROptions, build=_build)
+COMPONENT = Component(kind="framework", options=SimCLROptions, build=_build, check=_check)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import Options, option
+from raysl.config.sections import ProjectorOptions
 from raysl.models.predictor import Predictor, PredictorOptions
-from raysl.models.projector import Projector, ProjectorOptions
 from raysl.objectives.negative_cosine import negative_cosine
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.term import Term, TermContext, TermOutput
@@ -68,7 +68,7 @@ class SimSiamPredictorOptions(PredictorOptions):
 class SimSiamOptions(Options):
     """Options of SimSiam."""
 
-    projector: SimSiamProjectorOptions = option(
+    projector: SimSiamProjectorOptions | Literal["shared"] = option(
         SimSiamProjectorOptions(), doc="from the pooled feature to the embedding", source="see its fields"
     )
     predictor: SimSiamPredictorOptions = option(
@@ -92,10 +92,10 @@ class SimSiam(Term):
 
     compares_across_batch = False
 
-    def __init__(self, options: SimSiamOptions, feature_dim: int) -> None:
+    def __init__(self, options: SimSiamOptions, context: TermContext) -> None:
         super().__init__()
-        self.projector = Projector(feature_dim, options.projector)
-        self.predictor = Predictor(options.projector.output_dim, options.predictor)
+        self.projector = context.projector(options.projector)
+        self.predictor = Predictor(self.projector.output_dim, options.predictor)
         self.predictor.constant_rate = options.constant_predictor_rate
 
     @property
@@ -111,7 +111,7 @@ class SimSiam(Term):
 
 
 def _build(options: SimSiamOptions, context: TermContext) -> SimSiam:
-    return SimSiam(options, context.feature_dim)
+    return SimSiam(options, context)
 
 
 COMPONENT = Component(kind="framework", options=SimSiamOptions, build=_build)

@@ -10,11 +10,11 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from raysl.config.options import Options, option
-from raysl.views.augmentation import Augmentation, Augmented
+from raysl.config.options import option
+from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented
 
 
-class CropOptions(Options):
+class CropOptions(AugmentationOptions):
     """Sizes of the crop, the flip, and whether all frames share a draw."""
 
     min_area: float = option(

@@ -6,14 +6,13 @@ import numpy as np
 from torch import Tensor
 
 from raysl.config.component import Component
-from raysl.config.options import Options
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentation import Augmentation, Augmented
+from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented
 from raysl.views.center_crop import center_box, center_crop
 
 
-class NoneOptions(Options):
-    """No options."""
+class NoneOptions(AugmentationOptions):
+    """No spatial options."""
 
 
 class NoAugmentation(Augmentation):

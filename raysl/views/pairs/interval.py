@@ -23,7 +23,8 @@ from pydantic import model_validator
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.config.sections import ClipOptions
-from raysl.views.pair_sampler import PairSampler, Placement
+from raysl.views.pair_sampler import PairSampler
+from raysl.views.placement import Placement
 
 Law = Literal["decreasing", "uniform", "increasing"]
 

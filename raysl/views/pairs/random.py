@@ -10,8 +10,8 @@ import numpy as np
 from raysl.config.component import Component
 from raysl.config.options import Options
 from raysl.config.sections import ClipOptions
-from raysl.views.pair_sampler import PairSampler, Placement
-from raysl.views.placement import uniform_start
+from raysl.views.pair_sampler import PairSampler
+from raysl.views.placement import Placement, uniform_start
 
 
 class RandomOptions(Options):

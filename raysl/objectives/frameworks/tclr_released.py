@@ -1,0 +1,104 @@
+"""TCLR's instance contrast as its code has it: between views of one window (TCLR 4.3 [C]).
+
+Two terms of NT-Xent over the global batch, added: between the two global copies; and, at a weight that grows with their
+number, between every two of the local views of a video, so that clips of *different* timesteps are positives here while
+the local-local loss makes them negatives. With N_T = 4 there are 56 ordered pairs, divided by 4: a weight of 14.
+
+The paper takes its pair from two random timesteps, independent of the window: `raysl.objectives.frameworks.simclr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.config.sections import ProjectorOptions
+from raysl.distributed import all_gather, rank
+from raysl.objectives.nt_xent import nt_xent, unit_rows
+from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.objectives.window_features import COPIES, check_windows, embed, local_names, local_rows, pooled_in_space
+from raysl.views.batch import Batch
+
+
+class TCLRReleasedOptions(Options):
+    """Options of TCLR's released instance contrast."""
+
+    temperature: float = option(0.1, doc="divides the cosines", source="[C] TCLR", gt=0, le=100)
+    projector: ProjectorOptions | Literal["shared"] = option(
+        "shared", doc="from a clip's feature to its embedding", source="[P] TCLR: one for all losses"
+    )
+    weight: float = option(1.0, doc="factor of this term in the sum that is minimised", source="[C] TCLR", ge=0)
+
+
+class TCLRReleased(Term):
+    """NT-Xent between the global copies, plus that of all pairs of local views divided by N_T.
+
+    Metrics: ``contrastive_accuracy`` and those of `representation_metrics`, of the global copies.
+    """
+
+    compares_across_batch = True
+
+    def __init__(self, options: TCLRReleasedOptions, context: TermContext) -> None:
+        super().__init__()
+        self.options, self._timesteps = options, context.timesteps
+        self.projector = context.projector(options.projector)
+
+    @property
+    def _local_names(self) -> tuple[str, ...]:
+        return tuple(name for copy in COPIES for name in local_names(self._timesteps, copy))
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return (*(f"global{copy}" for copy in COPIES), *self._local_names)
+
+    def reduce(self, feature_map: Tensor) -> Tensor:
+        return pooled_in_space(feature_map)
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        first, copy, *local = embed(self.projector, local_rows(features, self.view_names))
+        result = nt_xent(first, copy, self.options.temperature)
+        pairs = nt_xent_of_all_pairs(torch.stack(local, dim=1), self.options.temperature)
+        metrics = {"contrastive_accuracy": result.accuracy, **representation_metrics(first, copy)}
+        return TermOutput(result.loss + pairs / self._timesteps, metrics)
+
+
+def nt_xent_of_all_pairs(embeddings: Tensor, temperature: float) -> Tensor:
+    """The sum over ordered pairs of different views of their NT-Xent against the global batch, a scalar.
+
+    ``V (V - 1) ln(2 N - 1)`` for orthogonal embeddings of V views of N videos.
+
+    Args:
+        embeddings: ``[B, V, d]`` float of any length (normalised here), V views of this rank's B videos.
+        temperature: divides the cosines; greater than 0.
+
+    Raises:
+        ValueError: there is no second video to contrast with.
+    """
+    with torch.autocast(embeddings.device.type, enabled=False):
+        rows = unit_rows(embeddings)
+        every = all_gather(rows)
+        if len(every) < 2:
+            raise ValueError("NT-Xent needs at least two videos in the global batch: the others are the negatives")
+        logits = torch.einsum("bud,nvd->buvn", rows, every) / temperature
+        video = torch.arange(len(rows), device=rows.device) + rank() * len(rows)
+        own = torch.nn.functional.one_hot(video, len(every)).bool()[:, None, None]
+        positive = logits.masked_select(own).view(logits.shape[:3])
+        others = logits.masked_fill(own, -torch.inf).logsumexp(dim=3)
+        same_view = others.diagonal(dim1=1, dim2=2)[:, :, None]
+        denominator = torch.logaddexp(torch.logaddexp(same_view, others), positive)
+        different = ~torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
+        return (denominator - positive)[:, different].sum(dim=1).mean()
+
+
+def _check(options: TCLRReleasedOptions, cell: CellConfig) -> None:
+    check_windows("objective.contrastive.framework tclr_released", cell)
+
+
+COMPONENT = Component(kind="framework", options=TCLRReleasedOptions, build=TCLRReleased, check=_check)

@@ -1,0 +1,73 @@
+"""SSTL's speed prediction: the playback rate that augmentation in time drew, by regression from the feature map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.errors import ConfigError
+from raysl.models.shape import feature_shape
+from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.views.batch import Batch
+
+
+class PlaybackRegressionOptions(Options):
+    """Options of the regression."""
+
+    hidden_dim: int = option(512, doc="channels of the hidden layer", unit="channels", source="[?]", ge=1, le=65536)
+    weight: float = option(0.1, doc="factor of this term in the sum that is minimised", source="[P] SSTL", ge=0)
+
+
+class PlaybackRegression(Term):
+    """``(s - s')^2 / 2``, s the rate as drawn, mean over the clips of both views.
+
+    The head reads the whole feature map, flattened: a linear layer, ReLU, a linear layer.
+
+    Metrics: ``playback_error``, the root of the mean squared error, and ``playback_error_of_mean``, that of a constant
+    guess, the mean rate of the rank's batch.
+    """
+
+    compares_across_batch = False
+
+    def __init__(self, options: PlaybackRegressionOptions, context: TermContext) -> None:
+        super().__init__()
+        channels, time, height, width = feature_shape(context.backbone, context.clip.frames, context.clip.size)
+        self.head = nn.Sequential(
+            nn.Linear(channels * time * height * width, options.hidden_dim),
+            nn.ReLU(inplace=True),
+            nn.Linear(options.hidden_dim, 1),
+        )
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return ("query", "key")
+
+    def reduce(self, feature_map: Tensor) -> Tensor:
+        return feature_map.flatten(1)
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        guess = self.head(torch.cat([features[name] for name in self.view_names]))[:, 0].float()
+        rate = torch.cat([batch.views[name].distortion for name in self.view_names]).to(guess)
+        squared = (rate - guess).square().mean()
+        spread = (rate - rate.mean()).square().mean()
+        return TermOutput(
+            squared / 2, {"playback_error": squared.detach().sqrt(), "playback_error_of_mean": spread.sqrt()}
+        )
+
+
+def _check(options: PlaybackRegressionOptions, cell: CellConfig) -> None:
+    if cell.sampling.pair is None:
+        raise ConfigError("objective.pretext.playback_regression reads the clips of the pair: set sampling.pair")
+    if cell.temporal.max_rate <= 1:
+        raise ConfigError(
+            "objective.pretext.playback_regression predicts the playback rate, and none is drawn: set "
+            "augment.temporal.max_rate above 1"
+        )
+
+
+COMPONENT = Component(kind="pretext task", options=PlaybackRegressionOptions, build=PlaybackRegression, check=_check)

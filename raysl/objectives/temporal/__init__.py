@@ -1,0 +1,1 @@
+"""Losses over the clips of one video in time, one file each."""

@@ -1,0 +1,1 @@
+"""Window samplers, one file each."""
