@@ -12,7 +12,8 @@ from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError, RayslError
-from raysl.planning.plan import Work, unique_work
+from raysl.planning.advice import advice_lines
+from raysl.planning.plan import PlannedCell, Work, unique_work
 from raysl.training.check import check_cell
 from raysl.training.try_step import try_step
 
@@ -39,11 +40,18 @@ def print_plan(planned: list[Planned], console: Console) -> None:
         console.print(table)
     everything = [cell for item in planned for cell in item.cells]
     work = unique_work(everything)
+    print_advice(everything, console)
     console.print(
         f"{len(planned)} studies, {len(everything)} cells asked for, {len(work)} unique, "
         f"{sum(item.cell.pretraining != 'none' for item in work)} pretrainings, "
         f"{sum(len(item.evaluations) for item in work)} evaluations"
     )
+
+
+def print_advice(cells: list[PlannedCell], console: Console) -> None:
+    """A line for each thing that should be known of a row before it is paid for."""
+    for line in advice_lines(cells):
+        console.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def show_cell(planned: list[Planned], row: str) -> str:

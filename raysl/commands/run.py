@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from raysl.commands.inputs import Planned, refuse_one_name
+from raysl.commands.plan import print_advice
 from raysl.commands.report import write_reports
 from raysl.data.places import Places
 from raysl.engine.display import Display
@@ -48,6 +49,7 @@ def run_studies(
     if address is None:
         check_roots(work, store, places)
     console.print(f"{len(cells)} cells asked for, {len(work)} unique; store: {storage}", highlight=False)
+    print_advice(cells, console)
     with Display(console) as display:
         outcome = compute(
             work,

@@ -47,6 +47,7 @@ class Component:
         version: raised when the same options give another result; part of every cell's id that uses it.
         variant: turns the ``large`` of ``synthetic/large`` into options; None where there are no variants.
         check: refuses what cannot be combined, by raising ConfigError with the reason.
+        advise: what a user should know of a combination that is allowed; None: nothing.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Component:
     version: int = 1
     variant: Callable[[str], dict[str, Any]] | None = None
     check: Callable[[Any, CellConfig], None] | None = None
+    advise: Callable[[Any, CellConfig], str | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raysl.config.cell import CellConfig, chosen_terms
+from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.resolve import resolve
 from raysl.config.tree import get
@@ -25,11 +26,7 @@ def load_cell(path: Path) -> CellConfig:
 def resolve_cell(tree: Tree) -> CellConfig:
     """Validates a tree as a cell, and lets each component refuse what it cannot be combined with."""
     cell = resolve(CellConfig, _without_none(tree))
-    parts = [cell.data, cell.augment, cell.backbone, cell.optimizer, cell.schedule]
-    if cell.pretraining != "supervised":
-        parts += [chosen for chosen in (cell.sampling.pair, cell.sampling.windows) if chosen is not None]
-        parts += chosen_terms(cell.objective).values()
-    for chosen in parts:
+    for chosen in _parts(cell):
         if chosen.component.check is not None:
             chosen.component.check(chosen.options, cell)
     if cell.pretraining == "self_supervised":
@@ -40,6 +37,25 @@ def resolve_cell(tree: Tree) -> CellConfig:
                 ("objective",), "has no term: nothing would be learned (or say pretraining: supervised, or none)"
             )
     return cell
+
+
+def _parts(cell: CellConfig) -> list[Chosen]:
+    """The components in use."""
+    parts = [cell.data, cell.augment, cell.backbone, cell.optimizer, cell.schedule]
+    if cell.pretraining != "supervised":
+        parts += [chosen for chosen in (cell.sampling.pair, cell.sampling.windows) if chosen is not None]
+        parts += chosen_terms(cell.objective).values()
+    return parts
+
+
+def advice(cell: CellConfig) -> list[str]:
+    """What its components say of a cell that is allowed and may not be what its user wants, each once."""
+    said = [
+        chosen.component.advise(chosen.options, cell)
+        for chosen in (_parts(cell) if cell.pretraining == "self_supervised" else [])
+        if chosen.component.advise is not None
+    ]
+    return list(dict.fromkeys(one for one in said if one is not None))
 
 
 def _without_none(tree: Tree) -> Tree:

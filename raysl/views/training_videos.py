@@ -39,7 +39,7 @@ def _that_fit(cell: CellConfig, source: VideoSource, videos: tuple[int, ...]) ->
     if not fitting:
         raise ConfigError(
             f"sampling.windows: a window spans {windows.span} frames of video, and the longest of the {len(videos)} "
-            f"readable videos has {max(map(source.length, videos), default=0)}; lower sampling.windows.skips, "
-            "sampling.windows.local_clips or clip.frames"
+            f"readable videos has {max(map(source.length, videos), default=0)}; lower sampling.windows.skips "
+            "(with sampling.windows.local_clips, which divides them) or clip.frames"
         )
     return fitting

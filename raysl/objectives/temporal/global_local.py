@@ -12,6 +12,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.config.sections import ProjectorOptions
+from raysl.objectives import temporal_temperature
 from raysl.objectives.temporal_contrast import global_local
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.objectives.window_features import (
@@ -84,4 +85,8 @@ def _check(options: GlobalLocalOptions, cell: CellConfig) -> None:
     check_timesteps("objective.global_local", cell)
 
 
-COMPONENT = Component(kind="temporal loss", options=GlobalLocalOptions, build=GlobalLocal, check=_check)
+def _advise(options: GlobalLocalOptions, cell: CellConfig) -> str | None:
+    return temporal_temperature.advise("objective.global_local", options.temperature, cell)
+
+
+COMPONENT = Component(kind="temporal loss", options=GlobalLocalOptions, build=GlobalLocal, check=_check, advise=_advise)

@@ -12,6 +12,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.config.sections import ProjectorOptions
+from raysl.objectives import temporal_temperature
 from raysl.objectives.temporal_contrast import local_local
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.objectives.window_features import COPIES, check_windows, embed, local_names, local_rows, pooled_in_space
@@ -64,4 +65,8 @@ def _check(options: LocalLocalOptions, cell: CellConfig) -> None:
     check_windows("objective.local_local", cell)
 
 
-COMPONENT = Component(kind="temporal loss", options=LocalLocalOptions, build=LocalLocal, check=_check)
+def _advise(options: LocalLocalOptions, cell: CellConfig) -> str | None:
+    return temporal_temperature.advise("objective.local_local", options.temperature, cell)
+
+
+COMPONENT = Component(kind="temporal loss", options=LocalLocalOptions, build=LocalLocal, check=_check, advise=_advise)
