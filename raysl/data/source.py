@@ -90,6 +90,19 @@ class VideoSource:
         self.reads[decoder] += 1
         return resize_frames(frames, self.cache.resize)
 
+    def clips(self, index: int, clips: Sequence[Sequence[int]]) -> list[Tensor]:
+        """`frames` of each of several lists of indices; a frame that some share is decoded and resized once.
+
+        Cached frames are read for each clip: one copy, where taking them out of the frames of all would be two.
+        """
+        if len(clips) == 1 or self._map(index, self.manifest.rows[index]) is not None:
+            return [self.frames(index, one) for one in clips]
+        used = sorted({frame for one in clips for frame in one})
+        place = {frame: position for position, frame in enumerate(used)}
+        pixels = self.frames(index, used)
+        # Indexing with a list takes 600 us for a clip of 16 frames of 128x170, this 40.
+        return [pixels.index_select(0, torch.tensor([place[frame] for frame in one])) for one in clips]
+
     def _split(self, name: str) -> tuple[Video, ...]:
         videos = self.catalog.split(name)
         if not videos:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 LUMINANCE = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601, as torchvision rounds them)."""
+_VALUES_OF_ONE_THREAD = 1 << 14
+"""Fewer than the values (32 768, ``GRAIN_SIZE``) from which on torch shares an operation among threads."""
 
 
 def adjust_brightness(frames: Tensor, factor: float) -> None:
@@ -30,6 +32,15 @@ def adjust_saturation(frames: Tensor, factor: float) -> None:
     """Moves every pixel away from (factor above 1) or towards its luminance."""
     grey = luminance(frames)
     frames.mul_(factor).add_(grey, alpha=1.0 - factor).clamp_(0.0, 1.0)
+
+
+def adjust_gamma(frames: Tensor, exponent: float) -> None:
+    """Raises every value to the power of ``exponent``, above 0."""
+    # Frame by frame in pieces that torch never parts between threads: its vectorised power rounds the rest at the end
+    # of a part otherwise, and equal frames must stay equal whatever the number of threads.
+    for frame in frames:
+        for piece in frame.view(-1).split(_VALUES_OF_ONE_THREAD):
+            piece.pow_(exponent)
 
 
 def to_grey(frames: Tensor) -> None:

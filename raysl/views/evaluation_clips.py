@@ -1,15 +1,19 @@
-"""The clips of a video that evaluation reads: no draw in them."""
+"""The clips of a video that evaluation reads: no draw in them, but where a copy augmented in time is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from raysl.config.sections import ClipOptions
+from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.source import VideoSource
 from raysl.views.center_crop import center_crop
 from raysl.views.clip_input import network_input
 from raysl.views.placement import Placement
+from raysl.views.temporal import augment_in_time
 
 
 def evaluation_placements(length: int, clip: ClipOptions, count: int) -> list[Placement]:
@@ -28,19 +32,38 @@ def evaluation_placements(length: int, clip: ClipOptions, count: int) -> list[Pl
     return [Placement(start, clip.raw_frames, clip.stride) for start in starts]
 
 
+def augmented_copy(
+    placement: Placement, length: int, clip: ClipOptions, temporal: TemporalOptions, generator: np.random.Generator
+) -> Placement:
+    """The clip at ``placement`` as augmentation in time gives it: from a longer clip that has its buffer around it.
+
+    The buffer is half before and half behind, moved where the video of ``length`` frames ends; in a video shorter than
+    the longer clip that starts at frame 0 and wraps around.
+    """
+    longer = clip.model_copy(update={"frames": clip.frames + temporal.buffer_frames})
+    start = placement.start - temporal.buffer_frames // 2 * clip.stride
+    start = max(min(start, length - longer.span), 0)
+    return augment_in_time(Placement(start, longer.raw_frames, clip.stride), temporal, clip.raw_frames, generator)
+
+
 def evaluation_clips(source: VideoSource, video_index: int, clip: ClipOptions, count: int) -> Tensor:
-    """Centre crops of the clips of `evaluation_placements`, as the network reads them.
+    """Centre crops of the clips of `evaluation_placements`, as the network reads them; otherwise as `clips_at`."""
+    return clips_at(source, video_index, clip, evaluation_placements(source.length(video_index), clip, count))
+
+
+def clips_at(source: VideoSource, video_index: int, clip: ClipOptions, placements: Sequence[Placement]) -> Tensor:
+    """Centre crops of the clips at these places, ``clip.raw_frames`` frames each, as the network reads them.
 
     Frames that several clips share are read and resized once.
 
     Returns:
-        ``[count, 3, clip.frames, clip.size, clip.size]`` float32.
+        ``[len(placements), 3, clip.frames, clip.size, clip.size]`` float32.
 
     Raises:
         DataError: the video cannot be read.
     """
     length = source.length(video_index)
-    indices = [placement.indices(length) for placement in evaluation_placements(length, clip, count)]
+    indices = [placement.indices(length) for placement in placements]
     used = sorted({index for clip_indices in indices for index in clip_indices})
     row = {index: position for position, index in enumerate(used)}
     pixels = center_crop(source.frames(video_index, used), clip.size)

@@ -14,6 +14,7 @@ from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
+from raysl.views.pair_sampler import pair_sampler
 from raysl.views.pipeline import Origin, ViewPipeline, collate
 from raysl.views.training_videos import training_videos
 from raysl.views.window_sampler import window_sampler
@@ -91,18 +92,30 @@ def _unchanged(batch: Any) -> Any:
 def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
     """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind."""
     lengths = [source.length(index) for index in videos]
-    clip = cell.placed_clip
-    if max(lengths) < clip.span:
-        buffer = cell.temporal.buffer_frames
-        raise ConfigError(
-            f"a clip of clip.frames {cell.clip.frames} at clip.stride {clip.stride}"
-            + (f" with augment.temporal.buffer_frames {buffer}" if buffer else "")
-            + f" spans {clip.span} frames of video, and the longest of the {len(videos)} readable videos has "
-            f"{max(lengths)}; lower {'one of them' if buffer else 'clip.frames or clip.stride'}"
-        )
-    windows = window_sampler(cell)
-    span = clip.span if windows is None else max(clip.span, windows.span)
-    return sum(length < span for length in lengths)
+    pair, windows = pair_sampler(cell), window_sampler(cell)
+    spans = [] if windows is None else [windows.span]
+    # Clips of windows have no other place than those: no single clip has to fit.
+    if pair is not None or windows is None:
+        clip = cell.placed_clip
+        stride = clip.stride if pair is None else min(pair.strides)
+        spans.append(clip.model_copy(update={"stride": stride}).span)
+        if max(lengths) < spans[-1]:
+            raise ConfigError(_no_clip_fits(cell, stride, spans[-1], lengths))
+    return sum(length < max(spans) for length in lengths)
+
+
+def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: list[int]) -> str:
+    buffer = cell.temporal.buffer_frames
+    keys = ["clip.frames", "clip.stride" if stride == cell.clip.stride else "the strides of sampling.pair"]
+    placed = f"a clip of clip.frames {cell.clip.frames} at "
+    placed += f"clip.stride {stride}" if stride == cell.clip.stride else f"stride {stride} of sampling.pair"
+    if buffer:
+        keys.insert(0, "augment.temporal.buffer_frames")
+        placed += f" with augment.temporal.buffer_frames {buffer}"
+    return (
+        f"{placed} spans {span} frames of video, and the longest of the {len(lengths)} readable videos has "
+        f"{max(lengths)}; lower {', '.join(keys[:-1])} or {keys[-1]}"
+    )
 
 
 class PretrainingLoader:

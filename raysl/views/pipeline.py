@@ -15,7 +15,7 @@ from raysl.streams import stream
 from raysl.views.augmentation import Augmentation
 from raysl.views.batch import View
 from raysl.views.clip_input import network_input
-from raysl.views.pair_sampler import PairSampler
+from raysl.views.pair_sampler import pair_sampler
 from raysl.views.placement import Placement, uniform_start
 from raysl.views.temporal import augment_in_time
 from raysl.views.window_sampler import window_sampler
@@ -64,9 +64,9 @@ class ViewPipeline:
         self.source = source
         self.view_names = tuple(view_names)
         self._placed_clip, self._temporal = cell.placed_clip, cell.temporal
-        self.pair = None
-        if cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
-            self.pair = _pair_sampler(cell)
+        self.pair = pair_sampler(cell)
+        if self.pair is None and cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
+            raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
         self.augmentation: Augmentation = cell.augment.build(cell.clip)
 
     def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> dict[str, Origin]:
@@ -82,7 +82,10 @@ class ViewPipeline:
         """
         length = self.source.length(video)
         placements = self._placements(video, epoch, length)
-        frames = self._frames(video, length, {placements[name] for name in self.view_names})
+        # Each placement once: copies of a clip, and pairs at one place, have the same frames.
+        asked = list(dict.fromkeys(placements[name] for name in self.view_names))
+        clips = self.source.clips(video, [placement.indices(length) for placement in asked])
+        frames = dict(zip(asked, clips, strict=True))
         origins: dict[str, Origin] = {}
         for name in self.view_names:
             placement = placements[name]
@@ -91,15 +94,6 @@ class ViewPipeline:
             network_input(clip, self.clip.input, out=out[name])
             origins[name] = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
         return origins
-
-    def _frames(self, video: int, length: int, placements: set[Placement]) -> dict[Placement, Tensor]:
-        """``[T, 3, H, W]`` uint8 of each placement; a frame that several share is read once."""
-        indices = {placement: placement.indices(length) for placement in placements}
-        if len(indices) == 1:
-            return {placement: self.source.frames(video, wanted) for placement, wanted in indices.items()}
-        used = sorted({index for wanted in indices.values() for index in wanted})
-        pixels, row = self.source.frames(video, used), {index: position for position, index in enumerate(used)}
-        return {placement: pixels[[row[index] for index in wanted]] for placement, wanted in indices.items()}
 
     def _placements(self, video: int, epoch: int, length: int) -> dict[str, Placement]:
         placements = {
@@ -124,13 +118,6 @@ class ViewPipeline:
         """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""
         clip = self.clip
         return {name: torch.empty(size, 3, clip.frames, clip.size, clip.size) for name in self.view_names}
-
-
-def _pair_sampler(cell: CellConfig) -> PairSampler:
-    if cell.sampling.pair is None:
-        raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
-    sampler: PairSampler = cell.sampling.pair.build(cell.placed_clip)
-    return sampler
 
 
 def collate(clips: Tensor, origins: Sequence[Origin]) -> View:

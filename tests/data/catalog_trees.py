@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -120,3 +121,40 @@ def kinetics_tree(root: Path, size: int = 400, *, validation: str = "val", suffi
         touch(root, *(f"{split}/{stem}{suffix}" for stem in kinetics_clips(size, split)))
     write_lines(root / "test.csv", ["youtube_id,time_start,time_end,split", "--6bJUbfpnQ,17,27,test"])
     return root
+
+
+DIVING_LABELS = tuple(label for label in range(48) if label != 30)
+"""Those that have videos."""
+
+
+def diving_name(label: int) -> str:
+    """The class name of a small vocabulary."""
+    return f"Back_{label:02d}som_NoTwis_FREE"
+
+
+def diving_videos(split: str) -> dict[str, int]:
+    """Names and labels, every label but 30 twice for training and once for testing; names may start with - or _."""
+    many = 2 if split == "train" else 1
+    return {
+        f"{'-_a'[label % 3]}{split}{number}Xyz_{label:05d}": label for label in DIVING_LABELS for number in range(many)
+    }
+
+
+def diving_lists(folder: Path, *, vocabulary: bool = True) -> Path:
+    """Writes the lists of a small Diving48 as the official ones are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "test"):
+        rows = [
+            {"vid_name": name, "label": label, "start_frame": 0, "end_frame": 60 + label}
+            for name, label in diving_videos(split).items()
+        ]
+        (folder / f"Diving48_V2_{split}.json").write_text(json.dumps(rows, indent=2))
+    if vocabulary:
+        (folder / "Diving48_vocab.json").write_text(json.dumps([diving_name(label).split("_") for label in range(48)]))
+    return folder
+
+
+def diving_tree(root: Path, *, suffix: str = ".mp4", prefix: str = "rgb/") -> Path:
+    """A complete small Diving48 below ``root``."""
+    diving_lists(root)
+    return touch(root, *(f"{prefix}{name}{suffix}" for split in ("train", "test") for name in diving_videos(split)))

@@ -14,7 +14,7 @@ from raysl.config.options import Options
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.errors import ConfigError, DataError
 
-from .catalog_trees import class_tree, hmdb_tree, kinetics_tree, ucf_tree
+from .catalog_trees import class_tree, diving_name, diving_tree, hmdb_tree, kinetics_tree, ucf_tree
 
 TINY = {"classes": 2, "train_per_class": 2, "test_per_class": 1, "frames": 3, "height": 16, "width": 16}
 SPLIT_TREE = ["train/a/1.mp4", "train/b/2.mp4", "test/a/3.mp4", "test/b/4.mp4"]
@@ -43,6 +43,8 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
     "kinetics400": ("kinetics400", {}, kinetics_tree),
     "kinetics400-classes": ("kinetics400", {"classes": ["doing thing 007 (in game)", "abseiling"]}, kinetics_tree),
     "kinetics600": ("kinetics600", {}, partial(kinetics_tree, size=600, validation="validate")),
+    "diving48": ("diving48", {}, diving_tree),
+    "diving48-classes": ("diving48", {"classes": [diving_name(47), diving_name(2)]}, diving_tree),
     "synthetic": ("synthetic", TINY, _empty),
 }
 

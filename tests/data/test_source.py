@@ -50,6 +50,22 @@ def test_cache_decord_and_pyav_give_the_same_bits(places: Places) -> None:
     assert cached.reads == {"cache": 12}
 
 
+def test_clips_that_share_frames_are_those_read_alone_and_decoded_together(places: Places) -> None:
+    bare = open_source(DATA, without_cache(places), resize=SIZE)
+    cached = open_source(DATA, places, resize=SIZE)
+    for video in bare.catalog.videos:
+        last = bare.length(video.index) - 1
+        wanted = [[2, 3, 4], [last, 0, 3, 3], [4, 3], [last - 1]]
+        expected = [cached.frames(video.index, one) for one in wanted]
+        for source in (bare, cached):
+            clips = source.clips(video.index, wanted)
+            assert all(clip.is_contiguous() for clip in clips)
+            assert all(torch.equal(clip, own) for clip, own in zip(clips, expected, strict=True))
+    assert bare.reads == {"decord": 3, "pyav": 1}
+    with pytest.raises(IndexError, match="frames, asked for"):
+        bare.clips(0, [[0], [bare.length(0)]])
+
+
 def test_frames_are_the_callers_own(places: Places) -> None:
     source = open_source(DATA, places, resize=SIZE)
     first = source.frames(1, [0, 1])

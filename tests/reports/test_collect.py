@@ -19,7 +19,7 @@ DETAILS = {
 }
 
 
-MORE = {"missing": 4, "too_short": 6}
+MORE = {"missing": 4, "too_short": 6, "left_out": 3}
 
 
 def finish(cell: CellFolder, right: int, unreadable: int = 0) -> CellFolder:
@@ -56,7 +56,7 @@ def test_a_done_cell_in_full(store: Store) -> None:
     record = cell.evaluations["linear/u"]
     assert record is not None
     assert [column.key for column in source.columns] == ["linear/u:top1"], "the headline, not the first metric"
-    assert (cell.missing, cell.too_short) == (4, 6)
+    assert (cell.missing, cell.too_short, cell.left_out) == (4, 6, 3)
     assert (cell.cell, cell.status, cell.unreadable, cell.minutes, cell.clips_per_second) == (
         "a-d",
         "done",

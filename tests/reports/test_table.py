@@ -120,12 +120,13 @@ def test_left_out_videos_are_said_once_for_all_or_by_cell() -> None:
 
 
 def test_what_a_row_was_not_trained_on_is_said_with_its_seeds() -> None:
-    cells = tuple(replace(cell, missing=7, too_short=cell.seed) for cell in example().rows[1].cells)
+    cells = tuple(replace(cell, missing=7, too_short=cell.seed, left_out=5) for cell in example().rows[1].cells)
     table = build_table(replace(example(), rows=(RowInput("SimCLR", cells),), baseline=None))
     texts = [text for _, text in table.footnotes]
     assert "SimCLR, seeds 0, 1, 2: 7 video(s) of the training set's lists have no file" in texts
-    assert "SimCLR, seed 2: 2 training video(s) shorter than a clip, whose clips wrap around" in texts
-    assert len(table.rows[0].marks) == 3, "seed 0 has no video that is too short"
+    assert "SimCLR, seed 2: 2 training video(s) shorter than a clip or window, continued past the end" in texts
+    assert "SimCLR, seeds 0, 1, 2: 5 readable training video(s) not trained on: too short, or no label" in texts
+    assert len(table.rows[0].marks) == 4, "seed 0 has no video that is too short"
 
 
 def test_letters_go_on_after_z() -> None:

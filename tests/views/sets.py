@@ -26,14 +26,21 @@ DATA: dict[str, Any] = {
 
 
 def small_cell(
-    *, clip: dict[str, Any] | None = None, augment: dict[str, Any] | None = None, **training: Any
+    *,
+    clip: dict[str, Any] | None = None,
+    augment: dict[str, Any] | None = None,
+    sampling: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    pretraining: str = "self_supervised",
+    **training: Any,
 ) -> CellConfig:
-    """A cell on the rendered set; keywords are laid over its ``clip``, ``augment`` and ``training`` sections."""
+    """A cell on the rendered set; keywords are laid over its sections, what is left over ``training``."""
     return cell_from(
         {
-            "data": DATA,
+            "pretraining": pretraining,
+            "data": DATA | (data or {}),
             "clip": CLIP | (clip or {}),
-            "sampling": {"pair": {"name": "random"}},
+            "sampling": {"pair": {"name": "random"}} | (sampling or {}),
             "augment": {"name": "standard"} | (augment or {}),
             "backbone": {"name": "r3d_18", "width": 0.0625},
             "objective": {"contrastive": {"framework": "simclr"}},

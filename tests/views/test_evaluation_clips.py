@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from raysl.config.sections import TemporalOptions
 from raysl.data.source import VideoSource
+from raysl.streams import stream
 from raysl.views.center_crop import center_crop
 from raysl.views.clip_input import network_input
-from raysl.views.evaluation_clips import evaluation_clips, evaluation_placements
+from raysl.views.evaluation_clips import augmented_copy, clips_at, evaluation_clips, evaluation_placements
 from tests.views.sets import clip_options
 
 
@@ -37,3 +39,36 @@ def test_a_short_video_wraps_around(source: VideoSource) -> None:
     assert torch.equal(clips[0], clips[1])
     assert torch.equal(clips[0, :, 10], clips[0, :, 0])
     assert not torch.equal(clips[0, :, 9], clips[0, :, 0])
+
+
+@pytest.mark.parametrize("start", [0, 40, 90])
+@pytest.mark.parametrize("kind", ["rgb", "difference"])
+def test_a_copy_is_of_the_clip_with_its_buffer_around_it(start: int, kind: str) -> None:
+    """Of 97 frames, clips of 4 or 5 raw frames at stride 2, and 6 frames more: 3 before, unless the video ends."""
+    clip = clip_options(input=kind)
+    frames = clip.raw_frames
+    placement = evaluation_placements(97, clip, 1)[0]._replace(start=min(start, 97 - clip.span))
+    temporal = TemporalOptions(buffer_frames=6, dropped_frames=2, max_rate=1.25)
+    first = {0: 0, 40: 34, 90: 96 - 2 * (frames + 5)}[start]
+    seen: set[int] = set()
+    for seed in range(200):
+        indices = augmented_copy(placement, 97, clip, temporal, stream(seed)).indices(97)
+        assert len(indices) == frames
+        assert indices == sorted(set(indices))
+        seen.update(indices)
+    assert seen == set(range(first, first + 2 * (frames + 6), 2))
+
+
+def test_a_copy_without_a_buffer_is_the_clip() -> None:
+    clip = clip_options()
+    for placement in evaluation_placements(97, clip, 5):
+        assert augmented_copy(placement, 97, clip, TemporalOptions(), stream(0)).indices(97) == placement.indices(97)
+
+
+def test_a_copy_in_a_video_shorter_than_its_buffer_wraps_around(source: VideoSource) -> None:
+    """20 frames, and a longer clip of 16 frames at stride 2."""
+    clip, temporal = clip_options(), TemporalOptions(buffer_frames=12)
+    placement = evaluation_placements(20, clip, 3)[2]
+    copies = [augmented_copy(placement, 20, clip, temporal, stream(seed)) for seed in range(20)]
+    assert {copy.start for copy in copies} == {0}
+    assert clips_at(source, 3, clip, copies).shape == (20, 3, 4, 24, 24)

@@ -149,12 +149,17 @@ class ClassFolders:
 
 
 class Anywhere:
-    """Finds listed videos by stem in any folder below the root: for sets whose stems are unique."""
+    """Finds listed videos by stem in any folder below the root: for sets whose stems are unique.
 
-    def __init__(self, root: Path, catalog: str) -> None:
+    Args:
+        parents: where all videos lie below the root; the first that exists is searched, or else the root.
+    """
+
+    def __init__(self, root: Path, catalog: str, parents: Iterable[str] = ()) -> None:
         self._catalog = catalog
         self._paths: dict[str, list[str]] = defaultdict(list)
-        for path in walk_videos(root, root):
+        folder = next((root / parent for parent in parents if (root / parent).is_dir()), root)
+        for path in walk_videos(root, folder):
             self._paths[path.rsplit("/", 1)[-1].rsplit(".", 1)[0]].append(path)
 
     def find(self, entry: Entry) -> str | None:

@@ -51,8 +51,8 @@ class IntervalPair(PairSampler):
     """Starts a drawn distance apart; in a video too short for that, two independent ones that wrap around [C]."""
 
     def __init__(self, options: IntervalOptions, clip: ClipOptions) -> None:
+        super().__init__(clip)
         self.options = options
-        self.clip = clip
 
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
         share, swap = generator.random(2)

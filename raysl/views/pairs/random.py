@@ -21,9 +21,6 @@ class RandomOptions(Options):
 class RandomPair(PairSampler):
     """An independent uniform start for each clip."""
 
-    def __init__(self, clip: ClipOptions) -> None:
-        self.clip = clip
-
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
         return {
             name: Placement(uniform_start(length, self.clip, generator), self.clip.raw_frames, self.clip.stride)

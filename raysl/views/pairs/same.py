@@ -18,9 +18,6 @@ class SameOptions(Options):
 class SamePair(PairSampler):
     """One uniform start for both clips."""
 
-    def __init__(self, clip: ClipOptions) -> None:
-        self.clip = clip
-
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
         placement = Placement(uniform_start(length, self.clip, generator), self.clip.raw_frames, self.clip.stride)
         return {"query": placement, "key": placement}

@@ -6,6 +6,10 @@ slice j of the global clip's feature map is of the same part of the video as loc
 clips are halves sampled at skip 2 [I] (Table 10 does not say).
 
 Of every clip there are two views, augmented independently: ``local/2`` and ``local/2/copy``.
+
+In a video of 57 to 63 frames the video is reflected at its end, so that slice j and local clip j stay of the same
+frames. The code reflects each clip by itself: of 58 to 60 frames its global clip ends with frame 52, ours with 54 to
+58.
 """
 
 from __future__ import annotations
@@ -42,8 +46,8 @@ class GlobalLocalOptions(WindowOptions):
     )
     shortest: float = option(
         0.875,
-        doc="a video with no more than this share of the window's frames is left out; in others shorter than the "
-        "window it starts at 0, and the missing frames are reflected at the end",
+        doc="a video with no more than this share of the window's frames (clip.frames times the smallest skip) is left "
+        "out; in others shorter than the window it starts at 0, and the missing frames are reflected at the end",
         source="[C] TCLR: 56 of 64",
         ge=0,
         le=1,
@@ -90,7 +94,8 @@ class GlobalLocal(WindowSampler):
         return max(stride * last_local, skip * (self.clip.raw_frames - 1)) + 1
 
     def fits(self, length: int) -> bool:
-        return length > self.options.shortest * self.span
+        # By the window's length in time, which does not depend on N_T: rows that differ in it train on the same videos.
+        return length > self.options.shortest * min(self.options.skips) * self.clip.frames
 
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
         which, where = generator.random(2).tolist()

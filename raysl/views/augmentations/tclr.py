@@ -1,0 +1,163 @@
+"""TCLR's augmentation (Dave et al. 2021, https://arxiv.org/abs/2101.07974), one draw for all frames of a clip.
+
+The paper's Algorithm 1 is lost, so all numbers are those of the released loader (github.com/DAVEISHAN/TCLR,
+tclr_pretraining/dl_tclr.py) [C]. The order is the loader's: crop, contrast, hue, saturation, brightness, contrast, grey
+with gamma or a dropped channel, flip, erasing. Where this departs from it:
+
+- The loader keeps the crop's left edge within ``width * (1 - c)``: it never shows the right end of a wide frame, and of
+  the largest crops the left square alone. Here the crop lies anywhere in the frame [I].
+- The loader reads BGR, so its grey weighs red as blue; here RGB. It rounds to 8 bits after each step; here only the
+  resize does.
+- The network then reads normalised pixels (`network_input`); the paper subtracts no mean and divides by no deviation.
+- The flip comes first: no step before it in the loader can tell left from right.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode, functional
+
+from raysl.config.component import Component
+from raysl.config.sections import ClipOptions
+from raysl.views.augmentations._cropped import CroppedAugmentation
+from raysl.views.augmentations._tclr_options import TclrOptions
+from raysl.views.blur import gaussian_blur
+from raysl.views.color import adjust_gamma, to_grey
+from raysl.views.pixel_operations import OPERATIONS, Jitter, crop_and_flip
+
+ERASED, ERASED_OF = (9, 18), 112
+"""Shortest and longest side of the erased rectangle in a clip of 112 pixels, and that size [C]."""
+RADII = 3
+"""Blur has 1 to 3 taps on each side of the middle one: kernels of 3 to 7 pixels [?]."""
+EVENTS = ("contrast", "hue", "saturation", "brightness", "channels", "gamma", "flip", "erase", "blur", "shear_rotate")
+AMOUNTS = (
+    *("side", "top", "left", "contrast", "hue", "saturation", "brightness", "gamma", "channel"),
+    *("erased_height", "erased_width", "erased_top", "erased_left", "radius", "sigma", "angle", "shear"),
+)
+"""What is drawn of a clip, each in [0, 1): whether it happens, and how much of it."""
+
+
+class TclrParameters(NamedTuple):
+    """One draw; None where an operation does not happen.
+
+    Attributes:
+        crop: (top, left, height, width) in pixels of the frame.
+        jitter: in the order in which they are applied.
+        gamma: exponent, of a grey clip alone.
+        dropped: index of the channel that is zero.
+        angles: of rotation and of shear, degrees.
+        blur: standard deviation in pixels, and taps on each side of the middle one.
+        erased: (top, left, height, width) in pixels of the clip; what lies past its edges is cut.
+    """
+
+    crop: tuple[int, int, int, int]
+    flip: bool
+    jitter: tuple[Jitter, ...]
+    grey: bool
+    gamma: float | None
+    dropped: int | None
+    angles: tuple[float, float] | None
+    blur: tuple[float, int] | None
+    erased: tuple[int, int, int, int] | None
+
+
+class TclrAugmentation(CroppedAugmentation[TclrParameters]):
+    """Crop, resize (bilinear, antialiased) and flip on uint8, the rest on float.
+
+    Shear and rotation, then blur, stand before the erasing [?]; what they turn in is black, and the box that is
+    returned is the crop's.
+    """
+
+    def __init__(self, options: TclrOptions, clip: ClipOptions) -> None:
+        super().__init__(options.temporally_consistent)
+        self.options = options
+        self.size = clip.size
+
+    def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> TclrParameters:
+        o = self.options
+        event = dict(zip(EVENTS, generator.random(len(EVENTS)).tolist(), strict=True))
+        at = dict(zip(AMOUNTS, generator.random(len(AMOUNTS)).tolist(), strict=True))
+        grey = event["channels"] < o.grey
+        angles = (_around(0.0, o.max_angle, at["angle"]), _around(0.0, o.max_angle, at["shear"]))
+        sigma = o.min_sigma + (o.max_sigma - o.min_sigma) * at["sigma"]
+        return TclrParameters(
+            crop=self._crop(height, width, at),
+            flip=event["flip"] < o.flip,
+            jitter=self._jitter(event, at),
+            grey=grey,
+            gamma=_around(1.0, o.gamma, at["gamma"]) if grey and event["gamma"] < o.gamma_probability else None,
+            dropped=int(3 * at["channel"]) if event["channels"] >= 1.0 - o.drop_channel else None,
+            angles=angles if event["shear_rotate"] < o.shear_rotate else None,
+            blur=(sigma, 1 + int(RADII * at["radius"])) if event["blur"] < o.blur else None,
+            erased=self._rectangle(at) if event["erase"] < o.erase else None,
+        )
+
+    def apply(self, frames: Tensor, drawn: TclrParameters) -> Tensor:
+        pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size).to(torch.float32).div_(255.0)
+        for name, amount in drawn.jitter:
+            OPERATIONS[name](pixels, amount)
+        if drawn.grey:
+            to_grey(pixels)
+        if drawn.gamma is not None:
+            adjust_gamma(pixels, drawn.gamma)
+        if drawn.dropped is not None:
+            pixels[:, drawn.dropped] = 0.0
+        if drawn.angles is not None:
+            pixels = _shear_and_rotate(pixels, *drawn.angles)
+        if drawn.blur is not None:
+            gaussian_blur(pixels, *drawn.blur)
+        if drawn.erased is not None:
+            top, left, height, width = drawn.erased
+            pixels[..., top : top + height, left : left + width] = 0.0
+        return pixels
+
+    def _crop(self, height: int, width: int, at: dict[str, float]) -> tuple[int, int, int, int]:
+        share = self.options.min_side + (self.options.max_side - self.options.min_side) * at["side"]
+        side = max(1, int(min(height, width) * share))
+        return int(at["top"] * (height - side + 1)), int(at["left"] * (width - side + 1)), side, side
+
+    def _jitter(self, event: dict[str, float], at: dict[str, float]) -> tuple[Jitter, ...]:
+        o = self.options
+        contrast = Jitter("contrast", _around(1.0, o.contrast, at["contrast"]))
+        before = event["contrast"] < o.contrast_probability / 2
+        after = not before and event["contrast"] < o.contrast_probability
+        colors = (("hue", 0.0, o.hue), ("saturation", 1.0, o.saturation), ("brightness", 1.0, o.brightness))
+        between = [
+            Jitter(name, _around(neutral, strength, at[name]))
+            for name, neutral, strength in colors
+            if strength > 0 and event[name] < o.color_probability
+        ]
+        if o.contrast == 0:
+            return tuple(between)
+        return (*[contrast] * before, *between, *[contrast] * after)
+
+    def _rectangle(self, at: dict[str, float]) -> tuple[int, int, int, int]:
+        shortest, longest = (max(1, round(side * self.size / ERASED_OF)) for side in ERASED)
+        height, width = (
+            shortest + int((longest - shortest + 1) * at[f"erased_{side}"]) for side in ("height", "width")
+        )
+        return int(self.size * at["erased_top"]), int(self.size * at["erased_left"]), height, width
+
+
+def _around(neutral: float, strength: float, at: float) -> float:
+    """From ``neutral - strength`` at 0 to ``neutral + strength`` at 1."""
+    return neutral + strength * (2.0 * at - 1.0)
+
+
+def _shear_and_rotate(frames: Tensor, angle: float, shear: float) -> Tensor:
+    """Float ``[T, 3, H, W]`` in [0, 1] to the same, about the centre, bilinear; degrees."""
+    moved: Tensor = functional.affine(
+        frames, angle, [0, 0], 1.0, [shear, 0.0], interpolation=InterpolationMode.BILINEAR
+    )
+    return moved.clamp_(0.0, 1.0)
+
+
+def build(options: TclrOptions, clip: ClipOptions) -> TclrAugmentation:
+    return TclrAugmentation(options, clip)
+
+
+COMPONENT = Component(kind="augmentation", options=TclrOptions, build=build)
