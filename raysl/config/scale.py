@@ -22,7 +22,9 @@ class Factor(Options):
     multiple_of: int = option(1, doc="whole numbers are rounded to a multiple of this", source="per scale", ge=1)
 
     def apply(self, value: int | float) -> int | float:
-        """The scaled value; whole numbers stay whole."""
+        """The scaled value; whole numbers stay whole, and a zero, which switches something off, stays zero."""
+        if value == 0:
+            return value
         scaled = value * self.by if self.min is None else max(value * self.by, self.min)
         if isinstance(value, int):
             return max(round(scaled / self.multiple_of), 1 if self.by else 0) * self.multiple_of

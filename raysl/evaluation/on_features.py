@@ -43,7 +43,8 @@ def feature_options(evaluation: EvaluationConfig) -> FeatureOptions:
     if not isinstance(options, FeatureOptions):
         raise ConfigError(
             f"evaluation {evaluation.label}: the options of protocol {evaluation.protocol.name!r} must extend "
-            "raysl.evaluation.feature_options.FeatureOptions or raysl.evaluation.trained_options.TrainedOptions"
+            "raysl.evaluation.feature_options.FeatureOptions, raysl.evaluation.per_clip_protocol.PerClipOptions or "
+            "raysl.evaluation.trained_options.TrainedOptions"
         )
     return options
 

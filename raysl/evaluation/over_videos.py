@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,13 @@ from raysl.evaluation.agreement import on_every_rank
 from raysl.views.evaluation_clips import evaluation_clips
 
 Block = tuple[Video, ...]
+LoadClips = Callable[[Video], Tensor]
 Precision = Literal["float32", "bfloat16"]
+
+
+def mean_over_clips(values: Tensor) -> Tensor:
+    """``[V, K, D]`` to ``[V, D]``."""
+    return values.mean(dim=1)
 
 
 def over_videos(
@@ -38,6 +45,8 @@ def over_videos(
     batch_clips: int = 40,
     device: torch.device,
     precision: Precision = "float32",
+    load: LoadClips | None = None,
+    reduce: Callable[[Tensor], Tensor] = mean_over_clips,
 ) -> NDArray[np.float32]:
     """``[N, D]`` float32, means over a video's clips, in the order of ``videos``, the same on every rank. Collective.
 
@@ -49,8 +58,10 @@ def over_videos(
         compute: clips ``[V * K, C, T, H, W]`` on ``device`` to ``[V * K, D]``; run without gradients, under autocast.
         network: what ``compute`` runs, on ``device``; in eval mode meanwhile, its modes are left as they were found.
         videos: at least one.
-        clips: a video's clips, spread evenly over its length.
+        clips: K, spread evenly over a video's length unless ``load`` says otherwise.
         batch_clips: about how many clips a forward pass holds; whole videos, at least one.
+        load: a video's clips ``[K, C, T, H, W]``, as many of every video; None: `evaluation_clips`.
+        reduce: ``[V, K, D']`` of what was computed to ``[V, D]``, each video by itself.
 
     Raises:
         DataError: on all ranks, naming the video: the manifest says it can be read, and now it cannot. It is not left
@@ -59,11 +70,12 @@ def over_videos(
     size = max(1, batch_clips // clips)
     blocks = [tuple(videos[start : start + size]) for start in range(0, len(videos), size)]
     mine = range(rank(), len(blocks), world_size())
+    clips_of = load or (lambda video: evaluation_clips(source, video.index, clip, clips))
 
     def run() -> dict[int, NDArray[np.float32]]:
         with _frozen(network), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            loaded = _prefetched(source, [blocks[index] for index in mine], clip, clips)
-            return {index: _computed(compute, x, device) for index, x in zip(mine, loaded, strict=True)}
+            loaded = _prefetched(partial(_load_block, source, clips_of), [blocks[index] for index in mine])
+            return {index: _computed(compute, reduce, x, device) for index, x in zip(mine, loaded, strict=True)}
 
     gathered: dict[int, NDArray[np.float32]] = {}
     for part in gather_objects(on_every_rank(run)):
@@ -71,20 +83,22 @@ def over_videos(
     return np.concatenate([gathered[index] for index in range(len(blocks))])
 
 
-def _computed(compute: Callable[[Tensor], Tensor], clips: Tensor, device: torch.device) -> NDArray[np.float32]:
+def _computed(
+    compute: Callable[[Tensor], Tensor], reduce: Callable[[Tensor], Tensor], clips: Tensor, device: torch.device
+) -> NDArray[np.float32]:
     """``[V, K, C, T, H, W]`` to ``[V, D]``."""
     flat = clips.flatten(0, 1).to(device, memory_format=torch.channels_last_3d)
-    values = compute(flat).view(clips.shape[0], clips.shape[1], -1).mean(dim=1)
+    values = reduce(compute(flat).view(clips.shape[0], clips.shape[1], -1))
     return np.asarray(values.cpu().numpy(), dtype=np.float32)
 
 
-def _load_block(source: VideoSource, block: Block, clip: ClipOptions, clips: int) -> Tensor:
-    return torch.stack([_load_video(source, video, clip, clips) for video in block])
+def _load_block(source: VideoSource, load: LoadClips, block: Block) -> Tensor:
+    return torch.stack([_load_video(source, load, video) for video in block])
 
 
-def _load_video(source: VideoSource, video: Video, clip: ClipOptions, clips: int) -> Tensor:
+def _load_video(source: VideoSource, load: LoadClips, video: Video) -> Tensor:
     try:
-        return evaluation_clips(source, video.index, clip, clips)
+        return load(video)
     except (RayslError, OSError) as error:
         raise DataError(
             f"{source.catalog.name}: {video.path} was readable when the manifest was made and cannot be read now "
@@ -92,14 +106,14 @@ def _load_video(source: VideoSource, video: Video, clip: ClipOptions, clips: int
         ) from error
 
 
-def _prefetched(source: VideoSource, blocks: Sequence[Block], clip: ClipOptions, clips: int) -> Iterator[Tensor]:
+def _prefetched(load: Callable[[Block], Tensor], blocks: Sequence[Block]) -> Iterator[Tensor]:
     """The blocks' clips ``[V, K, C, T, H, W]`` in order, the next one loaded while one is used."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation-clips") as loader:
-        following = [loader.submit(_load_block, source, block, clip, clips) for block in blocks[:1]]
+        following = [loader.submit(load, block) for block in blocks[:1]]
         for index in range(len(blocks)):
             current = following.pop().result()
             if index + 1 < len(blocks):
-                following.append(loader.submit(_load_block, source, blocks[index + 1], clip, clips))
+                following.append(loader.submit(load, blocks[index + 1]))
             yield current
 
 

@@ -65,7 +65,7 @@ class EvaluationResult:
     """What one protocol measured.
 
     Attributes:
-        metrics: name to percent (``top1``, ``R@1``); the first one is the headline.
+        metrics: name to percent (``top1``, ``R@1``) or to a cosine times 100; the first one, the headline, is percent.
         predictions: one row per test video: video (int), path, label, correct (bool; its mean is the headline),
             and the protocol's own columns.
         details: what the protocol chose (regularisation), counts of videos, seconds; JSON-serialisable.

@@ -1,4 +1,4 @@
-"""All evaluations of one backbone: features extracted once for those that share them, then those that train."""
+"""All evaluations of one backbone: on features extracted once for those that share them, on clips, by training."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from raysl.errors import ConfigError, RayslError, StorageError
 from raysl.evaluation.agreement import on_every_rank, on_first_rank
 from raysl.evaluation.on_features import extract, feature_options, left_out, measure, sharing
 from raysl.evaluation.over_videos import Precision
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.evaluation.trained_options import TrainedOptions
 from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
@@ -65,15 +66,15 @@ def evaluate(
         on_progress: called on every rank at the same steps of an evaluation that trains.
 
     Raises:
-        ConfigError: two evaluations with one label, or a protocol whose options extend neither FeatureOptions nor
-            TrainedOptions.
+        ConfigError: two evaluations with one label, or a protocol whose options extend none of FeatureOptions,
+            PerClipOptions and TrainedOptions.
         ValueError: an evaluation trains, and no cell was given.
         DataError, CellFailure: what an evaluation met, on every rank.
         StorageError: from ``on_result``, on every rank and at once.
     """
     _check(evaluations, cell)
     told = _Told(on_result, on_failure)
-    for group in sharing([evaluation for evaluation in evaluations if not trains(evaluation)]):
+    for group in sharing([one for one in evaluations if not trains(one) and not reads_clips(one)]):
         with told.failures_of(group):
             source = on_every_rank(partial(open_source, group[0]))
             extracted = extract(backbone, group[0], clip, source, device, precision, batch_clips)
@@ -81,6 +82,11 @@ def evaluate(
                 with told.failures_of([evaluation]):
                     result = on_first_rank(partial(measure, evaluation, extracted, seed))
                     told.result(evaluation, result, source.manifest)
+    for evaluation in (evaluation for evaluation in evaluations if reads_clips(evaluation)):
+        with told.failures_of([evaluation]):
+            source = on_every_rank(partial(open_source, evaluation))
+            of_clips = PerClipTask(backbone, source, clip, seed, device, precision, batch_clips)
+            told.result(evaluation, _read_clips(evaluation, of_clips), source.manifest)
     for evaluation in (evaluation for evaluation in evaluations if trains(evaluation)):
         assert cell is not None
         with told.failures_of([evaluation]):
@@ -154,21 +160,38 @@ def trains(evaluation: EvaluationConfig) -> bool:
     return isinstance(evaluation.protocol.options, TrainedOptions)
 
 
+def reads_clips(evaluation: EvaluationConfig) -> bool:
+    """Whether the protocol reads the frozen backbone clip by clip, by itself."""
+    return isinstance(evaluation.protocol.options, PerClipOptions)
+
+
 def _check(evaluations: Sequence[EvaluationConfig], cell: CellConfig | None) -> None:
     labels = [evaluation.label for evaluation in evaluations]
     for evaluation in evaluations:
-        if not trains(evaluation):
+        if not trains(evaluation) and not reads_clips(evaluation):
             feature_options(evaluation)
-        elif cell is None:
+        elif trains(evaluation) and cell is None:
             raise ValueError(f"evaluation {evaluation.label} trains: it needs the cell that its backbone is of")
         if labels.count(evaluation.label) > 1:
             raise ConfigError(f"two evaluations have the label {evaluation.label!r}: give each its own")
 
 
+def _read_clips(evaluation: EvaluationConfig, task: PerClipTask) -> EvaluationResult:
+    protocol: PerClipProtocol = evaluation.protocol.build()
+    return _recorded(evaluation, task, lambda: protocol.evaluate(task))
+
+
 def _train(evaluation: EvaluationConfig, task: TrainingTask) -> EvaluationResult:
     protocol: TrainedProtocol = evaluation.protocol.build()
+    return _recorded(evaluation, task, lambda: protocol.evaluate(task))
+
+
+def _recorded(
+    evaluation: EvaluationConfig, task: PerClipTask | TrainingTask, run: Callable[[], EvaluationResult]
+) -> EvaluationResult:
+    """What ``run`` gives, with what is recorded of every evaluation."""
     started = time.perf_counter()
-    result = protocol.evaluate(task)
+    result = run()
     details = {
         "clips_per_video": evaluation.protocol.options.clips,
         "precision": task.precision,

@@ -1,4 +1,7 @@
-"""What every protocol on frozen features must do; each one that comes with raysl inherits these tests."""
+"""What every protocol on a frozen backbone must do; each one that comes with raysl inherits these tests.
+
+Those on features that are means over clips first, then those that read clip by clip.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ import pandas as pd
 import pytest
 
 from raysl.config.component import find, names
+from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, DataError
 from raysl.evaluation.feature_options import FeatureOptions
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
 from raysl.evaluation.trained_options import TrainedOptions
+from raysl.models.backbone import Backbone
+from tests.evaluation.tiny import CLIP, CPU, backbone
 from tests.evaluation.toy import class_names, toy_features
 
 CLASSES = 6
@@ -35,16 +42,21 @@ def split(name: str, videos: int, signal: float, **options: int) -> Features:
     return toy_features(videos, CLASSES, signal=signal, split=name, **options)
 
 
-ON_FEATURES = [name for name in names("protocol") if not issubclass(find("protocol", name).options, TrainedOptions)]
+KINDS_OF_OPTIONS = (FeatureOptions, PerClipOptions, TrainedOptions)
 
 
-@pytest.fixture(params=ON_FEATURES)
+def of_kind(options: type) -> list[str]:
+    return [name for name in names("protocol") if issubclass(find("protocol", name).options, options)]
+
+
+@pytest.fixture(params=of_kind(FeatureOptions))
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_options_extend_the_shared_ones(protocol: str) -> None:
-    assert issubclass(find("protocol", protocol).options, FeatureOptions)
+@pytest.mark.parametrize("name", names("protocol"))
+def test_options_extend_those_of_one_kind(name: str) -> None:
+    assert sum(issubclass(find("protocol", name).options, kind) for kind in KINDS_OF_OPTIONS) == 1
 
 
 @pytest.mark.parametrize("signal", [0.0, 2.0])
@@ -150,3 +162,52 @@ def test_features_that_are_not_finite_fail_the_cell(protocol: str, where: str, v
     with pytest.raises(CellFailure, match=f"1 of 12 {where} videos") as caught:
         run(protocol, features["train"], features["test"])
     assert caught.value.details["first_video"] == f"{where}/7.mp4"
+
+
+@pytest.fixture(params=of_kind(PerClipOptions))
+def on_clips(request: pytest.FixtureRequest) -> PerClipProtocol:
+    component = find("protocol", str(request.param))
+    made = component.build(component.options())
+    assert isinstance(made, PerClipProtocol)
+    return made
+
+
+def task(source: VideoSource, network: Backbone | None = None, seed: int = 0) -> PerClipTask:
+    return PerClipTask(network or backbone(), source, CLIP, seed, CPU)
+
+
+def test_on_clips_predictions_and_metrics_agree(on_clips: PerClipProtocol, tiny: VideoSource) -> None:
+    result = on_clips.evaluate(task(tiny))
+    videos = tiny.catalog.split("test")
+    assert result.predictions["video"].tolist() == [video.index for video in videos]
+    assert result.predictions["path"].tolist() == [video.path for video in videos]
+    assert result.predictions["label"].tolist() == [video.label for video in videos]
+    assert result.predictions["correct"].dtype == bool
+    assert 100 * result.predictions["correct"].mean() == pytest.approx(next(iter(result.metrics.values())))
+    assert all(-100 <= value <= 100 + 1e-4 for value in result.metrics.values())
+    assert result.details["test_videos"] == len(videos)
+
+
+def test_on_clips_a_result_can_be_stored(on_clips: PerClipProtocol, tiny: VideoSource, tmp_path: object) -> None:
+    result = on_clips.evaluate(task(tiny))
+    json.dumps([result.metrics, result.details], allow_nan=False)
+    result.predictions.to_parquet(f"{tmp_path}/predictions.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(f"{tmp_path}/predictions.parquet"), result.predictions)
+
+
+def test_on_clips_deterministic_and_the_backbone_untouched(on_clips: PerClipProtocol, tiny: VideoSource) -> None:
+    network = backbone().train()
+    before = copy.deepcopy(network.state_dict())
+    first, second = on_clips.evaluate(task(tiny, network, seed=3)), on_clips.evaluate(task(tiny, seed=3))
+    assert first.metrics == second.metrics
+    assert first.details == second.details
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+    assert all(module.training for module in network.modules())
+    assert all(value.equal(before[name]) for name, value in network.state_dict().items())
+
+
+def test_on_clips_features_that_are_not_finite_fail_the_cell(on_clips: PerClipProtocol, tiny: VideoSource) -> None:
+    network = backbone()
+    next(network.parameters()).data.fill_(np.nan)
+    with pytest.raises(CellFailure, match="9 of 9 test videos"):
+        on_clips.evaluate(task(tiny, network))

@@ -21,7 +21,11 @@ from tests.evaluation.tiny import CLIP, CPU, backbone, damage, evaluation, open_
 from tests.ranks import run_ranks
 
 pytestmark = pytest.mark.slow
-EVALUATIONS = [evaluation("linear", "linear", clips=2), evaluation("retrieval", "retrieval", clips=2)]
+EVALUATIONS = [
+    evaluation("linear", "linear", clips=2),
+    evaluation("retrieval", "retrieval", clips=2),
+    evaluation("similarity", "similarity", clips=2, buffers=(0.0, 0.5)),
+]
 
 
 def extract(places: Places, split: str, batch_clips: int) -> Features:
@@ -115,7 +119,7 @@ def test_features_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dic
 
 def test_results_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dict[str, Any]]) -> None:
     alone = features_and_results(tiny_places)["results"]
-    assert [ranks["stored"] for ranks in two_ranks] == [["linear", "retrieval"], []]
+    assert [ranks["stored"] for ranks in two_ranks] == [["linear", "retrieval", "similarity"], []]
     for ranks in two_ranks:
         for label, result in alone.items():
             assert ranks["results"][label].metrics == result.metrics

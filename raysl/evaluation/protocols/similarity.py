@@ -1,0 +1,204 @@
+"""Similarity of features: of a video's clips by their distance, of copies augmented in time, of different videos.
+
+SSTL's Figures 1 and 2 (OpenReview WEnXA3sAwV7), on the test videos and the pooled features of the frozen backbone.
+Every number is a cosine times 100. The paper's appendix calls similarity within a video "inter-video"; here it is
+``within``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from raysl.config.component import Component
+from raysl.config.options import option
+from raysl.config.sections import ClipOptions, TemporalOptions
+from raysl.data.catalog import Video
+from raysl.errors import DataError
+from raysl.evaluation.agreement import on_first_rank
+from raysl.evaluation.clip_similarity import (
+    BINS,
+    ClipSimilarities,
+    Floats,
+    counts,
+    mean_where,
+    other_videos,
+    pair_distances,
+    reduce_clips,
+)
+from raysl.evaluation.features import labelled_videos
+from raysl.evaluation.over_videos import over_videos
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
+from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, percent, prediction_table
+from raysl.models.backbone import pool
+from raysl.streams import stream
+from raysl.views.evaluation_clips import augmented_copy, clips_at, evaluation_placements
+
+
+class SimilarityOptions(PerClipOptions):
+    """Options of the analysis."""
+
+    videos: int | None = option(
+        2000,
+        doc="test videos at most, drawn at random and the same for every cell; null: all",
+        unit="videos",
+        source="[?]; [P] SSTL Figure 2: 50 000",
+        ge=2,
+    )
+    videos_seed: int = option(0, doc="of that draw", source="[?]", ge=0, le=2**31 - 1)
+    distances: tuple[Annotated[float, Field(gt=0, le=1)], ...] = option(
+        (0.25, 0.5, 0.75, 1.0),
+        doc="upper ends of the bins of the distance of two clips of a video",
+        unit="share of the video's length",
+        source="[?]; SSTL Figure 2 (b)",
+    )
+    buffers: tuple[Annotated[float, Field(ge=0, le=2)], ...] = option(
+        (0.0, 0.25, 0.5, 0.75, 1.0),
+        doc="strengths of augmentation in time: buffer_frames of the copies that clips are compared with",
+        unit="share of the clip's frames",
+        source="[P] SSTL Table 4: 0, 8, 12, 16 of 16 frames",
+    )
+    dropped_share: float = option(
+        0.375,
+        doc="share of the buffer that dropped_frames is, rounded down",
+        source="[I] SSTL Table 4: 4 of 12, 6 of 16",
+        ge=0,
+        le=0.5,
+    )
+    max_rate: float = option(1.25, doc="playback rate of the copies, 1 to this", source="[P] SSTL", ge=1, le=16)
+
+    @field_validator("distances", "buffers")
+    @classmethod
+    def _increasing(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if list(values) != sorted(set(values)):
+            raise ValueError(f"must increase: {list(values)}")
+        return values
+
+    def temporal(self, strength: float, frames: int) -> TemporalOptions:
+        """Augmentation in time of this strength, for clips of ``frames``."""
+        buffer = round(strength * frames)
+        dropped = int(buffer * self.dropped_share)
+        return TemporalOptions(
+            buffer_frames=buffer, dropped_frames=dropped, max_rate=self.max_rate if buffer > dropped else 1.0
+        )
+
+
+class Similarity(PerClipProtocol):
+    """See the module.
+
+    Metrics: ``apart``, percent of videos whose clips are more alike than they are to those of any other video;
+    ``within``, ``between``, mean similarity of two clips of a video, and of clips of two videos; ``distance@0.5``, of
+    two clips of a video, whose distance is in the bin that ends there; ``augmented@0.5``, of a clip with its copy taken
+    from half as many frames more. Every video counts the same. A bin without a pair has no metric.
+
+    A clip and its copy have the centre crop in common and, where the video is long enough, the middle.
+    """
+
+    def __init__(self, options: SimilarityOptions) -> None:
+        self.options = options
+
+    def evaluate(self, task: PerClipTask) -> EvaluationResult:
+        """Predictions have the metrics of each video, missing where it has no such pair."""
+        videos, too_short = self._videos(task)
+
+        def features(batch: Tensor) -> Tensor:
+            return pool(task.backbone(batch).float())
+
+        values = over_videos(
+            features,
+            task.backbone,
+            task.source,
+            videos,
+            task.clip,
+            self.options.clips * (1 + len(self.options.buffers)),
+            batch_clips=task.batch_clips,
+            device=task.device,
+            precision=task.precision,
+            load=partial(self._load, task),
+            reduce=partial(reduce_clips, clips=self.options.clips),
+        )
+        check_finite("test", LabelledVideos.of(videos).path, values)
+        found = ClipSimilarities.of(values, self.options.clips, len(self.options.buffers))
+        return on_first_rank(partial(self._result, task, videos, found, too_short))
+
+    def _videos(self, task: PerClipTask) -> tuple[tuple[Video, ...], int]:
+        """The test videos in use, in catalog order, and how many are too short to hold two different clips."""
+        readable = labelled_videos(task.source, "test")
+        long = [video for video in readable if task.source.length(video.index) > task.clip.span]
+        if len(long) < 2:
+            raise DataError(
+                f"{task.source.catalog.name}: {len(long)} of {len(readable)} test videos are longer than a clip, which "
+                f"spans {task.clip.span} frames; similarity compares different clips of two videos or more"
+            )
+        order = stream(self.options.videos_seed, "similarity", "videos").permutation(len(long))
+        return tuple(long[row] for row in sorted(order[: self.options.videos].tolist())), len(readable) - len(long)
+
+    def _load(self, task: PerClipTask, video: Video) -> Tensor:
+        """``[K + E K, 3, T, H, W]``: evenly spaced clips, then the copies of each strength."""
+        length, clip = task.source.length(video.index), task.clip
+        own = evaluation_placements(length, clip, self.options.clips)
+        copies = [
+            augmented_copy(
+                placement,
+                length,
+                clip,
+                self.options.temporal(strength, clip.frames),
+                stream(task.seed, video.index, number, f"{strength:g}", "similarity"),
+            )
+            for strength in self.options.buffers
+            for number, placement in enumerate(own)
+        ]
+        return clips_at(task.source, video.index, clip, [*own, *copies])
+
+    def _result(
+        self, task: PerClipTask, videos: tuple[Video, ...], found: ClipSimilarities, too_short: int
+    ) -> EvaluationResult:
+        lengths = [task.source.length(video.index) for video in videos]
+        distances = np.stack([self._distances(length, task.clip) for length in lengths])
+        others = other_videos(found.mean)
+        by_video = self._by_video(found, distances) | {"between": others.mean}
+        apart = by_video["within"] > others.nearest
+        measured = {name: values for name, values in by_video.items() if not np.isnan(values).all()}
+        metrics = {"apart": percent(apart)} | {name: float(np.nanmean(values)) for name, values in measured.items()}
+        longest = self.options.temporal(max(self.options.buffers, default=0), task.clip.frames)
+        details: dict[str, object] = {
+            "test_videos": len(videos),
+            "too_short": too_short,
+            "shorter_than_longest_copy": sum(
+                length < task.clip.span + longest.buffer_frames * task.clip.stride for length in lengths
+            ),
+            "band": {name: _band(values) for name, values in measured.items()},
+            "histogram": {
+                "edges": BINS.tolist(),
+                "within": counts(found.pairs[distances > 0]).tolist(),
+                "between": others.histogram.tolist(),
+            },
+        }
+        columns = {**by_video, "nearest_other": others.nearest}
+        return EvaluationResult(metrics, prediction_table(LabelledVideos.of(videos), apart, **columns), details)
+
+    def _distances(self, length: int, clip: ClipOptions) -> Floats:
+        placements = evaluation_placements(length, clip, self.options.clips)
+        return pair_distances([placement.start for placement in placements], length)
+
+    def _by_video(self, found: ClipSimilarities, distances: Floats) -> dict[str, Floats]:
+        """Metric to ``[V]``. Of a video hardly longer than a clip, several are one and the same: those are no pairs."""
+        bins = {
+            f"distance@{upper:g}": mean_where(found.pairs, (distances > lower) & (distances <= upper))
+            for lower, upper in pairwise((0.0, *self.options.distances))
+        }
+        copies = {f"augmented@{share:g}": found.augmented[:, kind] for kind, share in enumerate(self.options.buffers)}
+        return {"within": mean_where(found.pairs, distances > 0), **bins, **copies}
+
+
+def _band(values: Floats) -> list[float]:
+    """Between which 95 % of the videos lie."""
+    return [float(end) for end in np.nanpercentile(values, [2.5, 97.5])]
+
+
+COMPONENT = Component(kind="protocol", options=SimilarityOptions, build=Similarity)
