@@ -5,12 +5,14 @@ Shapes: B videos, N timesteps, D feature channels, T' timesteps of a feature map
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from raysl.config.cell import CellConfig
+from raysl.config.component import find
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.models.projector import Projector
@@ -68,12 +70,20 @@ def check_timesteps(term: str, cell: CellConfig) -> None:
         ConfigError: naming both.
     """
     timesteps = check_windows(term, cell)
-    with torch.device("meta"):
-        backbone: Backbone = cell.backbone.build()
-    found = feature_shape(backbone, cell.clip.frames, cell.clip.size)[1]
+    options = cell.backbone.options.model_dump_json()
+    found = _timesteps_left(cell.backbone.name, options, cell.clip.frames, cell.clip.size)
     if found % timesteps:
         raise ConfigError(
             f"{term}: a window has {timesteps} local clips, which do not divide the {found} timestep(s) that backbone "
             f"{cell.backbone.name} leaves of a clip of {cell.clip.frames} frames; change sampling.windows.local_clips, "
             "clip.frames or backbone.last_stage_time"
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _timesteps_left(backbone: str, options: str, frames: int, size: int) -> int:
+    """T' of a backbone with these options (JSON); remembered, since the rows of a study ask for few of them."""
+    component = find("backbone", backbone)
+    with torch.device("meta"):
+        built: Backbone = component.build(component.options.model_validate_json(options))
+    return feature_shape(built, frames, size)[1]

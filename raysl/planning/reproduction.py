@@ -31,6 +31,11 @@ class PublishedOptions(Options):
     unscored: tuple[Pair, ...] = option(
         (), doc="pairs of rows whose published order is not to be compared", source="the published table's notes"
     )
+    unscored_in: dict[str, list[Pair]] = option(
+        {},
+        doc="the study's column to pairs whose published order is not to be compared there alone",
+        source="the published table's notes",
+    )
 
 
 def find_match(
@@ -60,13 +65,16 @@ def find_match(
         raise document.error(("reproduces",), str(error)) from error
     if published is None:
         return Match(table, {}, {})
-    for key, given, known in (("rows", published.rows, list(rows)), ("columns", published.columns, list(columns))):
+    for key, given, known in (
+        ("rows", published.rows, list(rows)),
+        ("columns", published.columns, list(columns)),
+        ("unscored_in", published.unscored_in, list(published.columns)),
+    ):
         for name in given:
             if name not in known:
-                raise document.error(
-                    ("published", key, name), f"the study has no such {key.removesuffix('s')}{nearest(name, known)}"
-                )
+                what = "row" if key == "rows" else "column" if key == "columns" else "matched column"
+                raise document.error(("published", key, name), f"the study has no such {what}{nearest(name, known)}")
     try:
-        return match(table, published.rows, published.columns, published.unscored)
+        return match(table, published.rows, published.columns, published.unscored, published.unscored_in)
     except ConfigError as error:
         raise document.error(("published",), str(error)) from error

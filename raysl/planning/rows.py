@@ -127,14 +127,18 @@ def _evaluation(
 ) -> EvaluationConfig:
     """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol.
 
-    ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol with its options a second name.
+    ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol a second name: its options are those under
+    the protocol's own name, with what is said here laid over them.
     """
     named, slash, data_set = label.partition("/")
     if not slash:
         raise document.error(("evaluations",), f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
     substitute = substitute_name(data_set, scale)
-    given = dict(options.get(named) or {})
-    protocol = given.pop("protocol", named)
+    own = dict(options.get(named) or {})
+    protocol = own.pop("protocol", named)
+    given = own
+    if isinstance(protocol, str) and protocol != named:
+        given = merge(Tree(dict(options.get(protocol) or {})), Tree(own)).data
     tree = Tree(
         {
             "label": f"{named}/{substitute}",
@@ -143,9 +147,10 @@ def _evaluation(
         },
         {(): document.where(("evaluations",)) or document.origins[()]},
     )
-    for path, origin in document.origins.items():
-        if path[:2] == ("evaluation", named):
-            tree.origins[("protocol", *path[2:])] = origin
+    for name in (protocol, named):
+        for path, origin in document.origins.items():
+            if path[:2] == ("evaluation", name):
+                tree.origins[("protocol", *path[2:])] = origin
     resolved_once = {"evaluation": {protocol: resolved(resolve(EvaluationConfig, tree))["protocol"]}}
     multiply(resolved_once, scale)
     tree.data["protocol"] = {"name": protocol, **resolved_once["evaluation"][protocol]}

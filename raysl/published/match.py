@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError
@@ -18,12 +18,19 @@ class Match:
         rows: the study's row to the position of the published one.
         columns: the study's column (``linear/ucf101:top1``, as the study writes it) to the published one.
         unscored: pairs of the study's rows whose order is compared with nothing.
+        unscored_in: the same by published column, of the numbers of this column alone.
     """
 
     table: PublishedTable
     rows: Mapping[str, int]
     columns: Mapping[str, str]
     unscored: frozenset[frozenset[str]] = frozenset()
+    unscored_in: Mapping[str, frozenset[frozenset[str]]] = field(default_factory=dict)
+
+    def is_unscored(self, one: str, two: str, published_column: str) -> bool:
+        """Whether the order of two rows is not to be compared in a published column."""
+        pair = frozenset((one, two))
+        return pair in self.unscored or pair in self.unscored_in.get(published_column, ())
 
 
 def match(
@@ -31,6 +38,7 @@ def match(
     rows: Mapping[str, Mapping[str, Value]],
     columns: Mapping[str, str],
     unscored: Sequence[Sequence[str]] = (),
+    unscored_in: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> Match:
     """Finds each row by the published columns that are given for it, all of them left of the results.
 
@@ -38,6 +46,7 @@ def match(
         rows: the study's row to ``{published column: value}``; one published row must have all of these values.
         columns: the study's column to the published column that holds its numbers.
         unscored: pairs of the study's rows.
+        unscored_in: one of ``columns`` to pairs that are not compared there.
 
     Raises:
         ConfigError: an unknown published column; a row that no published row or several match; a result that is no
@@ -53,10 +62,15 @@ def match(
             value = table.rows[position][table.columns.index(column)]
             if isinstance(value, str | bool):
                 raise ConfigError(f"row {row!r}: column {column!r} of {table.id} holds {value!r}, which is no number")
-    for pair in unscored:
+    by_column = {columns[column]: _pairs(pairs, rows) for column, pairs in (unscored_in or {}).items()}
+    return Match(table, found, dict(columns), _pairs(unscored, rows), by_column)
+
+
+def _pairs(pairs: Sequence[Sequence[str]], rows: Mapping[str, object]) -> frozenset[frozenset[str]]:
+    for pair in pairs:
         if len(set(pair)) != 2 or not set(pair) <= set(rows):
             raise ConfigError(f"unscored: {list(pair)} are not two of the rows that are matched: {', '.join(rows)}")
-    return Match(table, found, dict(columns), frozenset(frozenset(pair) for pair in unscored))
+    return frozenset(frozenset(pair) for pair in pairs)
 
 
 def _known(table: PublishedTable, column: str) -> None:

@@ -129,10 +129,6 @@ class Published:
         """Our rows that have a published one."""
         return tuple(self.match.rows)
 
-    @property
-    def unscored(self) -> frozenset[frozenset[str]]:
-        return self.match.unscored
-
     def line(self, row: str) -> tuple[Value, ...]:
         """The whole published row."""
         return self.table.rows[self.match.rows[row]]

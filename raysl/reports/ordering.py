@@ -68,7 +68,7 @@ def _pair(published: Published, one: RowInput, two: RowInput, column: Column) ->
     theirs = None if numbers[0] is None or numbers[1] is None else numbers[0] - numbers[1]
     pairs = seed_pairs(one, two, column)
     sample = sample_of([] if computed_on_other_videos(pairs) else pairs, column)
-    if frozenset((one.name, two.name)) in published.unscored:
+    if published.match.is_unscored(one.name, two.name, published.columns[column]):
         return OrderedPair(one.name, two.name, theirs, sample, "unscored", "as the study says")
     if theirs is None:
         return OrderedPair(one.name, two.name, theirs, sample, "unscored", "a published number was not recovered")

@@ -32,6 +32,17 @@ def test_rows_and_columns_are_found(tmp_path: Path) -> None:
     assert found.unscored == {frozenset(("plain", "warm"))}
 
 
+def test_a_pair_may_be_unscored_in_one_column_alone(tmp_path: Path) -> None:
+    both = PUBLISHED.replace('{"linear/synthetic": top1}', '{"linear/synthetic": top1, "retrieval/synthetic": top5}')
+    text = STUDY + both.replace("unscored: [[plain, warm]]", 'unscored_in: {"linear/synthetic": [[plain, warm]]}')
+    found = load_study(write_study(tmp_path, text)).published
+    assert found is not None
+    assert [found.is_unscored("warm", "plain", column) for column in ("top1", "top5")] == [True, False]
+    wrong = text.replace('unscored_in: {"linear', 'unscored_in: {"lineer')
+    with pytest.raises(ConfigError, match=r"published\.unscored_in\.lineer.*no such matched column \(did you mean"):
+        load_study(write_study(tmp_path, wrong))
+
+
 def test_a_study_that_reproduces_nothing_and_one_that_matches_nothing(tmp_path: Path) -> None:
     assert load_study(write_study(tmp_path)).published is None
     found = load_study(write_study(tmp_path, STUDY + "reproduces: tclr_f7\n")).published

@@ -175,6 +175,27 @@ def test_a_protocol_may_stand_twice_under_names_of_its_own(tmp_path: Path) -> No
     assert (own.label, own.protocol.options.clips) == ("linear/synthetic", 5)
 
 
+def test_a_second_name_of_a_protocol_has_its_options(tmp_path: Path) -> None:
+    text = STUDY.replace("[linear/synthetic, retrieval/synthetic]", "[few/synthetic, finetune/synthetic]")
+    text += """
+evaluation:
+  finetune:
+    epochs: 7
+    batch_size: 4
+    optimizer: {name: adam, learning_rate: {value: 0.001, at_batch: 32}}
+  few: {protocol: finetune, label_fraction: 0.5, epochs: 3, optimizer: {learning_rate: {at_batch: 16}}}
+"""
+    few, own = (
+        evaluation.protocol.options for evaluation in load_study(write_study(tmp_path, text)).rows[0].evaluations
+    )
+    assert (own.label_fraction, own.epochs, own.optimizer.options.learning_rate.at_batch) == (1.0, 7, 32)
+    assert (few.label_fraction, few.epochs, few.batch_size) == (0.5, 3, 4)
+    assert (few.optimizer.name, few.optimizer.options.learning_rate.at_batch) == ("adam", 16)
+    wrong = text.replace("epochs: 7", "epoch: 7")
+    with pytest.raises(ConfigError, match=r"study\.yaml:14: .*epoch: unknown key \(did you mean 'epochs'"):
+        load_study(write_study(tmp_path, wrong))
+
+
 def test_a_scale_names_the_data_sets_that_it_puts_in(tmp_path: Path) -> None:
     (tmp_path / "scales").mkdir()
     (tmp_path / "scales" / "small.yaml").write_text(

@@ -21,11 +21,14 @@ from raysl.config.yaml_reader import KeyPath, Origin, Tree
 from raysl.objectives.build import build_objective
 from raysl.planning.rows import resolve_row
 from raysl.planning.study import find_studies
+from raysl.views.placement import Placement
+from raysl.views.temporal import augment_in_time
 
 SEARCH_SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
 BASE = "the base itself"
 NARROW = {"name": "r3d_18", "width": 0.0625}
-"""In the place of a backbone that is not the row's factor: a step then takes a fraction of a second."""
+"""In the place of a backbone that is not the row's factor: a step then takes a fraction of a second. As many timesteps
+are left at its end as at that of the other."""
 
 CLIP = ClipOptions(frames=4, stride=2, size=32, resize=32)
 """For samplers and augmentations, so that a row that changes the clip is seen to change nothing else."""
@@ -79,7 +82,8 @@ def narrow(cell: CellConfig, row: ShippedRow) -> CellConfig:
     """The cell with few rendered videos and a small backbone, unless the backbone is what the row changes."""
     tree = Tree(resolved(cell), {(): Origin("narrow")})
     if "backbone" not in row.changes:
-        tree.data["backbone"] = NARROW
+        kept = getattr(cell.backbone.options, "last_stage_time", "halved")
+        tree.data["backbone"] = {**NARROW, "last_stage_time": kept}
     if cell.data.name == "synthetic":
         few = min(cell.data.options.train_per_class, 6)
         tree.data["data"] |= {"train_per_class": few, "test_per_class": 1}
@@ -90,7 +94,6 @@ def parts(cell: CellConfig) -> dict[str, Any]:
     """What each section of a cell really makes, in a form to compare: modules, placements, pixels, numbers."""
     frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 3, 40, 48), np.uint8))
     objective = build_objective(cell, range(64), total_steps=10, classes=6)
-    pair = cell.sampling.pair.build(CLIP) if cell.sampling.pair is not None else None
     augmentation = cell.augment.build(CLIP)
     optimizer = cell.optimizer.build(objective, 1.0)
     clips = [
@@ -99,13 +102,31 @@ def parts(cell: CellConfig) -> dict[str, Any]:
     return {
         "backbone": str(objective.backbone),
         "objective": (str(objective.terms), [repr(term.__dict__.get("options")) for term in objective.terms.values()]),
-        "sampling": pair and [pair.place(90, np.random.default_rng(seed)) for seed in range(20)],
-        "augment": torch.stack(clips).numpy().tobytes(),
+        "sampling": placements(cell),
+        "augment": (torch.stack(clips).numpy().tobytes(), times(cell)),
         "optimizer": (type(optimizer), {key: value for key, value in optimizer.defaults.items() if key != "lr"}),
         "schedule": repr(cell.schedule.options),
         "training": (cell.training.batch_size, cell.training.epochs, cell.training.steps),
         "data": (cell.data.name, cell.data.options),
         "clip": cell.clip,
         "batch_norm_group": cell.batch_norm_group,
+        "batch_norm_per_view": cell.batch_norm_per_view,
         "pretraining": cell.pretraining,
     }
+
+
+def placements(cell: CellConfig) -> list[Any]:
+    """Where the samplers of pair and windows put the clips of a video of 90 frames; what stands in for what."""
+    made: list[Any] = []
+    for chosen in (cell.sampling.pair, cell.sampling.windows):
+        sampler = chosen.build(CLIP) if chosen is not None else None
+        made.append(sampler and [sampler.place(90, np.random.default_rng(seed)) for seed in range(20)])
+    windows = cell.sampling.windows
+    return [*made, windows and windows.options.same_view]
+
+
+def times(cell: CellConfig) -> list[Placement]:
+    """Which frames augmentation in time leaves."""
+    frames = CLIP.raw_frames + cell.temporal.buffer_frames
+    whole = Placement(0, frames, CLIP.stride)
+    return [augment_in_time(whole, cell.temporal, CLIP.raw_frames, np.random.default_rng(seed)) for seed in range(20)]
