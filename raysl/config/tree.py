@@ -11,6 +11,9 @@ from raysl.config.yaml_reader import KeyPath, Origin, Tree
 CHOOSERS = ("name", "framework")
 """Keys that choose a component: another choice replaces the whole mapping, whose options belong to the old choice."""
 
+KEYWORDS = ("shared",)
+"""Words that stand in the place of a mapping and name no component: a mapping laid over one replaces it."""
+
 
 def expand(data: Mapping[str, Any], origins: Mapping[KeyPath, Origin], at: KeyPath = ()) -> Tree:
     """Turns dotted keys of the outermost mapping into nested ones.
@@ -45,7 +48,8 @@ def merge(base: Tree, over: Tree) -> Tree:
 
 
 def _merge(base: Any, over: Any, path: KeyPath, origins: dict[KeyPath, Origin]) -> Any:
-    if isinstance(base, str) and isinstance(over, dict) and not any(chooser in over for chooser in CHOOSERS):
+    named = isinstance(base, str) and base not in KEYWORDS
+    if named and isinstance(over, dict) and not any(chooser in over for chooser in CHOOSERS):
         base = {"name": base}
     if not isinstance(base, dict) or not isinstance(over, dict) or _other_choice(base, over):
         for known in [known for known in origins if known[: len(path)] == path and len(known) > len(path)]:

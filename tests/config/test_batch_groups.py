@@ -39,6 +39,26 @@ def test_a_chunk_of_a_share_or_more_is_no_chunk(chunk: int | None, in_use: int |
     assert cell(3, chunk=chunk, workers=2).training.chunk_in_use == in_use
 
 
+@pytest.mark.parametrize("group", ["batch", 4])
+def test_views_apart_are_part_of_the_result_and_views_together_are_the_default(group: int | str) -> None:
+    together, apart = ({"batch_norm_group": group, "batch_norm_per_view": on} for on in (False, True))
+    assert cell_id(tiny_cell(together)) == cell_id(tiny_cell({"batch_norm_group": group}))
+    assert cell_id(tiny_cell(apart)) != cell_id(tiny_cell(together))
+
+
+def test_a_chunk_needs_groups_with_views_apart_too() -> None:
+    apart = {"batch_norm_per_view": True, "training": {"steps": 4, "batch_size": 12, "chunk": 6}}
+    with pytest.raises(ConfigError, match=r"training\.chunk 6 needs a batch_norm_group"):
+        tiny_cell(apart)
+    assert tiny_cell({**apart, "batch_norm_group": 3}).training.chunk_in_use == 6
+
+
+@pytest.mark.parametrize("given", ["yes", 1, 0.5])
+def test_views_apart_is_a_switch(given: object) -> None:
+    with pytest.raises(ConfigError, match=r"batch_norm_per_view: .*valid boolean"):
+        tiny_cell({"batch_norm_per_view": given})
+
+
 def test_groups_are_part_of_the_result_and_chunks_are_not() -> None:
     assert cell_id(cell(3)) != cell_id(cell())
     assert cell_id(cell(3, chunk=3)) == cell_id(cell(3))

@@ -25,6 +25,12 @@ def test_options_laid_on_a_component_written_as_text() -> None:
     assert merged.data == {"data": {"name": "synthetic/large", "classes": 4}}
 
 
+def test_options_laid_on_a_word_that_is_no_component_replace_it() -> None:
+    base = Tree({"projector": "shared"})
+    assert merge(base, Tree({"projector": {"output_dim": 64}})).data == {"projector": {"output_dim": 64}}
+    assert merge(Tree({"projector": {"output_dim": 64}}), base).data == {"projector": "shared"}
+
+
 def test_dotted_keys_of_a_row_expand_and_keep_their_lines() -> None:
     document = parse_tree(
         "rows:\n  x:\n    objective.local_local: null\n    clip.size: 56\n    clip.frames: 8\n", "f.yaml"
