@@ -82,6 +82,16 @@ class ObjectiveOptions(Options):
         None, doc="temporal memory bank of the terms that read one; needs `projector`", source="[P] SSTL"
     )
 
+    @model_validator(mode="after")
+    def _shared_is_there(self) -> ObjectiveOptions:
+        terms = chosen_terms(self)
+        sharing = [name for name, term in terms.items() if getattr(term.options, "projector", None) == "shared"]
+        if sharing and self.projector is None:
+            raise ValueError(
+                f"{sharing[0]} has projector: shared, and objective.projector, which says what is shared, is not set"
+            )
+        return self
+
 
 def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
     """The terms that are switched on, by name: the fields in their order, then the pretext tasks in theirs."""

@@ -1,8 +1,8 @@
 """Which videos share batch-norm statistics, whatever the number of workers and however many videos pass at once.
 
 A group is ``batch_norm_group`` consecutive videos of the global batch with all their views in the tensor at hand, or
-with each view by itself (``batch_norm_per_view``). Rank
-r holds videos ``r * share`` to ``(r + 1) * share``; of those a window passes at a time: all, or a chunk.
+with each view by itself (``batch_norm_per_view``). Rank r holds videos ``r * share`` to ``(r + 1) * share``; of those a
+window passes at a time: all, or a chunk.
 
 A tensor that passes a batch norm is view-major: with V = rows / videos of the window, row r is of video r modulo those.
 

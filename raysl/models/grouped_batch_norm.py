@@ -39,10 +39,10 @@ class GroupedBatchNorm(TrackedBatchNorm):
     """nn.BatchNorm1d, 2d or 3d over each group of videos: view-major ``[V * videos, C, ...]`` to the same shape.
 
     The running statistics move towards the mean, over the groups of the global batch (and over views, where each has
-    groups of its own), of their means and unbiased
-    variances, once for each time that a rank's whole share has passed; the windows of a share add up. Where groups are
-    within a rank it tracks those of its own rank, and `raysl.models.batch_norm.average_statistics` makes them those of
-    all. In eval mode it is nn.BatchNorm.
+    groups of its own), of their means and unbiased variances, once for each time that a rank's whole share has passed,
+    however many views passed with it; the windows of a share add up. So with V views apart they are the mean over views
+    of what V nn.BatchNorm would track that see one view each. Where groups are within a rank it tracks those of its own
+    rank, and `raysl.models.batch_norm.average_statistics` makes them those of all. In eval mode it is nn.BatchNorm.
 
     Attributes:
         grouping: shared by all batch norms of a network, so that one window holds for all.

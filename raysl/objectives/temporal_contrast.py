@@ -32,9 +32,9 @@ def local_local(first: Tensor, copy: Tensor, temperature: float) -> Tensor:
     Raises:
         ValueError: shapes differ, the temperature is not positive, or there is no second timestep to contrast with.
     """
-    _check(first, copy, temperature)
-    if first.shape[1] < 2:
-        raise ValueError("the local-local loss needs at least two timesteps: the others are the negatives")
+    if first.shape != copy.shape or first.ndim != 3:
+        raise ValueError(f"both embeddings must be [B, N, d], got {list(first.shape)} and {list(copy.shape)}")
+    _check("local-local", first.shape[1], temperature)
     with torch.autocast(first.device.type, enabled=False):
         rows = unit_rows(torch.stack([first, copy], dim=1)).flatten(1, 2)  # [B, 2 N, d]
         logits = rows @ rows.mT / temperature
@@ -58,9 +58,10 @@ def global_local(slices: Tensor, local: Tensor, temperature: float) -> Tensor:
     Raises:
         ValueError: shapes do not fit, the temperature is not positive, or there is no second timestep.
     """
-    _check(slices[:, 0], local[:, 0], temperature)
-    if slices.shape[2] < 2:
-        raise ValueError("the global-local loss needs at least two timesteps: the others are the negatives")
+    shapes = slices.shape, local.shape
+    if any(len(shape) != 4 for shape in shapes) or len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
+        raise ValueError(f"embeddings must be [B, A, N, d] and [B, C, N, d], got {[list(shape) for shape in shapes]}")
+    _check("global-local", slices.shape[2], temperature)
     with torch.autocast(slices.device.type, enabled=False):
         logits = torch.einsum("bapd,bcqd->bacpq", unit_rows(slices), unit_rows(local)) / temperature
         positive = logits.diagonal(0, 3, 4)
@@ -69,8 +70,8 @@ def global_local(slices: Tensor, local: Tensor, temperature: float) -> Tensor:
         return ((by_slice + by_clip) / 2).sum(dim=-1)
 
 
-def _check(first: Tensor, second: Tensor, temperature: float) -> None:
-    if first.shape != second.shape or first.ndim != 3:
-        raise ValueError(f"both embeddings must be [B, N, d], got {list(first.shape)} and {list(second.shape)}")
+def _check(loss: str, steps: int, temperature: float) -> None:
+    if steps < 2:
+        raise ValueError(f"the {loss} loss needs at least two timesteps: the others are the negatives")
     if not temperature > 0:
         raise ValueError(f"temperature must be greater than 0, got {temperature}")

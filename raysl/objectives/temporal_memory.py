@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -64,12 +65,12 @@ class TemporalMemory(nn.Module):
         Raises:
             ConfigError: the bank has fewer entries of videos outside a batch of ``batch_size`` videos.
         """
-        available = (len(self._rows) - batch_size) * self.options.cells
+        available = max(len(self._rows) - batch_size, 0) * self.options.cells
         if negatives > available:
             raise ConfigError(
                 f"{negatives} negatives are asked for, and outside a batch of {batch_size} videos the temporal memory "
                 f"bank has {available} entries ({len(self._rows)} training videos, {self.options.cells} cells each); "
-                f"lower objective.contrastive.bank_negatives to {max(available, 0)} or less"
+                f"lower objective.contrastive.bank_negatives to {available} or less"
             )
 
     def draw(self, videos: Tensor, negatives: int, *key: Key) -> Tensor:
@@ -80,16 +81,17 @@ class TemporalMemory(nn.Module):
         Args:
             videos: ``[B]`` catalog indices of this rank's part of the batch.
             key: of the draw.
+
+        Raises:
+            DataError: a video has no row.
         """
-        outside = torch.ones(len(self._rows), dtype=torch.bool)
-        outside[self._rows.of(all_gather(videos)).cpu()] = False
-        candidates = outside.nonzero()[:, 0]
-        cells = self.options.cells
-        drawn = torch.from_numpy(
-            stream(*key).choice(len(candidates) * cells, size=negatives, replace=False, shuffle=False)
-        )
-        rows = candidates[drawn // cells].to(self.entries.device)
-        return self.entries[rows, (drawn % cells).to(rows.device)]
+        inside = np.unique(self._rows.of(all_gather(videos)).cpu().numpy())
+        outside, cells = len(self._rows) - len(inside), self.options.cells
+        drawn = stream(*key).choice(outside * cells, size=negatives, replace=False, shuffle=False)
+        nth, cell = np.divmod(drawn, cells)
+        # The nth row outside has nth rows outside before it and as many inside as this finds: no pass over all videos.
+        rows = nth + np.searchsorted(inside - np.arange(len(inside)), nth, side="right")
+        return self.entries[tuple(torch.from_numpy(index).to(self.entries.device) for index in (rows, cell))]
 
     def begin_step(self) -> None:
         """Forgets what a step that was not finished showed."""

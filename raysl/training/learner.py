@@ -78,7 +78,9 @@ class Learner:
         if not is_distributed():
             return self.objective
         # Queues and banks are built the same on every rank and written the same: a broadcast would only cost.
-        kept = [name for name, _ in self.objective.named_buffers() if name.startswith("terms.")]
+        # Under every name: terms may share a bank.
+        buffers = self.objective.named_buffers(remove_duplicate=False)
+        kept = [name for name, _ in buffers if name.startswith("terms.")]
         if self._cache is not None:
             state = self.objective.state_dict(keep_vars=True)
             broadcast_from_first([value for name, value in state.items() if name not in kept])

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.video import mc3_18, r2plus1d_18, r3d_18, s3d
 
 from raysl.config.component import find, names
+from raysl.config.identity import cell_id
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone, pool, stem_channels
 from raysl.models.backbones.cvrl_r3d import draw_variance_scaling
@@ -189,6 +190,8 @@ def test_parameter_count_of_cvrls_head() -> None:
     [
         ("r3d_18", {}, (16, 112), (512, 2, 7)),
         ("r3d_18", {"last_stage_time": "kept"}, (16, 112), (512, 4, 7)),
+        ("r3d_18", {"max_pool": True}, (16, 112), (512, 1, 4)),
+        ("r3d_18", {"max_pool": True, "last_stage_time": "kept"}, (16, 112), (512, 2, 4)),
         ("r2plus1d_18", {}, (16, 112), (512, 2, 7)),
         ("r2plus1d_18", {"last_stage_time": "kept"}, (16, 112), (512, 4, 7)),
         ("mc3_18", {}, (16, 112), (512, 16, 7)),
@@ -223,6 +226,24 @@ def test_shapes_within_r3d_18() -> None:
         stage.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[1:4])))
     backbone(torch.empty(1, 3, 16, 112, 112, device="meta"))
     assert sizes == [(64, 16, 56), (64, 16, 56), (128, 8, 28), (256, 4, 14), (512, 2, 7)]
+
+
+@pytest.mark.parametrize("last_stage_time", ["halved", "kept"])
+def test_a_max_pool_of_r3d_18_follows_the_stem_and_changes_nothing_else(last_stage_time: str) -> None:
+    options = {"width": 1 / 16, "last_stage_time": last_stage_time}
+    without, pooled = (build("r3d_18", **options, max_pool=on).eval() for on in (False, True))
+    assert pooled.state_dict().keys() == without.state_dict().keys()
+    for key, value in without.state_dict().items():
+        assert torch.equal(value, pooled.state_dict()[key]), key
+    stem = nn.functional.max_pool3d(without.stem(clips()), kernel_size=3, stride=2, padding=1)
+    assert stem.shape[2:] == (4, 8, 8)
+    expected = without.layer4(without.layer3(without.layer2(without.layer1(stem))))
+    assert torch.equal(pooled(clips()), expected)
+
+
+def test_a_max_pool_of_r3d_18_has_a_default() -> None:
+    cells = [tiny_cell({"backbone.max_pool": on}) for on in (False, True)]
+    assert cell_id(cells[0]) == cell_id(tiny_cell()) != cell_id(cells[1])
 
 
 @pytest.mark.parametrize("name", ["r3d_18", "r2plus1d_18", "mc3_18"])

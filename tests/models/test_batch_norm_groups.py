@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import itertools
 from typing import Any
 
 import pytest
@@ -20,20 +20,23 @@ from tests.ranks import run_ranks
 BATCH = 12
 GROUPS = (1, 2, 3, 4, 6, 12)
 VIEWS = (1, 2)
+APART = {"1 view": (1, False), "2 views": (2, False), "2 views apart": (2, True)}
+"""Views, and whether each has statistics of its own."""
 MOMENTA = {"0.1": 0.1, "average": None}
 
 
 class LoopNorm(nn.Module):
-    """The oracle: nn.BatchNorm on each group of videos by itself."""
+    """The oracle: nn.BatchNorm on each group of videos by itself, or on each view of each."""
 
-    def __init__(self, norm: Any, group: int, views: int) -> None:
+    def __init__(self, norm: Any, group: int, views: int, per_view: bool) -> None:
         super().__init__()
-        self.norm, self.group, self.views = norm, group, views
+        self.norm, self.group = norm, group
+        self.together = [[view] for view in range(views)] if per_view else [list(range(views))]
 
     def forward(self, rows: Tensor) -> Tensor:
         result, means, variances = torch.zeros_like(rows), [], []
-        for first in range(0, BATCH, self.group):
-            own = [view * BATCH + video for view in range(self.views) for video in range(first, first + self.group)]
+        for views, first in itertools.product(self.together, range(0, BATCH, self.group)):
+            own = [view * BATCH + video for view in views for video in range(first, first + self.group)]
             fresh = type(self.norm)(self.norm.num_features, self.norm.eps, 1.0).double()
             normalised = nn.functional.batch_norm(
                 rows[own], fresh.running_mean, fresh.running_var, self.norm.weight, self.norm.bias, True, 1.0
@@ -64,8 +67,9 @@ def network(momentum: float | None) -> nn.Sequential:
     return net.double()
 
 
-def looped(net: nn.Sequential, group: int, views: int) -> nn.Sequential:
-    return nn.Sequential(*(LoopNorm(m, group, views) if "BatchNorm" in type(m).__name__ else m for m in net))
+def looped(net: nn.Sequential, group: int, views: int, per_view: bool) -> nn.Sequential:
+    norms = (LoopNorm(m, group, views, per_view) if "BatchNorm" in type(m).__name__ else m for m in net)
+    return nn.Sequential(*norms)
 
 
 def clips(views: int) -> Tensor:
@@ -104,22 +108,24 @@ def trained(net: nn.Module, views: int) -> dict[str, Any]:
     }
 
 
-def cases() -> Iterator[tuple[str, int, int]]:
-    return ((name, group, views) for name in MOMENTA for group in GROUPS for views in VIEWS)
+Cases = dict[tuple[str, int, str], dict[str, Any]]
+"""By momentum, group and views: what was trained."""
 
 
-def on_rank(_: int) -> dict[tuple[str, int, int], dict[str, Any]]:
+def on_rank(_: int) -> Cases:
     results = {}
-    for name, group, views in cases():
-        net = convert_batch_norm(network(MOMENTA[name]), Grouping(BATCH, group))
-        results[name, group, views] = {**trained(net, views), "class": type(net[1])}
+    for case in itertools.product(MOMENTA, GROUPS, APART):
+        momentum, group, given = case
+        views, per_view = APART[given]
+        net = convert_batch_norm(network(MOMENTA[momentum]), Grouping(BATCH, group, per_view=per_view))
+        results[case] = {**trained(net, views), "class": type(net[1])}
     return results
 
 
 @pytest.fixture(
     scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
 )
-def ranks(request: pytest.FixtureRequest) -> list[dict[tuple[str, int, int], dict[str, Any]]]:
+def ranks(request: pytest.FixtureRequest) -> list[Cases]:
     return [on_rank(0)] if request.param == 1 else run_ranks(on_rank, request.param)
 
 
@@ -127,14 +133,13 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("views", VIEWS)
+@pytest.mark.parametrize("given", APART)
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("momentum", MOMENTA)
-def test_equals_a_loop_over_groups(
-    ranks: list[dict[tuple[str, int, int], dict[str, Any]]], momentum: str, group: int, views: int
-) -> None:
-    expected = trained(looped(network(MOMENTA[momentum]), group, views), views)
-    found = [results[momentum, group, views] for results in ranks]
+def test_equals_a_loop_over_groups(ranks: list[Cases], momentum: str, group: int, given: str) -> None:
+    views, per_view = APART[given]
+    expected = trained(looped(network(MOMENTA[momentum]), group, views, per_view), views)
+    found = [results[momentum, group, given] for results in ranks]
     for part in ("output", "input gradient"):
         close(torch.cat([result[part] for result in found], dim=1), expected[part])
     for result in found:
@@ -145,13 +150,38 @@ def test_equals_a_loop_over_groups(
     share = BATCH // len(ranks)
     whole = nn.BatchNorm3d if len(ranks) == 1 else GlobalBatchNorm
     expected_class = whole if group == BATCH else nn.BatchNorm3d if group == share else GroupedBatchNorm
-    assert {result["class"] for result in found} == {expected_class}
+    assert {result["class"] for result in found} == {GroupedBatchNorm if per_view else expected_class}
 
 
-@pytest.mark.parametrize("views", VIEWS)
+@pytest.mark.parametrize("views", [1, 2, 3])
+def test_a_view_apart_passes_as_if_it_were_alone(views: int) -> None:
+    """And running statistics move as the mean over views of those that one view alone would have moved."""
+    plain, norm = (nn.BatchNorm3d(2, momentum=0.3).double() for _ in range(2))
+    norm = convert_batch_norm(norm, Grouping(BATCH, per_view=True))
+    rows, weight = clips(views).requires_grad_(), torch.randn(views * BATCH, 2, 4, 5, 5).double()
+    alone = [copy.deepcopy(plain) for _ in range(views)]
+    for _ in range(3):
+        output = norm(rows)
+        expected = torch.cat([single(view) for single, view in zip(alone, rows.chunk(views), strict=True)])
+        close(output, expected)
+        close(*(torch.autograd.grad((found * weight).sum(), rows)[0] for found in (output, expected)))
+    for key in ("running_mean", "running_var"):
+        close(norm.state_dict()[key], torch.stack([single.state_dict()[key] for single in alone]).mean(dim=0))
+    assert norm.num_batches_tracked == 3
+
+
+def test_views_apart_differ_from_views_together() -> None:
+    rows = clips(2)
+    rows[:BATCH] += 50
+    apart, together = (convert_batch_norm(network(0.1), Grouping(BATCH, 4, per_view=apart)) for apart in (True, False))
+    assert (apart(rows) - together(rows)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("given", APART)
 @pytest.mark.parametrize(("group", "chunks"), [(1, [1] * 12), (2, [4, 4, 4]), (2, [2, 6, 4]), (4, [4, 8]), (6, [6, 6])])
-def test_windows_give_what_the_whole_share_gives(group: int, chunks: list[int], views: int) -> None:
-    whole, parts = (convert_batch_norm(network(0.1), Grouping(BATCH, group)) for _ in range(2))
+def test_windows_give_what_the_whole_share_gives(group: int, chunks: list[int], given: str) -> None:
+    views, per_view = APART[given]
+    whole, parts = (convert_batch_norm(network(0.1), Grouping(BATCH, group, per_view=per_view)) for _ in range(2))
     rows = clips(views)
     grouping = grouping_of(parts)
     assert grouping is not None
@@ -219,16 +249,29 @@ def test_a_grouping_divides_its_batch(group: int | str, size: int) -> None:
         Grouping(BATCH, group, rank=0, world_size=size)
 
 
+@pytest.mark.parametrize("per_view", [True, False])
 @pytest.mark.parametrize("tracked", [True, False])
-def test_evaluation_is_that_of_batch_norm(tracked: bool) -> None:
+def test_evaluation_is_that_of_batch_norm(tracked: bool, per_view: bool) -> None:
     plain = nn.BatchNorm1d(3, track_running_stats=tracked)
-    grouped = convert_batch_norm(copy.deepcopy(plain), Grouping(BATCH, 2))
+    grouped = convert_batch_norm(copy.deepcopy(plain), Grouping(BATCH, 2, per_view=per_view))
     assert isinstance(grouped, GroupedBatchNorm)
     assert grouped.state_dict().keys() == plain.state_dict().keys()
     grouped(torch.randn(BATCH, 3))
     plain.load_state_dict(grouped.state_dict())
     rows = torch.randn(7, 3)  # of any number of videos
     torch.testing.assert_close(grouped.eval()(rows), plain.eval()(rows))
+
+
+def test_checkpoints_move_between_views_apart_and_together() -> None:
+    groupings = [Grouping(BATCH), Grouping(BATCH, 3), Grouping(BATCH, per_view=True), Grouping(BATCH, 3, per_view=True)]
+    rows, kept = clips(2), network(0.1)
+    for grouping in [*groupings, *groupings]:
+        net = convert_batch_norm(network(0.1), grouping)
+        net.load_state_dict(kept.state_dict())
+        close(net.eval()(rows), kept.eval()(rows))
+        net.train()(rows)
+        assert not torch.equal(net.state_dict()["1.running_mean"], kept.state_dict()["1.running_mean"])
+        kept = net
 
 
 @pytest.mark.parametrize("views", VIEWS)
@@ -244,16 +287,18 @@ def test_bfloat16_keeps_float32_statistics(views: int) -> None:
     torch.testing.assert_close(grouped.running_mean, reference.running_mean, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("views", VIEWS)
-def test_channels_last_stays(views: int) -> None:
+@pytest.mark.parametrize("given", APART)
+def test_channels_last_stays(given: str) -> None:
+    views, per_view = APART[given]
     rows = torch.randn(views * 4, 2, 4, 5, 5).to(memory_format=torch.channels_last_3d)
-    norm = convert_batch_norm(nn.BatchNorm3d(2), Grouping(4, 2))
+    norm = convert_batch_norm(nn.BatchNorm3d(2), Grouping(4, 2, per_view=per_view))
     assert norm(rows).is_contiguous(memory_format=torch.channels_last_3d)
 
 
 NORMS = {
     "plain": lambda: nn.BatchNorm1d(3),
     "grouped": lambda: convert_batch_norm(nn.BatchNorm1d(3), Grouping(4, 2)),
+    "views apart": lambda: convert_batch_norm(nn.BatchNorm1d(3), Grouping(4, per_view=True)),
     "global": lambda: GlobalBatchNorm.of(nn.BatchNorm1d(3)),
 }
 

@@ -15,6 +15,11 @@ from raysl.models.backbone import Backbone
 from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch, View
 
+TIMESTEPS = 2
+"""Local clips of a window."""
+WINDOWS: dict[str, Any] = {"sampling.windows": {"name": "global_local", "local_clips": TIMESTEPS, "skips": [TIMESTEPS]}}
+"""Of a cell, so that it can have any term."""
+
 
 class TinyBackbone(Backbone):
     """Six channels, one convolution and one batch norm: for terms that copy a backbone."""
@@ -33,7 +38,7 @@ class TinyBackbone(Backbone):
 
 def context(**changes: Any) -> TermContext:
     """Of sixteen training videos and ten steps of four."""
-    given: dict[str, Any] = {"videos": range(16), "batch_size": 4, "total_steps": 10, "seed": 0}
+    given: dict[str, Any] = {"videos": range(16), "batch_size": 4, "total_steps": 10, "seed": 0, "timesteps": TIMESTEPS}
     if "backbone" not in changes:
         changes["backbone"] = TinyBackbone()
     return TermContext(**({"feature_dim": changes["backbone"].feature_dim} | given | changes))
@@ -47,15 +52,24 @@ def view(clips: Tensor) -> View:
         center=torch.full((size,), 0.5),
         box=torch.tensor([0.0, 0.0, 1.0, 1.0]).repeat(size, 1),
         rate=torch.ones(size),
+        distortion=torch.ones(size),
     )
 
 
-def random_batch(size: int = 4, dtype: torch.dtype = torch.float32, seed: int = 0) -> Batch:
-    """Query and key of correlated noise, ``[size, 3, 4, 16, 16]``."""
+def random_batch(size: int = 4, dtype: torch.dtype = torch.float32, seed: int = 0, frames: int = 4) -> Batch:
+    """Query and key of correlated noise, ``[size, 3, frames, 16, 16]``, and the clips of a window of other noise."""
     generator = torch.Generator().manual_seed(seed)
-    query = torch.randn(size, 3, 4, 16, 16, generator=generator)
-    key = query + 0.5 * torch.randn(query.shape, generator=generator)
-    return Batch(views={"query": view(query.to(dtype)), "key": view(key.to(dtype))})
+    query = torch.randn(size, 3, frames, 16, 16, generator=generator)
+    clips = {"query": query, "key": noisy(query, generator)}
+    window = torch.randn(size, 3, TIMESTEPS * frames, 16, 16, generator=generator)
+    parts = {f"local/{step}": part for step, part in enumerate(window.chunk(TIMESTEPS, dim=2))}
+    originals = {"global": window[:, :, ::TIMESTEPS], **parts}
+    clips |= originals | {f"{name}/copy": noisy(clip, generator) for name, clip in originals.items()}
+    return Batch(views={name: view(clip.to(dtype)) for name, clip in clips.items()})
+
+
+def noisy(clips: Tensor, generator: torch.Generator) -> Tensor:
+    return clips + 0.5 * torch.randn(clips.shape, generator=generator)
 
 
 def rows_of(batch: Batch, rows: slice) -> Batch:
@@ -70,6 +84,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "moco": {"projector": PROJECTOR, "queue_size": 16},
     "simclr": {"projector": PROJECTOR},
     "simsiam": {"projector": PROJECTOR, "predictor": {"hidden_dim": 6}},
+    "tclr_released": {"projector": PROJECTOR},
 }
 """Options that make a framework small: a queue of two batches of eight, a bank of sixteen videos."""
 
@@ -89,7 +104,7 @@ def part_of(batch: Batch, rows: slice) -> Batch:
     """Some videos of a batch, with their own indices."""
     return Batch(
         views={
-            name: View(v.clips[rows], v.video[rows], v.center[rows], v.box[rows], v.rate[rows])
+            name: View(v.clips[rows], v.video[rows], v.center[rows], v.box[rows], v.rate[rows], v.distortion[rows])
             for name, v in batch.views.items()
         }
     )
@@ -98,3 +113,15 @@ def part_of(batch: Batch, rows: slice) -> Batch:
 def renumbered(batch: Batch, first: int) -> Batch:
     """The same clips as those of videos ``first`` and on."""
     return Batch(views={name: replace(v, video=v.video + first) for name, v in batch.views.items()})
+
+
+def placed(batch: Batch, seed: int = 0) -> Batch:
+    """The same clips, each from a drawn place of its video and of a drawn playback rate."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {name: torch.rand(2, batch.size, generator=generator) for name in batch.views}
+    return Batch(
+        views={
+            name: replace(v, center=drawn[name][0], distortion=1 + drawn[name][1] / 4)
+            for name, v in batch.views.items()
+        }
+    )

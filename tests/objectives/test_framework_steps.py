@@ -15,9 +15,9 @@ from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term
 from raysl.training.learner import Learner
-from raysl.views.batch import Batch, View
+from raysl.views.batch import Batch
 from tests.cells import tiny_cell
-from tests.objectives.batches import context, random_batch, renumbered, small, small_options, view
+from tests.objectives.batches import WINDOWS, context, random_batch, renumbered, small, small_options, view
 
 VIDEOS = 32
 STEPS = 32
@@ -28,6 +28,7 @@ FRAMEWORKS = names("framework")
 def learner(name: str, **changes: Any) -> Learner:
     cell = tiny_cell(
         {
+            **WINDOWS,
             "objective.contrastive": small(name, **changes),
             "backbone.width": 0.03125,
             "training.steps": STEPS,
@@ -130,18 +131,20 @@ def pixel_objective(name: str, videos: int, **options: Any) -> Objective:
     return Objective(given.backbone, {"contrastive": (term, 1.0)})
 
 
-def twice(clips: Tensor) -> Batch:
-    rows: View = view(clips)
-    return Batch(views={"query": rows, "key": rows})
+def alike(objective: Objective, clips: Tensor) -> Batch:
+    """The same clips as every view."""
+    return Batch(views=dict.fromkeys(objective.view_names, view(clips)))
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_embedding_std_tells_collapsed_from_spread(name: str) -> None:
-    collapsed = pixel_objective(name, 16)(twice(torch.ones(16, 3, 1, 4, 4)))
+    constant = pixel_objective(name, 16)
+    collapsed = constant(alike(constant, torch.ones(16, 3, 1, 4, 4)))
     assert collapsed.metrics["embedding_std"] < 0.01
     plain = {"hidden_layers": 0, "output_dim": 8, "batch_norm": "none"}
     if name == "simsiam":
         plain |= {"last_affine": True}
-    spread = pixel_objective(name, 512, projector=plain)(twice(torch.randn(512, 3, 1, 4, 4)))
+    varied = pixel_objective(name, 512, projector=plain)
+    spread = varied(alike(varied, torch.randn(512, 3, 1, 4, 4)))
     assert spread.metrics["embedding_std"] == pytest.approx(1, abs=0.1)
     assert spread.metrics["uniformity"] < -1

@@ -14,9 +14,9 @@ from raysl.objectives.term import Term
 from tests.objectives.batches import context, random_batch, small_options
 
 
-def features() -> dict[str, torch.Tensor]:
+def features(term: Term) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return {name: torch.rand(4, 6, generator=generator) for name in ("query", "key")}
+    return {name: term.reduce(torch.rand(4, 6, 2, 1, 1, generator=generator)) for name in term.view_names}
 
 
 @pytest.mark.parametrize("name", names("framework"))
@@ -28,7 +28,8 @@ class TestContract:
         return term
 
     def test_loss_is_a_scalar_and_metrics_carry_no_gradient(self, name: str) -> None:
-        output = self.build(name)(features(), random_batch())
+        term = self.build(name)
+        output = term(features(term), random_batch())
         assert output.loss.shape == ()
         assert output.loss.requires_grad
         assert "embedding_std" in output.metrics
@@ -36,7 +37,7 @@ class TestContract:
 
     def test_gradient_reaches_features_and_parameters(self, name: str) -> None:
         term = self.build(name)
-        given = {view: rows.requires_grad_() for view, rows in features().items()}
+        given = {view: rows.requires_grad_() for view, rows in features(term).items()}
         term(given, random_batch()).loss.backward()
         assert all(given[view].grad is not None and given[view].grad.any() for view in term.view_names)
         assert all(p.grad is not None for p in term.parameters() if p.requires_grad)
@@ -50,8 +51,8 @@ class TestContract:
 
 def test_simclr_is_nt_xent_of_projected_features() -> None:
     options = SimCLROptions(temperature=0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False)
-    term = SimCLR(options, feature_dim=6)
-    maps = features()
+    term = SimCLR(options, context())
+    maps = features(term)
     projected = term.projector(torch.cat([maps["query"], maps["key"]]))
     expected = nt_xent(
         *projected.chunk(2), 0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False
@@ -62,8 +63,8 @@ def test_simclr_is_nt_xent_of_projected_features() -> None:
 
 
 def test_simclr_metrics_of_one_video_seen_twice() -> None:
-    term = SimCLR(SimCLROptions(projector=ProjectorOptions(hidden_layers=0)), feature_dim=6)
-    query = features()["query"]
+    term = SimCLR(SimCLROptions(projector=ProjectorOptions(hidden_layers=0)), context())
+    query = features(term)["query"]
     metrics = term({"query": query, "key": query}, random_batch()).metrics
     assert metrics["contrastive_accuracy"] == 1
     assert metrics["alignment"] == pytest.approx(0, abs=1e-6)

@@ -30,6 +30,7 @@ def oracle(
     positive_in_denominator: bool = True,
     same_view_negatives: bool = True,
     symmetric: str = "mean",
+    bank_negatives: Tensor | None = None,
 ) -> Tensor:
     """SimCLR Eq. 1 written out: rows 0..N-1 are the queries, N..2N-1 the keys; one number at a time."""
     count = len(query)
@@ -46,6 +47,8 @@ def oracle(
             if view[k] == view[i] and not same_view_negatives:
                 continue
             denominator = denominator + torch.exp(similarity(rows[i], rows[k]) / temperature)
+        for entry in () if bank_negatives is None else bank_negatives:
+            denominator = denominator + torch.exp(similarity(rows[i], entry) / temperature)
         total = total - torch.log(torch.exp(similarity(rows[i], rows[positive]) / temperature) / denominator)
     return total / (2 * count if symmetric == "mean" else count)
 
@@ -64,18 +67,26 @@ def embeddings(batch: int, dim: int = 5, seed: int = 0) -> tuple[Tensor, Tensor]
     return query, key
 
 
+def bank(entries: int, dim: int = 5) -> Tensor:
+    return 2 * torch.randn(entries, dim, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+
+
 def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("negatives", [None, 0, 1, 6])
 @pytest.mark.parametrize("switches", SWITCHES, ids=str)
 @pytest.mark.parametrize(("batch", "temperature"), [(2, 0.1), (3, 0.5), (5, 1.0), (4, 0.05)])
-def test_value_and_gradient_equal_the_oracle(batch: int, temperature: float, switches: dict[str, Any]) -> None:
+def test_value_and_gradient_equal_the_oracle(
+    batch: int, temperature: float, switches: dict[str, Any], negatives: int | None
+) -> None:
     gradients = []
     losses = []
+    entries = None if negatives is None else bank(negatives)
     for function in (nt_xent, oracle):
         query, key = (x.requires_grad_() for x in embeddings(batch))
-        result = function(query, key, temperature, **switches)
+        result = function(query, key, temperature, **switches, bank_negatives=entries)
         loss = result if isinstance(result, Tensor) else result.loss
         loss.backward()
         losses.append(loss.detach())
@@ -101,6 +112,11 @@ class TestAnchors:
         result = nt_xent(rows, rows, temperature)
         close(result.loss, torch.tensor(math.log(2 * batch - 1), dtype=torch.float64))
         assert result.accuracy == 0
+
+    def test_a_bank_of_orthogonal_entries_counts_each(self, batch: int, temperature: float) -> None:
+        query, key, entries = torch.eye(3 * batch, dtype=torch.float64).chunk(3)
+        expected = torch.tensor(math.log(3 * batch - 1), dtype=torch.float64)
+        close(nt_xent(query, key, temperature, bank_negatives=entries).loss, expected)
 
     def test_sum_is_twice_the_mean(self, batch: int, temperature: float) -> None:
         query, key = embeddings(batch)
@@ -128,6 +144,29 @@ def test_accuracy_counts_anchors_nearest_to_their_positive() -> None:
     assert nt_xent(rows, swapped, 0.1).accuracy == 0.5
 
 
+def test_an_entry_of_the_bank_that_is_nearer_than_the_positive_counts_against_the_anchor() -> None:
+    query, key = torch.eye(4), torch.eye(4) + torch.eye(4).roll(1, dims=0) / 2
+    assert nt_xent(query, key, 0.1, bank_negatives=-query).accuracy == 1
+    # Beyond the first query, seen from its key: nearer to the query than the key is, and farther from the key.
+    beyond = query[:1] - (key - query)[:1] / 2
+    assert nt_xent(query, key, 0.1, bank_negatives=beyond).accuracy == 7 / 8
+
+
+def test_no_gradient_reaches_the_bank() -> None:
+    query, key = (x.requires_grad_() for x in embeddings(3))
+    entries = bank(4).requires_grad_()
+    nt_xent(query, key, 0.1, bank_negatives=entries).loss.backward()
+    assert entries.grad is None
+    assert query.grad is not None
+
+
+def test_a_bank_without_entries_changes_nothing() -> None:
+    query, key = embeddings(4)
+    empty, without = (nt_xent(query, key, 0.1, bank_negatives=entries) for entries in (bank(0), None))
+    assert torch.equal(empty.loss, without.loss)
+    assert torch.equal(empty.accuracy, without.accuracy)
+
+
 def test_extreme_temperature_stays_finite_in_float32() -> None:
     query, key = (x.float().requires_grad_() for x in embeddings(8))
     loss = nt_xent(query, key, 1e-4).loss
@@ -137,12 +176,13 @@ def test_extreme_temperature_stays_finite_in_float32() -> None:
     assert torch.isfinite(query.grad).all()
 
 
-def test_float32_under_bfloat16_autocast() -> None:
+@pytest.mark.parametrize("entries", [None, bank(3).float()], ids=["without a bank", "with a bank"])
+def test_float32_under_bfloat16_autocast(entries: Tensor | None) -> None:
     query, key = (x.bfloat16() for x in embeddings(8))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = nt_xent(query, key, 0.1).loss
+        inside = nt_xent(query, key, 0.1, bank_negatives=entries).loss
     assert inside.dtype == torch.float32
-    torch.testing.assert_close(inside, nt_xent(query.float(), key.float(), 0.1).loss)
+    torch.testing.assert_close(inside, nt_xent(query.float(), key.float(), 0.1, bank_negatives=entries).loss)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +202,7 @@ def test_bad_input(query: Tensor, key: Tensor, temperature: float, message: str)
 
 def on_rank(rank: int, size: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
     results = []
-    for switches in SWITCHES:
+    for switches in [*SWITCHES, {"bank_negatives": bank(4)}]:
         query, key = (x.chunk(size)[rank].clone().requires_grad_() for x in embeddings(6))
         result = nt_xent(query, key, 0.3, **switches)
         result.loss.backward()

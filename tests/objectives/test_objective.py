@@ -18,7 +18,7 @@ from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term, TermOutput
 from raysl.views.batch import Batch
-from tests.objectives.batches import random_batch, rows_of, view
+from tests.objectives.batches import context, random_batch, rows_of, view
 from tests.ranks import run_ranks
 
 
@@ -91,7 +91,7 @@ def test_loss_is_the_weighted_sum() -> None:
 
 
 def test_compares_across_batch_if_any_term_does() -> None:
-    contrast = SimCLR(SimCLROptions(), feature_dim=3)
+    contrast = SimCLR(SimCLROptions(), context(feature_dim=3))
     assert not Objective(Recorder(), {"a": (Square("query"), 1.0)}).compares_across_batch
     assert Objective(Recorder(), {"a": (Square("query"), 1.0), "b": (contrast, 1.0)}).compares_across_batch
 
@@ -111,7 +111,7 @@ def simclr_objective() -> Objective:
     torch.manual_seed(0)
     backbone = R3D18(1 / 32)
     options = SimCLROptions(projector=ProjectorOptions(hidden_dim=8, output_dim=4))
-    return Objective(backbone, {"contrastive": (SimCLR(options, backbone.feature_dim), 0.7)}).double()
+    return Objective(backbone, {"contrastive": (SimCLR(options, context(backbone=backbone)), 0.7)}).double()
 
 
 def step(objective: nn.Module, batch: Batch) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from raysl.objectives.frameworks.simsiam import SimSiam, SimSiamOptions
 from raysl.objectives.negative_cosine import negative_cosine
 from raysl.training.learner import Learner
 from tests.cells import tiny_cell
-from tests.objectives.batches import random_batch, small, small_options
+from tests.objectives.batches import context, random_batch, small, small_options
 
 
 def features() -> dict[str, torch.Tensor]:
@@ -23,7 +23,7 @@ def features() -> dict[str, torch.Tensor]:
 
 def test_the_loss_is_the_mean_of_both_directions_and_targets_get_no_gradient() -> None:
     torch.manual_seed(0)
-    term = SimSiam(small_options("simsiam"), 6)
+    term = SimSiam(small_options("simsiam"), context())
     embeddings = term.projector(torch.cat(list(features().values())))
     query, key = embeddings.chunk(2)
     from_query, from_key = term.predictor(embeddings).chunk(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from raysl.objectives.objective import Objective
 from raysl.training.learner import Learner
 from raysl.views.batch import Batch
 from tests.cells import tiny_cell
-from tests.objectives.batches import part_of, random_batch, small
+from tests.objectives.batches import WINDOWS, part_of, random_batch, small
 
 VIDEOS = 16
 STEPS = 3
@@ -24,6 +25,7 @@ def cell_of(
 ) -> CellConfig:
     """Groups of four videos, plain gradient descent; ``changes`` has dotted keys."""
     given = {
+        **WINDOWS,
         "objective.contrastive": small(framework),
         "batch_norm_group": 4,
         "optimizer": {"name": "sgd", "learning_rate": {"value": 0.05, "at_batch": batch}},
@@ -44,13 +46,14 @@ def batches_of(cell: CellConfig, step: int) -> list[Batch]:
     share = cell.training.batch_size // world_size()
     rows = slice(rank() * share, (rank() + 1) * share)
     seeds = [step * cell.training.accumulate + index for index in range(cell.training.accumulate)]
-    return [part_of(random_batch(cell.training.batch_size, torch.float64, seed), rows) for seed in seeds]
+    size, frames = cell.training.batch_size, cell.clip.frames
+    return [part_of(random_batch(size, torch.float64, seed, frames), rows) for seed in seeds]
 
 
-def taken(cell: CellConfig) -> dict[str, Any]:
+def taken(cell: CellConfig, batches: Callable[[CellConfig, int], list[Batch]] = batches_of) -> dict[str, Any]:
     """What all ranks agree on after three steps, gradients of the last one, and the classes of batch norms."""
     learner = learner_of(cell)
-    values = [learner.step(batches_of(cell, step), step) for step in range(STEPS)]
+    values = [learner.step(batches(cell, step), step) for step in range(STEPS)]
     gradients = {name: p.grad for name, p in learner.objective.named_parameters() if p.grad is not None}
     classes = {type(m).__name__ for m in learner.objective.modules() if "BatchNorm" in type(m).__name__}
     return {

@@ -27,6 +27,13 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"framework": "moco", "changes": {"objective.contrastive.shuffle": True, "batch_norm_group": 8}},
         {"BatchNorm3d", "BatchNorm1d"},
     ),
+    **{
+        f"{framework}, views apart in {group}": (
+            {"framework": framework, "changes": {"batch_norm_per_view": True, "batch_norm_group": group}},
+            {"GroupedBatchNorm"},
+        )
+        for framework, group in (("simclr", "batch"), ("simclr", 4), ("moco", 8), ("byol", "batch"))
+    },
 }
 """What differs from groups of four of sixteen videos, and the batch norms on two ranks."""
 
@@ -74,6 +81,27 @@ def test_queues_are_not_broadcast_and_weights_are(ranks: list[dict[str, Any]]) -
 def test_groups_change_what_is_learned() -> None:
     first, second = (taken(cell_of(changes={"batch_norm_group": group})) for group in (8, "batch"))
     assert first["losses"]["0"][0] != second["losses"]["0"][0]
+
+
+@pytest.mark.parametrize("framework", ["simclr", "moco", "byol"])
+def test_views_apart_in_chunks_train_as_the_whole_batch(framework: str) -> None:
+    apart = {"batch_norm_per_view": True}
+    whole, chunks = (taken(cell_of(framework, chunk=chunk, changes=apart)) for chunk in (None, 4))
+    assert_same_training(chunks, whole)
+
+
+@pytest.mark.parametrize("framework", ["moco", "byol"])
+def test_with_views_apart_a_target_encoder_sees_a_view_as_the_online_one_does(framework: str) -> None:
+    """A target passes one view at a time, the online network all: only apart do their statistics agree."""
+    differences = []
+    for apart in (True, False):
+        cell = cell_of(framework, changes={"batch_norm_per_view": apart})
+        objective, (batch,) = learner_of(cell).objective, batches_of(cell, 0)
+        target = objective.get_submodule("terms.contrastive.target.encoder.backbone")
+        online = objective.together(batch, ["query", "key"])["key"]
+        differences.append((online - target(batch.views["key"].clips)).abs().max().item())
+    assert differences[0] < 1e-9
+    assert differences[1] > 1e-3
 
 
 def test_another_number_of_ranks_must_divide_into_chunks() -> None:

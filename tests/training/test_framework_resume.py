@@ -11,7 +11,7 @@ from raysl.config.component import names
 from raysl.data.source import VideoSource
 from raysl.training.loop import pretrain
 from raysl.training.run import KilledError
-from tests.objectives.batches import small
+from tests.objectives.batches import WINDOWS, small
 from tests.training.material import assert_equal_states, final, folder_of, tiny_cell
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in names("framework")}
@@ -24,6 +24,7 @@ def test_killed_and_resumed_is_the_run_that_was_not_killed(case: str, source: Vi
     name, options = CASES[case]
     cell = tiny_cell(
         **{
+            **WINDOWS,
             "objective.contrastive": small(name, **options),
             "batch_norm_group": 2 if "shuffle" in options else "batch",
             "training.checkpoint_steps": 2,

@@ -2,8 +2,8 @@
 
 Tran et al. 2018, "A Closer Look at Spatiotemporal Convolutions for Action Recognition", https://arxiv.org/abs/1711.11248,
 as torchvision builds it [C]: stem 3x7x7 with stride (1, 2, 2) and no max pool, four stages of two basic blocks, stages
-2 to 4 halve time, height and width. A 16x112x112 clip gives 2x7x7, with ``last_stage_time: kept`` (TCLR) 4x7x7.
-33 166 272 parameters at width 1.
+2 to 4 halve time, height and width. A 16x112x112 clip gives 2x7x7, with ``last_stage_time: kept`` (TCLR) 4x7x7, with
+``max_pool`` (SSTL) 1x4x4. 33 166 272 parameters at width 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models.video.resnet import Conv3DSimple
 
 from raysl.config.component import Component
-from raysl.config.options import Options
+from raysl.config.options import Options, option
 from raysl.models.backbone import stem_channels, width_option
 from raysl.models.video_resnet import LastStageTime, VideoResNet, draw_kaiming, last_stage_option
 
@@ -22,6 +22,11 @@ class R3D18Options(Options):
 
     width: float = width_option("64 channels after the stem and 512 at the end", "[P] Tran et al. 2018: 64 to 512")
     last_stage_time: LastStageTime = last_stage_option()
+    max_pool: bool = option(
+        False,
+        doc="whether a 3x3x3 max pool of stride 2 follows the stem and halves time, height and width",
+        source="[C] torchvision: none; [P] SSTL: on, its size and that time is halved too are [I]",
+    )
 
 
 class R3D18(VideoResNet):
@@ -32,21 +37,24 @@ class R3D18(VideoResNet):
     Args:
         width: factor of every layer's channels.
         last_stage_time: ``kept`` gives T / 4.
+        max_pool: half of these times and sizes.
     """
 
-    def __init__(self, width: float = 1.0, last_stage_time: LastStageTime = "halved") -> None:
+    def __init__(self, width: float = 1.0, last_stage_time: LastStageTime = "halved", max_pool: bool = False) -> None:
         channels = stem_channels(width)
         stem = nn.Sequential(
             nn.Conv3d(3, channels, kernel_size=(3, 7, 7), stride=(1, 2, 2), padding=(1, 3, 3), bias=False),
             nn.BatchNorm3d(channels),
             nn.ReLU(inplace=True),
         )
+        if max_pool:
+            stem.append(nn.MaxPool3d(kernel_size=3, stride=2, padding=1))
         super().__init__(channels, stem, [Conv3DSimple] * 4, last_stage_time=last_stage_time)
         draw_kaiming(self)
 
 
 def _build(options: R3D18Options) -> R3D18:
-    return R3D18(options.width, options.last_stage_time)
+    return R3D18(options.width, options.last_stage_time, options.max_pool)
 
 
 COMPONENT = Component(kind="backbone", options=R3D18Options, build=_build)

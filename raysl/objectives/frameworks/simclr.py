@@ -125,7 +125,9 @@ class SimCLR(Term):
 
 
 def _check(options: SimCLROptions, cell: CellConfig) -> None:
-    if options.bank_negatives and (cell.objective.memory is None or options.projector != "shared"):
+    objective = cell.objective
+    shared = options.projector == "shared" and objective.projector is not None
+    if options.bank_negatives and (objective.memory is None or not shared):
         raise ConfigError(
             "objective.contrastive.bank_negatives: the bank holds embeddings of the shared projector; set "
             "objective.memory, objective.projector and objective.contrastive.projector: shared"

@@ -38,7 +38,9 @@ class TCLRReleasedOptions(Options):
 
 
 class TCLRReleased(Term):
-    """NT-Xent between the global copies, plus that of all pairs of local views divided by N_T.
+    """NT-Xent between the global copies, plus a quarter of the sum of it over all pairs of local views.
+
+    The quarter is for the four pairs of copies, says the code: it is the same at any number of timesteps.
 
     Metrics: ``contrastive_accuracy`` and those of `representation_metrics`, of the global copies.
     """
@@ -66,7 +68,7 @@ class TCLRReleased(Term):
         result = nt_xent(first, copy, self.options.temperature)
         pairs = nt_xent_of_all_pairs(torch.stack(local, dim=1), self.options.temperature)
         metrics = {"contrastive_accuracy": result.accuracy, **representation_metrics(first, copy)}
-        return TermOutput(result.loss + pairs / self._timesteps, metrics)
+        return TermOutput(result.loss + pairs / len(COPIES) ** 2, metrics)
 
 
 def nt_xent_of_all_pairs(embeddings: Tensor, temperature: float) -> Tensor:
@@ -79,8 +81,12 @@ def nt_xent_of_all_pairs(embeddings: Tensor, temperature: float) -> Tensor:
         temperature: divides the cosines; greater than 0.
 
     Raises:
-        ValueError: there is no second video to contrast with.
+        ValueError: the shape is another, the temperature is not positive, or there is no second video to contrast with.
     """
+    if embeddings.ndim != 3:
+        raise ValueError(f"embeddings must be [B, V, d], got {list(embeddings.shape)}")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be greater than 0, got {temperature}")
     with torch.autocast(embeddings.device.type, enabled=False):
         rows = unit_rows(embeddings)
         every = all_gather(rows)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
+from raysl.distributed import all_gather
 from raysl.errors import ConfigError
 from raysl.models.shape import feature_shape
 from raysl.objectives.term import Term, TermContext, TermOutput
@@ -28,8 +29,8 @@ class PlaybackRegression(Term):
 
     The head reads the whole feature map, flattened: a linear layer, ReLU, a linear layer.
 
-    Metrics: ``playback_error``, the root of the mean squared error, and ``playback_error_of_mean``, that of a constant
-    guess, the mean rate of the rank's batch.
+    Metrics: ``playback_error``, the root of the mean squared error over the global batch, and
+    ``playback_error_of_mean``, that of a constant guess, the mean rate of the batch.
     """
 
     compares_across_batch = False
@@ -51,13 +52,19 @@ class PlaybackRegression(Term):
         return feature_map.flatten(1)
 
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        guess = self.head(torch.cat([features[name] for name in self.view_names]))[:, 0].float()
+        guess = self.head(torch.cat([features[name] for name in self.view_names]))[:, 0]
+        guess = guess.to(torch.promote_types(guess.dtype, torch.float32))
         rate = torch.cat([batch.views[name].distortion for name in self.view_names]).to(guess)
-        squared = (rate - guess).square().mean()
-        spread = (rate - rate.mean()).square().mean()
-        return TermOutput(
-            squared / 2, {"playback_error": squared.detach().sqrt(), "playback_error_of_mean": spread.sqrt()}
-        )
+        return TermOutput((rate - guess).square().mean() / 2, _errors(guess.detach(), rate))
+
+
+def _errors(guess: Tensor, rate: Tensor) -> dict[str, Tensor]:
+    """The metrics, equal on every rank. Collective: a root of means is no mean of roots."""
+    guesses, rates = all_gather(torch.stack([guess, rate], dim=1)).unbind(dim=1)
+    return {
+        "playback_error": (rates - guesses).square().mean().sqrt(),
+        "playback_error_of_mean": rates.std(correction=0),
+    }
 
 
 def _check(options: PlaybackRegressionOptions, cell: CellConfig) -> None:

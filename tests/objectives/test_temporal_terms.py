@@ -1,0 +1,273 @@
+"""The contract of every loss over clips in time, found by name: it learns, resumes, is cached, shares a projector."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import find, names
+from raysl.errors import ConfigError
+from raysl.models.projector import Projector
+from raysl.objectives.build import build_objective
+from raysl.objectives.objective import Objective
+from raysl.training.learner import Learner
+from raysl.views.batch import Batch
+from tests.cells import tiny_cell
+from tests.objectives.batches import PROJECTOR, TIMESTEPS, WINDOWS, random_batch
+from tests.training.steps import assert_same_training, cell_of, learner_of, taken
+
+FRAMEWORK = "tclr_released"
+LOSSES = [*names("temporal loss"), FRAMEWORK]
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in LOSSES},
+    "local_local released": ("local_local", {"variant": "released"}),
+    "global_local released": ("global_local", {"variant": "released"}),
+}
+BATCH, FRAMES, STEPS = 8, 8, 30
+BASE: dict[str, Any] = {
+    **WINDOWS,
+    "clip": {"frames": FRAMES, "size": 16},
+    "backbone": {"name": "r3d_18", "width": 0.03125, "last_stage_time": "kept"},
+    "objective.contrastive": None,
+    "objective.projector": PROJECTOR,
+    "objective.memory": {"cells": 2},
+    "optimizer": {"name": "adamw", "learning_rate": {"value": 3e-3, "at_batch": BATCH}},
+    "schedule": "constant",
+    "training.steps": STEPS,
+}
+ALL: dict[str, Any] = {
+    "objective.contrastive": {"framework": "simclr", "projector": "shared"},
+    **{f"objective.{name}": {} for name in names("temporal loss")},
+}
+"""Every temporal loss and an instance loss at once."""
+
+
+def only(name: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The changes of a cell that make a loss its only term."""
+    if name == FRAMEWORK:
+        return {"objective.contrastive": {"framework": name, "projector": "shared", **(options or {})}}
+    return {f"objective.{name}": options or {}}
+
+
+def cell_with(changes: dict[str, Any]) -> CellConfig:
+    return tiny_cell({**BASE, **changes})
+
+
+def objective_of(changes: dict[str, Any]) -> Objective:
+    return build_objective(cell_with(changes), range(BATCH), STEPS)
+
+
+def learner(changes: dict[str, Any]) -> Learner:
+    cell = cell_with(changes)
+    objective = build_objective(cell, range(BATCH), STEPS)
+    device = torch.device("cpu")
+    return Learner(objective, cell, total_steps=STEPS, steps_per_epoch=5, device=device, precision="float32")
+
+
+def fixed_batch(dtype: torch.dtype = torch.float32) -> Batch:
+    return random_batch(BATCH, dtype, frames=FRAMES)
+
+
+@pytest.mark.parametrize("case", CASES)
+class TestContract:
+    def test_the_loss_falls_on_a_fixed_batch(self, case: str) -> None:
+        training = learner(only(*CASES[case]))
+        values = [training.step([fixed_batch()], step) for step in range(STEPS)]
+        losses = torch.tensor([value.loss for value in values])
+        assert losses.isfinite().all()
+        assert losses[-5:].mean() < 0.9 * losses[:5].mean()
+
+    def test_gradient_reaches_all_of_the_backbone_and_of_the_projector(self, case: str) -> None:
+        objective = objective_of(only(*CASES[case]))
+        objective.begin_step(0)
+        objective(fixed_batch()).loss.backward()
+        # A bias before batch norm is cancelled by it.
+        cancelled = "projector.layers.0.bias"
+        parameters = {name: p for name, p in objective.named_parameters() if not name.endswith(cancelled)}
+        assert any("projector" in name for name in parameters)
+        assert all(p.grad is not None and p.grad.abs().max() > 1e-12 for p in parameters.values())
+
+    def test_chunks_train_as_the_whole_batch(self, case: str) -> None:
+        changes = {**BASE, **only(*CASES[case])}
+        whole, chunks = (taken(cell_of(batch=BATCH, changes=changes, chunk=chunk)) for chunk in (None, 4))
+        assert_same_training(chunks, whole)
+
+    def test_a_checkpoint_midway_goes_on_bit_for_bit(self, case: str) -> None:
+        straight, resumed = (learner(only(*CASES[case])) for _ in range(2))
+        for step in range(2):
+            straight.step([fixed_batch()], step)
+        buffer = io.BytesIO()
+        torch.save((straight.state(), straight.optimizer.state_dict(), straight.schedule.state_dict()), buffer)
+        buffer.seek(0)
+        resumed.load(*torch.load(buffer))
+        for step in range(2, 4):
+            values = [training.step([fixed_batch()], step) for training in (straight, resumed)]
+            assert values[0] == values[1]
+        ours, theirs = straight.objective.state_dict(), resumed.objective.state_dict()
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+    def test_asks_for_views_that_a_cell_makes_and_for_no_more(self, case: str) -> None:
+        objective = objective_of(only(*CASES[case]))
+        given = fixed_batch().views
+        assert set(objective.view_names) <= set(given)
+        needed = Batch(views={name: given[name] for name in objective.view_names})
+        objective.begin_step(0)
+        assert torch.equal(objective(needed).loss, objective(fixed_batch()).loss)
+
+
+WITH_PROJECTOR = [
+    name
+    for name in LOSSES
+    if "projector" in find("framework" if name == FRAMEWORK else "temporal loss", name).options.model_fields
+]
+
+
+@pytest.mark.parametrize("name", WITH_PROJECTOR)
+def test_a_projector_of_its_own_needs_no_shared_one(name: str) -> None:
+    own = {**only(name, {"projector": {"hidden_dim": 5, "output_dim": 3}}), "objective.projector": None}
+    term = objective_of({**own, "objective.memory": None}).term(next(iter(objective_of(own).terms)))
+    assert isinstance(term.projector, Projector)
+    assert term.projector.output_dim == 3
+    both = objective_of({**ALL, **own, "objective.projector": PROJECTOR})
+    shared = {id(both.term(other).projector) for other in both.terms if both.term(other).projector.output_dim == 8}
+    assert len(shared) == 1
+    assert both(fixed_batch()).loss.isfinite()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_shared_projector_that_is_not_there_is_refused_at_load(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"objective\.projector"):
+        cell_with({**only(name), "objective.projector": None})
+
+
+@pytest.mark.parametrize("per_view", [False, True])
+def test_the_shared_projector_is_one_set_of_parameters_for_all_terms(per_view: bool) -> None:
+    training = learner({**ALL, "batch_norm_per_view": per_view})
+    objective = training.objective
+    projectors = {id(objective.term(name).projector) for name in objective.terms}
+    assert len(objective.terms) == len(ALL)
+    assert len(projectors) == 1
+    one = sum(p.numel() for p in (*objective.backbone.parameters(), *objective.term("local_local").parameters()))
+    assert sum(p.numel() for p in objective.parameters()) == one
+    seen = [id(p) for group in training.optimizer.param_groups for p in group["params"]]
+    assert len(seen) == len(set(seen))
+    assert set(seen) == {id(p) for p in objective.parameters()}
+
+
+def test_the_shared_projector_starts_the_same_whatever_shares_it() -> None:
+    states = [
+        objective_of(changes).term("local_local").projector.state_dict() for changes in (only("local_local"), ALL)
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_gradient_of_a_shared_projector_is_the_sum_over_its_terms() -> None:
+    names_of = ("local_local", "global_local")
+    together = gradients({f"objective.{name}": {} for name in names_of}, fixed_batch(torch.float64))[1]
+    apart = [gradients(only(name), fixed_batch(torch.float64))[1] for name in names_of]
+    weight = "projector.layers.0.weight"
+    parts = [next(g for key, g in found.items() if key.endswith(weight)) for found in (together, *apart)]
+    torch.testing.assert_close(parts[0], parts[1] + parts[2], rtol=1e-10, atol=1e-12)
+
+
+def gradients(changes: dict[str, Any], batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Terms and gradients of one float64 step, batch norm per view."""
+    cell = cell_with({**changes, "batch_norm_per_view": True})
+    objective = build_objective(cell, range(BATCH), STEPS).double()
+    training = learner_of(cell, objective)
+    training.objective.begin_step(0)
+    output = training.objective(batch)
+    output.loss.backward()
+    return output.terms, {name: p.grad for name, p in objective.named_parameters() if p.grad is not None}
+
+
+OVER_WINDOWS = [name for name in LOSSES if name != "clip_to_video"]
+
+
+@pytest.mark.parametrize("name", OVER_WINDOWS)
+@pytest.mark.parametrize(
+    ("windows", "message"),
+    [
+        ({"sampling.windows": None}, r"set sampling\.windows: global_local"),
+        ({"sampling.windows": {"name": "global_local", "local_clips": 1}}, r"two or more local clips.*has 1"),
+    ],
+    ids=["none", "one clip"],
+)
+def test_windows_that_are_missing_or_too_few_are_refused_at_load(
+    name: str, windows: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}.*{message}"):
+        cell_with({**only(name), **windows})
+
+
+FOUR = {"sampling.windows": {"name": "global_local", "local_clips": 4, "skips": [4]}}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "last_stage_time", "frames", "left"),
+    [("r3d_18", "halved", 16, 2), ("r3d_18", "kept", 8, 2), ("r2plus1d_18", "halved", 16, 2), ("c3d", "halved", 16, 2)],
+)
+def test_local_clips_that_do_not_divide_the_timesteps_are_refused_at_load(
+    backbone: str, last_stage_time: str, frames: int, left: int
+) -> None:
+    network = {"name": backbone, "width": 0.0625, "last_stage_time": last_stage_time}
+    shape = {**FOUR, "backbone": network, "clip": {"frames": frames, "size": 112, "resize": 112}}
+    message = rf"4 local clips.*the {left} timestep\(s\).*{backbone}.*{frames} frames"
+    with pytest.raises(ConfigError, match=message):
+        cell_with({**shape, **only("global_local")})
+    for other in (name for name in OVER_WINDOWS if name != "global_local"):
+        assert cell_with({**shape, **only(other)})
+    kept = {**shape, "backbone": {**network, "last_stage_time": "kept"}, "clip.frames": 16}
+    assert cell_with({**kept, **only("global_local")})
+
+
+REUSE = {"sampling.windows": {**WINDOWS["sampling.windows"], "instance_pair": "reuse_global"}}
+
+
+def clips_seen(objective: Objective, batch: Batch) -> int:
+    """Clips that pass the backbone."""
+    seen: list[int] = []
+    handle = objective.backbone.register_forward_hook(lambda module, given, made: seen.append(len(given[0])))
+    objective.begin_step(0)
+    objective(batch)
+    handle.remove()
+    return sum(seen)
+
+
+def test_reusing_the_global_clip_saves_a_pass_and_is_feeding_it_as_the_query() -> None:
+    random, reused = objective_of(ALL), objective_of({**ALL, **REUSE})
+    views = 2 + 1 + 2 * TIMESTEPS
+    assert clips_seen(random, fixed_batch()) == views * BATCH
+    assert clips_seen(reused, fixed_batch()) == (views - 1) * BATCH
+    assert "query" not in reused.view_names
+    batch = fixed_batch(torch.float64)
+    fed = Batch(views={**batch.views, "query": batch.views["global"]})
+    without = Batch(views={name: view for name, view in batch.views.items() if name != "query"})
+    expected, found = gradients(ALL, fed), gradients({**ALL, **REUSE}, without)
+    for wanted, given in zip(expected, found, strict=True):
+        assert wanted.keys() == given.keys()
+        for name, value in wanted.items():
+            torch.testing.assert_close(given[name], value, rtol=1e-9, atol=1e-12)
+
+
+def test_the_reused_clip_is_in_the_bank_where_it_lies_in_its_video() -> None:
+    changes = {**only("clip_to_video"), **REUSE, "objective.memory": {"cells": 2, "update": "own_only"}}
+    objective = objective_of(changes)
+    memory = objective.term("clip_to_video").memory
+    before = memory.entries.clone()
+    early = {
+        name: replace(view, center=torch.full_like(view.center, 0.1)) for name, view in fixed_batch().views.items()
+    }
+    objective.begin_step(0)
+    objective(Batch(views=early))
+    objective.end_step()
+    moved = (memory.entries - before).norm(dim=2)
+    assert (moved[:, 0] > 0.1).all()
+    assert (moved[:, 1] < 1e-6).all()
