@@ -114,7 +114,8 @@ class TemporalMemory(nn.Module):
             rates = update_rates(all_gather(seen.center), self.options)[:, :, None].to(self.entries)
             before = self.entries[rows]
             embeddings = all_gather(seen.embedding).to(before)[:, None].expand_as(before)
-            self.entries[rows] = unit_rows(torch.lerp(before, embeddings, rates))
+            moved = unit_rows(torch.lerp(before, embeddings, rates))
+            self.entries[rows] = torch.where(rates > 0, moved, before)  # what is not moved is not rounded either
         self._seen = []
 
 
