@@ -8,7 +8,7 @@ from raysl.published import published_table
 TABLE = "tclr_t11"
 
 
-def advise(term: str, temperature: float, cell: CellConfig) -> str | None:
+def advise(temperature: float, cell: CellConfig) -> str | None:
     """What TCLR found where the temporal temperature is below the instance temperature; None where it is not."""
     contrastive = cell.objective.contrastive
     instance = None if contrastive is None else getattr(contrastive.options, "temperature", None)
@@ -16,9 +16,9 @@ def advise(term: str, temperature: float, cell: CellConfig) -> str | None:
         return None
     below, others = _published()
     return (
-        f"{term}.temperature {temperature:g} is below objective.contrastive.temperature {instance:g}: in TCLR's Table "
-        f"11 the {len(below)} rows with a temporal temperature below the instance one reach {min(below):g} to "
-        f"{max(below):g}, the others {min(others):g} to {max(others):g}"
+        "a temporal loss (objective.local_local, objective.global_local) has a temperature below that of "
+        f"objective.contrastive: in TCLR's Table 11 the {len(below)} such rows reach {min(below):g} to {max(below):g}, "
+        f"the others {min(others):g} to {max(others):g}"
     )
 
 

@@ -9,11 +9,11 @@ from raysl.planning.plan import PlannedCell
 
 
 def advice_lines(cells: Iterable[PlannedCell]) -> list[str]:
-    """Each piece of advice once, behind the rows that it is for: ``note: study/row, study/other row: ...``."""
+    """Each piece of advice once, behind the rows that it is for: ``note: study/row; study/other row: ...``."""
     rows: dict[str, list[str]] = {}
     for cell in cells:
         for text in advice(cell.cell):
             row = f"{cell.study}/{cell.row}"
             if row not in rows.setdefault(text, []):
                 rows[text].append(row)
-    return [f"note: {', '.join(names)}: {text}" for text, names in rows.items()]
+    return [f"note: {'; '.join(names)}: {text}" for text, names in rows.items()]

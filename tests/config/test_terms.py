@@ -108,7 +108,7 @@ def test_one_term_is_enough_whichever_it_is() -> None:
 def test_a_temporal_temperature_below_the_instance_temperature_is_allowed_and_told() -> None:
     assert advice(windowed({"objective.local_local": {"temperature": 0.1}})) == []
     (said,) = advice(windowed({"objective.local_local": {"temperature": 0.01}}))
-    assert "objective.local_local.temperature 0.01 is below objective.contrastive.temperature 0.1" in said
+    assert "objective.global_local) has a temperature below that of objective.contrastive" in said
     assert "40.93 to 51.1" in said
     assert "60.32 to 69.93" in said
     alone = {"objective.local_local": {"temperature": 0.01}, "objective.contrastive": None}

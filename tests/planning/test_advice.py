@@ -14,4 +14,4 @@ def test_one_line_for_equal_advice_with_every_row_once() -> None:
     cells = [PlannedCell("study", row, seed, "id", cold, ()) for row in ("cold", "again") for seed in (0, 1)]
     warm = replace(cells[0], row="warm", cell=windowed({"objective.local_local": {}}))
     (line,) = advice_lines([*cells, warm])
-    assert line.startswith("note: study/cold, study/again: objective.local_local.temperature 0.01 is below")
+    assert line.startswith("note: study/cold; study/again: a temporal loss")

@@ -104,7 +104,7 @@ def parts(cell: CellConfig) -> dict[str, Any]:
         "objective": (str(objective.terms), [repr(term.__dict__.get("options")) for term in objective.terms.values()]),
         "sampling": placements(cell),
         "augment": (torch.stack(clips).numpy().tobytes(), times(cell)),
-        "optimizer": (type(optimizer), {key: value for key, value in optimizer.defaults.items() if key != "lr"}),
+        "optimizer": (type(optimizer), optimizer.defaults, repr(cell.optimizer.options.learning_rate)),
         "schedule": repr(cell.schedule.options),
         "training": (cell.training.batch_size, cell.training.epochs, cell.training.steps),
         "data": (cell.data.name, cell.data.options),

@@ -26,7 +26,7 @@ class FailingSimCLR(SimCLR):
     """Counts its forward passes."""
 
     def __init__(self, options: FailingOptions, context: TermContext) -> None:
-        super().__init__(options, context.feature_dim)
+        super().__init__(options, context)
         self.failing = options
         self.passes = 0
 

@@ -86,7 +86,7 @@ def _check(options: GlobalLocalOptions, cell: CellConfig) -> None:
 
 
 def _advise(options: GlobalLocalOptions, cell: CellConfig) -> str | None:
-    return temporal_temperature.advise("objective.global_local", options.temperature, cell)
+    return temporal_temperature.advise(options.temperature, cell)
 
 
 COMPONENT = Component(kind="temporal loss", options=GlobalLocalOptions, build=GlobalLocal, check=_check, advise=_advise)

@@ -66,7 +66,7 @@ def _check(options: LocalLocalOptions, cell: CellConfig) -> None:
 
 
 def _advise(options: LocalLocalOptions, cell: CellConfig) -> str | None:
-    return temporal_temperature.advise("objective.local_local", options.temperature, cell)
+    return temporal_temperature.advise(options.temperature, cell)
 
 
 COMPONENT = Component(kind="temporal loss", options=LocalLocalOptions, build=LocalLocal, check=_check, advise=_advise)
