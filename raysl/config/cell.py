@@ -55,6 +55,19 @@ class SamplingOptions(Options):
     windows: Annotated[Chosen, Slot("window sampler")] | None = option(
         None, doc="structured clips beside the pair, for the temporal losses", source="per recipe"
     )
+    playback_rates: tuple[Annotated[int, Field(ge=1, le=64)], ...] = option(
+        (1,),
+        doc="factors of clip.stride; of those whose clip fits the video one is drawn for both clips of the pair (the "
+        "smallest where none fits)",
+        source="[P] none; [C] CSTP: 1, 2, 4, 8",
+        min_length=1,
+    )
+
+    @model_validator(mode="after")
+    def _rates_increase(self) -> SamplingOptions:
+        if list(self.playback_rates) != sorted(set(self.playback_rates)):
+            raise ValueError(f"playback_rates must increase: {list(self.playback_rates)}")
+        return self
 
 
 class ObjectiveOptions(Options):
@@ -75,6 +88,9 @@ class ObjectiveOptions(Options):
     pretext: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         {}, doc="pretext tasks by name, each with its options", source="per recipe"
     )
+    pretext_weight: float = option(
+        1.0, doc="lambda, factor of the weights of all pretext tasks", source="[P] TaCo 10; elsewhere 1", ge=0
+    )
     projector: ProjectorOptions | None = option(
         None, doc="the projector of every term whose `projector` is shared", source="[P] TCLR, SSTL: one for all losses"
     )
@@ -94,10 +110,13 @@ class ObjectiveOptions(Options):
 
 
 def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
-    """The terms that are switched on, by name: the fields in their order, then the pretext tasks in theirs."""
+    """The terms that are switched on, by name: the fields in their order, then the pretext tasks in theirs.
+
+    A task with ``supervise: false`` changes views, and is no term.
+    """
     fields = {name: getattr(objective, name) for name in type(objective).model_fields}
     terms = {name: value for name, value in fields.items() if isinstance(value, Chosen)}
-    return terms | objective.pretext
+    return terms | {name: task for name, task in objective.pretext.items() if getattr(task.options, "supervise", True)}
 
 
 class CellConfig(Options):

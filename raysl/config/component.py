@@ -48,6 +48,7 @@ class Component:
         variant: turns the ``large`` of ``synthetic/large`` into options; None where there are no variants.
         check: refuses what cannot be combined, by raising ConfigError with the reason.
         advise: what a user should know of a combination that is allowed; None: nothing.
+        views: of a pretext task: makes what it does to views, a `raysl.views.task_views.TaskViews`; None: nothing.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Component:
     variant: Callable[[str], dict[str, Any]] | None = None
     check: Callable[[Any, CellConfig], None] | None = None
     advise: Callable[[Any, CellConfig], str | None] | None = None
+    views: Callable[[Any, CellConfig], Any] | None = None
 
 
 @dataclass(frozen=True)

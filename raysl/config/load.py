@@ -44,7 +44,7 @@ def _parts(cell: CellConfig) -> list[Chosen]:
     parts = [cell.data, cell.augment, cell.backbone, cell.optimizer, cell.schedule]
     if cell.pretraining != "supervised":
         parts += [chosen for chosen in (cell.sampling.pair, cell.sampling.windows) if chosen is not None]
-        parts += chosen_terms(cell.objective).values()
+        parts += (chosen_terms(cell.objective) | cell.objective.pretext).values()
     return parts
 
 

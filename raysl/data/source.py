@@ -18,7 +18,7 @@ from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest import Progress, build_manifest, fill_cache
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
-from raysl.data.resize import resize_frames
+from raysl.data.resize import resize_frames, resized_size
 from raysl.errors import DataError
 
 # Mapped files kept open by one process.
@@ -57,6 +57,11 @@ class VideoSource:
     def length(self, index: int) -> int:
         """Decoded frames of a video; 0 for an unreadable one."""
         return self.manifest.rows[index].frames
+
+    def frame_size(self, index: int) -> tuple[int, int]:
+        """Height and width of a video's frames as `frames` gives them, pixels."""
+        row = self.manifest.rows[index]
+        return resized_size(row.height, row.width, self.cache.resize)
 
     def readable(self, split: str) -> tuple[Video, ...]:
         """The videos of a split that can be read, in catalog order.

@@ -22,8 +22,9 @@ from raysl.models.projector import Projector
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
 from raysl.objectives.temporal_memory import TemporalMemory
-from raysl.objectives.term import Term, TermContext
+from raysl.objectives.term import Term, TermContext, TransformedViews
 from raysl.streams import torch_generator
+from raysl.views.task_views import task_views
 
 
 def build_backbone(cell: CellConfig, files: Mapping[str, Path] = NOTHING) -> Backbone:
@@ -87,6 +88,7 @@ def objective_on(
         chunk=cell.training.chunk_in_use,
         clip=cell.clip,
         timesteps=0 if windows is None else windows.timesteps,
+        transformed=_transformed(cell),
     )
     terms: dict[str, tuple[Term, float]] = {}
     if cell.pretraining == "supervised":
@@ -95,8 +97,19 @@ def objective_on(
     context = _with_shared(context, cell)
     for name, choice in chosen.items():
         with _seeded(cell.training.seed, name):
-            terms[name] = (choice.build(context), choice.options.weight)
+            factor = cell.objective.pretext_weight if name in cell.objective.pretext else 1.0
+            terms[name] = (choice.build(context), choice.options.weight * factor)
     return Objective(backbone, terms, {} if windows is None else windows.same_view)
+
+
+def _transformed(cell: CellConfig) -> dict[str, TransformedViews]:
+    """The tasks' own views that the framework contrasts with the original clip."""
+    options = {name: chosen.options for name, chosen in cell.objective.pretext.items()}
+    return {
+        name: TransformedViews(views.own_views, options[name].projection_dim)
+        for name, views in task_views(cell).items()
+        if views.own_views and options[name].contrast
+    }
 
 
 def _with_shared(context: TermContext, cell: CellConfig) -> TermContext:

@@ -18,6 +18,14 @@ from raysl.views.batch import Batch
 
 
 @dataclass(frozen=True)
+class TransformedViews:
+    """Attributes: names: of the views, whose features are projected side by side. hidden_dim: D', of each (TaCo)."""
+
+    names: tuple[str, ...]
+    hidden_dim: int
+
+
+@dataclass(frozen=True)
 class TermContext:
     """What a term is built for.
 
@@ -34,6 +42,7 @@ class TermContext:
         timesteps: N_T, the local clips of a window; 0 where the cell has no windows.
         shared_projector: of the terms whose ``projector`` is ``shared``, and of the bank; None where there is none.
         memory: the temporal memory bank, of embeddings of the shared projector; None where there is none.
+        transformed: by task, its own views, which the framework contrasts with the original clip.
     """
 
     feature_dim: int
@@ -48,6 +57,7 @@ class TermContext:
     timesteps: int = 0
     shared_projector: Projector | None = None
     memory: TemporalMemory | None = None
+    transformed: Mapping[str, TransformedViews] = field(default_factory=dict)
 
     def projector(self, options: ProjectorOptions | Literal["shared"]) -> Projector:
         """A new projector, or the one that terms share.

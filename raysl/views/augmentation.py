@@ -11,6 +11,8 @@ from torch import Tensor
 from raysl.config.options import Options, option
 from raysl.config.sections import TemporalOptions
 
+Box = tuple[int, int, int, int]
+
 
 class Augmented(NamedTuple):
     """Attributes: clip: ``[3, T, H, W]`` float32 in [0, 1]. box: (top, left, height, width) as shares of the frame."""
@@ -31,7 +33,9 @@ class Augmentation(ABC):
     """Base of every augmentation: ``COMPONENT.build(options, clip: ClipOptions) -> Augmentation``."""
 
     @abstractmethod
-    def __call__(self, frames: Tensor, generator: np.random.Generator, view: str = "query") -> Augmented:
+    def __call__(
+        self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
+    ) -> Augmented:
         """One draw serves all frames unless the options say otherwise.
 
         Args:
@@ -39,4 +43,5 @@ class Augmentation(ABC):
             generator: of this video, epoch and view.
             view: the view's name; only an asymmetric augmentation treats ``key`` otherwise than the rest. It moves no
                 draw.
+            box: (top, left, height, width) in pixels, in the place of a crop of its own; it moves no draw.
         """

@@ -15,7 +15,7 @@ from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
 from raysl.views.pair_sampler import pair_sampler
-from raysl.views.pipeline import Origin, ViewPipeline, collate
+from raysl.views.pipeline import Loaded, ViewPipeline, collate
 from raysl.views.training_videos import training_videos
 from raysl.views.window_sampler import window_sampler
 
@@ -43,7 +43,7 @@ class _Batches(Dataset[Batch | CellFailure]):
         epoch, step = place
         videos = self.order.batch(epoch, step)
         failed: dict[str, str] = {}
-        origins: list[dict[str, Origin]] = []
+        rows_loaded: list[Loaded] = []
         clips = self.pipeline.empty(len(self.slots))
         for row, slot in enumerate(self.slots):
             out = {name: rows[row] for name, rows in clips.items()}
@@ -54,20 +54,25 @@ class _Batches(Dataset[Batch | CellFailure]):
                     f"step {step}: {len(failed)} failed to load in this batch",
                     {"epoch": epoch, "step": step, "unreadable": dict(failed)},
                 )
-            origins.append(loaded)
-        views = {name: collate(rows, [origin[name] for origin in origins]) for name, rows in clips.items()}
-        return Batch(views, self._targets([next(iter(origin.values())).video for origin in origins]), tuple(failed))
+            rows_loaded.append(loaded)
+        views = {name: collate(rows, [one.origins[name] for one in rows_loaded]) for name, rows in clips.items()}
+        return Batch(views, self._targets(rows_loaded), tuple(failed))
 
-    def _targets(self, videos: list[int]) -> dict[str, Tensor]:
+    def _targets(self, loaded: list[Loaded]) -> dict[str, Tensor]:
+        """``[B]`` int64 each: the videos' labels, and the answers of pretext tasks."""
+        answers = {
+            name: torch.tensor([one.targets[name] for one in loaded], dtype=torch.int64) for name in loaded[0].targets
+        }
         catalog = self.pipeline.source.catalog
         if not catalog.classes:
-            return {}
-        labels = [catalog.videos[video].label for video in videos]
-        return {"label": torch.tensor([-1 if label is None else label for label in labels], dtype=torch.int64)}
+            return answers
+        labels = [catalog.videos[next(iter(one.origins.values())).video].label for one in loaded]
+        label = torch.tensor([-1 if label is None else label for label in labels], dtype=torch.int64)
+        return {"label": label, **answers}
 
     def _load(
         self, video: int, place: Place, slot: int, out: dict[str, Tensor], failed: dict[str, str]
-    ) -> dict[str, Origin] | None:
+    ) -> Loaded | None:
         """Loads the video, or the first replacement that can be read; what cannot goes to ``failed``."""
         candidates: Iterator[int] | None = None
         candidate: int | None = video

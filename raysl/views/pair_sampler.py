@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from raysl.config.cell import CellConfig
 from raysl.config.sections import ClipOptions
+from raysl.views.augmentation import Box
 from raysl.views.placement import Placement
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a sampler says of a pair.
+
+    Attributes:
+        placements: of ``query`` and ``key``.
+        boxes: by view, crops that stand in the place of the augmentation's own.
+        targets: answers for pretext tasks, by name.
+    """
+
+    placements: dict[str, Placement]
+    boxes: dict[str, Box] = field(default_factory=dict)
+    targets: dict[str, int] = field(default_factory=dict)
 
 
 class PairSampler(ABC):
@@ -25,14 +43,36 @@ class PairSampler(ABC):
         """The strides that its clips may have, in frames; a video shorter than a clip at the smallest is too short."""
         return (self.clip.stride,)
 
+    def pair(self, length: int, size: tuple[int, int], generator: np.random.Generator) -> Pair:
+        """The places of both clips, and what else the sampler sets of them.
+
+        Args:
+            size: height and width of the frames, pixels.
+        """
+        return Pair(self.place(length, generator))
+
     @abstractmethod
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
         """Where ``query`` and ``key``, each of ``clip.raw_frames``, lie in a video of ``length`` frames."""
 
 
 def pair_sampler(cell: CellConfig) -> PairSampler | None:
-    """The cell's; None where it has none, or is supervised."""
+    """The cell's at the smallest playback rate; None where it has none, or is supervised."""
+    return next(iter(pair_samplers(cell)), None)
+
+
+def pair_samplers(cell: CellConfig) -> list[PairSampler]:
+    """One for each of ``sampling.playback_rates``."""
     if cell.sampling.pair is None or cell.pretraining == "supervised":
-        return None
-    sampler: PairSampler = cell.sampling.pair.build(cell.placed_clip)
-    return sampler
+        return []
+    clip = cell.placed_clip
+    return [
+        cell.sampling.pair.build(clip.model_copy(update={"stride": clip.stride * rate}))
+        for rate in cell.sampling.playback_rates
+    ]
+
+
+def draw_rate(samplers: Sequence[PairSampler], length: int, generator: np.random.Generator) -> int:
+    """The position of one of those whose clip fits a video of ``length`` frames, all equally likely; 0 if none does."""
+    fitting = [rate for rate, sampler in enumerate(samplers) if sampler.clip.span <= length] or [0]
+    return fitting[int(generator.random() * len(fitting))]

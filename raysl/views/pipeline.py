@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -12,11 +13,12 @@ from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.streams import stream
-from raysl.views.augmentation import Augmentation
+from raysl.views.augmentation import Augmentation, Box
 from raysl.views.batch import View
 from raysl.views.clip_input import network_input
-from raysl.views.pair_sampler import pair_sampler
+from raysl.views.pair_sampler import Pair, draw_rate, pair_samplers
 from raysl.views.placement import Placement, uniform_start
+from raysl.views.task_views import VideoPlan, check_conflicts, task_views
 from raysl.views.temporal import augment_in_time
 from raysl.views.window_sampler import window_sampler
 
@@ -35,6 +37,13 @@ class Origin(NamedTuple):
     distortion: float
 
 
+class Loaded(NamedTuple):
+    """One video in one epoch. Attributes: origins: by view. targets: answers for pretext tasks, by name."""
+
+    origins: dict[str, Origin]
+    targets: dict[str, int]
+
+
 class ViewPipeline:
     """Placement, frames, augmentation and normalisation of the views that were asked for.
 
@@ -43,16 +52,20 @@ class ViewPipeline:
     Args:
         cell: gives clip, samplers, augmentation and seed.
         source: of the pretraining set.
-        view_names: of ``query``, ``key`` and those of the windows; supervised pretraining has ``query`` alone.
+        view_names: of ``query``, ``key``, those of the windows and those of tasks; supervised pretraining has
+            ``query`` alone.
 
     Raises:
-        ConfigError: nothing makes a view of this name.
+        ConfigError: nothing makes a view of this name, or two tasks set the same of one.
     """
 
     def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
         self.windows = window_sampler(cell)
         made = SUPERVISED_VIEWS if cell.pretraining == "supervised" else PAIR_VIEWS
+        self.tasks = task_views(cell)
+        check_conflicts(self.tasks)
         made = (*made, *(() if self.windows is None else self.windows.view_names))
+        made = (*made, *(view for task in self.tasks.values() for view in task.own_views))
         for name in view_names:
             if name not in made:
                 raise ConfigError(
@@ -64,12 +77,12 @@ class ViewPipeline:
         self.source = source
         self.view_names = tuple(view_names)
         self._placed_clip, self._temporal = cell.placed_clip, cell.temporal
-        self.pair = pair_sampler(cell)
-        if self.pair is None and cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
+        self.pairs = pair_samplers(cell)
+        if not self.pairs and cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
             raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
         self.augmentation: Augmentation = cell.augment.build(cell.clip)
 
-    def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> dict[str, Origin]:
+    def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> Loaded:
         """Writes the views of one video in one epoch.
 
         Args:
@@ -81,7 +94,8 @@ class ViewPipeline:
             DataError: the video cannot be read.
         """
         length = self.source.length(video)
-        placements = self._placements(video, epoch, length)
+        plan, boxes = self._plan(video, epoch, length)
+        placements = plan.placements
         # Each placement once: copies of a clip, and pairs at one place, have the same frames.
         asked = list(dict.fromkeys(placements[name] for name in self.view_names))
         clips = self.source.clips(video, [placement.indices(length) for placement in asked])
@@ -90,34 +104,52 @@ class ViewPipeline:
         for name in self.view_names:
             placement = placements[name]
             generator = stream(self.seed, epoch, video, name, "augmentation")
-            clip, box = self.augmentation(frames[placement], generator, name)
+            clip, box = self.augmentation(frames[placement], generator, name, boxes.get(name))
+            for change in plan.pixels.get(name, ()):
+                clip = change(clip)
             network_input(clip, self.clip.input, out=out[name])
             origins[name] = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
-        return origins
+        return Loaded(origins, plan.targets)
 
-    def _placements(self, video: int, epoch: int, length: int) -> dict[str, Placement]:
+    def _plan(self, video: int, epoch: int, length: int) -> tuple[VideoPlan, dict[str, Box]]:
+        """What the samplers and tasks decide, and the crops that they set."""
+        pair = self._pair(video, epoch, length)
         placements = {
             name: augment_in_time(
                 placement, self._temporal, self.clip.raw_frames, stream(self.seed, epoch, video, name, "temporal")
             )
-            for name, placement in self._raw_placements(video, epoch, length).items()
+            for name, placement in pair.placements.items()
         }
         if self.windows is not None:
             placements |= self.windows.place(length, stream(self.seed, epoch, video, "windows", "placement"))
-        return placements
+        plan = VideoPlan(length, self.clip, placements, targets=dict(pair.targets))
+        for name, task in self.tasks.items():
+            task.apply(plan, stream(self.seed, epoch, video, name, "task"))
+        return plan, pair.boxes
 
-    def _raw_placements(self, video: int, epoch: int, length: int) -> dict[str, Placement]:
-        """Of the views that augmentation in time takes its frames from."""
-        if self.pair is not None:
-            return self.pair.place(length, stream(self.seed, epoch, video, "pair", "placement"))
+    def _pair(self, video: int, epoch: int, length: int) -> Pair:
+        """The clips that augmentation in time takes its frames from."""
+        if self.pairs:
+            rate = 0
+            if len(self.pairs) > 1:
+                rate = draw_rate(self.pairs, length, stream(self.seed, epoch, video, "pair", "playback"))
+            generator = stream(self.seed, epoch, video, "pair", "placement")
+            pair = self.pairs[rate].pair(length, self.source.frame_size(video), generator)
+            return pair if len(self.pairs) == 1 else replace(pair, targets={**pair.targets, "playback_rate": rate})
         clip = self._placed_clip
         start = uniform_start(length, clip, stream(self.seed, epoch, video, "query", "placement"))
-        return {"query": Placement(start, clip.raw_frames, clip.stride)}
+        return Pair({"query": Placement(start, clip.raw_frames, clip.stride)})
 
     def empty(self, size: int) -> dict[str, Tensor]:
         """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""
-        clip = self.clip
-        return {name: torch.empty(size, 3, clip.frames, clip.size, clip.size) for name in self.view_names}
+        side = self.clip.size
+        return {name: torch.empty(size, 3, self._frames(name), side, side) for name in self.view_names}
+
+    def _frames(self, view: str) -> int:
+        for task in self.tasks.values():
+            if view in task.own_views:
+                return task.frames(view, self.clip)
+        return self.clip.frames
 
 
 def collate(clips: Tensor, origins: Sequence[Origin]) -> View:

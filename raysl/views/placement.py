@@ -16,7 +16,7 @@ class Placement(NamedTuple):
         start: frame index. frames: how many. stride: frames.
         past_end: what stands for an index past the end of a video too short: it wraps around (CVRL 7.2 [C]), or the
             frames are reflected at the end (TCLR 4.1 [C]).
-        kept: the i that are left, ascending; None: all.
+        kept: the i that are left, in the order in which they are shown; None: all, ascending.
         distortion: playback rate that augmentation in time drew; 1: none.
     """
 
@@ -36,7 +36,11 @@ class Placement(NamedTuple):
 
     def center(self, length: int) -> float:
         """The middle of the clip as a share of the video's length, 0 to 1."""
-        return min((self.start + self.stride * (self._kept[0] + self._kept[-1]) / 2) / length, 1.0)
+        return min((self.start + self.stride * (min(self._kept) + max(self._kept)) / 2) / length, 1.0)
+
+    def backwards(self) -> Placement:
+        """The same frames in the opposite order."""
+        return self._replace(kept=tuple(reversed(self._kept)))
 
     @property
     def rate(self) -> float:

@@ -20,6 +20,7 @@ from raysl.objectives.negative_cosine import squared_distance
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.target_encoder import TargetEncoder, momentum_at
 from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 
@@ -78,6 +79,7 @@ class BYOLOptions(Options):
     weight: float = option(
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
     )
+    original_weight: float = original_weight_option()
     symmetric: Literal["sum", "mean", "one_way"] = option(
         "sum",
         doc="both directions added, averaged, or only the prediction from `query`",
@@ -104,11 +106,13 @@ class BYOL(Term):
             embedding_dim = projector.output_dim
         self.predictor = Predictor(embedding_dim, options.predictor)
         self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
+        self.transformed = TransformedViewLosses(context, embedding_dim)
+        self._online = ("query",) if options.symmetric == "one_way" else ("query", "key")
         self._total_steps = context.total_steps
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return ("query",) if self.options.symmetric == "one_way" else ("query", "key")
+        return (*self._online, *self.transformed.view_names)
 
     @property
     def target_view_names(self) -> tuple[str, ...]:
@@ -120,15 +124,19 @@ class BYOL(Term):
         self.target.update(backbone, self.projector, momentum)
 
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        online = self.projector(torch.cat([features[name] for name in self.view_names]))
-        predictions = self.predictor(online).chunk(len(self.view_names))
+        online = self.projector(torch.cat([features[name] for name in self._online]))
+        predictions = self.predictor(online).chunk(len(self._online))
         targets = [self.target(batch.views[name].clips) for name in self.target_view_names]
         distances = [squared_distance(*pair) for pair in zip(predictions, targets, strict=True)]
         loss = torch.stack(distances).sum()
         if self.options.symmetric == "mean":
             loss = loss / len(distances)
-        embeddings = [*online.detach().chunk(len(self.view_names)), targets[0]]
-        return TermOutput(loss, representation_metrics(*embeddings[:2]))
+        embeddings = [*online.detach().chunk(len(self._online)), targets[0]]
+        own = TermOutput(loss, representation_metrics(*embeddings[:2]))
+        # One direction: a transformed clip predicts the target of the original, `key`.
+        return self.transformed.added_to(
+            own, features, self.options.original_weight, lambda z: squared_distance(self.predictor(z), targets[0])
+        )
 
 
 def _build(options: BYOLOptions, context: TermContext) -> BYOL:

@@ -22,6 +22,7 @@ from raysl.objectives.noise_contrastive import bank_logits, log_normaliser, nois
 from raysl.objectives.nt_xent import unit_rows
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 
@@ -58,6 +59,7 @@ class InstDiscOptions(Options):
     weight: float = option(
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
     )
+    original_weight: float = original_weight_option()
 
 
 class InstDisc(Term):
@@ -85,6 +87,7 @@ class InstDisc(Term):
         self.options = options
         self.projector = context.projector(options.projector)
         self.bank = MemoryBank(context.videos, self.projector.output_dim)
+        self.transformed = TransformedViewLosses(context, self.projector.output_dim)
         # log Z of `noise_contrastive`; Z 0 is not known yet.
         self.register_buffer("log_z", torch.tensor(-torch.inf))
         self._seed, self._step = context.seed, 0
@@ -93,7 +96,7 @@ class InstDisc(Term):
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return ("query",)
+        return ("query", *self.transformed.view_names)
 
     def begin_step(self, step: int, backbone: Backbone) -> None:
         self._step, self._seen, self._first_log_z = step, [], None
@@ -104,7 +107,13 @@ class InstDisc(Term):
         own = drawn[:, 0]
         self._seen.append((own, unit_rows(query.detach())))
         logits = bank_logits(query, self.bank.entries, drawn, self.options.temperature)
-        return TermOutput(self._loss(logits), self._metrics(query, own, drawn, logits))
+        told = TermOutput(self._loss(logits), self._metrics(query, own, drawn, logits))
+        return self.transformed.added_to(
+            told,
+            features,
+            self.options.original_weight,
+            lambda z: self._loss(bank_logits(z, self.bank.entries, drawn, self.options.temperature)),
+        )
 
     def _loss(self, logits: Tensor) -> Tensor:
         if self.options.loss == "softmax":

@@ -25,6 +25,7 @@ from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.shuffled import shuffled
 from raysl.objectives.target_encoder import TargetEncoder, momentum_at
 from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 
@@ -58,6 +59,7 @@ class MoCoOptions(Options):
     weight: float = option(
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
     )
+    original_weight: float = original_weight_option()
     symmetric: Literal["mean", "one_way"] = option(
         "one_way",
         doc="the clip `query` against the key of `key` alone, or both directions averaged (two keys a video)",
@@ -88,12 +90,14 @@ class MoCo(Term):
         self.projector = context.projector(options.projector)
         self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
         self.queue = KeyQueue(self.projector.output_dim, options.queue_size)
+        self.transformed = TransformedViewLosses(context, self.projector.output_dim)
+        self._online = ("query",) if options.symmetric == "one_way" else ("query", "key")
         self._seed, self._total_steps, self._step = context.seed, context.total_steps, 0
         self._keys: list[Tensor] = []
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return ("query",) if self.options.symmetric == "one_way" else ("query", "key")
+        return (*self._online, *self.transformed.view_names)
 
     @property
     def target_view_names(self) -> tuple[str, ...]:
@@ -106,7 +110,7 @@ class MoCo(Term):
         self._step, self._keys = step, []
 
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        queries = self.projector(torch.cat([features[name] for name in self.view_names])).chunk(len(self.view_names))
+        queries = self.projector(torch.cat([features[name] for name in self._online])).chunk(len(self._online))
         keys = [self._key(batch.views[name].clips, name) for name in self.target_view_names]
         self._keys.append(torch.stack(keys))
         results = [
@@ -115,7 +119,13 @@ class MoCo(Term):
         ]
         accuracy = torch.stack([result.accuracy for result in results]).mean()
         metrics = {"contrastive_accuracy": accuracy, **representation_metrics(queries[0], keys[0])}
-        return TermOutput(torch.stack([result.loss for result in results]).mean(), metrics)
+        own = TermOutput(torch.stack([result.loss for result in results]).mean(), metrics)
+        return self.transformed.added_to(
+            own,
+            features,
+            self.options.original_weight,
+            lambda z: info_nce(queue_logits(z, keys[0], self.queue.columns, self.options.temperature)).loss,
+        )
 
     def _key(self, clips: Tensor, view: str) -> Tensor:
         """``[B, d]`` of length 1, without gradient. Collective where keys are shuffled."""

@@ -6,6 +6,7 @@ Chen et al. 2020, https://arxiv.org/abs/2002.05709; on video CVRL (Qian et al. 2
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -21,7 +22,10 @@ from raysl.objectives.nt_xent import nt_xent
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.temporal_memory import TemporalMemory
 from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
+
+PAIR = ("query", "key")
 
 
 class SimCLROptions(Options):
@@ -34,6 +38,7 @@ class SimCLROptions(Options):
     weight: float = option(
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
     )
+    original_weight: float = original_weight_option()
     positive_in_denominator: bool = option(
         True,
         doc="whether the positive is among the candidates it competes with",
@@ -74,11 +79,12 @@ class SimCLR(Term):
         if options.bank_negatives:
             self.memory = context.temporal_memory()
             self.memory.check(options.bank_negatives, context.batch_size)
+        self.transformed = TransformedViewLosses(context, self.projector.output_dim)
         self._seed, self._step = context.seed, 0
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return ("query", "key")
+        return (*PAIR, *self.transformed.view_names)
 
     def begin_step(self, step: int, backbone: Backbone) -> None:
         self._step = step
@@ -88,17 +94,19 @@ class SimCLR(Term):
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
         embeddings = self.embed(features)
         query, key = embeddings["query"], embeddings["key"]
-        result = nt_xent(
-            query,
-            key,
-            self.options.temperature,
+        loss = partial(
+            nt_xent,
+            key=key,
+            temperature=self.options.temperature,
             positive_in_denominator=self.options.positive_in_denominator,
             same_view_negatives=self.options.same_view_negatives,
             symmetric=self.options.symmetric,
             bank_negatives=self._from_bank(embeddings, batch),
         )
-        metrics = {"contrastive_accuracy": result.accuracy, **representation_metrics(query, key)}
-        return TermOutput(result.loss, metrics)
+        result = loss(query)
+        own = TermOutput(result.loss, {"contrastive_accuracy": result.accuracy, **representation_metrics(query, key)})
+        weight = self.options.original_weight
+        return self.transformed.added_to(own, features, weight, lambda embedding: loss(embedding).loss)
 
     def _from_bank(self, embeddings: Mapping[str, Tensor], batch: Batch) -> Tensor | None:
         """The negatives of this step, after the embeddings were shown to the bank. Collective where there is one."""
@@ -119,9 +127,8 @@ class SimCLR(Term):
 
         Both views pass the projector together, so its batch norm sees the same rows as the backbone's.
         """
-        together = torch.cat([features[name] for name in self.view_names])
-        embeddings = self.projector(together).chunk(len(self.view_names))
-        return dict(zip(self.view_names, embeddings, strict=True))
+        embeddings = self.projector(torch.cat([features[name] for name in PAIR])).chunk(len(PAIR))
+        return dict(zip(PAIR, embeddings, strict=True))
 
 
 def _check(options: SimCLROptions, cell: CellConfig) -> None:

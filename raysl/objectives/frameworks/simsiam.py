@@ -19,6 +19,7 @@ from raysl.models.predictor import Predictor, PredictorOptions
 from raysl.objectives.negative_cosine import negative_cosine
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.term import Term, TermContext, TermOutput
+from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 
@@ -82,6 +83,7 @@ class SimSiamOptions(Options):
     weight: float = option(
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
     )
+    original_weight: float = original_weight_option()
 
 
 class SimSiam(Term):
@@ -97,17 +99,23 @@ class SimSiam(Term):
         self.projector = context.projector(options.projector)
         self.predictor = Predictor(self.projector.output_dim, options.predictor)
         self.predictor.constant_rate = options.constant_predictor_rate
+        self.transformed = TransformedViewLosses(context, self.projector.output_dim)
+        self._original_weight = options.original_weight
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return ("query", "key")
+        return ("query", "key", *self.transformed.view_names)
 
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        embeddings = self.projector(torch.cat([features[name] for name in self.view_names]))
+        embeddings = self.projector(torch.cat([features["query"], features["key"]]))
         query, key = embeddings.chunk(2)
         from_query, from_key = self.predictor(embeddings).chunk(2)
         loss = (negative_cosine(from_query, key) + negative_cosine(from_key, query)) / 2
-        return TermOutput(loss, representation_metrics(query, key))
+        own = TermOutput(loss, representation_metrics(query, key))
+        # One direction: a transformed clip predicts the original, which stays as it is.
+        return self.transformed.added_to(
+            own, features, self._original_weight, lambda embedding: negative_cosine(self.predictor(embedding), key)
+        )
 
 
 def _build(options: SimSiamOptions, context: TermContext) -> SimSiam:

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from raysl.config.options import option
-from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented
+from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented, Box
 
 
 class CropOptions(AugmentationOptions):
@@ -51,7 +51,9 @@ class Cropped(Protocol):
     """One draw of parameters, whatever else is in it: ``crop`` is (top, left, height, width) in pixels."""
 
     @property
-    def crop(self) -> tuple[int, int, int, int]: ...
+    def crop(self) -> Box: ...
+
+    def _replace(self, *, crop: Box) -> Self: ...
 
 
 Drawn = TypeVar("Drawn", bound=Cropped)
@@ -67,18 +69,23 @@ class CroppedAugmentation(Augmentation, Generic[Drawn]):
     def __init__(self, temporally_consistent: bool) -> None:
         self._temporally_consistent = temporally_consistent
 
-    def __call__(self, frames: Tensor, generator: np.random.Generator, view: str = "query") -> Augmented:
+    def __call__(
+        self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
+    ) -> Augmented:
         """As the base class says. Without temporal consistency the box is the mean of the frames' boxes."""
         height, width = frames.shape[-2:]
         if self._temporally_consistent:
-            drawn = [self.draw(height, width, generator, view)]
+            drawn = [self._boxed(self.draw(height, width, generator, view), box)]
             pixels = self.apply(frames, drawn[0])
         else:
-            drawn = [self.draw(height, width, generator, view) for _ in range(frames.shape[0])]
+            drawn = [self._boxed(self.draw(height, width, generator, view), box) for _ in range(frames.shape[0])]
             pixels = torch.cat([self.apply(frame[None], own) for frame, own in zip(frames, drawn, strict=True)])
         top, left, box_height, box_width = np.mean([own.crop for own in drawn], axis=0)
         box = (float(top / height), float(left / width), float(box_height / height), float(box_width / width))
         return Augmented(pixels.transpose(0, 1), box)
+
+    def _boxed(self, drawn: Drawn, box: Box | None) -> Drawn:
+        return drawn if box is None else drawn._replace(crop=box)
 
     @abstractmethod
     def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> Drawn:

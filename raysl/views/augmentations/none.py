@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented
+from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented, Box
 from raysl.views.center_crop import center_box, center_crop
+from raysl.views.pixel_operations import crop_and_flip
 
 
 class NoneOptions(AugmentationOptions):
@@ -21,7 +23,13 @@ class NoAugmentation(Augmentation):
     def __init__(self, clip: ClipOptions) -> None:
         self.size = clip.size
 
-    def __call__(self, frames: Tensor, generator: np.random.Generator, view: str = "query") -> Augmented:
+    def __call__(
+        self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
+    ) -> Augmented:
+        if box is not None:
+            height, width = frames.shape[-2:]
+            pixels = crop_and_flip(frames, box, False, self.size).to(torch.float32).div_(255.0).transpose(0, 1)
+            return Augmented(pixels, (box[0] / height, box[1] / width, box[2] / height, box[3] / width))
         return Augmented(center_crop(frames, self.size), center_box(frames.shape[-2], frames.shape[-1]))
 
 

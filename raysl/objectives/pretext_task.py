@@ -1,0 +1,96 @@
+"""What classification tasks have in common: options, loss, and accuracy beside that of always saying the commonest.
+
+Shapes: B videos of this rank, K classes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from raysl.config.options import Options, option
+from raysl.distributed import all_reduce_sum
+from raysl.objectives.term import Term, TermOutput
+from raysl.views.batch import Batch
+
+
+class TaskOptions(Options):
+    """Options that all tasks share."""
+
+    weight: float = option(
+        1.0, doc="factor of this term, times objective.pretext_weight", source="[P] TaCo, CSTP", ge=0
+    )
+    supervise: bool = option(
+        True,
+        doc="whether the task is a term of the loss; false: what it does to clips is augmentation alone",
+        source="[P] TaCo Table 1, CSTP Table 1: both are compared",
+    )
+
+
+class OwnViewOptions(TaskOptions):
+    """Options of tasks that may stand on views of their own."""
+
+    view: Literal["own", "pair"] = option(
+        "own", doc="own: a view beside the pair (TaCo); pair: both clips of the pair are changed (CSTP)", source="[P]"
+    )
+    contrast: bool = option(
+        True,
+        doc="whether the framework contrasts the own view with the original clip; of no effect with view: pair",
+        source="[P] TaCo Eq. 1",
+    )
+    projection_dim: int = option(
+        128,
+        doc="channels of the first layer of the own view's projection, for each clip",
+        unit="channels",
+        source="[I] PIRL",
+        ge=1,
+        le=65536,
+    )
+
+
+class ClassificationTask(Term):
+    """Cross-entropy of each question, the mean over clips; questions are added [C] CSTP.
+
+    Metrics: ``<name>_accuracy``, the share of right answers in the global batch, and ``<name>_majority``, that of
+    always giving the batch's commonest answer.
+    """
+
+    compares_across_batch = False
+    name: str
+
+    @abstractmethod
+    def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
+        """Logits ``[B, K]`` and right answers ``[B]`` of each question."""
+
+    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
+        asked = self.questions(features, batch)
+        with torch.autocast(asked[0][0].device.type, enabled=False):
+            losses = [F.cross_entropy(_at_least_float32(logits), answer) for logits, answer in asked]
+        logits = torch.cat([logits for logits, _ in asked]).detach()
+        return TermOutput(torch.stack(losses).sum(), self._metrics(logits, torch.cat([answer for _, answer in asked])))
+
+    @torch.no_grad()
+    def _metrics(self, logits: Tensor, answer: Tensor) -> dict[str, Tensor]:
+        right = (logits.argmax(dim=1) == answer).to(torch.float64).mean()
+        # Over the global batch: the commonest answer of a part is not that of the whole.
+        counts = all_reduce_sum(torch.bincount(answer, minlength=logits.shape[1]).to(torch.float64))
+        return {f"{self.name}_accuracy": right, f"{self.name}_majority": counts.max() / counts.sum()}
+
+
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def views_of(name: str, view: Literal["own", "pair"]) -> tuple[str, ...]:
+    """The views that a task of one clip asks about: its own, or both of the pair."""
+    return (name,) if view == "own" else ("query", "key")
+
+
+def targets_of(name: str, views: tuple[str, ...], batch: Batch) -> list[Tensor]:
+    """The answers about each view, ``[B]``."""
+    return [batch.targets[f"{name}/{view}"] for view in views]

@@ -1,0 +1,109 @@
+"""What a pretext task does to the views of a video: views of its own, or changes of the pair's; and the right answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.config.sections import ClipOptions
+from raysl.errors import ConfigError
+from raysl.views.placement import Placement, uniform_start
+
+PixelChange = Callable[[Tensor], Tensor]
+"""``[3, T, size, size]`` float32 in [0, 1], augmented, to the same."""
+
+
+@dataclass
+class VideoPlan:
+    """The views of one video in one epoch, as a task finds and leaves them.
+
+    Attributes:
+        length: frames of the video.
+        clip: of the cell.
+        placements: by view.
+        pixels: by view, what is done in turn to the augmented clip.
+        targets: by name, the right answers.
+    """
+
+    length: int
+    clip: ClipOptions
+    placements: dict[str, Placement]
+    pixels: dict[str, list[PixelChange]] = field(default_factory=dict)
+    targets: dict[str, int] = field(default_factory=dict)
+
+    def change_pixels(self, view: str, change: PixelChange) -> None:
+        """Adds a change of the augmented clip of a view."""
+        self.pixels.setdefault(view, []).append(change)
+
+    def place(
+        self, generator: np.random.Generator, *, frames: int | None = None, stride: int | None = None
+    ) -> Placement:
+        """A clip at a uniform place; in a video shorter than it, one that wraps around.
+
+        Args:
+            frames: as the network reads them; None: those of the cell's clips.
+            stride: frames; None: that of the cell's clips.
+        """
+        change = {"frames": frames, "stride": stride}
+        clip = self.clip.model_copy(update={key: value for key, value in change.items() if value is not None})
+        return Placement(uniform_start(self.length, clip, generator), clip.raw_frames, clip.stride)
+
+
+class TaskViews(ABC):
+    """Base of what tasks do to views: ``COMPONENT.views(options, cell) -> TaskViews``."""
+
+    @property
+    def own_views(self) -> tuple[str, ...]:
+        """The views that it makes beside the pair, in their order."""
+        return ()
+
+    @property
+    def changes(self) -> Mapping[str, frozenset[str]]:
+        """Of each view, what it sets: ``order`` of frames, ``rate``, ``angle``, ``box``. No two tasks may set the same."""
+        return {}
+
+    def frames(self, view: str, clip: ClipOptions) -> int:
+        """Frames of one of `own_views`, as the network reads them."""
+        return clip.frames
+
+    def span(self, clip: ClipOptions) -> int:
+        """Frames of video that its longest clip needs."""
+        return clip.span
+
+    @abstractmethod
+    def apply(self, plan: VideoPlan, generator: np.random.Generator) -> None:
+        """Places its own views, or changes those of the pair, and gives the answers."""
+
+
+def task_views(cell: CellConfig) -> dict[str, TaskViews]:
+    """By task, of the tasks that do something to views; none where nothing is pretrained on them."""
+    if cell.pretraining == "supervised":
+        return {}
+    chosen = {name: task for name, task in cell.objective.pretext.items() if task.component.views is not None}
+    return {name: task.component.views(task.options, cell) for name, task in chosen.items() if task.component.views}
+
+
+def check_conflicts(tasks: Mapping[str, TaskViews]) -> None:
+    """Refuses two tasks that set the same of one view.
+
+    Raises:
+        ConfigError: naming both, the view and what they set.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    for name, task in tasks.items():
+        for view, what in _each(task.changes):
+            other = taken.setdefault((view, what), name)
+            if other != name:
+                raise ConfigError(
+                    f"objective.pretext: {other} and {name} both set the {what} of the view {view!r}; give one of them a "
+                    "view of its own (view: own), or switch it off"
+                )
+
+
+def _each(changes: Mapping[str, frozenset[str]]) -> Iterable[tuple[str, str]]:
+    return ((view, what) for view, all_of in changes.items() for what in sorted(all_of))
