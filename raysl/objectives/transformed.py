@@ -2,8 +2,8 @@
 
 Every task n has a projection of its own; its embedding takes the place of the query's in the framework's loss, which
 gives l_n. With l_0 the loss of the original clip alone and N tasks the contrastive loss is
-``sum_n (1 - w) l_n + w l_0``: w = 1/2 is PIRL's form (https://arxiv.org/abs/1912.01991, section 3.2) [I], w = 0 is TaCo's
-Eq. 2 to the letter, in which nothing trains the projector of the original. Without tasks it is l_0.
+``sum_n (1 - w) l_n + w l_0``: w = 1/2 is PIRL's form (https://arxiv.org/abs/1912.01991, section 3.2) [I], w = 0 is
+TaCo's Eq. 2 to the letter, in which nothing trains the projector of the original. Without tasks it is l_0.
 
 Shapes: B videos of this rank, D feature channels, d embedding.
 """
@@ -43,13 +43,9 @@ class TransformedViewLosses(nn.Module):
     def __init__(self, context: TermContext, output_dim: int) -> None:
         super().__init__()
         self._views = {name: views.names for name, views in context.transformed.items()}
-        self.projections = nn.ModuleDict(
-            {
-                name.replace(".", "/"): TaskProjection(
-                    context.feature_dim, len(views.names), views.hidden_dim, output_dim
-                )
-                for name, views in context.transformed.items()
-            }
+        self.projections = nn.ModuleList(
+            TaskProjection(context.feature_dim, len(views.names), views.hidden_dim, output_dim)
+            for views in context.transformed.values()
         )
 
     @property
@@ -60,7 +56,7 @@ class TransformedViewLosses(nn.Module):
         """By task, ``[B, d]``, not normalised."""
         return {
             task: projection(torch.stack([features[name] for name in names], dim=1))
-            for (task, names), projection in zip(self._views.items(), self.projections.values(), strict=True)
+            for (task, names), projection in zip(self._views.items(), self.projections, strict=True)
         }
 
     def added_to(

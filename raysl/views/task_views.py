@@ -1,4 +1,4 @@
-"""What a pretext task does to the views of a video: views of its own, or changes of the pair's; and the right answers."""
+"""What a pretext task does to a video's views: it makes its own, or changes the pair's, and gives the right answers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TaskViews(ABC):
 
     @property
     def changes(self) -> Mapping[str, frozenset[str]]:
-        """Of each view, what it sets: ``order`` of frames, ``rate``, ``angle``, ``box``. No two tasks may set the same."""
+        """Of each view, what it sets: ``order`` of frames, ``rate``, ``angle``. No two tasks may set the same."""
         return {}
 
     def frames(self, view: str, clip: ClipOptions) -> int:
@@ -100,8 +100,8 @@ def check_conflicts(tasks: Mapping[str, TaskViews]) -> None:
             other = taken.setdefault((view, what), name)
             if other != name:
                 raise ConfigError(
-                    f"objective.pretext: {other} and {name} both set the {what} of the view {view!r}; give one of them a "
-                    "view of its own (view: own), or switch it off"
+                    f"objective.pretext: {other} and {name} both set the {what} of the view {view!r}; give one of them "
+                    "a view of its own (view: own), or switch it off"
                 )
 
 

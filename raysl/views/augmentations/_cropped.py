@@ -81,8 +81,8 @@ class CroppedAugmentation(Augmentation, Generic[Drawn]):
             drawn = [self._boxed(self.draw(height, width, generator, view), box) for _ in range(frames.shape[0])]
             pixels = torch.cat([self.apply(frame[None], own) for frame, own in zip(frames, drawn, strict=True)])
         top, left, box_height, box_width = np.mean([own.crop for own in drawn], axis=0)
-        box = (float(top / height), float(left / width), float(box_height / height), float(box_width / width))
-        return Augmented(pixels.transpose(0, 1), box)
+        shares = (float(top / height), float(left / width), float(box_height / height), float(box_width / width))
+        return Augmented(pixels.transpose(0, 1), shares)
 
     def _boxed(self, drawn: Drawn, box: Box | None) -> Drawn:
         return drawn if box is None else drawn._replace(crop=box)
