@@ -7,6 +7,8 @@ order in which videos are loaded, not on another task being switched on.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -29,3 +31,11 @@ def torch_generator(*key: Key) -> torch.Generator:
     generator = torch.Generator(device="cpu")
     generator.manual_seed(int.from_bytes(_digest(key)[:8], "little") & (2**63 - 1))
     return generator
+
+
+@contextmanager
+def drawn_from(*key: Key) -> Iterator[None]:
+    """Within it torch's global CPU generator, which initial weights are drawn from, is this key's; then as before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_generator(*key).initial_seed())
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -57,8 +58,8 @@ class SamplingOptions(Options):
     )
     playback_rates: tuple[Annotated[int, Field(ge=1, le=64)], ...] = option(
         (1,),
-        doc="factors of clip.stride; of those whose clip fits the video one is drawn for both clips of the pair (the "
-        "smallest where none fits)",
+        doc="factors of clip.stride; of those whose clip fits the video one is drawn for both clips of the pair, or "
+        "for that of supervised pretraining (the smallest where none fits)",
         source="[P] none; [C] CSTP: 1, 2, 4, 8",
         min_length=1,
     )
@@ -119,6 +120,15 @@ def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
     return terms | {name: task for name, task in objective.pretext.items() if getattr(task.options, "supervise", True)}
 
 
+def augmenting_tasks(pretext: Mapping[str, Chosen]) -> dict[str, Chosen]:
+    """The pretext tasks that change the clips of the pair and are no terms: all that labels are trained with."""
+    return {
+        name: task
+        for name, task in pretext.items()
+        if not getattr(task.options, "supervise", True) and getattr(task.options, "view", None) == "pair"
+    }
+
+
 class CellConfig(Options):
     """A pretraining configuration. Its id is `raysl.config.identity.cell_id`."""
 
@@ -130,7 +140,9 @@ class CellConfig(Options):
     data: Annotated[Chosen, Slot("data set")] = option(doc="the pretraining set", source="per recipe")
     clip: ClipOptions = option(ClipOptions(), doc="a clip as the network sees it", source="see its fields")
     sampling: SamplingOptions = option(
-        SamplingOptions(), doc="placement in time; of no effect on supervised pretraining", source="per recipe"
+        SamplingOptions(),
+        doc="placement in time; supervised pretraining reads playback_rates alone",
+        source="per recipe",
     )
     augment: Annotated[Chosen, Slot("augmentation")] = option(doc="spatial augmentation", source="per recipe")
     backbone: Annotated[Chosen, Slot("backbone")] = option(doc="the network", source="per recipe")
@@ -147,7 +159,10 @@ class CellConfig(Options):
         source="[?] off: all views of one shape together; [C] TCLR on",
     )
     objective: ObjectiveOptions = option(
-        ObjectiveOptions(), doc="the loss of self-supervised pretraining", source="per recipe"
+        ObjectiveOptions(),
+        doc="the loss of self-supervised pretraining; supervised pretraining reads the pretext tasks that are "
+        "augmentation of the pair alone (view: pair, supervise: false)",
+        source="per recipe",
     )
     supervised: SupervisedOptions = option(
         SupervisedOptions(), doc="the classifier of supervised pretraining", source="see its fields"

@@ -84,6 +84,17 @@ def names(kind: str) -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
 
 
+def check_together(kind: str, cell: CellConfig) -> None:
+    """Lets a kind refuse components that cannot stand together: its package's ``CHECK``, where it has one.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    check = getattr(importlib.import_module(KINDS[kind]), "CHECK", None)
+    if check is not None:
+        check(cell)
+
+
 def find(kind: str, name: str) -> Component:
     """The component of this kind and name.
 

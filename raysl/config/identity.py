@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from raysl.config.cell import CellConfig, Slot
+from raysl.config.cell import CellConfig, Slot, augmenting_tasks
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.options import Options
@@ -68,7 +68,7 @@ def _digest(pairs: list[tuple[KeyPath, Any]], size: int) -> str:
 
 
 SUPERVISED_LEAVES_OUT = ("objective", "sampling")
-"""Sections that supervised pretraining does not read."""
+"""Sections that supervised pretraining does not read, but for `_of_labels`."""
 
 SELF_SUPERVISED_LEAVES_OUT = ("supervised",)
 """Sections that self-supervised pretraining does not read."""
@@ -79,8 +79,20 @@ def identity(cell: CellConfig) -> list[tuple[KeyPath, Any]]:
     pairs = list(leaves(cell))
     if cell.pretraining == "none":
         return [pair for pair in pairs if any(pair[0][: len(need)] == need for need in RANDOM_WEIGHTS_NEED)]
-    unused = SUPERVISED_LEAVES_OUT if cell.pretraining == "supervised" else SELF_SUPERVISED_LEAVES_OUT
-    return [pair for pair in pairs if pair[0][0] not in unused]
+    if cell.pretraining == "supervised":
+        read = _of_labels(cell)
+        return [
+            pair
+            for pair in pairs
+            if pair[0][0] not in SUPERVISED_LEAVES_OUT or any(pair[0][: len(path)] == path for path in read)
+        ]
+    return [pair for pair in pairs if pair[0][0] not in SELF_SUPERVISED_LEAVES_OUT]
+
+
+def _of_labels(cell: CellConfig) -> list[KeyPath]:
+    """What training on labels reads of those sections: augmentation."""
+    tasks = augmenting_tasks(cell.objective.pretext)
+    return [("sampling", "playback_rates"), *(("objective", "pretext", name) for name in tasks)]
 
 
 def cell_id(cell: CellConfig) -> str:

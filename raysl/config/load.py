@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raysl.config.cell import CellConfig, chosen_terms
-from raysl.config.component import Chosen
+from raysl.config.component import Chosen, check_together
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.resolve import resolve
 from raysl.config.tree import get
@@ -29,6 +29,8 @@ def resolve_cell(tree: Tree) -> CellConfig:
     for chosen in _parts(cell):
         if chosen.component.check is not None:
             chosen.component.check(chosen.options, cell)
+    if cell.objective.pretext:
+        check_together("pretext task", cell)
     if cell.pretraining == "self_supervised":
         if cell.sampling.pair is None and cell.sampling.windows is None:
             raise tree.error(("sampling", "pair"), "this key is required and missing")

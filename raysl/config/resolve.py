@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from raysl.config.cell import Slot
-from raysl.config.component import Chosen, find
+from raysl.config.component import Chosen, find, names
 from raysl.config.options import Options
 from raysl.config.suggest import nearest
 from raysl.config.yaml_reader import KeyPath, Tree
@@ -72,11 +72,24 @@ def _choose_many(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> dict[str,
     """``{rotation: {weight: 0.5}, reverse: null}`` to components by name, without those that are null, sorted."""
     if not isinstance(value, Mapping):
         raise tree.error(path, f"a mapping from the name of a {slot.kind} to its options is expected, not {value!r}")
-    return {
-        name: choose(Slot(slot.kind, component=name), value[name], tree, (*path, name))
-        for name in sorted(value)
-        if value[name] is not None
-    }
+    chosen = {}
+    for name in sorted(value):
+        if value[name] is not None:
+            _refuse_split_path(slot, name, value[name], tree, (*path, name))
+            chosen[name] = choose(Slot(slot.kind, component=name), value[name], tree, (*path, name))
+    return chosen
+
+
+def _refuse_split_path(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) -> None:
+    """Refuses ``objective.pretext.my.colour: {...}``: of a key all dots mean nesting, those of an import path too."""
+    if "." in name or name in names(slot.kind) or not isinstance(value, Mapping):
+        return
+    if any(isinstance(inner, Mapping | None) for inner in value.values()):
+        raise tree.error(
+            path,
+            f"unknown {slot.kind} {name!r}{nearest(name, names(slot.kind))}; the import path of one in another package "
+            f"is written inside the mapping, {'.'.join(path[:-1])}: {{{name}.module: {{...}}}}",
+        )
 
 
 def choose(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> Chosen:

@@ -9,7 +9,7 @@ from typing import Any
 from raysl.config.document import find_scale
 from raysl.config.options import Options, option
 from raysl.config.resolve import resolve
-from raysl.config.tree import expand, get, merge, put
+from raysl.config.tree import expand, get, merge, place, put
 from raysl.config.yaml_reader import Origin, Tree, read_tree
 from raysl.errors import ConfigError
 
@@ -90,7 +90,7 @@ def multiply(data: dict[str, Any], scale: Scale) -> None:
         ConfigError: the key holds no number.
     """
     for key, factor in scale.factors().items():
-        path = tuple(key.split("."))
+        path = place(data, key)
         value = get(data, path)
         if value is None or isinstance(value, str):
             continue

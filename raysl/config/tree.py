@@ -74,6 +74,15 @@ def get(data: Mapping[str, Any], path: KeyPath) -> Any:
     return value
 
 
+def place(data: Mapping[str, Any], key: str) -> KeyPath:
+    """The path of a dotted key in resolved data, whose own keys may hold dots: the import path of a task."""
+    for known in sorted(data, key=len, reverse=True):
+        if key.startswith(f"{known}."):
+            inner = data[known] if isinstance(data[known], Mapping) else {}
+            return (known, *place(inner, key.removeprefix(f"{known}.")))
+    return (key,) if key in data else tuple(key.split("."))
+
+
 def put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
     """Sets the value at ``path``, whose parents exist."""
     for part in path[:-1]:

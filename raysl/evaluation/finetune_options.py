@@ -6,12 +6,13 @@ those of the other papers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from raysl.config.cell import CellConfig, Slot
+from raysl.config.cell import CellConfig, ObjectiveOptions, SamplingOptions, Slot, augmenting_tasks
 from raysl.config.component import Chosen
 from raysl.config.options import Options, option
 from raysl.config.sections import ClipOptions, LearningRate, SupervisedOptions, TrainingOptions
@@ -22,6 +23,7 @@ from raysl.streams import stream
 from raysl.training.optimizers.sgd import SGDOptions
 from raysl.training.schedules.cosine import CosineOptions
 from raysl.views.augmentations.standard import StandardOptions
+from raysl.views.task_views import check_conflicts, task_views
 
 SGD = Chosen(
     "optimizer", "sgd", SGDOptions(learning_rate=LearningRate(value=0.16, at_batch=128), momentum=0.9, weight_decay=0.0)
@@ -57,6 +59,19 @@ class FinetuneOptions(TrainedOptions):
     augment: Annotated[Chosen, Slot("augmentation")] = option(
         CROP_AND_FLIP, doc="spatial augmentation of training clips", source="[P] CVRL: cropping, resizing, flipping"
     )
+    strides: tuple[Annotated[int, Field(ge=1, le=64)], ...] | None = option(
+        None,
+        doc="strides of training clips, of which one that fits the video is drawn for each: the augmentation of "
+        "sampling.playback_rates; null: the stride of test clips",
+        unit="frames",
+        source="[P] CSTP Table 1: playback augmentation without the task; [C] its strides 1, 2, 4, 8",
+        min_length=1,
+    )
+    pretext: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
+        {},
+        doc="pretext tasks that change training clips, each with view: pair and supervise: false",
+        source="[P] CSTP Table 1: rotation augmentation without the task",
+    )
     dropout: float = option(
         0.0, doc="share of feature channels set to zero before the classifier", source="[?]", ge=0, lt=1
     )
@@ -85,6 +100,32 @@ class FinetuneOptions(TrainedOptions):
         source="[C] CSTP, TCLR: train",
     )
 
+    @model_validator(mode="after")
+    def _augmentation_alone(self) -> FinetuneOptions:
+        if self.strides is not None and list(self.strides) != sorted(set(self.strides)):
+            raise ValueError(f"strides must increase: {list(self.strides)}")
+        others = self.pretext.keys() - augmenting_tasks(self.pretext).keys()
+        if others:
+            raise ValueError(
+                f"pretext.{min(others)}: fine-tuning learns the labels alone, so a task may only change its clips; "
+                "give it view: pair and supervise: false"
+            )
+        return self
+
+    def test_clip(self, cell: CellConfig) -> ClipOptions:
+        """The clips that test videos are read by; training clips differ from them by `strides` alone."""
+        changed = {name: value for name, value in self.clip.model_dump().items() if value is not None}
+        return ClipOptions(**(cell.clip.model_dump() | changed))
+
+    def train_clip(self, cell: CellConfig) -> tuple[ClipOptions, SamplingOptions]:
+        """The clips that are trained on: with the largest stride that `strides` are multiples of, and those."""
+        clip = self.test_clip(cell)
+        if self.strides is None:
+            return clip, SamplingOptions()
+        stride = math.gcd(*self.strides)
+        rates = tuple(own // stride for own in self.strides)
+        return clip.model_copy(update={"stride": stride}), SamplingOptions(playback_rates=rates)
+
 
 def supervised_cell(options: FinetuneOptions, cell: CellConfig, data: Chosen) -> CellConfig:
     """The training as a cell: nothing of ``cell`` enters but its clip, backbone, precision, seed and loader.
@@ -94,7 +135,6 @@ def supervised_cell(options: FinetuneOptions, cell: CellConfig, data: Chosen) ->
     Raises:
         ConfigError: the options do not fit the cell.
     """
-    changed = {name: value for name, value in options.clip.model_dump().items() if value is not None}
     training = cell.training
     given: Mapping[str, Any] = {
         "pretraining": "supervised",
@@ -105,9 +145,12 @@ def supervised_cell(options: FinetuneOptions, cell: CellConfig, data: Chosen) ->
         "schedule": options.schedule,
     }
     try:
+        clip, sampling = options.train_clip(cell)
         found = CellConfig(
             **given,
-            clip=ClipOptions(**(cell.clip.model_dump() | changed)),
+            clip=clip,
+            sampling=sampling,
+            objective=ObjectiveOptions(pretext=options.pretext),
             supervised=SupervisedOptions(
                 dropout=options.dropout, feature_norm=options.feature_norm, label_smoothing=options.label_smoothing
             ),
@@ -122,6 +165,7 @@ def supervised_cell(options: FinetuneOptions, cell: CellConfig, data: Chosen) ->
         )
     except ValidationError as error:
         raise ConfigError(f"finetune: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+    check_conflicts(task_views(found))
     for chosen in (options.augment, options.optimizer, options.schedule):
         if chosen.component.check is not None:
             try:

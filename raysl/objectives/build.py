@@ -6,12 +6,9 @@ every pretrained row of the same seed, and another term does not move them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from raysl.config.cell import CellConfig, chosen_terms
 from raysl.data.places import NOTHING
@@ -21,9 +18,11 @@ from raysl.models.inflate import start_weights
 from raysl.models.projector import Projector
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
+from raysl.objectives.task_checks import is_contrasted
 from raysl.objectives.temporal_memory import TemporalMemory
 from raysl.objectives.term import Term, TermContext, TransformedViews
-from raysl.streams import torch_generator
+from raysl.streams import drawn_from
+from raysl.views.pair_sampler import pair_classes
 from raysl.views.task_views import task_views
 
 
@@ -43,7 +42,7 @@ def build_backbone(cell: CellConfig, files: Mapping[str, Path] = NOTHING) -> Bac
 
 def draw_backbone(cell: CellConfig) -> Backbone:
     """The cell's backbone on CPU with weights drawn from the stream (seed, "init", "backbone"), never inflated."""
-    with _seeded(cell.training.seed, "backbone"):
+    with drawn_from(cell.training.seed, "init", "backbone"):
         backbone: Backbone = cell.backbone.build()
     return backbone
 
@@ -88,15 +87,16 @@ def objective_on(
         chunk=cell.training.chunk_in_use,
         clip=cell.clip,
         timesteps=0 if windows is None else windows.timesteps,
+        pair_classes=pair_classes(cell),
         transformed=_transformed(cell),
     )
     terms: dict[str, tuple[Term, float]] = {}
     if cell.pretraining == "supervised":
-        with _seeded(cell.training.seed, "supervised"):
+        with drawn_from(cell.training.seed, "init", "supervised"):
             return Objective(backbone, {"supervised": (Supervised(cell.supervised, context), 1.0)})
     context = _with_shared(context, cell)
     for name, choice in chosen.items():
-        with _seeded(cell.training.seed, name):
+        with drawn_from(cell.training.seed, "init", name):
             factor = cell.objective.pretext_weight if name in cell.objective.pretext else 1.0
             terms[name] = (choice.build(context), choice.options.weight * factor)
     return Objective(backbone, terms, {} if windows is None else windows.same_view)
@@ -104,11 +104,11 @@ def objective_on(
 
 def _transformed(cell: CellConfig) -> dict[str, TransformedViews]:
     """The tasks' own views that the framework contrasts with the original clip."""
-    options = {name: chosen.options for name, chosen in cell.objective.pretext.items()}
+    chosen = cell.objective.pretext
     return {
-        name: TransformedViews(views.own_views, options[name].projection_dim)
+        name: TransformedViews(views.own_views, chosen[name].options.projection_dim)
         for name, views in task_views(cell).items()
-        if views.own_views and options[name].contrast
+        if views.own_views and is_contrasted(chosen[name])
     }
 
 
@@ -117,16 +117,9 @@ def _with_shared(context: TermContext, cell: CellConfig) -> TermContext:
     projector, memory = cell.objective.projector, cell.objective.memory
     if projector is None:
         return context
-    with _seeded(cell.training.seed, "projector"):
+    with drawn_from(cell.training.seed, "init", "projector"):
         context = replace(context, shared_projector=Projector(context.feature_dim, projector))
     if memory is None:
         return context
-    with _seeded(cell.training.seed, "memory"):
+    with drawn_from(cell.training.seed, "init", "memory"):
         return replace(context, memory=TemporalMemory(context.videos, projector.output_dim, memory))
-
-
-@contextmanager
-def _seeded(seed: int, part: str) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_generator(seed, "init", part).initial_seed())
-        yield

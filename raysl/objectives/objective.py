@@ -57,24 +57,24 @@ class Objective(nn.Module):
         if not terms:
             raise ValueError("an objective needs at least one term")
         self.backbone = backbone
-        self.terms = nn.ModuleDict({name: term for name, (term, _) in terms.items()})
+        self.terms = nn.ModuleDict({_key(name): term for name, (term, _) in terms.items()})
         self.weights = {name: weight for name, (_, weight) in terms.items()}
         self._same_view = dict(same_view or {})
 
     def term(self, name: str) -> Term:
-        term = self.terms[name]
+        term = self.terms[_key(name)]
         assert isinstance(term, Term)
         return term
 
     @property
     def online_view_names(self) -> tuple[str, ...]:
         """The views that pass the backbone with gradient, each once, in the order of the terms."""
-        return self._made(view for name in self.terms for view in self.term(name).view_names)
+        return self._made(view for name in self.weights for view in self.term(name).view_names)
 
     @property
     def view_names(self) -> tuple[str, ...]:
         """The views that a batch must hold: those of the backbone, then what only momentum encoders read."""
-        targets = (view for name in self.terms for view in self.term(name).target_view_names)
+        targets = (view for name in self.weights for view in self.term(name).target_view_names)
         return self._made((*self.online_view_names, *targets))
 
     def _made(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -84,16 +84,16 @@ class Objective(nn.Module):
     @property
     def compares_across_batch(self) -> bool:
         """Whether another batch size gives another loss, so that gradient accumulation is refused."""
-        return any(self.term(name).compares_across_batch for name in self.terms)
+        return any(self.term(name).compares_across_batch for name in self.weights)
 
     def begin_step(self, step: int) -> None:
         """See `Term.begin_step`."""
-        for name in self.terms:
+        for name in self.weights:
             self.term(name).begin_step(step, self.backbone)
 
     def end_step(self) -> None:
         """See `Term.end_step`. Collective."""
-        for name in self.terms:
+        for name in self.weights:
             self.term(name).end_step()
 
     def forward(self, batch: Batch) -> ObjectiveOutput:
@@ -125,7 +125,7 @@ class Objective(nn.Module):
     def reduced(self, feature_maps: Mapping[str, Tensor]) -> Features:
         """`Term.reduce` of each view in ``feature_maps`` for each term that reads it."""
         features: Features = {}
-        for name in self.terms:
+        for name in self.weights:
             term = self.term(name)
             features[name] = {}
             for view in term.view_names:
@@ -140,7 +140,7 @@ class Objective(nn.Module):
         metrics: dict[str, Tensor] = {}
         stand_ins = {name: batch.views[made] for name, made in self._same_view.items() if made in batch.views}
         batch = replace(batch, views={**batch.views, **stand_ins})
-        for name in self.terms:
+        for name in self.weights:
             output = self.term(name)(features[name], batch)
             losses[name] = output.loss
             if twice := metrics.keys() & output.metrics.keys():
@@ -148,6 +148,11 @@ class Objective(nn.Module):
             metrics |= output.metrics
         loss = torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
         return ObjectiveOutput(loss, *_mean_over_ranks(losses, metrics))
+
+
+def _key(name: str) -> str:
+    """A term's key among modules: the import path of a task in another package has dots, which mean nesting there."""
+    return name.replace(".", "/")
 
 
 @torch.no_grad()

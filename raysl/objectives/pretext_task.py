@@ -53,6 +53,12 @@ class OwnViewOptions(TaskOptions):
     )
 
 
+class OwnViewOnlyOptions(OwnViewOptions):
+    """Options of tasks that cannot be asked about the pair."""
+
+    view: Literal["own"] = option("own", doc="views beside the pair; it cannot change the pair's", source="[P] TaCo")
+
+
 class ClassificationTask(Term):
     """Cross-entropy of each question, the mean over clips; questions are added [C] CSTP.
 

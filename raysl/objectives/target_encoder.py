@@ -50,6 +50,11 @@ class TargetEncoder(nn.Module):
         return in_chunks(self.encoder, clips, self._chunk)
 
     @torch.no_grad()
+    def pooled(self, clips: Tensor) -> Tensor:
+        """The features before the projector, ``[B, D]``."""
+        return pool(in_chunks(self.encoder.backbone, clips, self._chunk))
+
+    @torch.no_grad()
     def update(self, backbone: Backbone, projector: nn.Module, momentum: float) -> None:
         """``target <- momentum * target + (1 - momentum) * online``, of parameters; batch-norm statistics are its own.
 

@@ -42,6 +42,7 @@ class TermContext:
         timesteps: N_T, the local clips of a window; 0 where the cell has no windows.
         shared_projector: of the terms whose ``projector`` is ``shared``, and of the bank; None where there is none.
         memory: the temporal memory bank, of embeddings of the shared projector; None where there is none.
+        pair_classes: of each answer that the placement of the pair gives, by target: how many there are.
         transformed: by task, its own views, which the framework contrasts with the original clip.
     """
 
@@ -57,6 +58,7 @@ class TermContext:
     timesteps: int = 0
     shared_projector: Projector | None = None
     memory: TemporalMemory | None = None
+    pair_classes: Mapping[str, int] = field(default_factory=dict)
     transformed: Mapping[str, TransformedViews] = field(default_factory=dict)
 
     def projector(self, options: ProjectorOptions | Literal["shared"]) -> Projector:

@@ -66,7 +66,7 @@ class GradientCache:
                 draws.append(_Draws(self._device))
                 for term, view, part in _each(self._forward(batch, names, rows)):
                     parts.setdefault((term, view), []).append(part)
-        features: Features = {name: {} for name in self.objective.terms}
+        features: Features = {name: {} for name in self.objective.weights}
         for (term, view), found in parts.items():
             features[term][view] = torch.cat(found).requires_grad_()
         return features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,8 +14,9 @@ from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
-from raysl.views.pair_sampler import pair_sampler
+from raysl.views.pair_sampler import pair_sampler, placed_clips
 from raysl.views.pipeline import Loaded, ViewPipeline, collate
+from raysl.views.task_views import task_views
 from raysl.views.training_videos import training_videos
 from raysl.views.window_sampler import window_sampler
 
@@ -95,17 +96,26 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
-    """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind."""
+    """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind.
+
+    The clips of a task that stand in a row are one view here.
+    """
     lengths = [source.length(index) for index in videos]
     pair, windows = pair_sampler(cell), window_sampler(cell)
     spans = [] if windows is None else [windows.span]
     # Clips of windows have no other place than those: no single clip has to fit.
     if pair is not None or windows is None:
         clip = cell.placed_clip
-        stride = clip.stride if pair is None else min(pair.strides)
+        stride = placed_clips(cell)[0].stride if pair is None else min(pair.strides)
         spans.append(clip.model_copy(update={"stride": stride}).span)
         if max(lengths) < spans[-1]:
             raise ConfigError(_no_clip_fits(cell, stride, spans[-1], lengths))
+    for name, task in task_views(cell).items():
+        if task.own_views:
+            needed = task.spans(cell.clip)
+            spans.append(max(needed.values()))
+            if max(lengths) < spans[-1]:
+                raise ConfigError(_no_task_clip_fits(name, cell, needed, lengths))
     return sum(length < max(spans) for length in lengths)
 
 
@@ -120,6 +130,18 @@ def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: list[int]) 
     return (
         f"{placed} spans {span} frames of video, and the longest of the {len(lengths)} readable videos has "
         f"{max(lengths)}; lower {', '.join(keys[:-1])} or {keys[-1]}"
+    )
+
+
+def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], lengths: list[int]) -> str:
+    fitting = (
+        f"{what} spans {span} frames of video, which {sum(length >= span for length in lengths)} of them have"
+        for what, span in needed.items()
+    )
+    return (
+        f"objective.pretext.{name}: none of the {len(lengths)} readable videos is long enough, the longest has "
+        f"{max(lengths)} frames: {'; '.join(fitting)}. Lower clip.stride {cell.clip.stride}, clip.frames "
+        f"{cell.clip.frames} or what the task multiplies them by"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,9 @@ from raysl.config.cell import CellConfig
 from raysl.config.sections import ClipOptions
 from raysl.views.augmentation import Box
 from raysl.views.placement import Placement
+
+PLAYBACK = "playback_rate"
+"""The answer that is the position of the pair's rate in ``sampling.playback_rates``."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ class PairSampler(ABC):
         """The strides that its clips may have, in frames; a video shorter than a clip at the smallest is too short."""
         return (self.clip.stride,)
 
+    @property
+    def span(self) -> int:
+        """Frames of video below which its playback rate is not drawn."""
+        return self.clip.span
+
+    @property
+    def classes(self) -> Mapping[str, int]:
+        """Of each answer that `pair` gives, by its name: how many there are."""
+        return {}
+
     def pair(self, length: int, size: tuple[int, int], generator: np.random.Generator) -> Pair:
         """The places of both clips, and what else the sampler sets of them.
 
@@ -65,14 +78,24 @@ def pair_samplers(cell: CellConfig) -> list[PairSampler]:
     """One for each of ``sampling.playback_rates``."""
     if cell.sampling.pair is None or cell.pretraining == "supervised":
         return []
+    return [cell.sampling.pair.build(clip) for clip in placed_clips(cell)]
+
+
+def placed_clips(cell: CellConfig) -> list[ClipOptions]:
+    """The clip as it is placed in a video, at each of ``sampling.playback_rates``."""
     clip = cell.placed_clip
-    return [
-        cell.sampling.pair.build(clip.model_copy(update={"stride": clip.stride * rate}))
-        for rate in cell.sampling.playback_rates
-    ]
+    return [clip.model_copy(update={"stride": clip.stride * rate}) for rate in cell.sampling.playback_rates]
 
 
-def draw_rate(samplers: Sequence[PairSampler], length: int, generator: np.random.Generator) -> int:
-    """The position of one of those whose clip fits a video of ``length`` frames, all equally likely; 0 if none does."""
-    fitting = [rate for rate, sampler in enumerate(samplers) if sampler.clip.span <= length] or [0]
+def draw_rate(spans: Sequence[int], length: int, generator: np.random.Generator) -> int:
+    """The position of one that fits a video of ``length`` frames, all equally likely; 0 where none does."""
+    fitting = [rate for rate, span in enumerate(spans) if span <= length] or [0]
     return fitting[int(generator.random() * len(fitting))]
+
+
+def pair_classes(cell: CellConfig) -> dict[str, int]:
+    """How many answers there are to what the placement of the pair decides, by target; see `Pair.targets`."""
+    sampler, rates = pair_sampler(cell), len(cell.sampling.playback_rates)
+    if sampler is None:
+        return {}
+    return {**sampler.classes, **({PLAYBACK: rates} if rates > 1 else {})}

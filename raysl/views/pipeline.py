@@ -16,7 +16,7 @@ from raysl.streams import stream
 from raysl.views.augmentation import Augmentation, Box
 from raysl.views.batch import View
 from raysl.views.clip_input import network_input
-from raysl.views.pair_sampler import Pair, draw_rate, pair_samplers
+from raysl.views.pair_sampler import PLAYBACK, Pair, draw_rate, pair_samplers, placed_clips
 from raysl.views.placement import Placement, uniform_start
 from raysl.views.task_views import VideoPlan, check_conflicts, task_views
 from raysl.views.temporal import augment_in_time
@@ -24,7 +24,7 @@ from raysl.views.window_sampler import window_sampler
 
 PAIR_VIEWS = ("query", "key")
 SUPERVISED_VIEWS = ("query",)
-"""One clip at a uniform random place, by a draw of its own: no pair sampler moves it."""
+"""One clip at a uniform random place, by a draw of its own: no pair sampler moves it. Tasks may change it."""
 
 
 class Origin(NamedTuple):
@@ -76,7 +76,7 @@ class ViewPipeline:
         self.clip = cell.clip
         self.source = source
         self.view_names = tuple(view_names)
-        self._placed_clip, self._temporal = cell.placed_clip, cell.temporal
+        self._placed_clips, self._temporal = placed_clips(cell), cell.temporal
         self.pairs = pair_samplers(cell)
         if not self.pairs and cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
             raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
@@ -130,15 +130,20 @@ class ViewPipeline:
     def _pair(self, video: int, epoch: int, length: int) -> Pair:
         """The clips that augmentation in time takes its frames from."""
         if self.pairs:
-            rate = 0
-            if len(self.pairs) > 1:
-                rate = draw_rate(self.pairs, length, stream(self.seed, epoch, video, "pair", "playback"))
+            rate = self._rate([sampler.span for sampler in self.pairs], video, epoch, length)
             generator = stream(self.seed, epoch, video, "pair", "placement")
             pair = self.pairs[rate].pair(length, self.source.frame_size(video), generator)
-            return pair if len(self.pairs) == 1 else replace(pair, targets={**pair.targets, "playback_rate": rate})
-        clip = self._placed_clip
+            return pair if len(self.pairs) == 1 else replace(pair, targets={**pair.targets, PLAYBACK: rate})
+        clip = self._placed_clips[self._rate([clip.span for clip in self._placed_clips], video, epoch, length)]
         start = uniform_start(length, clip, stream(self.seed, epoch, video, "query", "placement"))
-        return Pair({"query": Placement(start, clip.raw_frames, clip.stride)})
+        # Tasks that change the pair change both views; here nothing reads the key.
+        return Pair(dict.fromkeys(PAIR_VIEWS, Placement(start, clip.raw_frames, clip.stride)))
+
+    def _rate(self, spans: Sequence[int], video: int, epoch: int, length: int) -> int:
+        """The position of the playback rate."""
+        if len(spans) == 1:
+            return 0
+        return draw_rate(spans, length, stream(self.seed, epoch, video, "pair", "playback"))
 
     def empty(self, size: int) -> dict[str, Tensor]:
         """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""

@@ -18,6 +18,7 @@ def draw_crop(
     generator: np.random.Generator,
     *,
     log_aspect: bool = True,
+    swap: bool = False,
 ) -> tuple[int, int, int, int]:
     """A box whose area and (logarithm of the) aspect, width by height, are uniform, uniformly placed in the frame.
 
@@ -25,8 +26,9 @@ def draw_crop(
         height, width: of the frame, pixels.
         area: smallest and largest, as shares of the frame.
         aspect: narrowest and widest.
-        generator: gives 22 numbers, however many boxes fit.
+        generator: gives 22 numbers, 32 with ``swap``, however many boxes fit.
         log_aspect: the aspect is log-uniform (torchvision); False: uniform (CVRL 7.3).
+        swap: with probability 1/2 width and height of a box are exchanged (CSTP [C]).
 
     Returns:
         (top, left, height, width) in pixels.
@@ -37,6 +39,8 @@ def draw_crop(
     else:
         ratios = generator.uniform(*aspect, size=ATTEMPTS)
     place = generator.random(2)
+    if swap:
+        ratios = np.where(generator.random(ATTEMPTS) < 0.5, 1.0 / ratios, ratios)
     widths = np.rint(np.sqrt(pixels * ratios)).astype(int)
     heights = np.rint(np.sqrt(pixels / ratios)).astype(int)
     fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)

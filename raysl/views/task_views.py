@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from raysl.config.cell import CellConfig
+from raysl.config.cell import CellConfig, augmenting_tasks
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.views.placement import Placement, uniform_start
@@ -71,9 +71,9 @@ class TaskViews(ABC):
         """Frames of one of `own_views`, as the network reads them."""
         return clip.frames
 
-    def span(self, clip: ClipOptions) -> int:
-        """Frames of video that its longest clip needs."""
-        return clip.span
+    def spans(self, clip: ClipOptions) -> Mapping[str, int]:
+        """Frames of video that its own clips need, by what a message calls them."""
+        return {"a clip": clip.span}
 
     @abstractmethod
     def apply(self, plan: VideoPlan, generator: np.random.Generator) -> None:
@@ -81,19 +81,28 @@ class TaskViews(ABC):
 
 
 def task_views(cell: CellConfig) -> dict[str, TaskViews]:
-    """By task, of the tasks that do something to views; none where nothing is pretrained on them."""
-    if cell.pretraining == "supervised":
-        return {}
-    chosen = {name: task for name, task in cell.objective.pretext.items() if task.component.views is not None}
-    return {name: task.component.views(task.options, cell) for name, task in chosen.items() if task.component.views}
+    """By task, of the tasks that do something to views; of supervised cells, those that are augmentation alone."""
+    pretext = cell.objective.pretext
+    tasks = augmenting_tasks(pretext) if cell.pretraining == "supervised" else pretext
+    return {
+        name: task.component.views(task.options, cell)
+        for name, task in tasks.items()
+        if task.component.views is not None
+    }
 
 
 def check_conflicts(tasks: Mapping[str, TaskViews]) -> None:
-    """Refuses two tasks that set the same of one view.
+    """Refuses two tasks that make a view of one name, or set the same of one view.
 
     Raises:
         ConfigError: naming both, the view and what they set.
     """
+    made: dict[str, str] = {}
+    for name, task in tasks.items():
+        for view in task.own_views:
+            other = made.setdefault(view, name)
+            if other != name:
+                raise ConfigError(f"objective.pretext: {other} and {name} both make a view {view!r}; rename one's")
     taken: dict[tuple[str, str], str] = {}
     for name, task in tasks.items():
         for view, what in _each(task.changes):

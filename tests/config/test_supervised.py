@@ -31,6 +31,26 @@ def test_neither_sampling_nor_objective_is_of_a_supervised_cell(change: dict[str
         assert cell_id(tiny_cell(change)) != cell_id(tiny_cell())
 
 
+TURNED = {"objective.pretext": {"rotation": {"view": "pair", "supervise": False}}}
+
+
+@pytest.mark.parametrize("change", [{"sampling.playback_rates": [1, 2]}, TURNED], ids=str)
+def test_augmentation_by_the_tasks_vocabulary_is(change: dict[str, Any]) -> None:
+    """A task's augmentation without the task, where nothing is pretrained on it (CSTP Table 1)."""
+    plain, changed = tiny_cell(SUPERVISED), tiny_cell(SUPERVISED | change)
+    assert cell_id(changed) != cell_id(plain)
+    paths = {".".join(path) for path, _ in set(identity(changed)) ^ set(identity(plain))}
+    assert all(path.startswith(tuple(change)) for path in paths)
+    assert cell_id(cell_from(resolved(changed), "again")) == cell_id(changed)
+
+
+@pytest.mark.parametrize(
+    "task", [{"rotation": {"view": "pair"}}, {"rotation": {}}, {"reverse": {"supervise": False}}], ids=str
+)
+def test_a_task_that_is_a_term_or_has_a_view_of_its_own_is_not(task: dict[str, Any]) -> None:
+    assert cell_id(tiny_cell(SUPERVISED | {"objective.pretext": task})) == cell_id(tiny_cell(SUPERVISED))
+
+
 def test_the_keys_may_be_absent() -> None:
     cell = resolve_cell(parse_tree(BARE + "\npretraining: supervised", "bare"))
     assert cell_id(cell) == cell_id(tiny_cell(SUPERVISED))

@@ -101,18 +101,19 @@ def small_options(name: str, **changes: Any) -> Any:
 
 
 def part_of(batch: Batch, rows: slice) -> Batch:
-    """Some videos of a batch, with their own indices."""
+    """Some videos of a batch, with their own indices and answers."""
     return Batch(
         views={
             name: View(v.clips[rows], v.video[rows], v.center[rows], v.box[rows], v.rate[rows], v.distortion[rows])
             for name, v in batch.views.items()
-        }
+        },
+        targets={name: answers[rows] for name, answers in batch.targets.items()},
     )
 
 
 def renumbered(batch: Batch, first: int) -> Batch:
     """The same clips as those of videos ``first`` and on."""
-    return Batch(views={name: replace(v, video=v.video + first) for name, v in batch.views.items()})
+    return replace(batch, views={name: replace(v, video=v.video + first) for name, v in batch.views.items()})
 
 
 def placed(batch: Batch, seed: int = 0) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,19 +11,25 @@ from torch.nn.parallel import DistributedDataParallel
 
 from raysl.models.batch_norm import average_statistics
 from raysl.objectives.objective import Objective
+from raysl.views.batch import Batch
 from tests.objectives.batches import part_of, random_batch, renumbered
 
 BATCH = 8
 STEPS = 3
 
 
-def train(inner: Objective, rank: int, size: int) -> list[dict[str, Any]]:
+def noise(step: int) -> Batch:
+    """The global batch of a step."""
+    return random_batch(BATCH, torch.float64, seed=step)
+
+
+def train(inner: Objective, rank: int, size: int, batch_of: Callable[[int], Batch] = noise) -> list[dict[str, Any]]:
     """Loss, metrics and gradients of each step of a float64 objective, and the state after it."""
     wrapped = DistributedDataParallel(inner, forward_sync_buffers=False) if size > 1 else inner
     share = slice(rank * BATCH // size, (rank + 1) * BATCH // size)
     results = []
     for step in range(STEPS):
-        batch = renumbered(random_batch(BATCH, torch.float64, seed=step), BATCH * step)
+        batch = renumbered(batch_of(step), BATCH * step)
         inner.begin_step(step)
         inner.zero_grad()
         output = wrapped(part_of(batch, share))

@@ -101,7 +101,11 @@ def parts(cell: CellConfig) -> dict[str, Any]:
     ]
     return {
         "backbone": str(objective.backbone),
-        "objective": (str(objective.terms), [repr(term.__dict__.get("options")) for term in objective.terms.values()]),
+        "objective": (
+            str(objective.terms),
+            [repr(term.__dict__.get("options")) for term in objective.terms.values()],
+            objective.weights,
+        ),
         "sampling": placements(cell),
         "augment": (torch.stack(clips).numpy().tobytes(), times(cell)),
         "optimizer": (type(optimizer), optimizer.defaults, repr(cell.optimizer.options.learning_rate)),
@@ -117,11 +121,14 @@ def parts(cell: CellConfig) -> dict[str, Any]:
 
 def placements(cell: CellConfig) -> list[Any]:
     """Where the samplers of pair and windows put the clips of a video of 90 frames; what stands in for what."""
+    pair, windows = cell.sampling.pair, cell.sampling.windows
     made: list[Any] = []
-    for chosen in (cell.sampling.pair, cell.sampling.windows):
-        sampler = chosen.build(CLIP) if chosen is not None else None
-        made.append(sampler and [sampler.place(90, np.random.default_rng(seed)) for seed in range(20)])
-    windows = cell.sampling.windows
+    for rate in cell.sampling.playback_rates if pair is not None else ():
+        sampler = pair.build(CLIP.model_copy(update={"stride": CLIP.stride * rate}))
+        made.append([sampler.pair(90, (40, 48), np.random.default_rng(seed)) for seed in range(20)])
+    if windows is not None:
+        sampler = windows.build(CLIP)
+        made.append([sampler.place(90, np.random.default_rng(seed)) for seed in range(20)])
     return [*made, windows and windows.options.same_view]
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from raysl.config.cell import chosen_terms
 from raysl.config.identity import SUPERVISED_LEAVES_OUT, cell_id
 from raysl.data.places import Places
 from raysl.data.source import open_source
+from raysl.objectives.build import draw_backbone
 from raysl.planning.study import find_studies, load_study
 from raysl.training.try_step import try_step
+from raysl.views.pair_sampler import pair_classes
 from tests.search_spaces.image_weights import save_image_weights
 from tests.search_spaces.shipped import (
     BASE,
@@ -67,6 +70,11 @@ def test_a_row_takes_a_step_with_its_own_factor_in_place(
     cell, base = narrow(known[row.name], row), narrow(known[BASE], row)
     made, made_by_base = parts(cell), parts(base)
     expected = row.changes | ({"objective"} if "pretraining" in row.changes else set())
+    asked = pair_classes(cell).keys() & chosen_terms(cell.objective).keys()
+    if asked and pair_classes(cell) != pair_classes(base):  # heads have as many outputs as the sampler has answers
+        expected |= {"objective"}
+    if draw_backbone(cell).feature_dim != draw_backbone(base).feature_dim:  # and as many inputs as the feature
+        expected |= {"objective"}
     assert {key for key in made if made[key] != made_by_base[key]} == expected
     key = cell_id(cell)
     if key not in losses:

@@ -31,6 +31,7 @@ def small_cell(
     augment: dict[str, Any] | None = None,
     sampling: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
+    objective: dict[str, Any] | None = None,
     pretraining: str = "self_supervised",
     **training: Any,
 ) -> CellConfig:
@@ -43,7 +44,7 @@ def small_cell(
             "sampling": {"pair": {"name": "random"}} | (sampling or {}),
             "augment": {"name": "standard"} | (augment or {}),
             "backbone": {"name": "r3d_18", "width": 0.0625},
-            "objective": {"contrastive": {"framework": "simclr"}},
+            "objective": {"contrastive": {"framework": "simclr"}} | (objective or {}),
             "optimizer": {"name": "adamw", "learning_rate": {"value": 1e-3, "at_batch": 4}},
             "schedule": {"name": "cosine"},
             "training": {"epochs": 1, "batch_size": 4, "seed": 3} | training,

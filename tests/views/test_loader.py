@@ -116,7 +116,7 @@ def test_views_epochs_and_seeds_draw_differently(source: VideoSource) -> None:
     clips = []
     for made, video, epoch, name in places:
         out = made.empty(1)
-        origins = made(video, epoch, {view: rows[0] for view, rows in out.items()})
+        origins = made(video, epoch, {view: rows[0] for view, rows in out.items()}).origins
         assert origins[name].video == video
         clips.append(out[name])
     assert all(not torch.equal(clips[i], clips[j]) for i in range(5) for j in range(i))

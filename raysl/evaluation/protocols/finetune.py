@@ -36,7 +36,7 @@ class Finetune(TrainedProtocol):
 
     def evaluate(self, task: TrainingTask) -> EvaluationResult:
         options, source = self.options, task.source
-        cell = supervised_cell(options, task.cell, task.data)
+        cell, clip = supervised_cell(options, task.cell, task.data), options.test_clip(task.cell)
         train = label_subset(labelled_videos(source, "train"), options.label_fraction, cell.training.seed)
         test = LabelledVideos.of(labelled_videos(source, "test"))
         check_videos(LabelledVideos.of(train), test, source.catalog.classes)
@@ -54,14 +54,14 @@ class Finetune(TrainedProtocol):
         tuned = training.run(task.on_progress)
         minutes = (time.perf_counter() - started) / 60
         result = classification(
-            self._probabilities(task, cell.clip, tuned, test),
+            self._probabilities(task, clip, tuned, test),
             np.arange(len(source.catalog.classes)),
             test,
             source.catalog.classes,
         )
         counts = coverage(LabelledVideos.of(train), test, source.catalog.classes)
         return replace(
-            result, details={**counts, **_details(tuned, cell), "minutes_training": minutes, **result.details}
+            result, details={**counts, **_details(tuned, cell, clip), "minutes_training": minutes, **result.details}
         )
 
     def _probabilities(
@@ -110,7 +110,7 @@ def _check(options: FinetuneOptions, cell: CellConfig) -> None:
         )
 
 
-def _details(tuned: FineTuned, cell: CellConfig) -> dict[str, object]:
+def _details(tuned: FineTuned, cell: CellConfig, clip: ClipOptions) -> dict[str, object]:
     return {
         "epochs": tuned.length.epochs,
         "steps": tuned.length.steps,
@@ -119,7 +119,7 @@ def _details(tuned: FineTuned, cell: CellConfig) -> dict[str, object]:
         "final_train_loss": tuned.losses[-1],
         "train_loss": list(tuned.losses),
         "train_accuracy": list(tuned.accuracies),
-        "clip": cell.clip.model_dump(),
+        "clip": clip.model_dump(),
     }
 
 

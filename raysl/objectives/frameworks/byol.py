@@ -133,9 +133,14 @@ class BYOL(Term):
             loss = loss / len(distances)
         embeddings = [*online.detach().chunk(len(self._online)), targets[0]]
         own = TermOutput(loss, representation_metrics(*embeddings[:2]))
-        # One direction: a transformed clip predicts the target of the original, `key`.
+        # One direction: a transformed clip predicts the target of the original, `key`. Where the original's directions
+        # are added it counts as many times, so that original_weight is a share.
+        times = len(distances) if self.options.symmetric == "sum" else 1
         return self.transformed.added_to(
-            own, features, self.options.original_weight, lambda z: squared_distance(self.predictor(z), targets[0])
+            own,
+            features,
+            self.options.original_weight,
+            lambda embedding: times * squared_distance(self.predictor(embedding), targets[0]),
         )
 
 

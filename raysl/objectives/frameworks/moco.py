@@ -6,7 +6,7 @@ as head, temperature 0.2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -25,7 +25,8 @@ from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.shuffled import shuffled
 from raysl.objectives.target_encoder import TargetEncoder, momentum_at
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
+from raysl.objectives.transformed import TransformedViewLosses, original_weight_option, sum_over_tasks
+from raysl.objectives.transformed_keys import TransformedKeys
 from raysl.views.batch import Batch
 
 
@@ -60,6 +61,12 @@ class MoCoOptions(Options):
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
     )
     original_weight: float = original_weight_option()
+    anchor: Literal["transformed", "original"] = option(
+        "transformed",
+        doc="which clip is the query where a task's own view meets the original clip; original: the view's keys have a "
+        "queue of their own, and its projection, which only keys pass, stays as drawn; of no effect without such views",
+        source="[P] TaCo Eq. 1: transformed; its introduction and Figure 3: original",
+    )
     symmetric: Literal["mean", "one_way"] = option(
         "one_way",
         doc="the clip `query` against the key of `key` alone, or both directions averaged (two keys a video)",
@@ -78,6 +85,9 @@ class MoCo(Term):
 
     The momentum encoder moves before the keys are computed; the batch's keys enter the queue after the step.
 
+    A task's own view is a query against the key of the original clip (``key``) and the queue of such keys, or, with
+    ``anchor: original``, a key for the query of the original clip (``query``): `TransformedKeys`.
+
     Metrics: ``contrastive_accuracy`` (share of queries nearer to their key than to the whole queue) and those of
     `representation_metrics`, of queries and keys.
     """
@@ -91,16 +101,26 @@ class MoCo(Term):
         self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
         self.queue = KeyQueue(self.projector.output_dim, options.queue_size)
         self.transformed = TransformedViewLosses(context, self.projector.output_dim)
+        self.transformed_keys: TransformedKeys | None = None
+        if options.anchor == "original":
+            self.transformed.requires_grad_(False)
+            tasks = self.transformed.tasks
+            self.transformed_keys = TransformedKeys(tasks, self.projector.output_dim, options.queue_size)
         self._online = ("query",) if options.symmetric == "one_way" else ("query", "key")
         self._seed, self._total_steps, self._step = context.seed, context.total_steps, 0
         self._keys: list[Tensor] = []
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return (*self._online, *self.transformed.view_names)
+        return (*self._online, *(self.transformed.view_names if self.transformed_keys is None else ()))
 
     @property
     def target_view_names(self) -> tuple[str, ...]:
+        return (*self._originals, *(() if self.transformed_keys is None else self.transformed.view_names))
+
+    @property
+    def _originals(self) -> tuple[str, ...]:
+        """The views of the original clip whose keys enter the queue."""
         return ("key",) if self.options.symmetric == "one_way" else ("key", "query")
 
     def begin_step(self, step: int, backbone: Backbone) -> None:
@@ -108,10 +128,13 @@ class MoCo(Term):
         momentum = momentum_at(step, self._total_steps, options.momentum, options.momentum_schedule)
         self.target.update(backbone, self.projector, momentum)
         self._step, self._keys = step, []
+        if self.transformed_keys is not None:
+            self.transformed_keys.begin_step()
 
     def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
         queries = self.projector(torch.cat([features[name] for name in self._online])).chunk(len(self._online))
-        keys = [self._key(batch.views[name].clips, name) for name in self.target_view_names]
+        keys = [unit_rows(self._seen(self.target, batch, name)) for name in self._originals]
+        of_tasks = {} if self.transformed_keys is None else self._keys_of_tasks(batch)
         self._keys.append(torch.stack(keys))
         results = [
             info_nce(queue_logits(query, key, self.queue.columns, self.options.temperature))
@@ -120,24 +143,35 @@ class MoCo(Term):
         accuracy = torch.stack([result.accuracy for result in results]).mean()
         metrics = {"contrastive_accuracy": accuracy, **representation_metrics(queries[0], keys[0])}
         own = TermOutput(torch.stack([result.loss for result in results]).mean(), metrics)
+        weight, temperature = self.options.original_weight, self.options.temperature
+        if self.transformed_keys is not None:
+            return sum_over_tasks(own, self.transformed_keys.losses(queries[0], of_tasks, temperature), weight)
         return self.transformed.added_to(
             own,
             features,
-            self.options.original_weight,
-            lambda z: info_nce(queue_logits(z, keys[0], self.queue.columns, self.options.temperature)).loss,
+            weight,
+            lambda embedding: info_nce(queue_logits(embedding, keys[0], self.queue.columns, temperature)).loss,
         )
 
-    def _key(self, clips: Tensor, view: str) -> Tensor:
-        """``[B, d]`` of length 1, without gradient. Collective where keys are shuffled."""
+    @torch.no_grad()
+    def _keys_of_tasks(self, batch: Batch) -> dict[str, Tensor]:
+        """By task, ``[B, d]`` of length 1, of its views through the momentum backbone and the task's projection."""
+        pooled = {name: self._seen(self.target.pooled, batch, name) for name in self.transformed.view_names}
+        return {task: unit_rows(embedding) for task, embedding in self.transformed.embed(pooled).items()}
+
+    def _seen(self, network: Callable[[Tensor], Tensor], batch: Batch, view: str) -> Tensor:
+        """A view through the momentum encoder, without gradient. Collective where keys are shuffled."""
+        clips = batch.views[view].clips
         if not self.options.shuffle:
-            return unit_rows(self.target(clips))
-        place = (self._seed, self._step, len(self._keys), view, "shuffle")
-        return unit_rows(shuffled(self.target, clips, *place))
+            return network(clips)
+        return shuffled(network, clips, self._seed, self._step, len(self._keys), view, "shuffle")
 
     def end_step(self) -> None:
         for keys in self._keys:
             self.queue.enqueue(keys)
         self._keys = []
+        if self.transformed_keys is not None:
+            self.transformed_keys.end_step()
 
 
 def _build(options: MoCoOptions, context: TermContext) -> MoCo:

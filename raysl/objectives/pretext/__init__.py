@@ -1,1 +1,5 @@
 """Pretext tasks, one file each."""
+
+from raysl.objectives.task_checks import check_tasks
+
+CHECK = check_tasks

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+from numpy.typing import NDArray
 
 from raysl.config.options import option
 from raysl.views.augmentations._cropped import CropOptions
@@ -42,15 +45,39 @@ def draw_crop_and_color(
     flip, jittered, grey = (generator.random(3) < (options.flip, options.jitter, options.grey)).tolist()
     order = generator.permutation(4)
     at = generator.random(4)
+    jitter = drawn_jitter(options, order, at) if jittered else ()
+    return Parameters(crop, flip, jitter, grey)
+
+
+class JitterStrengths(Protocol):
+    """Strengths of the four colour operations, as options have them."""
+
+    @property
+    def brightness(self) -> float: ...
+    @property
+    def contrast(self) -> float: ...
+    @property
+    def saturation(self) -> float: ...
+    @property
+    def hue(self) -> float: ...
+
+
+def drawn_jitter(strengths: JitterStrengths, order: NDArray[np.int64], at: NDArray[np.float64]) -> tuple[Jitter, ...]:
+    """The colour operations that have a strength.
+
+    Args:
+        order: of brightness, contrast, saturation and hue, by their positions 0 to 3.
+        at: where in its range each of the four lies, from 0 to 1, in that order.
+    """
     jitter: list[Jitter] = []
-    for i in order if jittered else ():
+    for i in order:
         name, strength = (
-            ("brightness", options.brightness),
-            ("contrast", options.contrast),
-            ("saturation", options.saturation),
-            ("hue", options.hue),
+            ("brightness", strengths.brightness),
+            ("contrast", strengths.contrast),
+            ("saturation", strengths.saturation),
+            ("hue", strengths.hue),
         )[i]
         if strength > 0:
             low, high = (-strength, strength) if name == "hue" else (max(0.0, 1.0 - strength), 1.0 + strength)
             jitter.append(Jitter(name, float(low + (high - low) * at[i])))
-    return Parameters(crop, flip, tuple(jitter), grey)
+    return tuple(jitter)

@@ -1,0 +1,76 @@
+"""Playback rate: at which of ``sampling.playback_rates`` were the clips of the pair read? (CSTP; PacePred)
+
+Both clips have the same rate. The paper asks about the first clip alone, the code about each, and adds both losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Component
+from raysl.config.options import option
+from raysl.errors import ConfigError
+from raysl.objectives.pretext_task import ClassificationTask, TaskOptions
+from raysl.objectives.task_heads import HeadOptions, TaskHead
+from raysl.objectives.term import TermContext
+from raysl.views.batch import Batch
+from raysl.views.pair_sampler import PLAYBACK, pair_sampler
+
+
+class PlaybackRateOptions(TaskOptions):
+    """Options of the playback rate; with ``supervise: false`` the rates are augmentation alone, as without the task."""
+
+    clips: Literal["both", "query"] = option(
+        "both", doc="which clips are asked about; both: two losses, added", source="[C] CSTP: both; [P] query"
+    )
+    head: HeadOptions = option(
+        HeadOptions(),
+        doc="from a clip's feature to the answer",
+        source="[P] CSTP: FC; [C] on R(2+1)D and S3D a hidden layer with batch norm and ReLU",
+    )
+
+
+class PlaybackRate(ClassificationTask):
+    """As many classes as there are rates."""
+
+    name = PLAYBACK
+
+    def __init__(self, options: PlaybackRateOptions, context: TermContext) -> None:
+        super().__init__()
+        self._views = ("query", "key") if options.clips == "both" else ("query",)
+        self.head = TaskHead(context.feature_dim, context.pair_classes[PLAYBACK], options.head)
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        return self._views
+
+    def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
+        logits = self.head(torch.cat([features[view] for view in self._views])).chunk(len(self._views))
+        return [(own, batch.targets[PLAYBACK]) for own in logits]
+
+
+def _check(options: PlaybackRateOptions, cell: CellConfig) -> None:
+    sampler, rates = pair_sampler(cell), cell.sampling.playback_rates
+    if cell.pretraining != "self_supervised" or not options.supervise:
+        return
+    if sampler is None:
+        raise ConfigError("objective.pretext.playback_rate asks about the clips of the pair: set sampling.pair")
+    if len(rates) == 1:
+        raise ConfigError(
+            f"objective.pretext.playback_rate tells rates apart, and sampling.playback_rates has one, {rates[0]}: give "
+            "two or more, for instance [1, 2, 4, 8], or switch the task off"
+        )
+    if sampler.strides != (sampler.clip.stride,):
+        assert cell.sampling.pair is not None
+        raise ConfigError(
+            f"objective.pretext.playback_rate: sampling.pair {cell.sampling.pair.name} sets strides of its own, so "
+            "sampling.playback_rates is not the rate of its clips; choose another pair sampler"
+        )
+
+
+COMPONENT = Component(kind="pretext task", options=PlaybackRateOptions, build=PlaybackRate, check=_check)

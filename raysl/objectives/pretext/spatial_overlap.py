@@ -1,0 +1,22 @@
+"""Spatial overlap: what share of one clip's crop does the other's show? (STOR; CSTP)"""
+
+from __future__ import annotations
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Component
+from raysl.objectives.pretext._overlap import OverlapTask, OverlapTaskOptions, check_sampler
+
+NAME = "spatial_overlap"
+
+
+class SpatialOverlap(OverlapTask):
+    """As many classes as ``sampling.pair`` has candidates."""
+
+    name = NAME
+
+
+def _check(options: OverlapTaskOptions, cell: CellConfig) -> None:
+    check_sampler(NAME, options, cell)
+
+
+COMPONENT = Component(kind="pretext task", options=OverlapTaskOptions, build=SpatialOverlap, check=_check)

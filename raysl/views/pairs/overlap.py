@@ -1,0 +1,216 @@
+"""Two clips that share a drawn part of their time and of their picture (STOR; CSTP, arXiv:2112.08913, and its code).
+
+An overlap rate is the shared part by the size of one clip, not by the union: of its duration, first frame to last, and
+of its crop's area. Both rates are drawn from `candidates`, each by itself; which one it was is the answer of a task.
+
+In time: the first start is uniform, the second lies ``floor((1 - rate) * duration)`` frames before or behind it. In
+space: a random first crop; the second has its size, and shares with it a rectangle of ``w`` times
+``floor(rate * area / w)`` pixels, w uniform from ``floor(rate * width)`` to the width, at one of its corners.
+
+A second clip or crop may leave the video or the frame:
+
+- ``released`` [C]: its rate is drawn again with the rest of it, the first one is kept. Large overlaps fit more often,
+  so labels are far from uniform: on UCF101 two of three crops have rate 1 (recipe's simulation).
+- ``balanced`` [?]: the rate is kept, and first clip and crop are drawn until it fits. Labels are uniform, but a small
+  overlap then goes with a small first crop, whose scale is a hint.
+
+Where the code departs: both its LMDB data sets read the second clip at the first one's start, so the temporal label is
+noise there, and it turns the whole frame before the crops. Here boxes are of the frame as it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeVar
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from raysl.config.component import Component
+from raysl.config.options import Options, option
+from raysl.config.sections import ClipOptions
+from raysl.errors import ConfigError
+from raysl.views.augmentation import Box
+from raysl.views.pair_sampler import Pair, PairSampler
+from raysl.views.placement import Placement, uniform_start
+from raysl.views.random_crop import draw_crop
+
+AnyChoice = TypeVar("AnyChoice")
+SPATIAL, TEMPORAL = "spatial_overlap", "temporal_overlap"
+"""Names of the answers, positions in `OverlapOptions.candidates`."""
+TRIES, TRIES_OF_A_CROP, CROPS = 1000, 10, 2000
+"""Second crops of one first crop: released, where candidates near 1 hardly ever miss, and balanced; first crops [?]."""
+NEARLY_ONE = 0.95
+"""What the largest candidate must reach: where no second place fits, both clips are equal and it is their label."""
+
+
+class OverlapOptions(Options):
+    """Overlap rates and the first crop."""
+
+    candidates: tuple[Annotated[float, Field(gt=0, le=1)], ...] = option(
+        (0.2, 0.4, 0.6, 0.8, 1.0),
+        doc="overlap rates, increasing, the last 0.95 or more",
+        unit="share of a clip",
+        source="[P] CSTP Table 4",
+        min_length=2,
+    )
+    label_balance: Literal["released", "balanced"] = option(
+        "released", doc="what is drawn again where the second clip does not fit; see the module", source="[C] CSTP"
+    )
+    min_area: float = option(0.2, doc="smallest first crop", unit="share of the frame", source="[C] CSTP", gt=0, le=1)
+    max_area: float = option(1.0, doc="largest first crop", unit="share of the frame", source="[C] CSTP", gt=0, le=1)
+    min_aspect: float = option(
+        0.75,
+        doc="least aspect, width by height; between the two uniform, with probability 1/2 height by width",
+        source="[C] CSTP: 3/4",
+        gt=0,
+        le=10,
+    )
+    max_aspect: float = option(4 / 3, doc="largest aspect", source="[C] CSTP: 4/3", gt=0, le=10)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> OverlapOptions:
+        if list(self.candidates) != sorted(set(self.candidates)):
+            raise ValueError(f"candidates must increase: {list(self.candidates)}")
+        if self.candidates[-1] < NEARLY_ONE:
+            raise ValueError(
+                f"the last of candidates {list(self.candidates)} must be {NEARLY_ONE} or more: it is the label of "
+                "equal clips, which a short video gives"
+            )
+        if self.min_area > self.max_area:
+            raise ValueError(f"min_area {self.min_area} is larger than max_area {self.max_area}")
+        if self.min_aspect > self.max_aspect:
+            raise ValueError(f"min_aspect {self.min_aspect} is larger than max_aspect {self.max_aspect}")
+        return self
+
+
+class OverlapPair(PairSampler):
+    """See the module. The query is the first clip.
+
+    A video shorter than a clip gives two equal clips that wrap around, with the last label [C].
+    """
+
+    def __init__(self, options: OverlapOptions, clip: ClipOptions) -> None:
+        super().__init__(clip)
+        self.options = options
+        self._balanced = options.label_balance == "balanced"
+        self._last = len(options.candidates) - 1
+        self._offsets = [_floor((1 - rate) * (clip.span - 1)) for rate in options.candidates]
+
+    @property
+    def span(self) -> int:
+        """Balanced: so many that every label fits, or playback rates of long clips would have large overlaps alone."""
+        return self.clip.span + (max(self._offsets) if self._balanced else 0)
+
+    @property
+    def classes(self) -> Mapping[str, int]:
+        return dict.fromkeys((SPATIAL, TEMPORAL), len(self.options.candidates))
+
+    def pair(self, length: int, size: tuple[int, int], generator: np.random.Generator) -> Pair:
+        """Boxes are of frames of this ``size``; a balanced one raises ConfigError where no crop leaves room."""
+        starts, temporal = self._in_time(length, generator)
+        query, key, spatial = (self._balanced_crops if self._balanced else self._released_crops)(size, generator)
+        return Pair(self._placements(starts), {"query": query, "key": key}, {SPATIAL: spatial, TEMPORAL: temporal})
+
+    def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
+        return self._placements(self._in_time(length, generator)[0])
+
+    def _placements(self, starts: tuple[int, int]) -> dict[str, Placement]:
+        return {
+            name: Placement(start, self.clip.raw_frames, self.clip.stride)
+            for name, start in zip(("query", "key"), starts, strict=True)
+        }
+
+    def _in_time(self, length: int, generator: np.random.Generator) -> tuple[tuple[int, int], int]:
+        """Both starts, and the label."""
+        possible = length - self.clip.span + 1
+        if possible < 1:
+            start = uniform_start(length, self.clip, generator)
+            return (start, start), self._last
+        return (self._balanced_starts if self._balanced else self._released_starts)(possible, generator)
+
+    def _released_starts(self, possible: int, generator: np.random.Generator) -> tuple[tuple[int, int], int]:
+        first = int(generator.integers(possible))
+        # Drawing label and direction until they fit is drawing one of those that fit.
+        fitting = [
+            (second, label)
+            for label, offset in enumerate(self._offsets)
+            for second in (first - offset, first + offset)
+            if 0 <= second < possible
+        ]
+        second, label = _one_of(fitting or [(first, self._last)], generator)
+        return (first, second), label
+
+    def _balanced_starts(self, possible: int, generator: np.random.Generator) -> tuple[tuple[int, int], int]:
+        label = _one_of(
+            [label for label, offset in enumerate(self._offsets) if offset < possible] or [self._last], generator
+        )
+        offset = min(self._offsets[label], possible - 1)
+        first = _one_of([start for start in range(possible) if start >= offset or start + offset < possible], generator)
+        second = _one_of([place for place in (first - offset, first + offset) if 0 <= place < possible], generator)
+        return (first, second), label
+
+    def _released_crops(self, size: tuple[int, int], generator: np.random.Generator) -> tuple[Box, Box, int]:
+        first = self._first_crop(size, generator)
+        for _ in range(TRIES):
+            label = int(generator.integers(self._last + 1))
+            second = second_crop(first, self.options.candidates[label], generator)
+            if _inside(second, size):
+                return first, second, label
+        return first, first, self._last
+
+    def _balanced_crops(self, size: tuple[int, int], generator: np.random.Generator) -> tuple[Box, Box, int]:
+        label = int(generator.integers(self._last + 1))
+        rate = self.options.candidates[label]
+        for _ in range(CROPS):
+            first = self._first_crop(size, generator)
+            for _ in range(TRIES_OF_A_CROP):
+                second = second_crop(first, rate, generator)
+                if _inside(second, size):
+                    return first, second, label
+        raise ConfigError(
+            f"sampling.pair: none of {CROPS} first crops leaves room for a second one of overlap rate {rate} in frames "
+            f"of {size[0]}x{size[1]} pixels; lower min_area {self.options.min_area}, or say label_balance: released"
+        )
+
+    def _first_crop(self, size: tuple[int, int], generator: np.random.Generator) -> Box:
+        o = self.options
+        area, aspect = (o.min_area, o.max_area), (o.min_aspect, o.max_aspect)
+        return draw_crop(*size, area, aspect, generator, log_aspect=False, swap=True)
+
+
+def second_crop(first: Box, rate: float, generator: np.random.Generator) -> Box:
+    """A crop of the first one's size that shares ``rate`` of it at one of its corners; it may leave the frame.
+
+    Args:
+        first: (top, left, height, width) in pixels.
+    """
+    top, left, height, width = first
+    shared_width = int(generator.integers(max(1, _floor(rate * width)), width + 1))
+    # The floor of the width can make the height that is left larger than the crop's.
+    shared_height = min(height, max(1, _floor(rate * width * height / shared_width)))
+    corner = int(generator.integers(4))
+    down, right = (1 if corner & 2 else -1), (1 if corner & 1 else -1)
+    return top + down * (height - shared_height), left + right * (width - shared_width), height, width
+
+
+def _inside(box: Box, size: tuple[int, int]) -> bool:
+    top, left, height, width = box
+    return 0 <= top <= size[0] - height and 0 <= left <= size[1] - width
+
+
+def _floor(value: float) -> int:
+    """Rounded down, where what floating point left below a whole number counts as that: (1 - 0.8) * 15 is 3."""
+    return math.floor(value + 1e-9)
+
+
+def _one_of(choices: Sequence[AnyChoice], generator: np.random.Generator) -> AnyChoice:
+    return choices[int(generator.random() * len(choices))]
+
+
+def build(options: OverlapOptions, clip: ClipOptions) -> OverlapPair:
+    return OverlapPair(options, clip)
+
+
+COMPONENT = Component(kind="pair sampler", options=OverlapOptions, build=build)

@@ -1,0 +1,103 @@
+"""Fine-tuning with the augmentation of a pretext task: training clips at several strides, turned or backwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from raysl.config.cell import SamplingOptions
+from raysl.config.identity import evaluation_id, resolved
+from raysl.config.load import evaluation_from
+from raysl.data.source import VideoSource
+from raysl.errors import ConfigError
+from raysl.evaluation.fine_tuning import FineTuning
+from raysl.evaluation.finetune_options import FinetuneOptions, supervised_cell
+from raysl.evaluation.run import evaluate
+from raysl.views.loader import PretrainingLoader
+from tests.evaluation.test_finetune import finetune, tiny_cell
+from tests.evaluation.tiny import CLIP, CPU, DATA, backbone
+
+ROTATION: dict[str, Any] = {"rotation": {"view": "pair", "supervise": False, "jitter": 0.0}}
+
+
+def options(**given: Any) -> FinetuneOptions:
+    found: FinetuneOptions = finetune(**given).protocol.options
+    return found
+
+
+def trained_on(source: VideoSource, **given: Any) -> PretrainingLoader:
+    cell = supervised_cell(options(augment="none", **given), tiny_cell(), DATA)
+    return PretrainingLoader(cell, source, view_names=("query",), rank=0, world_size=1)
+
+
+def test_the_options_leave_other_evaluations_ids_alone() -> None:
+    assert evaluation_id(finetune(strides=None, pretext={})) == evaluation_id(finetune())
+    changed = [finetune(strides=[1, 2]), finetune(strides=[2]), finetune(pretext=ROTATION)]
+    assert len({evaluation_id(config) for config in (*changed, finetune())}) == 4
+    for config in changed:
+        assert evaluation_id(evaluation_from(resolved(config), "again")) == evaluation_id(config)
+
+
+@pytest.mark.parametrize(
+    ("strides", "stride", "rates"),
+    [([1, 2, 4, 8], 1, (1, 2, 4, 8)), ([4, 8], 4, (1, 2)), ([2, 3], 1, (2, 3)), ([6], 6, (1,))],
+)
+def test_strides_are_those_of_training_clips(strides: list[int], stride: int, rates: tuple[int, ...]) -> None:
+    chosen = options(strides=strides, clip={"stride": 3})
+    made = supervised_cell(chosen, tiny_cell(), DATA)
+    assert (made.clip.stride, made.sampling) == (stride, SamplingOptions(playback_rates=rates))
+    assert chosen.test_clip(tiny_cell()) == CLIP.model_copy(update={"stride": 3})
+    assert supervised_cell(options(clip={"stride": 3}), tiny_cell(), DATA).clip.stride == 3
+
+
+def test_training_clips_have_them(tiny: VideoSource) -> None:
+    loader = trained_on(tiny, strides=[1, 2], batch_size=7)
+    seen = torch.cat([batch.views["query"].rate for epoch in range(4) for batch in loader.epoch(epoch)])
+    assert set(seen.tolist()) == {1.0, 2.0}
+
+
+def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource) -> None:
+    plain, turned = (trained_on(tiny, pretext=pretext, batch_size=7) for pretext in ({}, ROTATION))
+    turns = set()
+    for one, other in zip(plain.epoch(0), turned.epoch(0), strict=True):
+        for before, after in zip(one.views["query"].clips, other.views["query"].clips, strict=True):
+            turns.add(
+                [torch.equal(after, torch.rot90(before, quarter, dims=(2, 3))) for quarter in range(4)].index(True)
+            )
+    assert len(turns) > 2
+    # At a rate that changes nothing both test the same network on the same clips.
+    frozen = {"optimizer": {"name": "sgd", "learning_rate": {"value": 1e-30, "at_batch": 4}}, "batch_norm": "eval"}
+    tables = [
+        next(iter(evaluate(backbone(), [finetune(**frozen, epochs=1, **given)], CLIP, lambda _: tiny, seed=0,
+                           device=CPU, cell=tiny_cell()).values())).predictions
+        for given in ({}, {"pretext": ROTATION, "strides": [1, 2]})
+    ]  # fmt: skip
+    torch.testing.assert_close(*(torch.tensor(table["probability"].to_numpy()) for table in tables))
+
+
+def test_it_trains(tiny: VideoSource) -> None:
+    videos = [video.index for video in tiny.readable("train")]
+    cell = supervised_cell(options(strides=[1, 2], pretext=ROTATION, epochs=1), tiny_cell(), DATA)
+    tuned = FineTuning(cell, backbone(), tiny, videos, device=CPU, precision="float32").run(lambda progress: None)
+    assert len(tuned.losses) == 1
+    assert tuned.losses[0] < 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"strides": [2, 1]}, "strides must increase"),
+        ({"strides": []}, "strides"),
+        ({"strides": [0]}, "strides"),
+        ({"pretext": {"rotation": {"view": "pair"}}}, r"pretext\.rotation: fine-tuning learns the labels alone"),
+        ({"pretext": {"rotation": {"supervise": False}}}, r"give it view: pair and supervise: false"),
+        ({"pretext": {"playback_regression": {}}}, r"pretext\.playback_regression: fine-tuning learns"),
+        ({"pretext": {"rotatoin": {}}}, r"unknown pretext task 'rotatoin' \(did you mean 'rotation'"),
+    ],
+    ids=str,
+)
+def test_what_is_no_augmentation_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        finetune(**given)

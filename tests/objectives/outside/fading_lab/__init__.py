@@ -1,0 +1,1 @@
+"""Pretext tasks of a laboratory that is no part of raysl."""
