@@ -55,7 +55,19 @@ def test_plan_lists_every_cell_with_its_id(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for cell in plan_study(load_study(path)):
         assert cell.id in done.stdout
-    assert "6 cells asked for, 6 unique, 4 pretrainings" in done.stdout
+    assert "6 cells asked for, 6 unique; 4 pretrainings asked for, 4 unique; 12 evaluations" in done.stdout
+    assert "published ablations" not in done.stdout, "it reproduces nothing"
+
+
+def test_plan_counts_what_studies_share_and_what_of_the_papers_they_compute(tmp_path: Path) -> None:
+    rows = "published: {rows: {plain: {hidden_layers: 3}, warm: {hidden_layers: 0}}}\n"
+    one = write_study(tmp_path, STUDY + "reproduces: cvrl_t6\n" + rows, name="one")
+    other = write_study(tmp_path, STUDY.replace("warm:", "cold:").replace("0.5", "0.01"), name="other")
+    done = raysl("plan", one, other)
+    assert done.returncode == 0, done.stderr
+    assert "2 studies, 12 cells asked for, 8 unique; 8 pretrainings asked for, 6 unique; 24 evaluations" in done.stdout
+    assert "24 evaluations asked for, 16 unique" in done.stdout
+    assert "tables and figures covered whole and 1 in part, 2 of " in done.stdout
 
 
 def test_show_cell_prints_what_the_training_module_reads(tmp_path: Path) -> None:

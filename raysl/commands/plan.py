@@ -13,13 +13,14 @@ from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError, RayslError
 from raysl.planning.advice import advice_lines
+from raysl.planning.coverage import coverage_lines, published_coverage
 from raysl.planning.plan import PlannedCell, Work, unique_work
 from raysl.training.check import check_cell
 from raysl.training.try_step import try_step
 
 
 def print_plan(planned: list[Planned], console: Console) -> None:
-    """One table a study, and the count over all of them."""
+    """One table a study, and counts over all of them: of the work, and of what is published."""
     for item in planned:
         study = item.study
         table = Table(title=f"{study.options.title}  [{study.name}, scale {study.scale}]", title_justify="left")
@@ -41,11 +42,23 @@ def print_plan(planned: list[Planned], console: Console) -> None:
     everything = [cell for item in planned for cell in item.cells]
     work = unique_work(everything)
     print_advice(everything, console)
+    print_counts(planned, everything, work, console)
+
+
+def print_counts(planned: list[Planned], cells: list[PlannedCell], work: list[Work], console: Console) -> None:
+    """How much is asked for and how much of it is unique; what of the papers it is, where a study reproduces any."""
+    evaluations = sum(len(cell.evaluations) for cell in cells)
     console.print(
-        f"{len(planned)} studies, {len(everything)} cells asked for, {len(work)} unique, "
-        f"{sum(item.cell.pretraining != 'none' for item in work)} pretrainings, "
-        f"{sum(len(item.evaluations) for item in work)} evaluations"
+        f"{len(planned)} studies, {len(cells)} cells asked for, {len(work)} unique; "
+        f"{sum(cell.cell.pretraining != 'none' for cell in cells)} pretrainings asked for, "
+        f"{sum(item.cell.pretraining != 'none' for item in work)} unique; "
+        f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work)} unique",
+        soft_wrap=True,
     )
+    matches = [(item.study.name, item.study.published) for item in planned if item.study.published is not None]
+    if matches:
+        for line in coverage_lines(published_coverage(matches)):
+            console.print(line, soft_wrap=True)
 
 
 def print_advice(cells: list[PlannedCell], console: Console) -> None:

@@ -4,6 +4,7 @@ from raysl.published.match import Match, match
 from raysl.published.records import Architecture, Cell, Paper, PublishedTable, Value
 from raysl.published.settings import Setting, differences, recipe_settings, setting_recipes
 from raysl.published.tables import architecture, architectures, paper, papers, published_table, published_tables
+from raysl.published.uncovered import Uncovered, uncovered
 
 __all__ = [
     "Architecture",
@@ -12,6 +13,7 @@ __all__ = [
     "Paper",
     "PublishedTable",
     "Setting",
+    "Uncovered",
     "Value",
     "architecture",
     "architectures",
@@ -23,4 +25,5 @@ __all__ = [
     "published_tables",
     "recipe_settings",
     "setting_recipes",
+    "uncovered",
 ]

@@ -1,0 +1,108 @@
+"""Every published table, figure and row is computed by a shipped study, or listed with the reason why not."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from raysl.config.document import load_document
+from raysl.planning.coverage import Coverage, coverage_lines, published_coverage
+from raysl.planning.study import find_studies, study_name
+from raysl.published import Match, Uncovered, match, published_table, published_tables, uncovered
+from tests.search_spaces.shipped import SEARCH_SPACES
+
+NOTHING = Uncovered({}, {}, {}, {})
+
+
+@cache
+def shipped() -> tuple[tuple[str, Match], ...]:
+    """What the shipped studies reproduce; that their rows and columns exist, loading them tests elsewhere."""
+    found = []
+    for path in find_studies([SEARCH_SPACES]):
+        data = load_document(path).data
+        if "reproduces" in data:
+            rows = data.get("published", {}).get("rows", {})
+            found.append((study_name(path), match(published_table(data["reproduces"]), rows, {})))
+    return tuple(found)
+
+
+@cache
+def shipped_coverage() -> Coverage:
+    return published_coverage(shipped())
+
+
+def whole(table: str, name: str = "study") -> tuple[str, Match]:
+    """A study that matches all rows of a table."""
+    found = published_table(table)
+    return name, Match(found, {f"row {position}": position for position in range(len(found.rows))}, {})
+
+
+def test_every_entry_is_covered_or_listed_and_none_is_both() -> None:
+    assert [entry.title for entry in shipped_coverage().neither] == []
+    assert [(entry.title, entry.studies) for entry in shipped_coverage().both] == []
+
+
+def test_every_row_of_every_table_is_an_entry() -> None:
+    expected = [
+        (table.id, row) for table in published_tables() for row in (range(len(table.rows)) if table.rows else (None,))
+    ]
+    assert [(entry.table.id, entry.row) for entry in shipped_coverage().entries] == expected
+
+
+def test_known_entries() -> None:
+    by_title = {entry.title: entry for entry in shipped_coverage().entries}
+    assert by_title["cvrl_t8 row 3 (800, 66.1, 86.8)"].studies == ("cvrl/table8_epochs",)
+    assert by_title["tclr_f9"].studies == ("tclr/table11_temperatures",)
+    assert by_title["tclr_f7"].studies == ("tclr/figure7_clips_retrieval_ucf101",)
+    assert "clip_order" in by_title["tclr_t3 row 3 (VCOP, None)"].reason
+    assert "protocol" in by_title["taco_f7"].reason
+    assert by_title["taco_t4 row 0 (MotionPred, C3D, 61.2, 33.4)"].reason == uncovered().kinds["comparison"]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in shipped()])
+def test_a_study_is_missed(name: str) -> None:
+    """Without a study its rows are open, where no other study has them: the count does not cover by accident."""
+    others = [pair for pair in shipped() if pair[0] != name]
+    found = published_coverage(others).neither
+    only_here = [entry for entry in shipped_coverage().entries if entry.studies == (name,)]
+    assert [entry.title for entry in found] == [entry.title for entry in only_here]
+
+
+def test_a_table_with_rows_is_not_covered_by_a_study_that_matches_none() -> None:
+    found = published_coverage([("study", Match(published_table("cvrl_t6"), {}, {}))], NOTHING)
+    assert not any(entry.studies for entry in found.entries)
+    whole_figure = published_coverage([("study", Match(published_table("sstl_f1"), {}, {}))], NOTHING)
+    assert [entry.title for entry in whole_figure.entries if entry.studies] == ["sstl_f1"]
+
+
+def test_a_figure_that_draws_a_table_needs_all_of_its_rows() -> None:
+    listed = Uncovered({}, {"tclr_f9": "tclr_t10"}, {}, {})
+    part = ("part", Match(published_table("tclr_t10"), {"a": 0}, {}))
+    rest = ("rest", Match(published_table("tclr_t10"), {"b": 1}, {}))
+    for matches, expected in (([part], ()), ([part, rest], ("part", "rest")), ([whole("tclr_t10")], ("study",))):
+        entries = published_coverage(matches, listed).entries
+        assert next(entry for entry in entries if entry.title == "tclr_f9").studies == expected
+
+
+def test_what_is_listed_and_covered_is_both_but_for_the_rule_of_a_kind() -> None:
+    listed = Uncovered({"comparison": "others'"}, {}, {"sstl_f1": "gone"}, {("cvrl_t6", 0): "gone"})
+    found = published_coverage([whole("sstl_f1"), whole("cvrl_t6"), whole("taco_t4")], listed)
+    assert [entry.title for entry in found.both] == ["cvrl_t6 row 0 (0, 54.7, 79.1)", "sstl_f1"][::-1]
+    assert all(not entry.reason for entry in found.entries if entry.table.id == "taco_t4")
+    assert all(entry.reason for entry in found.entries if entry.table.id == "sstl_t1")
+
+
+def test_lines_count_ablations() -> None:
+    ablations = [table for table in published_tables() if not table.kind]
+    rows = sum(len(table.rows) for table in ablations)
+    part = ("part", Match(published_table("tclr_t10"), {"a": 0}, {}))
+    listed = Uncovered({"comparison": "others'"}, {}, {"cvrl_t5": "no detector"}, {("tclr_t10", 1): "gone"})
+    first, second = coverage_lines(published_coverage([whole("cvrl_t6"), whole("sstl_f1"), part], listed))
+    assert first == (
+        f"published ablations: 2 of {len(ablations)} tables and figures covered whole and 1 in part, 5 of {rows} rows"
+    )
+    assert second == (
+        f"listed as not covered, with the reason: 1 tables and figures, 6 rows; neither: {len(ablations) - 4} tables "
+        f"and figures, {rows - 11} rows; no ablations: {len(published_tables()) - len(ablations)} tables"
+    )
