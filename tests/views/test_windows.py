@@ -243,7 +243,7 @@ def test_the_pair_is_independent_of_the_window() -> None:
     pipeline = ViewPipeline(cell, source, (*PAIR, "global"))
     origins = []
     for epoch in range(400):
-        origins.append(pipeline(0, epoch, {name: rows[0] for name, rows in pipeline.empty(1).items()}))
+        origins.append(pipeline(0, epoch, {name: rows[0] for name, rows in pipeline.empty(1).items()}).origins)
     query, key, window = ([origin[name].center for origin in origins] for name in (*PAIR, "global"))
     for one, other in ((query, key), (query, window), (key, window)):
         assert abs(stats.spearmanr(one, other).statistic) < 4 / np.sqrt(400)
