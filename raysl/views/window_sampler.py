@@ -15,9 +15,9 @@ class WindowOptions(Options):
     """Base of the options of every window sampler."""
 
     @property
+    @abstractmethod
     def timesteps(self) -> int:
         """N_T, local clips of a window."""
-        raise NotImplementedError
 
     @property
     def same_view(self) -> dict[str, str]:
