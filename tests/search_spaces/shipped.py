@@ -54,7 +54,7 @@ class ShippedRow:
 def shipped_rows() -> Iterator[ShippedRow]:
     """Every row of every study below ``search_spaces``."""
     for path in find_studies([SEARCH_SPACES]):
-        for name, change in load_document(path).data["rows"].items():
+        for name, change in (load_document(path).data.get("rows") or {}).items():
             paths = frozenset(tuple(key.split(".")) for key in change or {})
             yield ShippedRow(path.relative_to(SEARCH_SPACES).with_suffix("").as_posix(), name, paths)
 
