@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from raysl.config.sections import MemoryOptions
+from raysl.config.objective_sections import MemoryOptions
 from raysl.objectives.temporal_memory import TemporalMemory
 
 VIDEOS, CELLS, CHANNELS, BATCH, NEGATIVES = 240_000, 2, 512, 2048, 2048

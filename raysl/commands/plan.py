@@ -15,6 +15,7 @@ from raysl.errors import ConfigError, RayslError
 from raysl.planning.advice import advice_lines
 from raysl.planning.coverage import coverage_lines, published_coverage
 from raysl.planning.plan import PlannedCell, Work, unique_work
+from raysl.planning.search import Search
 from raysl.training.check import check_cell
 from raysl.training.try_step import try_step
 
@@ -39,10 +40,31 @@ def print_plan(planned: list[Planned], console: Console) -> None:
                 " ".join(evaluation.label for evaluation in cells[0].evaluations),
             )
         console.print(table)
+        if study.search is not None:
+            print_search(study.search, len(study.seeds), console)
     everything = [cell for item in planned for cell in item.cells]
     work = unique_work(everything)
     print_advice(everything, console)
     print_counts(planned, everything, work, console)
+
+
+def print_search(search: Search, seeds: int, console: Console) -> None:
+    """What is tried, and what follows."""
+    options = search.options
+    table = Table(show_header=True, title_justify="left")
+    for heading in ("axis", "values", "when"):
+        table.add_column(heading, overflow="fold")
+    for axis in search.axes:
+        when = "; ".join(f"{key}: {' or '.join(names)}" for key, names in axis.when.items())
+        table.add_row(axis.key, axis.shown, when)
+    console.print(table)
+    console.print(
+        f"search {search.id}: {options.trials} trials of {search.length} at seed {options.seed}, each scored up to "
+        f"{options.reports} times ({search.scored_by}) and stopped where it falls behind; then the best "
+        f"{options.best} at full length, {seeds} seeds: {options.best * seeds} cells beside those of the rows",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def print_counts(planned: list[Planned], cells: list[PlannedCell], work: list[Work], console: Console) -> None:
@@ -55,6 +77,13 @@ def print_counts(planned: list[Planned], cells: list[PlannedCell], work: list[Wo
         f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work)} unique",
         soft_wrap=True,
     )
+    found = [(search.options, len(item.study.seeds)) for item in planned if (search := item.study.search) is not None]
+    if found:
+        best = sum(options.best * seeds for options, seeds in found)
+        trials = sum(options.trials for options, _ in found)
+        console.print(
+            f"{len(found)} searches: at most {trials} short trials, and {best} cells of their best after them"
+        )
     matches = [(item.study.name, item.study.published) for item in planned if item.study.published is not None]
     if matches:
         for line in coverage_lines(published_coverage(matches)):

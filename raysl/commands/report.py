@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from raysl.commands.inputs import Planned, refuse_one_name
+from raysl.commands.searches import searched, with_known_best
 from raysl.planning.locate import Locator
 from raysl.planning.plan import PlannedCell
 from raysl.reports.collect import TableCell, collect
@@ -24,11 +25,13 @@ def write_reports(planned: list[Planned], storage: str, reports: Path, console: 
     refuse_one_name(planned)
     store = open_store(storage)
     tables = []
-    for item in planned:
+    for item in with_known_best(planned, store):
         folder = reports / item.study.name
         table = write_report(report_input(item, store, _link(storage, folder)), folder)
         console.print(render_markdown(table), markup=False, highlight=False, soft_wrap=True)
-        console.print(f"written: {folder / 'table.md'}, {folder / 'table.csv'}", highlight=False)
+        names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
+        written = ", ".join(str(folder / name) for name in names)
+        console.print(f"written: {written}", highlight=False, soft_wrap=True)
         tables.append(table)
     return tables
 
@@ -46,6 +49,7 @@ def report_input(item: Planned, store: Store, store_link: str | None = None) -> 
         references=[ReferenceLine(line.name, line.values, line.note) for line in study.references],
         store_link=store_link,
         published=study.published,
+        searched=searched(item, store),
     )
 
 

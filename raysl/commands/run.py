@@ -10,10 +10,12 @@ from rich.console import Console
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.plan import print_advice
 from raysl.commands.report import write_reports
+from raysl.commands.searches import is_complete, search_line, trials_of, with_known_best
 from raysl.data.places import Places
 from raysl.engine.display import Display
 from raysl.engine.run import RunOutcome
 from raysl.engine.run import run_studies as compute
+from raysl.engine.run_searches import TitledSearch, reads, run_searches
 from raysl.errors import DataError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.manifests import needed_data, stored_manifest
@@ -37,15 +39,19 @@ def run_studies(
     """Computes the missing cells of the studies, prints and writes their tables.
 
     Returns:
-        How many cells are not complete.
+        How many cells and searches are not complete.
     """
     refuse_one_name(planned)
     started = time.perf_counter()
+    store = open_store(storage)
+    searches = [TitledSearch(item.study.name, item.study.search) for item in planned if item.study.search is not None]
+    if searches:
+        _search(searches, store, places, console, address, retry_failed, max_concurrent)
+        planned = with_known_best(planned, store)
     cells = [cell for item in planned for cell in item.cells]
     work = unique_work(cells)
     for item in work:
         check_cell(item.cell)
-    store = open_store(storage)
     if address is None:
         check_roots(work, store, places)
     console.print(f"{len(cells)} cells asked for, {len(work)} unique; store: {storage}", highlight=False)
@@ -64,7 +70,43 @@ def run_studies(
     write_reports(planned, storage, reports, console)
     outcome.seconds["report"] = time.perf_counter() - written
     _close(outcome, time.perf_counter() - started, console)
-    return len(outcome.failed) + len(outcome.missing)
+    return len(outcome.failed) + len(outcome.missing) + open_searches(planned, store, console)
+
+
+def open_searches(planned: list[Planned], store: Store, console: Console) -> int:
+    """Says which searches lack trials, as those whose process could not read the store; returns how many do."""
+    count = 0
+    for item in planned:
+        search = item.study.search
+        if search is not None and not is_complete(search, trials_of(search, store)):
+            console.print(f"{item.study.name}: {search_line(item, store)}", highlight=False, soft_wrap=True)
+            count += 1
+    return count
+
+
+def _search(
+    searches: list[TitledSearch],
+    store: Store,
+    places: Places,
+    console: Console,
+    address: str | None,
+    retry_failed: bool,
+    max_concurrent: int | None,
+) -> None:
+    """Tries what the searches lack, before anything is known of their best."""
+    if address is None:
+        check_roots([work for one in searches for work in reads(one)], store, places)
+    console.print(f"{len(searches)} searches, then what they found", highlight=False)
+    with Display(console) as display:
+        run_searches(
+            searches,
+            store,
+            places,
+            address=address,
+            retry_failed=retry_failed,
+            on_event=display,
+            max_concurrent=max_concurrent,
+        )
 
 
 def check_roots(work: list[Work], store: Store, places: Places) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from raysl.commands.inputs import Planned
+from raysl.commands.searches import search_line, with_known_best
 from raysl.planning.locate import Locator
 from raysl.planning.plan import PlannedCell
 from raysl.results import open as open_store
@@ -18,7 +19,7 @@ def print_status(planned: list[Planned], storage: str, console: Console) -> None
     """One line a cell, and the counts of each study."""
     store = open_store(storage)
     locator = Locator(store)
-    for item in planned:
+    for item in with_known_best(planned, store):
         table = Table(title=f"{item.study.options.title}  [{item.study.name}]", title_justify="left")
         for heading in ("row", "seed", "cell", "state", "evaluations", "note"):
             table.add_column(heading, overflow="fold")
@@ -28,6 +29,9 @@ def print_status(planned: list[Planned], storage: str, console: Console) -> None
             counts[state] += 1
             table.add_row(cell.row, str(cell.seed), cell.id, state, evaluations, note)
         console.print(table)
+        line = search_line(item, store)
+        if line is not None:
+            console.print(line, highlight=False)
         console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
 
 

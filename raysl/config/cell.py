@@ -9,15 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from raysl.config.component import Chosen
+from raysl.config.objective_sections import MemoryOptions, ProjectorOptions, SupervisedOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import (
-    ClipOptions,
-    MemoryOptions,
-    ProjectorOptions,
-    SupervisedOptions,
-    TemporalOptions,
-    TrainingOptions,
-)
+from raysl.config.sections import ClipOptions, TemporalOptions, TrainingOptions
 
 
 @dataclass(frozen=True)

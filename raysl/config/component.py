@@ -12,6 +12,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from raysl.config.options import Options
@@ -80,8 +81,13 @@ class Chosen:
 
 def names(kind: str) -> list[str]:
     """The names of the components of a kind that come with raysl."""
-    package = importlib.import_module(KINDS[kind])
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+    return list(_modules(KINDS[kind]))
+
+
+@cache
+def _modules(package: str) -> tuple[str, ...]:
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    return tuple(sorted(module.name for module in found if not module.name.startswith("_")))
 
 
 def check_together(kind: str, cell: CellConfig) -> None:

@@ -137,7 +137,8 @@ def _variant(kind: str, name: str, variant: str) -> dict[str, Any]:
 def _explain(error: ValidationError, tree: Tree, path: KeyPath) -> ConfigError:
     """The first problem of a pydantic error, in our words."""
     problem = error.errors()[0]
-    where = (*path, *(str(part) for part in problem["loc"] if not str(part).startswith(("function-", "constrained-"))))
+    kinds = ("function-", "constrained-", "tuple[", "dict[")  # of pydantic, and not keys
+    where = (*path, *(str(part) for part in problem["loc"] if not str(part).startswith(kinds)))
     if problem["type"] == "missing":
         return tree.error(where, "this key is required and missing")
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")

@@ -36,6 +36,7 @@ class Scale(Options):
 
     title: str = option("", doc="what the scale is for", source="per scale")
     seeds: tuple[int, ...] | None = option(None, doc="seeds in place of the study's", source="per scale", min_length=1)
+    trials: int | None = option(None, doc="trials of a search in place of the study's", source="per scale", ge=1)
     set: dict[str, Any] = option({}, doc="dotted key to absolute value", source="per scale")
     multiply: dict[str, Any] = option({}, doc="dotted key to {by, min, multiple_of}", source="per scale")
     substitute: dict[str, str] = option({}, doc="data set to data set, distinct to distinct", source="per scale")

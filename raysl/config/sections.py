@@ -1,4 +1,7 @@
-"""The plain sections of a pretraining configuration: those that have no alternatives to choose a component from."""
+"""The plain sections of a pretraining configuration: those that have no alternatives to choose a component from.
+
+Those that terms of the objective are built from are in `raysl.config.objective_sections`.
+"""
 
 from __future__ import annotations
 
@@ -107,81 +110,6 @@ class TemporalOptions(Options):
                 f"beside dropped_frames {self.dropped_frames}: raise buffer_frames"
             )
         return self
-
-
-class ProjectorOptions(Options):
-    """Options of a projector (`raysl.models.projector`)."""
-
-    hidden_layers: int = option(
-        1,
-        doc="hidden layers, each followed by ReLU; 0: one linear layer",
-        unit="layers",
-        source="[P] SimCLR 2.1: one hidden layer; CVRL uses 3",
-        ge=0,
-        le=8,
-    )
-    hidden_dim: int | None = option(
-        None,
-        doc="channels of a hidden layer; null: as many as the feature has",
-        unit="channels",
-        source="[P] SimCLR App. B.5: as the feature; CVRL [C]: 2048",
-        ge=1,
-        le=65536,
-    )
-    output_dim: int = option(
-        128, doc="channels of the embedding", unit="channels", source="[P] SimCLR 2.1, CVRL, TCLR", ge=2, le=65536
-    )
-    batch_norm: Literal["none", "hidden", "all"] = option(
-        "hidden", doc="layers followed by batch norm", source="[C] CVRL: hidden; TCLR: all"
-    )
-    last_affine: bool = option(
-        True,
-        doc="whether a batch norm after the last layer has scale and shift",
-        source="[C] TCLR: on; SimSiam: off",
-    )
-    bias_before_norm: bool = option(
-        True,
-        doc="whether a hidden layer followed by batch norm has a bias, which the norm cancels",
-        source="[C] CVRL, TCLR: on; SimSiam: off",
-    )
-
-
-class MemoryOptions(Options):
-    """The temporal memory bank (SSTL): an embedding of every training video for each of its parts in time."""
-
-    cells: int = option(
-        2,
-        doc="L, equal parts of a video's length with an embedding each; 1: without time",
-        source="[P] SSTL on Kinetics-400",
-        ge=1,
-        le=64,
-    )
-    momentum: float = option(
-        0.5, doc="m, share of the old embedding that an update of the clip's own cell keeps", source="[?]", ge=0, le=1
-    )
-    attenuation: float = option(0.6, doc="c, how much less other cells are moved", source="[P] SSTL", ge=0, le=1)
-    update: Literal["own_only", "intended", "literal"] = option(
-        "intended",
-        doc="own_only: the clip's cell alone; intended: other cells less, the farther away; literal: the printed rule, "
-        "which moves them more",
-        source="[I] SSTL's text; [P] literal; [P] own_only: strategy 1",
-    )
-
-
-class SupervisedOptions(Options):
-    """The linear classifier on the pooled feature, and its cross-entropy."""
-
-    dropout: float = option(
-        0.0, doc="share of feature channels set to zero before the classifier", source="[?]; [P] CVRL 0.5", ge=0, lt=1
-    )
-    feature_norm: Literal["none", "l2", "l2_batch_norm"] = option(
-        "none",
-        doc="what is done to the pooled feature first; l2: unit length; l2_batch_norm: batch norm behind that",
-        source="[P] CVRL; [C] CSTP l2_batch_norm when fine-tuning",
-    )
-    label_smoothing: float = option(
-        0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
-    )
 
 
 class TrainingOptions(Options):

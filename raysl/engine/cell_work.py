@@ -21,6 +21,7 @@ from raysl.planning.manifests import manifest_key
 from raysl.training.backbone import load_backbone
 from raysl.training.loop import pretrain
 from raysl.training.precision import choose_device, resolve_precision
+from raysl.training.probe import Probe
 from raysl.training.run import ProgressCallback
 from raysl.training.threads import cpu_threads
 
@@ -39,8 +40,11 @@ def open_data(job: CellJob, data: Chosen) -> VideoSource:
     return open_source(data, job.places, resize=job.config.clip.resize, manifest=from_bytes(content))
 
 
-def pretrain_cell(job: CellJob, on_progress: ProgressCallback | None = None) -> str | None:
+def pretrain_cell(job: CellJob, on_progress: ProgressCallback | None = None, probe: Probe | None = None) -> str | None:
     """Pretrains the cell unless it is done. Collective; goes on from its newest checkpoint.
+
+    Args:
+        probe: looks at the backbone while it trains.
 
     Returns:
         Why it failed, on every rank, where that is deterministic (it is then stored as the cell's result); else None.
@@ -55,7 +59,7 @@ def pretrain_cell(job: CellJob, on_progress: ProgressCallback | None = None) -> 
     try:
         with cpu_threads(cell):
             source = None if cell.pretraining == "none" else on_every_rank(lambda: open_data(job, cell.data))
-        pretrain(cell, folder, source, on_progress=on_progress, files=job.places.roots)
+        pretrain(cell, folder, source, on_progress=on_progress, files=job.places.roots, probe=probe)
     except (CellFailure, ConfigError, DataError) as error:
         details = error.details if isinstance(error, CellFailure) else {"error": type(error).__name__}
         if rank() == 0:

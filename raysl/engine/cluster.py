@@ -38,6 +38,10 @@ ENVIRONMENT = {
 """Set where the user has not set them; Ray reads them in the driver, and hands them on to the processes it starts."""
 
 
+DASHBOARD_VARIABLE = "RAY_API_SERVER_ADDRESS"
+"""Where Ray's processes look for the dashboard before they look for a Ray."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """What cells may use.
@@ -115,13 +119,7 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
     joined = given is not None and not ray.is_initialized()
     usable = cpus or len(os.sched_getaffinity(0))
     if own:
-        ray.init(
-            address="local",
-            num_cpus=usable + SPARE_CPUS,
-            include_dashboard=dashboard,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        _start(usable + SPARE_CPUS, dashboard)
     elif joined:
         _join(str(given))
     try:
@@ -131,8 +129,39 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
             ray.shutdown()
 
 
+def _start(cpus: int, dashboard: bool) -> None:
+    """A Ray of our own, whose processes know its dashboard by address: beside another Ray on this machine they cannot
+    find it by themselves, and the CPUs of a trial that was stopped from outside would never be freed."""
+    port = _free_port() if dashboard else None
+    before = os.environ.get(DASHBOARD_VARIABLE)
+    if port is not None:
+        os.environ[DASHBOARD_VARIABLE] = f"http://127.0.0.1:{port}"
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=dashboard,
+            dashboard_port=port,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    finally:  # its processes have it; ours may meet another Ray
+        if port is not None:
+            os.environ.pop(DASHBOARD_VARIABLE)
+        if before is not None:
+            os.environ[DASHBOARD_VARIABLE] = before
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _join(address: str) -> None:
     variables = {name: os.environ[name] for name in ENVIRONMENT}
+    if "://" not in address and ":" in address:  # as in `_start`, where several Rays are on one machine
+        variables["RAY_ADDRESS"] = address
     try:
         _check_listening(address)
         ray.init(

@@ -17,11 +17,9 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from raysl.engine.board import Post
 from raysl.engine.cell_job import CellJob
+from raysl.engine.train_run import LOST_PROCESSES, train_over_workers
 from raysl.errors import RayslError, StorageError
 from raysl.training.progress import Progress
-
-LOST_PROCESSES = 2
-"""How many times a cell is taken up again, from its checkpoint, after one of its processes was lost."""
 
 MOST_REPORTS = 20
 """Of one cell to Ray; a person follows the board."""
@@ -78,30 +76,13 @@ def _over_workers(job: CellJob, post: Post, storage: dict[str, Any], kind: str) 
 
     What is evaluated on features comes after it, in a task that does not hold the workers.
     """
-    from ray.train.torch import TorchConfig, TorchTrainer
-    from ray.tune.integration.ray_train import TuneReportCallback
-
-    on_gpu = kind == "GPU"
-    # Ray declares its Train V1 types here, and runs V2.
-    trainer = TorchTrainer(
-        cast(Any, _worker),
-        train_loop_config={"job": job, "post": post},
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=job.workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if on_gpu else {})}
-        ),
-        torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo"),
-        run_config=ray.train.RunConfig(
-            name=f"cell-{job.id}",
-            failure_config=cast(Any, ray.train).FailureConfig(max_failures=LOST_PROCESSES, controller_failure_limit=3),
-            callbacks=[cast(Any, TuneReportCallback)()],
-            **storage,
-        ),
+    trained: Trained = train_over_workers(
+        _worker, {"job": job, "post": post}, f"cell-{job.id}", job.workers, storage, kind
     )
-    trained: Trained = cast(Any, trainer.fit()).return_value
     if not trained.pretrained or all(evaluation.trains for evaluation in job.evaluations):
         return trained.failed
     # The workers are free again; the task may use as many CPUs as they had, where one node has them.
-    resources = {"num_cpus": 1, "num_gpus": 1} if on_gpu else {"num_cpus": min(job.workers, _node_cpus())}
+    resources = {"num_cpus": 1, "num_gpus": 1} if kind == "GPU" else {"num_cpus": min(job.workers, _node_cpus())}
     outside = PlacementGroupSchedulingStrategy(placement_group=cast(Any, None))
     task = cast(Any, ray.remote)(max_retries=LOST_PROCESSES, scheduling_strategy=outside, **resources)(_evaluate)
     failed = [trained.failed, ray.get(task.remote(job, post, trained=False))]

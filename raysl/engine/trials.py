@@ -16,7 +16,8 @@ from ray.tune.experiment import Trial
 from raysl.engine.board import Post
 from raysl.engine.cell_job import CellJob
 from raysl.engine.cluster import WAITING_CPUS, Cluster
-from raysl.engine.trial import LOST_PROCESSES, trial
+from raysl.engine.train_run import LOST_PROCESSES
+from raysl.engine.trial import trial
 from raysl.results import Store
 
 
@@ -29,7 +30,7 @@ def run_trials(
         Cell id to reason, of trials whose process was lost more often than is retried.
     """
     lost: dict[str, str] = {}
-    with _storage(store, cluster) as storage:
+    with ray_files(store, cluster) as storage:
         for workers in sorted({job.workers for job in jobs}):
             alike = [job for job in jobs if job.workers == workers]
             at_once = min(cluster.at_once(workers), max_concurrent or len(jobs), len(alike))
@@ -44,7 +45,7 @@ def _tune(
     watching = _Lost(board)
     trainable = tune.with_parameters(trial, jobs=by_id, board=board, storage=storage, kind=cluster.kind)
     tune.Tuner(
-        tune.with_resources(trainable, _resources(workers, cluster)),
+        tune.with_resources(trainable, trial_resources(workers, cluster)),
         param_space={"cell": tune.grid_search(list(by_id))},
         tune_config=tune.TuneConfig(
             max_concurrent_trials=at_once,
@@ -64,7 +65,8 @@ def _tune(
     return watching.lost
 
 
-def _resources(workers: int, cluster: Cluster) -> dict[str, float]:
+def trial_resources(workers: int, cluster: Cluster) -> dict[str, float]:
+    """What the actor of a trial holds: it trains itself where there is one worker, and only waits where several."""
     if workers > 1:
         return {"CPU": WAITING_CPUS}
     return {"CPU": 1, "GPU": 1} if cluster.gpus else {"CPU": 1}
@@ -90,7 +92,7 @@ class _Lost(Callback):
 
 
 @contextmanager
-def _storage(store: Store, cluster: Cluster) -> Iterator[dict[str, Any]]:
+def ray_files(store: Store, cluster: Cluster) -> Iterator[dict[str, Any]]:
     """Where Ray keeps its own files, which nobody reads again: they must be on a disk that all of its nodes see."""
     if len(cluster.nodes) > 1:
         place = store.place.below("ray")

@@ -14,8 +14,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from raysl.config.cell import CellConfig, ObjectiveOptions, SamplingOptions, Slot, augmenting_tasks
 from raysl.config.component import Chosen
+from raysl.config.objective_sections import SupervisedOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ClipOptions, LearningRate, SupervisedOptions, TrainingOptions
+from raysl.config.sections import ClipOptions, LearningRate, TrainingOptions
 from raysl.errors import ConfigError
 from raysl.evaluation.trained_options import TrainedOptions
 from raysl.models.classifier import FeatureNorm

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from raysl.config.sections import ProjectorOptions
+from raysl.config.objective_sections import ProjectorOptions
 
 
 class Projector(nn.Module):

@@ -90,13 +90,3 @@ class ClassificationTask(Term):
 
 def _at_least_float32(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def views_of(name: str, view: Literal["own", "pair"]) -> tuple[str, ...]:
-    """The views that a task of one clip asks about: its own, or both of the pair."""
-    return (name,) if view == "own" else ("query", "key")
-
-
-def targets_of(name: str, views: tuple[str, ...], batch: Batch) -> list[Tensor]:
-    """The answers about each view, ``[B]``."""
-    return [batch.targets[f"{name}/{view}"] for view in views]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from raysl.config.sections import SupervisedOptions
+from raysl.config.objective_sections import SupervisedOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.models.classifier import Classifier

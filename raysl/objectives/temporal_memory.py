@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from raysl.config.sections import MemoryOptions
+from raysl.config.objective_sections import MemoryOptions
 from raysl.distributed import all_gather
 from raysl.errors import ConfigError
 from raysl.objectives.nt_xent import unit_rows

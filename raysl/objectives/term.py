@@ -9,7 +9,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from raysl.config.sections import ClipOptions, ProjectorOptions
+from raysl.config.objective_sections import ProjectorOptions
+from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone, pool
 from raysl.models.projector import Projector

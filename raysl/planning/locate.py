@@ -8,6 +8,7 @@ from raysl.config.component import Chosen
 from raysl.data.manifest_types import Manifest
 from raysl.planning.manifests import NO_DATA, manifest_key, stored_manifest
 from raysl.planning.plan import PlannedCell, PlannedEvaluation, Work
+from raysl.planning.search import Search
 from raysl.results.store import Store
 
 
@@ -41,6 +42,12 @@ class Locator:
             self._names = [folder.name for folder in self.store.cells()]
         found = [name for name in self._names if name.startswith(f"{cell_id}-")]
         return found[0] if len(found) == 1 else None
+
+    def search(self, search: Search) -> str | None:
+        """``<id>-<hash of the manifest that it trains on>``, and that of its scores where they are made on another."""
+        sets = {manifest_key(data): self.manifest(data) for data in (search.base.cell.data, search.data)}
+        hashes = [manifest.hash for manifest in sets.values() if manifest is not None]
+        return "-".join([search.id, *hashes]) if len(hashes) == len(sets) else None
 
     def evaluation(self, evaluation: PlannedEvaluation) -> str | None:
         """``<id>-<hash of the manifest of its own data set>``; None as above."""

@@ -52,7 +52,7 @@ def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row
     base = merge(base, expand(scale.set, {}))
     tree = merge(base, expand(change, document.origins, at))
     if "data" in tree.data:
-        tree.data["data"] = _data_set(tree.data["data"], document, scale)
+        tree.data["data"] = data_set(tree.data["data"], document, scale)
     evaluation_options = tree.data.pop("evaluation", None) or {}
     if not isinstance(evaluation_options, Mapping):
         raise document.error(("evaluation",), "a mapping from protocol to its options is expected")
@@ -88,7 +88,7 @@ def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) 
     name = written if isinstance(written, str) else (written or {}).get("name", "")
     if not name:
         return "", None
-    resolved_set = Tree({"data": _data_set(written, document, scale)})
+    resolved_set = Tree({"data": data_set(written, document, scale)})
     change = {key: value for key, value in overrides.data.items() if key == "data"}
     return substitute_name(name, scale), merge(resolved_set, Tree(change)).data["data"]
 
@@ -101,7 +101,7 @@ def _scaled_cell(tree: Tree, scale: Scale, overrides: Tree) -> CellConfig:
     return resolve_cell(merge(Tree(data, tree.origins), overrides))
 
 
-def _data_set(value: Any, document: Tree, scale: Scale) -> Any:
+def data_set(value: Any, document: Tree, scale: Scale) -> Any:
     """Substitutes the scale's data set, and puts what `datasets:` says in the place of a name defined there."""
     given = {"name": value} if isinstance(value, str) else dict(value)
     name = given.get("name")
@@ -130,10 +130,10 @@ def _evaluation(
     ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol a second name: its options are those under
     the protocol's own name, with what is said here laid over them.
     """
-    named, slash, data_set = label.partition("/")
+    named, slash, set_name = label.partition("/")
     if not slash:
         raise document.error(("evaluations",), f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
-    substitute = substitute_name(data_set, scale)
+    substitute = substitute_name(set_name, scale)
     own = dict(options.get(named) or {})
     protocol = own.pop("protocol", named)
     given = own
@@ -143,7 +143,7 @@ def _evaluation(
         {
             "label": f"{named}/{substitute}",
             "protocol": {"name": protocol, **given},
-            "data": shared[1] if shared[0] == substitute else _data_set(substitute, document, scale),
+            "data": shared[1] if shared[0] == substitute else data_set(substitute, document, scale),
         },
         {(): document.where(("evaluations",)) or document.origins[()]},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from raysl.config.cell import CellConfig, Slot
@@ -9,6 +10,9 @@ from raysl.config.component import find, names
 from raysl.config.document import STUDY_KEYS
 from raysl.config.scale import Factor, Scale
 from raysl.config.schema import NULL, JsonSchema, Schemas, document, reference
+from raysl.planning.load_search import NO_AXES
+from raysl.planning.read_axes import AxisOptions
+from raysl.planning.search_options import SearchOptions
 from raysl.planning.study import Reference, StudyOptions
 from raysl.published import published_tables
 
@@ -25,6 +29,7 @@ def study_schema() -> JsonSchema:
         **row["properties"],
         **schemas.options(StudyOptions)["properties"],
         **_written_otherwise(schemas),
+        **_searched(schemas, row["properties"]),
     }
     schema: JsonSchema = {
         "type": "object",
@@ -96,6 +101,32 @@ def _scale(schemas: Schemas) -> JsonSchema:
             "additionalProperties": factor,
         },
     }
+    return schema
+
+
+def _searched(schemas: Schemas, keys: Iterable[str]) -> dict[str, JsonSchema]:
+    """Keys of a search: axes are a row's keys, but for those that cannot be searched."""
+    closed = tuple(f"{key}." for key in NO_AXES)
+    schemas.definitions["axis"] = _axis(schemas)
+    axes = {key: reference("axis") for key in keys if not f"{key}.".startswith(closed)}
+    return {
+        "axes": {
+            "description": "open keys of a search, with distributions",
+            "anyOf": [NULL, {"type": "object", "properties": axes, "additionalProperties": False}],
+        },
+        "search": {"description": "settings of a search", "anyOf": [NULL, schemas.options(SearchOptions)]},
+    }
+
+
+def _axis(schemas: Schemas) -> JsonSchema:
+    schema = schemas.options(AxisOptions)
+    for kind, number in (
+        ("uniform", {"type": "number"}),
+        ("loguniform", {"type": "number", "exclusiveMinimum": 0}),
+        ("integers", {"type": "integer"}),
+    ):
+        bounds = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+        schema["properties"][kind]["anyOf"] = [bounds, NULL]
     return schema
 
 

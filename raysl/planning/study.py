@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +17,12 @@ from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
+from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, resolve_row
+from raysl.planning.search import Search
 from raysl.published import Match
+from raysl.results.search import SearchTrial, best_trials
 
 
 class Reference(Options):
@@ -36,8 +41,12 @@ class StudyOptions(Options):
     published: PublishedOptions | None = option(
         None, doc="which rows and columns of the published table are the study's", source="per study"
     )
-    design: Literal["rows"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
-    rows: dict[str, Any] = option(doc="row name to what it changes", source="per study", min_length=1)
+    design: Literal["rows", "search"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
+    rows: dict[str, Any] = option(
+        {}, doc="row name to what it changes; of a search: rows to stand beside the best", source="per study"
+    )
+    axes: dict[str, Any] | None = option(None, doc="open keys of a search, with distributions", source="per study")
+    search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
     seeds: tuple[int, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
     evaluations: tuple[str, ...] = option(doc="PROTOCOL/DATASET, e.g. linear/ucf101", source="per study", min_length=1)
@@ -58,6 +67,8 @@ class Study:
         scale: the scale's name.
         published: where its rows and columns (as `column` gives them) stand in the table that it reproduces; None
             where it reproduces none.
+        search: what a study with ``design: search`` tries; its best configurations become rows once they are known
+            (`with_best`).
     """
 
     name: str
@@ -68,13 +79,29 @@ class Study:
     seeds: tuple[int, ...]
     references: tuple[Reference, ...]
     published: Match | None = None
+    search: Search | None = None
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
         label, colon, metric = written.partition(":")
-        evaluations = zip(self.options.evaluations, self.rows[0].evaluations, strict=True)
+        own_row = self.search.base if self.search is not None else self.rows[0]
+        evaluations = zip(self.options.evaluations, own_row.evaluations, strict=True)
         labels = {own: evaluation.label for own, evaluation in evaluations}
         return f"{labels.get(label, label)}{colon}{metric}"
+
+
+def with_best(study: Study, trials: Sequence[SearchTrial]) -> Study:
+    """The study with the best configurations of its search, trained at full length, as rows ``best 1`` and so on.
+
+    Args:
+        trials: of its search, all of which have ended.
+    """
+    if study.search is None:
+        return study
+    best = best_trials(list(trials), study.search.options.best)
+    rows = tuple(study.search.row(trial.point, f"best {rank}") for rank, trial in enumerate(best, 1))
+    own = study.rows[: len(study.options.rows)]  # not those of an earlier call
+    return replace(study, rows=(*own, *rows))
 
 
 def study_name(path: Path) -> str:
@@ -115,7 +142,8 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
         document, options.reproduces, options.published, options.rows, options.columns or options.evaluations
     )
     seeds = chosen.seeds or options.seeds
-    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references)
+    search = load_search(document, seeds, chosen, rest, given) if options.design == "search" else None
+    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, search=search)
     if found is None:
         return study
     columns = {study.column(written): name for written, name in found.columns.items()}
@@ -123,11 +151,24 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
 
 
 def _options(document: Tree) -> StudyOptions:
-    if not document.data.get("rows"):
-        raise document.error((), "has no rows: it is a recipe to extend, not a study to run")
+    if not _is_study(document):
+        raise document.error(
+            (), "has no rows, and does not say design: search: it is a recipe to extend, not a study to run"
+        )
     keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
     options = resolve(StudyOptions, Tree(keys, document.origins))
-    if options.baseline is not None and options.baseline not in options.rows:
+    if options.design != "search" and (options.axes is not None or options.search is not None):
+        misplaced = "axes" if options.axes is not None else "search"
+        raise document.error((misplaced,), "belongs to a search: say design: search")
+    if options.design == "search" and options.reproduces is not None:
+        raise document.error(("reproduces",), "a search reproduces no table: its rows are whatever it finds")
+    taken = [name for name in options.rows if name.startswith("best ")]
+    if options.design == "search" and taken:
+        raise document.error(
+            ("rows", taken[0]), "rows of a search cannot be called 'best ...': those are what it finds"
+        )
+    found_later = options.design == "search" and re.fullmatch(r"best [1-9]\d*", options.baseline or "")
+    if options.baseline is not None and options.baseline not in options.rows and not found_later:
         raise document.error(
             ("baseline",), f"there is no row {options.baseline!r}{nearest(options.baseline, options.rows)}"
         )
@@ -167,7 +208,7 @@ def _difference(first: Row, second: Row) -> list[str]:
 
 
 def find_studies(paths: list[Path]) -> list[Path]:
-    """The study files among ``paths``; a folder stands for all files with rows below it.
+    """The study files among ``paths``; a folder stands for all files with rows, or of a search, below it.
 
     Raises:
         ConfigError: a path that does not exist; a folder without a study.
@@ -175,9 +216,9 @@ def find_studies(paths: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files = [file for file in sorted(path.rglob("*.yaml")) if _has_rows(file)]
+            files = [file for file in sorted(path.rglob("*.yaml")) if _is_study_file(file)]
             if not files:
-                raise ConfigError(f"{path}: there is no study (a YAML file with rows) below this folder")
+                raise ConfigError(f"{path}: there is no study (a YAML file with rows or axes) below this folder")
             found.extend(files)
         elif path.is_file():
             found.append(path)
@@ -186,7 +227,12 @@ def find_studies(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _has_rows(file: Path) -> bool:
+def _is_study_file(file: Path) -> bool:
     if file.parent.name == "scales":
         return False
-    return bool(load_document(file).data.get("rows"))
+    return _is_study(load_document(file))
+
+
+def _is_study(document: Tree) -> bool:
+    """A file without rows is a recipe to extend; a search has axes in their place."""
+    return bool(document.data.get("rows")) or document.data.get("design") == "search"

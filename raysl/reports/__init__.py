@@ -1,8 +1,18 @@
 """What is generated from the results of one study: statistics, tables, files."""
 
 from raysl.reports.collect import TableCell, collect
-from raysl.reports.input import CellResult, Column, EvaluationRecord, Published, ReferenceLine, ReportInput, RowInput
+from raysl.reports.input import (
+    CellResult,
+    Column,
+    EvaluationRecord,
+    Published,
+    ReferenceLine,
+    ReportInput,
+    RowInput,
+    Searched,
+)
 from raysl.reports.markdown import render_markdown
+from raysl.reports.searched import render_trials
 from raysl.reports.table import Table, build_table
 from raysl.reports.tidy import render_csv
 from raysl.reports.write import write_report
@@ -15,11 +25,13 @@ __all__ = [
     "ReferenceLine",
     "ReportInput",
     "RowInput",
+    "Searched",
     "Table",
     "TableCell",
     "build_table",
     "collect",
     "render_csv",
     "render_markdown",
+    "render_trials",
     "write_report",
 ]

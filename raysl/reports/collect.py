@@ -9,7 +9,16 @@ from typing import Any
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
 from raysl.published import Match
-from raysl.reports.input import CellResult, Column, EvaluationRecord, Published, ReferenceLine, ReportInput, RowInput
+from raysl.reports.input import (
+    CellResult,
+    Column,
+    EvaluationRecord,
+    Published,
+    ReferenceLine,
+    ReportInput,
+    RowInput,
+    Searched,
+)
 from raysl.results import CellFolder, Store
 
 
@@ -44,6 +53,7 @@ def collect(
     footnotes: Iterable[str] = (),
     store_link: str | None = None,
     published: Match | None = None,
+    searched: Searched | None = None,
 ) -> ReportInput:
     """Reads what a table needs; a missing, failed or unreadable cell becomes a hole with its reason.
 
@@ -51,10 +61,12 @@ def collect(
         cells: in the table's order of rows.
         columns: ``LABEL`` (its headline metric) or ``LABEL:METRIC``; None for every label's headline.
         published: the table that the study reproduces; its columns are written as ``columns`` are.
+        searched: the search that chose the rows. Until it has chosen, a baseline among them is no row yet, and a
+            footnote stands in the place of differences.
 
     Raises:
         StorageError: the store cannot be read.
-        ConfigError: a column is of no evaluation.
+        ConfigError: a column is of no evaluation of these cells; not checked where there are none.
     """
     reader = _Reader(store)
     rows: dict[str, list[CellResult]] = {}
@@ -63,16 +75,19 @@ def collect(
     labels = list(dict.fromkeys(label for cell in cells for label in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
+    unchosen = baseline if searched is not None and baseline is not None and baseline not in rows else None
+    notes = () if unchosen is None else (f"No differences yet: the search has not given the baseline, {unchosen}.",)
     return ReportInput(
         title=title,
         rows=tuple(RowInput(name, tuple(found)) for name, found in rows.items()),
         columns=tuple(found_columns.values()),
-        baseline=baseline,
+        baseline=None if unchosen is not None else baseline,
         scale=scale,
         references=tuple(references),
-        footnotes=tuple(footnotes),
+        footnotes=(*footnotes, *notes),
         store_link=store_link,
         published=None if published is None else _published(published, found_columns),
+        searched=searched,
     )
 
 
@@ -82,7 +97,7 @@ def _published(match: Match, columns: Mapping[str, Column]) -> Published:
 
 def _column(text: str, labels: Sequence[str], rows: Mapping[str, Sequence[CellResult]]) -> Column:
     label, colon, metric = text.partition(":")
-    if label not in labels:
+    if labels and label not in labels:
         raise ConfigError(f"column {text!r}: no evaluation is called {label!r}{nearest(label, labels)}")
     if colon:
         return Column(label, metric)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from raysl.published import Match, PublishedTable, Value
+from raysl.results.search import SearchTrial
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,53 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """The open search that chose rows of a table.
+
+    Attributes:
+        trials: all that there are, whatever became of them.
+        wanted: how many trials the study asks for.
+        parameters: names of what is searched, in the study's order.
+        best: row to the number of the trial that it is trained anew from, the best first; empty until all have ended.
+        scored_by: what the scores are of, e.g. ``kNN top-1 on ucf101's training videos``.
+        seed: of every trial.
+        steps: length of a trial, e.g. ``5 epochs of 20``.
+
+    Raises:
+        ValueError: a number stands twice, a trial has a parameter that is not searched, or a row is of no finished
+            trial.
+    """
+
+    trials: tuple[SearchTrial, ...]
+    wanted: int
+    parameters: tuple[str, ...]
+    best: Mapping[str, int]
+    scored_by: str
+    seed: int
+    steps: str
+
+    def __post_init__(self) -> None:
+        if len({trial.number for trial in self.trials}) != len(self.trials):
+            raise ValueError("the number of a trial stands twice")
+        for trial in self.trials:
+            if unknown := set(trial.point) - set(self.parameters):
+                raise ValueError(f"trial {trial.number} has {sorted(unknown)}, which is none of {self.parameters}")
+        finished = {trial.number for trial in self.trials if trial.status == "finished"}
+        for row, number in self.best.items():
+            if number not in finished:
+                raise ValueError(f"row {row!r} is of trial {number}, which is no finished trial")
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended, in whatever way."""
+        return sum(trial.ended for trial in self.trials)
+
+    @property
+    def complete(self) -> bool:
+        return self.ended >= self.wanted
+
+
+@dataclass(frozen=True)
 class ReportInput:
     """Everything that a table says.
 
@@ -151,6 +199,7 @@ class ReportInput:
         footnotes: sentences that stand below the table as they are.
         store_link: folder of the store, relative to the report, that cells link to; None for no links.
         published: the table that the study reproduces; None for none.
+        searched: the search that chose the rows; None where the study names them.
 
     Raises:
         ValueError: the baseline is no row, or a name or seed stands twice.
@@ -165,6 +214,7 @@ class ReportInput:
     footnotes: tuple[str, ...] = ()
     store_link: str | None = None
     published: Published | None = None
+    searched: Searched | None = None
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]

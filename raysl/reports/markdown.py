@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from raysl.reports.input import CellResult, ReportInput
 from raysl.reports.published import published_section
+from raysl.reports.searched import search_section
 from raysl.reports.table import Difference, Entry, Table
 from raysl.reports.text import HOLE, difference_text, grid, sample_text
 
 
 def render_markdown(table: Table) -> str:
-    """Rows x columns, differences, footnotes, how the numbers were made, what was published, and every cell."""
+    """Rows x columns, differences, footnotes, how numbers were made, what was published or searched, and the cells."""
     source = table.source
     blocks = [f"# {source.title}", _about(source), _results(table)]
     if source.baseline is not None and len(source.rows) > 1:
@@ -21,7 +22,7 @@ def render_markdown(table: Table) -> str:
     notes += [f"- {line.name}: {line.note}" for line in source.references if line.note]
     if notes:
         blocks.append("\n".join(notes))
-    blocks += [_method(table), *published_section(table), "## Cells", _cells(source)]
+    blocks += [_method(table), *published_section(table), *search_section(source), "## Cells", _cells(source)]
     return "\n\n".join(blocks) + "\n"
 
 

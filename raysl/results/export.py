@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from raysl.errors import StorageError
 from raysl.results.cell import CellFolder
 from raysl.results.encoding import read_json, to_json
+from raysl.results.place import Place
 from raysl.results.store import Store
 
 _KEPT = ("cell.yaml", "provenance.json", "failed.json")
@@ -34,24 +35,49 @@ def slim_copy(store: Store, destination: Store, cells: Iterable[str]) -> list[st
     return names
 
 
+def slim_search(store: Store, destination: Store, name: str) -> list[str]:
+    """Copies what was searched and how each trial ended; nothing of the cells that the trials trained.
+
+    Args:
+        store: where from.
+        destination: where to; what it already holds of the search is overwritten.
+        name: of the search's folder.
+
+    Returns:
+        Paths within the search's folder that were copied.
+
+    Raises:
+        StorageError: there is no such search, a trial's record is not whole, or something could not be read or written.
+    """
+    source, target = store.search(name), destination.search(name)
+    if source.place.read("search.json") is None:
+        raise StorageError(f"cannot export {source.place.shown}: there is no search.json in it")
+    source.trials()  # raises where one is not whole
+    records = [path for path in source.place.sizes("trials") if path.endswith(".json")]
+    paths = ["search.json", *sorted(records)]
+    for path in paths:
+        _copy_object(source.place, target.place, path)
+    return paths
+
+
 def _copy(source: CellFolder, target: CellFolder) -> None:
     state = source.state()
     if state.status in ("missing", "broken"):
         raise StorageError(f"cannot export {source.place.shown}: it is {state.status} {state.reason}".rstrip())
     for path in sorted(source.place.sizes()):
         if path in _KEPT or path.startswith("evaluations/"):
-            _copy_object(source, target, path)
+            _copy_object(source.place, target.place, path)
     marker = read_json(source.place, "done.json")
     if marker is None:
         return
     curves = f"attempts/{marker['attempt']}/curves.csv"
     if source.place.read(curves) is not None:
-        _copy_object(source, target, curves)
+        _copy_object(source.place, target.place, curves)
     target.place.write("done.json", to_json({**marker, "checkpoint": None, "slim": True}))
 
 
-def _copy_object(source: CellFolder, target: CellFolder, path: str) -> None:
-    data = source.place.read(path)
+def _copy_object(source: Place, target: Place, path: str) -> None:
+    data = source.read(path)
     if data is None:
-        raise StorageError(f"{source.place.shown}/{path} vanished while it was copied")
-    target.place.write(path, data)
+        raise StorageError(f"{source.shown}/{path} vanished while it was copied")
+    target.write(path, data)

@@ -12,12 +12,13 @@ import pandas as pd
 from raysl.errors import StorageError
 from raysl.results.cell import CellFolder
 from raysl.results.place import Place, place
+from raysl.results.search import SearchFolder
 from raysl.results.table import cell_rows
 
 
 @dataclass(frozen=True)
 class Store:
-    """Cells below ``cells/``, and small shared objects (``manifests/<key>``) beside them. Can be pickled.
+    """Cells below ``cells/``, searches below ``searches/``, small shared objects (``manifests/<key>``). Can be pickled.
 
     Attributes:
         place: its folder.
@@ -60,6 +61,14 @@ class Store:
     def cells(self) -> list[CellFolder]:
         """Every cell's folder, whatever its state, sorted by name."""
         return [self.named(name) for name in self.place.folders("cells")]
+
+    def search(self, name: str) -> SearchFolder:
+        """What the trials of a search were, whether there are any or not."""
+        return SearchFolder(name, self.place.below(f"searches/{name}"))
+
+    def of_search(self, name: str) -> Store:
+        """The store in which the trials of a search are trained: no table reads it."""
+        return Store(self.place.below(f"searches/{name}"))
 
     def read(self, path: str) -> bytes | None:
         """A small shared object, such as ``manifests/<key>``; None if it is not there."""

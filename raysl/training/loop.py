@@ -22,6 +22,7 @@ from raysl.training.agreement import together
 from raysl.training.check import check_world
 from raysl.training.checkpoint import Checkpoint, newest_checkpoint
 from raysl.training.precision import Precision, choose_device, resolve_precision
+from raysl.training.probe import Probe
 from raysl.training.provenance import git_state, hardware, package_versions
 from raysl.training.random_backbone import store_random_backbone
 from raysl.training.recorder import Recorder, begin
@@ -40,6 +41,7 @@ def pretrain(
     on_progress: ProgressCallback | None = None,
     stop_after: int | None = None,
     files: Mapping[str, Path] = NOTHING,
+    probe: Probe | None = None,
 ) -> Summary:
     """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
 
@@ -52,6 +54,7 @@ def pretrain(
         on_progress: called on every rank at the same steps: after each epoch, and every ten seconds.
         stop_after: raises `raysl.training.run.KilledError` after this step (from 1): a kill, for tests.
         files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
+        probe: looks at the backbone while it trains.
 
     Returns:
         The same on every rank.
@@ -65,7 +68,7 @@ def pretrain(
     chosen = choose_device(device)
     with cpu_threads(cell) as threads:
         try:
-            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files)
+            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files, probe)
         except CellFailure as failure:
             if rank() == 0:
                 folder.mark_failed(failure.reason, failure.details)
@@ -82,6 +85,7 @@ def _pretrain(
     on_progress: ProgressCallback | None,
     stop_after: int | None,
     files: Mapping[str, Path],
+    probe: Probe | None,
 ) -> Summary | None:
     """The summary on rank 0."""
     attempt = _attempt(cell, device, threads) | together(lambda: weights_record(cell.backbone.options, files))
@@ -115,7 +119,7 @@ def _pretrain(
         recorder = together(lambda: Recorder(folder, found) if rank() == 0 else None)
         if recorder is not None:
             stack.enter_context(recorder)
-        run.train(recorder, on_progress, stop_after)
+        run.train(recorder, on_progress, stop_after, probe)
         provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
         return together(lambda: None if recorder is None else recorder.finish(run.summary(recorder), provenance))
 

@@ -16,6 +16,7 @@ from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, rank, world_size
 from raysl.errors import CellFailure
+from raysl.models.batch_norm import average_statistics
 from raysl.objectives.build import build_objective
 from raysl.training.agreement import exchange, together
 from raysl.training.batches import StepBatches
@@ -25,6 +26,7 @@ from raysl.training.curves import curve_row
 from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
 from raysl.training.precision import Precision
+from raysl.training.probe import Probe
 from raysl.training.progress import Pace, Progress
 from raysl.training.random_state import random_state, restore_random_state, seed_rank
 from raysl.training.recorder import Recorder
@@ -117,13 +119,20 @@ class Run:
         if len(found.random) == world_size():
             restore_random_state(found.random[rank()], self.device)
 
-    def train(self, recorder: Recorder | None, on_progress: ProgressCallback | None, stop_after: int | None) -> None:
+    def train(
+        self,
+        recorder: Recorder | None,
+        on_progress: ProgressCallback | None,
+        stop_after: int | None,
+        probe: Probe | None = None,
+    ) -> None:
         """Takes the remaining steps.
 
         Args:
             recorder: on rank 0; None elsewhere.
             on_progress: called on every rank at the same steps: after each epoch, and every `REPORT_SECONDS`.
             stop_after: raises `KilledError` after this step (from 1).
+            probe: looks at the backbone, whose running statistics are those of all ranks then.
 
         Raises:
             CellFailure: on every rank at the same step, with the step and the last good values.
@@ -145,6 +154,10 @@ class Run:
                 self._report(done, recorder, on_progress)
             if done % every == 0 or done == self.length.steps:
                 self.save(recorder, done)
+            number = None if probe is None else probe.due(done, self.length.steps)
+            if probe is not None and number is not None:
+                average_statistics(self.learner.objective)
+                probe.look(self.learner.objective.backbone, number)
             if done == stop_after:
                 raise KilledError(f"stopped after step {done}")
 

@@ -11,16 +11,9 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import KINDS, Chosen, find, names
 from raysl.config.identity import cell_id, evaluation_id, identity, leaves, resolved
 from raysl.config.load import cell_from, evaluation_from
+from raysl.config.objective_sections import MemoryOptions, ProjectorOptions, SupervisedOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import (
-    ClipOptions,
-    LearningRate,
-    MemoryOptions,
-    ProjectorOptions,
-    SupervisedOptions,
-    TemporalOptions,
-    TrainingOptions,
-)
+from raysl.config.sections import ClipOptions, LearningRate, TemporalOptions, TrainingOptions
 from tests.cells import GOLDEN, tiny_cell, tiny_evaluation
 
 

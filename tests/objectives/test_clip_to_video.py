@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from raysl.config.sections import MemoryOptions, ProjectorOptions
+from raysl.config.objective_sections import MemoryOptions, ProjectorOptions
 from raysl.errors import ConfigError, DataError
 from raysl.models.projector import Projector
 from raysl.objectives.temporal.clip_to_video import ClipToVideo, ClipToVideoOptions, clip_to_video

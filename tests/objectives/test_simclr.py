@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from raysl.config.sections import MemoryOptions, ProjectorOptions
+from raysl.config.objective_sections import MemoryOptions, ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.projector import Projector
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from raysl.config.sections import SupervisedOptions
+from raysl.config.objective_sections import SupervisedOptions
 from raysl.errors import ConfigError
 from raysl.models.classifier import Classifier
 from raysl.objectives.build import build_backbone, build_objective

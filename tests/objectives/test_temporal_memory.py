@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from raysl.config.sections import MemoryOptions
+from raysl.config.objective_sections import MemoryOptions
 from raysl.errors import ConfigError, DataError
 from raysl.objectives.build import build_objective
 from raysl.objectives.temporal_memory import TemporalMemory, update_rates

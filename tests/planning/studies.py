@@ -28,6 +28,23 @@ seeds: [0, 1]
 evaluations: [linear/synthetic, retrieval/synthetic]
 """
 
+SEARCH = """
+title: "A search"
+base: recipe
+design: search
+axes:
+  objective.contrastive.temperature: {loguniform: [0.05, 1.0]}
+  objective.contrastive.framework: {choice: [simclr, moco]}
+  objective.contrastive.queue_size: {choice: [16, 32], when: {objective.contrastive.framework: moco}}
+search: {trials: 3, length: 0.5, reports: 2, best: 2, seed: 7}
+rows:
+  random: {pretraining: none}
+baseline: random
+seeds: [0, 1]
+evaluations: [linear/synthetic, retrieval/synthetic]
+"""
+"""A search of two steps a trial."""
+
 
 def write_study(folder: Path, study: str = STUDY, recipe: str = RECIPE, name: str = "study") -> Path:
     """Writes ``recipe.yaml`` and a study beside it; returns the study."""

@@ -14,7 +14,7 @@ from raysl.config.component import KINDS
 from raysl.config.identity import resolved
 from raysl.config.yaml_reader import parse_tree, read_tree
 from raysl.planning.study import load_study
-from tests.planning.studies import RECIPE, STUDY, write_study
+from tests.planning.studies import RECIPE, SEARCH, STUDY, write_study
 from tests.test_cli import raysl
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -64,6 +64,16 @@ def test_resolved_cells_fit(tmp_path: Path) -> None:
 GOOD = {
     "a recipe": RECIPE,
     "a study": STUDY,
+    "a search": SEARCH,
+    "a search in dotted keys": "design: search\nsearch.trials: 5\nsearch.knn: {neighbors: 5}\naxes: null\n",
+    "axes of every kind": (
+        "axes:\n  objective.contrastive.framework: {choice: [simclr, none]}\n"
+        "  backbone: {choice: {deep: {name: slow_r50}}}\n"
+        "  training.batch_size: {integers: [8, 16]}\n"
+        "  augment.flip: {uniform: [0, 0.5], when: {backbone: deep}}\n"
+        "  objective.pretext: {subsets: {speed: {weight: 0.5}, rotation: null}}\n"
+    ),
+    "trials of a scale": "scales: {smoke: {trials: 3}}\n",
     "published": STUDY + "reproduces: cvrl_t6\npublished: {rows: {plain: {hidden_layers: 3}}, unscored: [[a, b]]}\n",
     "dotted keys": "training.epochs: 5\naugment.min_area: 0.5\nevaluation.linear.clips: 3\nbackbone.name: slow_r50\n",
     "a dotted key of the study's own names": "datasets.small: {name: ucf101, classes: [a]}\nscales.laptop.seeds: [1]\n",
@@ -93,6 +103,19 @@ BAD = {
     "an unknown table": "reproduces: cvrl_t66\n",
     "an unknown key of published": "published: {row: {}}\n",
     "a factor that is none": "scales: {laptop: {multiply: {training.epochs: 0.1}}}\n",
+    "an unknown design": "design: serach\n",
+    "an axis of an unknown kind": "axes: {training.batch_size: {normal: [0, 1]}}\n",
+    "an axis that is no key": "axes: {training.batch: {integers: [8, 16]}}\n",
+    "an axis that cannot be searched": "axes: {training.seed: {integers: [8, 16]}}\n",
+    "an axis of the data": "axes: {data.classes: {integers: [8, 16]}}\n",
+    "an axis without a distribution": "axes: {training.batch_size: 8}\n",
+    "three bounds": "axes: {training.batch_size: {integers: [8, 16, 32]}}\n",
+    "bounds that are no numbers": "axes: {augment.flip: {uniform: [low, high]}}\n",
+    "the logarithm of 0": "axes: {augment.flip: {loguniform: [0, 1]}}\n",
+    "an unknown setting of a search": "search: {trails: 3}\n",
+    "an unknown setting of its score": "search: {knn: {k: 3}}\n",
+    "a search of no length": "search: {length: 0}\n",
+    "trials of a scale that are none": "scales: {smoke: {trials: 0}}\n",
     "a reference without its name": "reference: [{values: {a: 1.0}}]\n",
 }
 

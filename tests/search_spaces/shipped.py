@@ -54,7 +54,7 @@ class ShippedRow:
 def shipped_rows() -> Iterator[ShippedRow]:
     """Every row of every study below ``search_spaces``."""
     for path in find_studies([SEARCH_SPACES]):
-        for name, change in load_document(path).data["rows"].items():
+        for name, change in (load_document(path).data.get("rows") or {}).items():
             paths = frozenset(tuple(key.split(".")) for key in change or {})
             yield ShippedRow(path.relative_to(SEARCH_SPACES).with_suffix("").as_posix(), name, paths)
 
@@ -81,6 +81,7 @@ def changed_leaves(cell: CellConfig, base: CellConfig) -> set[KeyPath]:
 def narrow(cell: CellConfig, row: ShippedRow) -> CellConfig:
     """The cell with few rendered videos and a small backbone, unless the backbone is what the row changes."""
     tree = Tree(resolved(cell), {(): Origin("narrow")})
+    tree.data["training"]["threads"] = 1  # for clips so small a second thread costs more than it gives
     if "backbone" not in row.changes:
         kept = getattr(cell.backbone.options, "last_stage_time", "halved")
         tree.data["backbone"] = {**NARROW, "last_stage_time": kept}

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from raysl.config.component import Component
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ProjectorOptions
 from raysl.models.backbone import Backbone
 from raysl.models.predictor import Predictor, PredictorOptions
 from raysl.objectives.negative_cosine import squared_distance

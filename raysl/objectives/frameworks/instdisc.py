@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from raysl.config.component import Component
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.info_nce import contrastive_accuracy, info_nce

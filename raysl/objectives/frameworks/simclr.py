@@ -14,8 +14,8 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.nt_xent import nt_xent

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from raysl.config.component import Component
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ProjectorOptions
 from raysl.models.predictor import Predictor, PredictorOptions
 from raysl.objectives.negative_cosine import negative_cosine
 from raysl.objectives.representation_metrics import representation_metrics

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ProjectorOptions
 from raysl.distributed import all_gather, rank
 from raysl.objectives.nt_xent import nt_xent, unit_rows
 from raysl.objectives.representation_metrics import representation_metrics

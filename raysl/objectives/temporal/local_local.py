@@ -10,8 +10,8 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.config.sections import ProjectorOptions
 from raysl.objectives import temporal_temperature
 from raysl.objectives.temporal_contrast import local_local
 from raysl.objectives.term import Term, TermContext, TermOutput

@@ -1,0 +1,70 @@
+"""Studies with a search: their best configurations become rows as soon as all trials have ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from raysl.commands.inputs import Planned
+from raysl.planning.locate import Locator
+from raysl.planning.plan import plan_study
+from raysl.planning.search import Search
+from raysl.planning.study import with_best
+from raysl.reports.input import Searched
+from raysl.results import SearchTrial, best_trials
+from raysl.results.store import Store
+
+
+def trials_of(search: Search, store: Store) -> list[SearchTrial]:
+    """What the store holds of a search; nothing where its data was never read."""
+    name = Locator(store).search(search)
+    return [] if name is None else store.search(name).trials()
+
+
+def is_complete(search: Search, trials: list[SearchTrial]) -> bool:
+    """Whether as many trials have ended as the study asks for."""
+    return sum(trial.ended for trial in trials) >= search.options.trials
+
+
+def with_known_best(planned: list[Planned], store: Store) -> list[Planned]:
+    """The studies with the rows that their searches have found, where these are complete."""
+    return [_with_best(item, store) for item in planned]
+
+
+def _with_best(item: Planned, store: Store) -> Planned:
+    search = item.study.search
+    if search is None:
+        return item
+    trials = trials_of(search, store)
+    if not is_complete(search, trials):
+        return item
+    study = with_best(item.study, trials)
+    return replace(item, study=study, cells=plan_study(study))
+
+
+def searched(item: Planned, store: Store) -> Searched | None:
+    """What a report says of the study's search."""
+    search = item.study.search
+    if search is None:
+        return None
+    trials = trials_of(search, store)
+    best = best_trials(trials, search.options.best) if is_complete(search, trials) else []
+    return Searched(
+        trials=tuple(trials),
+        wanted=search.options.trials,
+        parameters=search.parameters,
+        best={f"best {rank}": trial.number for rank, trial in enumerate(best, 1)},
+        scored_by=search.scored_by,
+        seed=search.options.seed,
+        steps=search.length,
+    )
+
+
+def search_line(item: Planned, store: Store) -> str | None:
+    """``search: 7 of 24 trials have ended``; None where the study has no search."""
+    search = item.study.search
+    if search is None:
+        return None
+    trials = trials_of(search, store)
+    ended = sum(trial.ended for trial in trials)
+    rest = "" if is_complete(search, trials) else "; its best configurations are not known yet"
+    return f"search: {ended} of {search.options.trials} trials have ended{rest}"

@@ -1,0 +1,162 @@
+"""An open search on a cluster: Optuna suggests, Tune runs, ASHA stops what falls behind, the store remembers.
+
+With trials beside each other the order in which they end decides what is suggested and stopped next, so that a search
+is repeatable only with one trial at a time; each trial by itself always is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from raysl.config.identity import resolved
+from raysl.data.places import Places
+from raysl.engine.cluster import Cluster
+from raysl.engine.prepare import Prepared
+from raysl.engine.search_job import Scoring, SearchWork
+from raysl.engine.search_records import Recording, Records
+from raysl.engine.search_trial import REPORT, SCORE, search_trial
+from raysl.engine.train_run import LOST_PROCESSES
+from raysl.engine.trials import ray_files, trial_resources
+from raysl.planning.axes import Point, suggest
+from raysl.planning.manifests import manifest_key, save_manifest
+from raysl.planning.search import Search
+from raysl.results import SearchTrial, Store
+from raysl.streams import stream
+
+
+@dataclass(frozen=True)
+class OnCluster:
+    """Where a search runs. Attributes: note: takes a line worth keeping. max_concurrent: trials; what fits if None."""
+
+    store: Store
+    places: Places
+    cluster: Cluster
+    note: Callable[[str], None]
+    max_concurrent: int | None = None
+
+
+def run_search(search: Search, title: str, name: str, on: OnCluster, prepared: Prepared) -> list[SearchTrial]:
+    """Runs what is missing of a search; trials of earlier runs count, and those that were interrupted go on.
+
+    Args:
+        title: of the study. name: of the search in the store.
+
+    Returns:
+        All trials.
+
+    Raises:
+        StorageError: the store cannot be read or written.
+    """
+    folder = on.store.search(name)
+    records = Records(search, folder, on.note, {trial.number: trial for trial in folder.trials()})
+    open_trials = search.options.trials - sum(trial.ended for trial in records.trials.values())
+    if open_trials > 0:
+        folder.write_about(search.about())
+        work = _work(search, title, name, on, prepared)
+        with ray_files(on.store, on.cluster) as storage:
+            _tune(records, work, open_trials, storage, on)
+    for trial in records.trials.values():
+        if trial.ended and trial.cell:
+            folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more
+    return [records.trials[number] for number in sorted(records.trials)]
+
+
+def _work(search: Search, title: str, name: str, on: OnCluster, prepared: Prepared) -> SearchWork:
+    store = on.store.of_search(name)
+    for data in (search.base.cell.data, search.data):
+        save_manifest(store, data, prepared.manifests[manifest_key(data)])
+    return SearchWork(
+        title=title,
+        store=store,
+        places=on.places,
+        scoring=Scoring(search.data, resolved(search.options.knn), search.options.reports),
+        data_hash=prepared.manifests[manifest_key(search.base.cell.data)].hash,
+        manifests={key: manifest.hash for key, manifest in prepared.manifests.items()},
+        workers=search.base.cell.training.workers,
+    )
+
+
+def _tune(records: Records, work: SearchWork, trials: int, storage: dict[str, Any], on: OnCluster) -> None:
+    options = records.search.options
+    at_once = min(on.cluster.at_once(work.workers), on.max_concurrent or trials, trials)
+    trainable = tune.with_parameters(search_trial, work=work, storage=storage, kind=on.cluster.kind)
+    tune.Tuner(
+        tune.with_resources(trainable, trial_resources(work.workers, on.cluster)),
+        tune_config=tune.TuneConfig(
+            num_samples=trials,
+            max_concurrent_trials=at_once,
+            search_alg=_suggestions(records),
+            scheduler=ASHAScheduler(
+                time_attr=REPORT,
+                metric=SCORE,
+                mode="max",
+                # One more than there are: at its end a trial finishes by itself, and is not stopped.
+                max_t=options.reports + 1,
+                grace_period=options.grace_reports,
+                reduction_factor=options.reduction_factor,
+            ),
+            trial_name_creator=lambda one: f"{work.title}/trial{one.config['number']}",
+            trial_dirname_creator=lambda one: f"trial{one.config['number']}",
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
+            callbacks=[Recording(records)],
+            verbose=0,
+            **storage,
+        ),
+    ).fit()
+
+
+def _suggestions(records: Records) -> OptunaSearch:
+    """Optuna's tree-structured Parzen estimator, which knows the trials of earlier runs."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    options, ended = records.search.options, [trial for trial in records.trials.values() if trial.ended]
+    # A sampler of the same seed would suggest the first points again.
+    seed = int(stream(options.seed, "search", len(ended)).integers(2**31))
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=options.random_trials)
+    storage, name = optuna.storages.InMemoryStorage(), "search"
+    study = optuna.create_study(storage=storage, sampler=sampler, study_name=name, direction="maximize")
+    for trial in ended:
+        study.add_trial(_known(records.search, trial))
+    for trial in records.trials.values():
+        if not trial.ended:
+            study.enqueue_trial(trial.point)
+    return OptunaSearch(records.suggestion, metric=SCORE, mode="max", sampler=sampler, storage=storage, study_name=name)
+
+
+def _known(search: Search, trial: SearchTrial) -> optuna.trial.FrozenTrial:
+    """An ended trial as Optuna keeps it: as it was told when it ended, with 0 for what failed."""
+    kept = _Distributions(trial.point)
+    point = suggest(search.axes, kept)
+    value = 0.0 if trial.score is None else trial.score
+    return create_trial(state=TrialState.COMPLETE, value=value, params=point, distributions=kept.found)
+
+
+@dataclass
+class _Distributions:
+    """Gives the values of a point, and keeps what they were drawn from."""
+
+    point: Point
+    found: dict[str, BaseDistribution] = field(default_factory=dict)
+
+    def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+        self.found[name] = CategoricalDistribution(choices)
+        return self.point[name]
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        self.found[name] = FloatDistribution(low, high, log=log)
+        return float(self.point[name])
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        self.found[name] = IntDistribution(low, high)
+        return int(self.point[name])

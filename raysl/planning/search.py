@@ -1,0 +1,121 @@
+"""An open search: what is tried, how it is judged, and the rows that its best configurations become."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Chosen
+from raysl.config.identity import cell_id, leaves, resolved
+from raysl.config.load import resolve_cell
+from raysl.config.options import Options
+from raysl.config.scale import Scale, multiply
+from raysl.config.yaml_reader import Tree
+from raysl.planning.axes import Axis, Point, changes
+from raysl.planning.rows import Row, resolve_row
+from raysl.planning.search_options import SearchOptions
+
+LENGTHS = ("training.epochs", "training.steps")
+FOLLOWING = ("schedule.warmup_epochs", "schedule.warmup_steps", "schedule.milestones")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, at one scale.
+
+    Attributes:
+        options: the key ``search``; `Scale.trials` laid over it.
+        axes: the open keys.
+        base: the study's own configuration at full length, on which points are laid.
+        data: labelled, for scores.
+        document, scale, overrides: what rows are resolved from.
+    """
+
+    options: SearchOptions
+    axes: tuple[Axis, ...]
+    base: Row
+    data: Chosen
+    document: Tree
+    scale: Scale
+    overrides: Tree
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(name for axis in self.axes for name in axis.parameters)
+
+    def row(self, point: Point, name: str) -> Row:
+        """A point at full length, with the study's evaluations.
+
+        Raises:
+            ConfigError: the point is no configuration.
+        """
+        return search_row(self.document, self.scale, self.overrides, changes(self.axes, point), name)
+
+    def trial(self, point: Point) -> CellConfig:
+        """A point at the search's length and seed.
+
+        Raises:
+            ConfigError: the point is no configuration.
+        """
+        return self._short(self.row(point, "trial").cell)
+
+    def _short(self, cell: CellConfig) -> CellConfig:
+        data = resolved(cell)
+        by: dict[str, Any] = {"by": self.options.length}
+        multiply(data, Scale(multiply={key: {**by, "min": 1} for key in LENGTHS} | dict.fromkeys(FOLLOWING, by)))
+        data["training"]["seed"] = self.options.seed
+        return resolve_cell(Tree(data, self.document.origins))
+
+    @cached_property
+    def id(self) -> str:
+        """12 hexadecimal digits of what decides how a trial is made, trained and scored; not how many there are."""
+        base = self._short(self.base.cell)
+        parts = [
+            [self.data.name, _sorted_leaves(self.data.options)],
+            _sorted_leaves(self.options),
+            [asdict(axis) for axis in self.axes],
+            # Points may use sections that the base does not, and keys that the scale multiplies and the base lacks.
+            cell_id(base),
+            _sorted_leaves(base),
+            sorted(self.scale.multiply.items()),
+        ]
+        return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+    @property
+    def length(self) -> str:
+        """``5 of 20 epochs``"""
+        full, short = self.base.cell.training, self._short(self.base.cell).training
+        if full.epochs is not None:
+            return f"{short.epochs} of {full.epochs} epochs"
+        return f"{short.steps} of {full.steps} steps"
+
+    @property
+    def scored_by(self) -> str:
+        k = self.options.knn.neighbors
+        return f"vote of the {k} nearest training videos of other groups, {self.data.name}"
+
+    def about(self) -> dict[str, Any]:
+        """For people who read the store."""
+        return {
+            "axes": {axis.key: asdict(axis) for axis in self.axes},
+            "search": resolved(self.options),
+            "base": resolved(self._short(self.base.cell)),
+            "scored_on": {"name": self.data.name, **resolved(self.data.options)},
+        }
+
+
+def _sorted_leaves(options: Options) -> list[tuple[str, Any]]:
+    return sorted((".".join(path), value) for path, value in leaves(options))
+
+
+def search_row(document: Tree, scale: Scale, overrides: Tree, change: Mapping[str, Any], name: str) -> Row:
+    origins = dict(document.origins)
+    for key in change:
+        if ("axes", key) in origins:
+            origins["rows", name, key] = origins["axes", key]
+    return resolve_row(Tree({**document.data, "rows": {name: dict(change)}}, origins), name, scale, overrides)

@@ -1,0 +1,109 @@
+"""The search that chose rows: a section of the Markdown report, and every trial as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from raysl.reports.input import ReportInput, Searched
+from raysl.reports.text import HOLE, grid
+from raysl.results.search import SearchTrial, Value
+
+FIELDS = ("number", "status", "score", "reports", "scores", "same_as", "reason")  # then one column a parameter
+SAME = "the same as an earlier one"
+ENDS = {"finished": "finished", "stopped": "stopped early", "failed": "failed"}
+
+
+def search_section(source: ReportInput) -> list[str]:
+    """Blocks of Markdown; none where nothing was searched."""
+    searched = source.searched
+    if searched is None:
+        return []
+    failed = [trial for trial in searched.trials if trial.status == "failed" and trial.same_as is None]
+    reasons = [f"- Trial {trial.number} failed: {_line(trial.reason) or 'no reason is known'}" for trial in failed]
+    blocks = ["## Search", f"{_counts(searched)} {_choice(searched)}".rstrip()]
+    blocks += [_best(searched)] if searched.best else []
+    blocks.append(_method(searched))
+    return [*blocks, "\n".join(reasons)] if reasons else blocks
+
+
+def render_trials(searched: Searched) -> str:
+    """One line a trial, by number. Scores after each report are separated by blanks; what is absent is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((*FIELDS, *searched.parameters))
+    for trial in sorted(searched.trials, key=lambda trial: trial.number):
+        values = (_full(trial.point[name]) if name in trial.point else "" for name in searched.parameters)
+        writer.writerow((*_fields(trial), *values))
+    return out.getvalue()
+
+
+def _end(trial: SearchTrial) -> str:
+    """Whatever a repetition's status, it is counted as one: nothing was trained for it."""
+    return SAME if trial.same_as is not None else ENDS[trial.status]
+
+
+def _counts(searched: Searched) -> str:
+    """``24 of 24 trials: 22 finished, 2 failed.``; what has not ended is counted apart."""
+    ends = [_end(trial) for trial in searched.trials if trial.ended]
+    parts = [f"{ends.count(end)} {end}" for end in (*ENDS.values(), SAME) if end in ends]
+    text = f"{searched.ended} of {searched.wanted} trials"
+    if searched.ended > searched.wanted:
+        text = f"{searched.ended} trials, where the study asks for {searched.wanted}"
+    text += f": {', '.join(parts)}" if parts else ""
+    going = len(searched.trials) - searched.ended
+    return text + (f"; {going} more running or interrupted." if going else ".")
+
+
+def _choice(searched: Searched) -> str:
+    if not searched.complete:
+        return "The search is not complete, and the best are not yet chosen."
+    return "" if searched.best else "None was chosen: no trial was trained to the search's end."
+
+
+def _best(searched: Searched) -> str:
+    trials = {trial.number: trial for trial in searched.trials}
+    lines = []
+    for row, number in searched.best.items():
+        trial = trials[number]
+        values = (_short(trial.point[name]) if name in trial.point else HOLE for name in searched.parameters)
+        lines.append([row, str(number), HOLE if trial.score is None else f"{trial.score:.1f}", *values])
+    return grid(["row", "trial", "score in the search", *searched.parameters], lines)
+
+
+def _method(searched: Searched) -> str:
+    return (
+        f"Scores: {searched.scored_by}, in percent, after {searched.steps}, at seed {searched.seed}. They are of short "
+        "training at one seed, and they are what the best are chosen by, so those of the best are biased upwards. Do "
+        "not compare them with the numbers of the table, for which the best are trained anew, at full length and with "
+        "the table's seeds. Every trial: [trials.csv](trials.csv)."
+    )
+
+
+def _fields(trial: SearchTrial) -> tuple[str, ...]:
+    return (
+        str(trial.number),
+        trial.status,
+        "" if trial.score is None else _number(trial.score),
+        str(len(trial.scores)),
+        " ".join(_number(score) for score in trial.scores),
+        "" if trial.same_as is None else str(trial.same_as),
+        trial.reason,
+    )
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else _full(value)
+
+
+def _full(value: Value) -> str:
+    """As a study's file writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

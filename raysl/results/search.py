@@ -1,0 +1,115 @@
+"""A search in a store: what each of its trials was and how it ended, apart from the cells that tables are made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from raysl.errors import StorageError
+from raysl.results.encoding import UnreadableError, read_json, to_json
+from raysl.results.place import Place
+
+TrialStatus = Literal["running", "finished", "stopped", "failed"]
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class SearchTrial:
+    """One configuration that a search tried.
+
+    Attributes:
+        number: from 0, in the order of suggestion.
+        point: parameter to its value; parameters whose condition did not hold are absent.
+        cell: id of the configuration at the search's length; empty where the configuration was refused.
+        status: running (or interrupted), finished (trained to the search's end), stopped (early, by the scheduler),
+            failed.
+        scores: score in percent after each report, the first report first.
+        reason: of a failure.
+        same_as: number of an earlier trial with the same configuration, whose scores these are; nothing was trained.
+    """
+
+    number: int
+    point: dict[str, Value]
+    cell: str
+    status: TrialStatus = "running"
+    scores: tuple[float, ...] = ()
+    reason: str = ""
+    same_as: int | None = None
+
+    @property
+    def score(self) -> float | None:
+        """After the last report; None before the first, and of what failed."""
+        return self.scores[-1] if self.scores and self.status != "failed" else None
+
+    @property
+    def ended(self) -> bool:
+        return self.status != "running"
+
+
+@dataclass(frozen=True)
+class SearchFolder:
+    """The folder ``searches/<name>`` of a store.
+
+    Attributes:
+        name: ``<id of the search>-<hash of the data>``.
+        place: the folder.
+    """
+
+    name: str
+    place: Place
+
+    def save(self, trial: SearchTrial) -> None:
+        """Writes a trial's record in the place of what was known of it."""
+        self.place.write(_path(trial.number), to_json(asdict(trial)))
+
+    def trial(self, number: int) -> SearchTrial | None:
+        """One trial; None where there is none of this number.
+
+        Raises:
+            StorageError: its record is there and not whole.
+        """
+        path = _path(number)
+        try:
+            record = read_json(self.place, path)
+            return None if record is None else _trial(record)
+        except (UnreadableError, KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{self.place.shown}/{path} is no record of a trial ({error}): delete it, and the trial is lost"
+            ) from error
+
+    def trials(self) -> list[SearchTrial]:
+        """All trials, by number."""
+        names = [name.removeprefix("trials/").removesuffix(".json") for name in self.place.sizes("trials")]
+        numbers = sorted(int(name) for name in names if name.isdigit())
+        return [found for number in numbers if (found := self.trial(number)) is not None]
+
+    def write_about(self, about: dict[str, Any]) -> None:
+        """Keeps what is searched (axes, settings, the base's configuration) for people who read the store."""
+        self.place.write("search.json", to_json(about))
+
+    def drop_weights(self, cell: str) -> None:
+        """Deletes the checkpoints of a trial's cell: only the best configurations count, and they are trained anew."""
+        for name in self.place.folders("cells"):
+            if not name.startswith(f"{cell}-"):
+                continue
+            folder = self.place.below(f"cells/{name}")
+            folder.delete("done.json")  # it promises a checkpoint
+            for path in folder.sizes("attempts"):
+                if "/checkpoints/" in path:
+                    folder.delete(path)
+
+
+def best_trials(trials: list[SearchTrial], count: int) -> list[SearchTrial]:
+    """The finished trials of highest last score, each configuration once; the earlier of equals first."""
+    finished = [trial for trial in trials if trial.status == "finished" and trial.same_as is None]
+    return sorted(finished, key=lambda trial: (-(trial.score or 0.0), trial.number))[:count]
+
+
+def _trial(record: dict[str, Any]) -> SearchTrial:
+    if record["status"] not in get_args(TrialStatus):
+        raise ValueError(f"its status is {record['status']!r}")
+    return SearchTrial(**{**record, "scores": tuple(float(score) for score in record["scores"])})
+
+
+def _path(number: int) -> str:
+    return f"trials/{number:05d}.json"

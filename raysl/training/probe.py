@@ -1,0 +1,29 @@
+"""Looking at a backbone while it trains, at even distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from raysl.models.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Looks ``times`` times, the last one after the last step.
+
+    Attributes:
+        look: given the backbone and the number of the look, from 1; called on every rank at the same steps, after the
+            checkpoint where there is one of that step. It must leave the backbone as it was and draw no random number.
+    """
+
+    times: int
+    look: Callable[[Backbone, int], None]
+
+    def due(self, step: int, steps: int) -> int | None:
+        """Number of the look after ``step`` (from 1) of ``steps``; None where none is due.
+
+        With fewer steps than looks some numbers are passed over; the last is always `times`.
+        """
+        number = step * self.times // steps
+        return number if number > (step - 1) * self.times // steps else None

@@ -1,0 +1,91 @@
+"""An open search, end to end: real Ray, Optuna and ASHA, two DDP workers, and what a second run has left to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from raysl import results
+from raysl.commands.searches import trials_of
+from raysl.data.places import Places
+from raysl.engine.run_searches import TitledSearch, run_searches
+from raysl.planning.search import Search
+from raysl.planning.study import Study
+from raysl.results import SearchTrial, Store
+from tests.engine.searches import search_file, search_study
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def found(study: Study, store: Store) -> tuple[Search, list[SearchTrial]]:
+    assert study.search is not None
+    return study.search, trials_of(study.search, store)
+
+
+def run(study: Study, store: Store, places: Places, *, retry_failed: bool = False) -> tuple[Search, list[SearchTrial]]:
+    assert study.search is not None
+    one = TitledSearch(study.name, study.search)
+    run_searches([one], store, places, retry_failed=retry_failed, max_concurrent=1)
+    return found(study, store)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, places: Places) -> None:
+    store = results.open(tmp_path / "store")
+    _, first = run(search_study(tmp_path, 2), store, places)
+    assert [trial.number for trial in first] == [0, 1]
+    assert all(trial.ended and trial.cell for trial in first)
+    # As if the driver had been killed at work on its second trial, before anything of it was stored.
+    search, _ = found(search_study(tmp_path, 4), store)
+    folder = store.search(f"{search.id}-{_hash(store)}")
+    folder.save(replace(first[1], status="running", scores=()))
+    _, second = run(search_study(tmp_path, 4), store, places)
+    assert second[0] == first[0]
+    assert [trial.number for trial in second] == [0, 1, 2, 3]
+    assert second[1].point == first[1].point
+    assert second[1].cell == first[1].cell
+    assert len({str(trial.point) for trial in second}) == 4
+    again = replace(second[1], status=first[1].status, scores=second[1].scores[: len(first[1].scores)])
+    assert again.scores == first[1].scores  # trained anew to the same scores, as far as both went
+    assert not [path for path in folder.place.sizes("cells") if "/checkpoints/" in path]
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_what_fails_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path: Path, places: Places) -> None:
+    store = results.open(tmp_path / "store")
+    broken = (
+        "objective.contrastive: {framework: tests.training.failing_simclr, temperature: 0.1, step: 1, on_rank: 0}\n"
+    )
+    study = search_study(tmp_path, 1, broken)
+    _, (trial,) = run(study, store, places)
+    assert trial.status == "failed"
+    assert "nan at step 1" in trial.reason
+    assert run(study, store, places)[1] == [trial]
+    _, (retried,) = run(study, store, places, retry_failed=True)
+    assert (retried.number, retried.status, retried.point) == (0, "failed", trial.point)
+
+
+def test_two_workers_are_stopped_early_and_the_best_become_a_table(tmp_path: Path, places: Places) -> None:
+    study = search_file(tmp_path, 4, "training: {workers: 2, steps: 16}\ndata: {train_per_class: 16}\n")
+    command = [sys.executable, "-m", "raysl", "run", str(study), "--storage", str(tmp_path / "store")]
+    command += ["--reports", str(tmp_path / "reports"), "--cache", str(places.cache)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
+    trials = pd.read_csv(tmp_path / "reports/hunt/trials.csv")
+    assert set(trials.status) == {"finished", "stopped"}
+    assert (trials.reports[trials.status == "stopped"] < 4).all()
+    table = pd.read_csv(tmp_path / "reports/hunt/table.csv")
+    assert list(table.row) == ["random", "best 1"]
+    assert table["mean"].notna().all()
+    best = trials[trials.status == "finished"].sort_values(["score", "number"], ascending=[False, True]).iloc[0]
+    assert f"| best 1 | {best.number} " in " ".join((tmp_path / "reports/hunt/table.md").read_text().split())
+
+
+def _hash(store: Store) -> str:
+    (name,) = store.place.folders("searches")
+    return name.partition("-")[2]
