@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from raysl.commands.inputs import load_studies
 from raysl.commands.report import report_input
+from raysl.commands.searches import with_known_best
 from raysl.reports.markdown import render_markdown
+from raysl.reports.searched import render_trials
 from raysl.reports.table import build_table
 from raysl.reports.tidy import render_csv
 from raysl.results import open as open_store
 
 PROJECT = Path(__file__).resolve().parents[2]
 REPORTS = sorted((PROJECT / "reports").rglob("store"))
-SCALE = "laptop"
 
 
 def study(store: Path) -> str:
@@ -25,10 +27,16 @@ def study(store: Path) -> str:
 
 @pytest.mark.parametrize("store", REPORTS, ids=lambda store: study(store))
 def test_a_report_regenerates_from_its_store(store: Path) -> None:
-    (planned,) = load_studies([PROJECT / "search_spaces" / f"{study(store)}.yaml"], SCALE, [])
+    text = (store.parent / "table.md").read_text()
+    scale = re.search(r"Scale: (\w+)\.", text)
+    assert scale is not None
+    path = PROJECT / "search_spaces" / f"{study(store)}.yaml"
+    (planned,) = with_known_best(load_studies([path], scale[1], []), open_store(store))
     table = build_table(report_input(planned, open_store(store), store_link="store"))
-    assert (store.parent / "table.md").read_text() == render_markdown(table)
+    assert text == render_markdown(table)
     assert (store.parent / "table.csv").read_text() == render_csv(table)
+    if table.source.searched is not None:
+        assert (store.parent / "trials.csv").read_text() == render_trials(table.source.searched)
 
 
 def test_there_is_a_report() -> None:

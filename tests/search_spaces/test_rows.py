@@ -29,6 +29,9 @@ from tests.search_spaces.shipped import (
 
 ROWS = list(shipped_rows())
 TRAINED = [row for row in ROWS if cells(row.study, None)[row.name].pretraining != "none"]
+FIRST = {row.study: row for row in reversed(TRAINED)}
+STEPS = [pytest.param(row, id=str(row), marks=[] if row is FIRST[row.study] else pytest.mark.slow) for row in TRAINED]
+"""A row of each study takes its step in the fast tests, the others in the slow ones."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_a_row_differs_from_its_base_exactly_where_it_says(row: ShippedRow, scal
     assert {own for own in written if not any(path[: len(own)] == own for path in changed)} == set()
 
 
-@pytest.mark.parametrize("row", TRAINED, ids=str)
+@pytest.mark.parametrize("row", STEPS)
 def test_a_row_takes_a_step_with_its_own_factor_in_place(
     row: ShippedRow, places: Places, losses: dict[str, float | None]
 ) -> None:
