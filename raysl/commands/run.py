@@ -10,7 +10,7 @@ from rich.console import Console
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.plan import print_advice
 from raysl.commands.report import write_reports
-from raysl.commands.searches import is_complete, search_line, trials_of, with_known_best
+from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.data.places import Places
 from raysl.engine.display import Display
 from raysl.engine.run import RunOutcome
@@ -78,7 +78,7 @@ def open_searches(planned: list[Planned], store: Store, console: Console) -> int
     count = 0
     for item in planned:
         search = item.study.search
-        if search is not None and not is_complete(search, trials_of(search, store)):
+        if search is not None and search.missing(trials_of(search, store)):
             console.print(f"{item.study.name}: {search_line(item, store)}", highlight=False, soft_wrap=True)
             count += 1
     return count

@@ -20,11 +20,6 @@ def trials_of(search: Search, store: Store) -> list[SearchTrial]:
     return [] if name is None else store.search(name).trials()
 
 
-def is_complete(search: Search, trials: list[SearchTrial]) -> bool:
-    """Whether as many trials have ended as the study asks for."""
-    return sum(trial.ended for trial in trials) >= search.options.trials
-
-
 def with_known_best(planned: list[Planned], store: Store) -> list[Planned]:
     """The studies with the rows that their searches have found, where these are complete."""
     return [_with_best(item, store) for item in planned]
@@ -35,7 +30,7 @@ def _with_best(item: Planned, store: Store) -> Planned:
     if search is None:
         return item
     trials = trials_of(search, store)
-    if not is_complete(search, trials):
+    if search.missing(trials):
         return item
     study = with_best(item.study, trials)
     return replace(item, study=study, cells=plan_study(study))
@@ -47,7 +42,7 @@ def searched(item: Planned, store: Store) -> Searched | None:
     if search is None:
         return None
     trials = trials_of(search, store)
-    best = best_trials(trials, search.options.best) if is_complete(search, trials) else []
+    best = [] if search.missing(trials) else best_trials(trials, search.options.best)
     return Searched(
         trials=tuple(trials),
         wanted=search.options.trials,
@@ -66,5 +61,5 @@ def search_line(item: Planned, store: Store) -> str | None:
         return None
     trials = trials_of(search, store)
     ended = sum(trial.ended for trial in trials)
-    rest = "" if is_complete(search, trials) else "; its best configurations are not known yet"
+    rest = "; its best configurations are not known yet" if search.missing(trials) else ""
     return f"search: {ended} of {search.options.trials} trials have ended{rest}"

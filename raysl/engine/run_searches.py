@@ -57,7 +57,7 @@ def run_searches(
             prepared = prepare_data(reads(one), store, places, on, start_board(), note)
             name = Locator(store).search(one.search)
             if prepared.unavailable:
-                if name is not None and _is_complete(store, name, one.search):
+                if name is not None and not one.search.missing(store.search(name).trials()):
                     continue
                 raise RayslError(f"{one.title}: {'; '.join(prepared.unavailable.values())}")
             assert name is not None  # its data was read just now
@@ -71,10 +71,6 @@ def reads(one: TitledSearch) -> list[Work]:
     cell = one.search.base.cell
     sets = (cell, cell.model_copy(update={"data": one.search.data}))
     return [Work(f"{one.title}-{number}", known) for number, known in enumerate(sets)]
-
-
-def _is_complete(store: Store, name: str, search: Search) -> bool:
-    return sum(trial.ended for trial in store.search(name).trials()) >= search.options.trials
 
 
 def _reopen(store: Store, name: str) -> None:

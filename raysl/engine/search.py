@@ -58,7 +58,7 @@ def run_search(search: Search, title: str, name: str, on: OnCluster, prepared: P
     """
     folder = on.store.search(name)
     records = Records(search, folder, on.note, {trial.number: trial for trial in folder.trials()})
-    open_trials = search.options.trials - sum(trial.ended for trial in records.trials.values())
+    open_trials = search.missing(records.trials.values())
     if open_trials > 0:
         folder.write_about(search.about())
         work = _work(search, title, name, on, prepared)

@@ -40,9 +40,8 @@ def run_trial(job: CellJob, scoring: Scoring, tell: Tell) -> str | None:
         tell(number, _score(job, scoring, source, backbone))
 
     failure = pretrain_cell(job, probe=Probe(scoring.reports, look))
-    if (
-        failure is None and scoring.reports not in told
-    ):  # its last report was lost with a process that trained to the end
+    if failure is None and scoring.reports not in told:
+        # Its last report was lost with a process that had trained to the end.
         look(on_every_rank(lambda: load_backbone(job.config, job.folder)).to(choose_device()), scoring.reports)
     return failure
 

@@ -19,7 +19,7 @@ DIGITS = 3
 
 
 class Suggests(Protocol):
-    """What draws values: a trial of Optuna, or whatever has these two of its methods."""
+    """What draws values: a trial of Optuna, or whatever has these of its methods."""
 
     def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any: ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from raysl.config.yaml_reader import Tree
 from raysl.planning.axes import Axis, Point, changes
 from raysl.planning.rows import Row, resolve_row
 from raysl.planning.search_options import SearchOptions
+from raysl.results.search import SearchTrial
 
 LENGTHS = ("training.epochs", "training.steps")
 FOLLOWING = ("schedule.warmup_epochs", "schedule.warmup_steps", "schedule.milestones")
@@ -47,6 +48,10 @@ class Search:
     @property
     def parameters(self) -> tuple[str, ...]:
         return tuple(name for axis in self.axes for name in axis.parameters)
+
+    def missing(self, trials: Iterable[SearchTrial]) -> int:
+        """How many trials have still to end."""
+        return max(0, self.options.trials - sum(trial.ended for trial in trials))
 
     def row(self, point: Point, name: str) -> Row:
         """A point at full length, with the study's evaluations.
@@ -114,6 +119,11 @@ def _sorted_leaves(options: Options) -> list[tuple[str, Any]]:
 
 
 def search_row(document: Tree, scale: Scale, overrides: Tree, change: Mapping[str, Any], name: str) -> Row:
+    """A row of the study that changes these keys, whose errors name the lines of the axes.
+
+    Raises:
+        ConfigError: it is no configuration.
+    """
     origins = dict(document.origins)
     for key in change:
         if ("axes", key) in origins:
