@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.neighbors import KNeighborsClassifier
 
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
@@ -124,15 +125,32 @@ def test_balanced_labels_are_uniform_and_independent_of_each_other_and_of_the_pl
     assert rates.min() > 0.05
 
 
-def test_a_balanced_small_overlap_has_a_small_first_crop() -> None:
-    """The caveat that the module states."""
-    pairs = list(drawn(sampler(label_balance="balanced"), 500))
-    areas = {label: [] for label in range(5)}
-    for pair in pairs:
-        areas[pair.targets[SPATIAL]].append(pair.boxes["query"][2] * pair.boxes["query"][3])
-    means = [np.mean(areas[label]) for label in range(5)]
-    assert means == sorted(means)
-    assert means[0] < 0.7 * means[-1]
+@pytest.mark.parametrize("size", [FRAME, (64, 64)])
+def test_the_size_of_balanced_crops_says_nothing(size: tuple[int, int]) -> None:
+    """The shortcut that the recipe warns of: a small overlap would go with a small crop."""
+    pairs = list(drawn(sampler(label_balance="balanced"), 1200, size=size))
+    labels = np.array([pair.targets[SPATIAL] for pair in pairs])
+    sizes = np.array([pair.boxes["query"][2:] for pair in pairs])
+    for of_size in (sizes[:, 0], sizes[:, 1], sizes.prod(1)):
+        assert stats.kruskal(*(of_size[labels == label] for label in range(5))).pvalue > 1e-3
+    assert found_by_neighbours(sizes, labels) < 0.2 + 4 * np.sqrt(0.16 / 400)
+
+
+@pytest.mark.parametrize("name", ["query", "key"])
+def test_the_place_of_one_balanced_clip_says_little(name: str) -> None:
+    """A quarter of five labels from where a crop lies, a fifth, as chance, from where a clip of a long video starts."""
+    pairs = list(drawn(sampler(label_balance="balanced"), 3000, length=300))
+    spatial, temporal = (np.array([pair.targets[target] for pair in pairs]) for target in (SPATIAL, TEMPORAL))
+    boxes = np.array([pair.boxes[name] for pair in pairs])
+    starts = np.array([[pair.placements[name].start] for pair in pairs])
+    assert found_by_neighbours(boxes, spatial) < 0.30
+    assert found_by_neighbours(starts, temporal) < 0.2 + 4 * np.sqrt(0.16 / 1000)
+
+
+def found_by_neighbours(hints: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Share of the last third of labels that a vote of the 60 nearest of the others gives."""
+    scaled, many = (hints - hints.mean(0)) / hints.std(0), len(labels) * 2 // 3
+    return float(KNeighborsClassifier(60).fit(scaled[:many], labels[:many]).score(scaled[many:], labels[many:]))
 
 
 def test_the_first_crop_is_the_recipes_and_the_corner_any() -> None:

@@ -1,0 +1,52 @@
+"""The second of two crops of one size that share a given part of their area (STOR; see views/pairs/overlap.py)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from raysl.views.augmentation import Box
+
+
+def second_crop(first: Box, rate: float, generator: np.random.Generator) -> Box:
+    """A crop of the first one's size that shares ``rate`` of it at one of its corners; it may leave the frame.
+
+    Args:
+        first: (top, left, height, width) in pixels.
+    """
+    top, left, height, width = first
+    shared_width = int(generator.integers(_least_width(width, rate), width + 1))
+    shared_height = _shared_height(height, width, rate, shared_width)
+    corner = int(generator.integers(4))
+    down, right = (1 if corner & 2 else -1), (1 if corner & 1 else -1)
+    return top + down * (height - shared_height), left + right * (width - shared_width), height, width
+
+
+def second_crops(first: Box, rate: float, size: tuple[int, int]) -> list[Box]:
+    """All that `second_crop` can give inside a frame of this ``size``, each as often as it would."""
+    top, left, height, width = first
+    boxes = []
+    for shared_width in range(_least_width(width, rate), width + 1):
+        down, right = height - _shared_height(height, width, rate, shared_width), width - shared_width
+        boxes += [(top + y, left + x, height, width) for y in (-down, down) for x in (-right, right)]
+    return [box for box in boxes if inside(box, size)]
+
+
+def _least_width(width: int, rate: float) -> int:
+    return max(1, floor(rate * width))
+
+
+def _shared_height(height: int, width: int, rate: float, shared_width: int) -> int:
+    # The floor of the width can make the height that is left larger than the crop's.
+    return min(height, max(1, floor(rate * width * height / shared_width)))
+
+
+def inside(box: Box, size: tuple[int, int]) -> bool:
+    top, left, height, width = box
+    return 0 <= top <= size[0] - height and 0 <= left <= size[1] - width
+
+
+def floor(value: float) -> int:
+    """Rounded down, where what floating point left below a whole number counts as that: (1 - 0.8) * 15 is 3."""
+    return math.floor(value + 1e-9)
