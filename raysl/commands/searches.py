@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from raysl.commands.inputs import Planned
+from raysl.planning.base_point import base_point
 from raysl.planning.locate import Locator
 from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
@@ -42,6 +43,7 @@ def searched(item: Planned, store: Store) -> Searched | None:
     if search is None:
         return None
     trials = trials_of(search, store)
+    base = base_point(search)
     best = [] if search.missing(trials) else best_trials(trials, search.options.best)
     return Searched(
         trials=tuple(trials),
@@ -51,6 +53,7 @@ def searched(item: Planned, store: Store) -> Searched | None:
         scored_by=search.scored_by,
         seed=search.options.seed,
         steps=search.length,
+        base=next((trial.number for trial in trials if trial.point == base), None),
     )
 
 

@@ -27,6 +27,7 @@ from raysl.engine.search_trial import REPORT, SCORE, search_trial
 from raysl.engine.train_run import LOST_PROCESSES
 from raysl.engine.trials import ray_files, trial_resources
 from raysl.planning.axes import Point, suggest
+from raysl.planning.base_point import base_point
 from raysl.planning.manifests import manifest_key, save_manifest
 from raysl.planning.search import Search
 from raysl.results import SearchTrial, Store
@@ -118,7 +119,7 @@ def _tune(records: Records, work: SearchWork, trials: int, storage: dict[str, An
 
 
 def _suggestions(records: Records) -> OptunaSearch:
-    """Optuna's tree-structured Parzen estimator, which knows the trials of earlier runs."""
+    """Optuna's tree-structured Parzen estimator, which knows the trials of earlier runs; the base comes first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     options, ended = records.search.options, [trial for trial in records.trials.values() if trial.ended]
     # A sampler of the same seed would suggest the first points again.
@@ -128,9 +129,12 @@ def _suggestions(records: Records) -> OptunaSearch:
     study = optuna.create_study(storage=storage, sampler=sampler, study_name=name, direction="maximize")
     for trial in ended:
         study.add_trial(_known(records.search, trial))
-    for trial in records.trials.values():
-        if not trial.ended:
-            study.enqueue_trial(trial.point)
+    points = [trial.point for trial in records.trials.values() if not trial.ended]
+    base = base_point(records.search)
+    if base is not None and all(trial.point != base for trial in records.trials.values()):
+        points.insert(0, base)
+    for point in points:
+        study.enqueue_trial(point)
     return OptunaSearch(records.suggestion, metric=SCORE, mode="max", sampler=sampler, storage=storage, study_name=name)
 
 

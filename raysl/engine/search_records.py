@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,7 +33,8 @@ class Records:
     folder: SearchFolder
     note: Callable[[str], None]
     trials: dict[int, SearchTrial] = field(default_factory=dict)
-    _begun: set[int] = field(default_factory=set)
+    _begun: dict[int, float] = field(default_factory=dict)
+    """Number to the time, in seconds, from which its own are counted on."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
@@ -67,7 +69,7 @@ class Records:
             if not one.ended and one.number not in self._begun and one.point == point and one.cell == id:
                 trial = one
                 break
-        self._begun.add(trial.number)
+        self._begun[trial.number] = time.monotonic() - trial.seconds
         self._keep(replace(trial, same_as=same_as))
         return trial.number
 
@@ -77,7 +79,7 @@ class Records:
 
     def report(self, number: int, result: dict[str, Any]) -> None:
         """What a trial reported; a report that a restarted trial makes again takes the place of the old one."""
-        trial = self.trials[number]
+        trial = replace(self.trials[number], seconds=round(time.monotonic() - self._begun[number], 1))
         if trial.same_as is not None or result.get(LOST):  # what the other one scored is known, or will be
             return
         if result.get(FAILED):

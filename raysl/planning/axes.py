@@ -127,11 +127,16 @@ class RandomSuggestions:
 def suggest(axes: tuple[Axis, ...], trial: Suggests) -> Point:
     """A point: axes in their order, those whose condition does not hold left out."""
     point: Point = {}
-    by_key = {axis.key: axis for axis in axes}
     for axis in axes:
-        if all(by_key[key].chosen(point) & set(names) for key, names in axis.when.items()):
+        if is_open(axis, axes, point):
             point |= axis.suggest(trial)
     return point
+
+
+def is_open(axis: Axis, axes: tuple[Axis, ...], point: Point) -> bool:
+    """Whether the axis's conditions hold at what a point has on the axes before it."""
+    by_key = {one.key: one for one in axes}
+    return all(by_key[key].chosen(point) & set(names) for key, names in axis.when.items())
 
 
 def changes(axes: tuple[Axis, ...], point: Point) -> dict[str, Any]:

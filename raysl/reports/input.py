@@ -154,10 +154,11 @@ class Searched:
         scored_by: what the scores are of, e.g. ``kNN top-1 on ucf101's training videos``.
         seed: of every trial.
         steps: length of a trial, e.g. ``5 epochs of 20``.
+        base: number of the trial that is the study's own configuration; None where there is none.
 
     Raises:
-        ValueError: a number stands twice, a trial has a parameter that is not searched, or a row is of no finished
-            trial.
+        ValueError: a number stands twice, a trial has a parameter that is not searched, a row is of no finished trial,
+            or the base of none that there is.
     """
 
     trials: tuple[SearchTrial, ...]
@@ -167,6 +168,7 @@ class Searched:
     scored_by: str
     seed: int
     steps: str
+    base: int | None = None
 
     def __post_init__(self) -> None:
         if len({trial.number for trial in self.trials}) != len(self.trials):
@@ -178,6 +180,8 @@ class Searched:
         for row, number in self.best.items():
             if number not in finished:
                 raise ValueError(f"row {row!r} is of trial {number}, which is no finished trial")
+        if self.base is not None and all(trial.number != self.base for trial in self.trials):
+            raise ValueError(f"the base is trial {self.base}, of which nothing is known")
 
     @property
     def ended(self) -> int:

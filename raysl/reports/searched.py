@@ -9,7 +9,16 @@ from raysl.reports.input import ReportInput, Searched
 from raysl.reports.text import HOLE, grid
 from raysl.results.search import SearchTrial, Value
 
-FIELDS = ("number", "status", "score", "reports", "scores", "same_as", "reason")  # then one column a parameter
+FIELDS = (
+    "number",
+    "status",
+    "score",
+    "reports",
+    "scores",
+    "same_as",
+    "seconds",
+    "reason",
+)  # then one column a parameter
 SAME = "the same as an earlier one"
 ENDS = {"finished": "finished", "stopped": "stopped early", "failed": "failed"}
 
@@ -23,7 +32,7 @@ def search_section(source: ReportInput) -> list[str]:
     reasons = [f"- Trial {trial.number} failed: {_line(trial.reason) or 'no reason is known'}" for trial in failed]
     blocks = ["## Search", f"{_counts(searched)} {_choice(searched)}".rstrip()]
     blocks += [_best(searched)] if searched.best else []
-    blocks.append(_method(searched))
+    blocks += [_base(searched), _method(searched)]
     return [*blocks, "\n".join(reasons)] if reasons else blocks
 
 
@@ -55,6 +64,17 @@ def _counts(searched: Searched) -> str:
     return text + (f"; {going} more running or interrupted." if going else ".")
 
 
+def _base(searched: Searched) -> str:
+    """What the search cost, and how the configuration that was there before it did in it."""
+    seconds = sum(trial.seconds for trial in searched.trials)
+    cost = f"All trials together took {seconds / 60:.1f} minutes, each by its own clock. " if seconds else ""
+    for trial in searched.trials:
+        if trial.number == searched.base:
+            own = f"trial {trial.number}: {_end(trial)}, {_score(trial) or 'no score'}"
+            return f"{cost}The study's own configuration is {own}."
+    return f"{cost}The study's own configuration is not among the trials."
+
+
 def _choice(searched: Searched) -> str:
     if not searched.complete:
         return "The search is not complete, and the best are not yet chosen."
@@ -67,8 +87,12 @@ def _best(searched: Searched) -> str:
     for row, number in searched.best.items():
         trial = trials[number]
         values = (_short(trial.point[name]) if name in trial.point else HOLE for name in searched.parameters)
-        lines.append([row, str(number), HOLE if trial.score is None else f"{trial.score:.1f}", *values])
+        lines.append([row, str(number), _score(trial) or HOLE, *values])
     return grid(["row", "trial", "score in the search", *searched.parameters], lines)
+
+
+def _score(trial: SearchTrial) -> str:
+    return "" if trial.score is None else f"{trial.score:.1f}"
 
 
 def _method(searched: Searched) -> str:
@@ -88,6 +112,7 @@ def _fields(trial: SearchTrial) -> tuple[str, ...]:
         str(len(trial.scores)),
         " ".join(_number(score) for score in trial.scores),
         "" if trial.same_as is None else str(trial.same_as),
+        f"{trial.seconds:.1f}",
         trial.reason,
     )
 

@@ -26,6 +26,7 @@ class SearchTrial:
         scores: score in percent after each report, the first report first.
         reason: of a failure.
         same_as: number of an earlier trial with the same configuration, whose scores these are; nothing was trained.
+        seconds: by the clock, from its start to its last report, over all runs that it was continued in.
     """
 
     number: int
@@ -35,6 +36,7 @@ class SearchTrial:
     scores: tuple[float, ...] = ()
     reason: str = ""
     same_as: int | None = None
+    seconds: float = 0.0
 
     @property
     def score(self) -> float | None:

@@ -14,6 +14,7 @@ from raysl import results
 from raysl.commands.searches import trials_of
 from raysl.data.places import Places
 from raysl.engine.run_searches import TitledSearch, run_searches
+from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
 from raysl.planning.study import Study
 from raysl.results import SearchTrial, Store
@@ -37,7 +38,9 @@ def run(study: Study, store: Store, places: Places, *, retry_failed: bool = Fals
 @pytest.mark.usefixtures("local_ray")
 def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, places: Places) -> None:
     store = results.open(tmp_path / "store")
-    _, first = run(search_study(tmp_path, 2), store, places)
+    search, first = run(search_study(tmp_path, 2), store, places)
+    assert first[0].point == base_point(search)
+    assert all(trial.seconds > 0 for trial in first)
     assert [trial.number for trial in first] == [0, 1]
     assert all(trial.ended and trial.cell for trial in first)
     # As if the driver had been killed at work on its second trial, before anything of it was stored.

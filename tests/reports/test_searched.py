@@ -33,7 +33,8 @@ def trial(number: int, status: str, *scores: float, reason: str = "", same_as: i
     point: dict[str, str | int | float | bool] = {TEMPERATURE: LONG / (number + 1), FRAMEWORK: "moco", NORM: True}
     if number % 3:
         point[BANK] = 1024 * number
-    return SearchTrial(number, point, f"c{number}", status, scores, reason, same_as)  # type: ignore[arg-type]
+    seconds = 60.0 * len(scores)
+    return SearchTrial(number, point, f"c{number}", status, scores, reason, same_as, seconds)  # type: ignore[arg-type]
 
 
 TRIALS = (
@@ -55,6 +56,7 @@ SEARCHED = Searched(
     scored_by="kNN top-1 on ucf's training videos",
     seed=11,
     steps="5 epochs of 20",
+    base=1,
 )
 
 
@@ -94,6 +96,13 @@ def test_what_scored_them_and_what_that_means() -> None:
         assert said in text
 
 
+def test_what_it_cost_and_how_the_base_did() -> None:
+    text = section(SEARCHED)
+    assert f"All trials together took {sum(len(one.scores) for one in TRIALS)}.0 minutes" in text
+    assert "The study's own configuration is trial 1: stopped early, 12.0." in text
+    assert "The study's own configuration is not among the trials." in section(replace(SEARCHED, base=None))
+
+
 def test_every_failure_has_its_reason() -> None:
     lines = [line for line in section(SEARCHED).splitlines() if line.startswith("- ")]
     assert lines == [
@@ -120,12 +129,14 @@ def test_a_search_that_goes_on() -> None:
 
 def test_a_search_that_has_not_begun() -> None:
     assert (
-        section(replace(SEARCHED, trials=(), best={})).strip().startswith("0 of 9 trials. The search is not complete")
+        section(replace(SEARCHED, trials=(), best={}, base=None))
+        .strip()
+        .startswith("0 of 9 trials. The search is not complete")
     )
 
 
 def test_a_search_without_a_finished_trial() -> None:
-    text = section(replace(SEARCHED, trials=TRIALS[5:6] + TRIALS[7:8], wanted=2, best={}))
+    text = section(replace(SEARCHED, trials=TRIALS[5:6] + TRIALS[7:8], wanted=2, best={}, base=None))
     assert "2 of 2 trials: 1 stopped early, 1 failed. None was chosen" in text
 
 
@@ -160,7 +171,7 @@ def test_trials_are_written_only_where_there_was_a_search(tmp_path: Path) -> Non
 
 
 def test_no_rows_yet_is_a_table_all_the_same(tmp_path: Path) -> None:
-    searched = replace(SEARCHED, trials=(), best={})
+    searched = replace(SEARCHED, trials=(), best={}, base=None)
     table = build_table(ReportInput("t", (), (), searched=searched))
     assert "## Search" in render_markdown(table)
     assert render_csv(table).count("\n") == 1
