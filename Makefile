@@ -19,11 +19,16 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/raysl run search_spaces/quickstart.yaml $(DEMO_FLAGS)
 
+# Tests that start a Ray take a whole machine each, the others share it.
+TEST_PROCESSES ?= 2
+SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile
+
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not ray"
+	$(BIN)/python -m pytest -m ray
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not ray"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not ray"
 
 SMOKE := build/smoke
 smoke: $(STAMP)

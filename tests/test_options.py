@@ -34,7 +34,7 @@ def validated(model: type[Options]) -> set[str]:
 
 FIELDS = [
     (f"{model.__module__}.{model.__name__}.{name}", field, name in validated(model))
-    for model in all_options()
+    for model in sorted(all_options(), key=lambda model: (model.__module__, model.__name__))
     for name, field in model.model_fields.items()
 ]
 
