@@ -9,16 +9,8 @@ from raysl.reports.input import ReportInput, Searched
 from raysl.reports.text import HOLE, grid
 from raysl.results.search import SearchTrial, Value
 
-FIELDS = (
-    "number",
-    "status",
-    "score",
-    "reports",
-    "scores",
-    "same_as",
-    "seconds",
-    "reason",
-)  # then one column a parameter
+FIELDS = ("number", "status", "score", "reports", "scores", "same_as", "seconds", "reason")
+"""Of a trial; then comes one column a parameter."""
 SAME = "the same as an earlier one"
 ENDS = {"finished": "finished", "stopped": "stopped early", "failed": "failed"}
 

@@ -26,7 +26,7 @@ class SearchTrial:
         scores: score in percent after each report, the first report first.
         reason: of a failure.
         same_as: number of an earlier trial with the same configuration, whose scores these are; nothing was trained.
-        seconds: by the clock, from its start to its last report, over all runs that it was continued in.
+        seconds: by the clock, from its suggestion to its last report, over all runs that it was continued in.
     """
 
     number: int
