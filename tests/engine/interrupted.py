@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -13,5 +14,7 @@ from tests.engine.plans import plan
 LONG = {"long": "{training.steps: 200, training.checkpoint_steps: 2, schedule.warmup_epochs: 0}"}
 
 if __name__ == "__main__":
+    # A shell starts background jobs with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
     run_studies(plan(folder, LONG), results.open(folder / "store"), Places({}, cache, cache_gigabytes=0.1))
