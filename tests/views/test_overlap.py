@@ -18,6 +18,7 @@ from raysl.published import published_table
 from raysl.streams import stream
 from raysl.views.augmentation import Box
 from raysl.views.loader import PretrainingLoader
+from raysl.views.overlapping_crops import second_crop
 from raysl.views.pair_sampler import Pair, draw_rate, pair_classes, pair_samplers
 from raysl.views.pairs.overlap import OverlapOptions, OverlapPair
 from tests.views.numbered import NumberedSource, batches, numbered_cell, numbers
@@ -145,6 +146,20 @@ def test_the_place_of_one_balanced_clip_says_little(name: str) -> None:
     starts = np.array([[pair.placements[name].start] for pair in pairs])
     assert found_by_neighbours(boxes, spatial) < 0.30
     assert found_by_neighbours(starts, temporal) < 0.2 + 4 * np.sqrt(0.16 / 1000)
+
+
+def test_where_the_rate_is_kept_and_the_rest_drawn_again_the_size_tells_the_label() -> None:
+    """The recipe's way (6.1), which ours replaces."""
+    made, generator = sampler(), stream("leak")
+    sizes, labels = [], []
+    for label in generator.integers(5, size=1200).tolist():
+        while True:
+            first = made.pair(90, FRAME, generator).boxes["query"]
+            if any(inside(second_crop(first, FIVE[label], generator), FRAME) for _ in range(10)):
+                break
+        sizes.append(first[2:])
+        labels.append(label)
+    assert found_by_neighbours(np.array(sizes), np.array(labels)) > 0.3
 
 
 def found_by_neighbours(hints: NDArray[Any], labels: NDArray[Any]) -> float:

@@ -12,7 +12,7 @@ A second clip or crop may leave the video or the frame:
 - ``released`` [C]: its rate is drawn again with the rest of it, the first one is kept. Large overlaps fit more often,
   so labels are far from uniform: on UCF101 two of three crops have rate 1 (recipe's simulation).
 - ``balanced`` [?]: labels are uniform. Whatever the label, the first clip or crop is drawn until the smallest candidate
-  fits beside it, so that its length, size and place say nothing; the second one is any that fits. Which of the two is
+  fits beside it, so that its size and place say nothing; the second one is any that fits. Which of the two is
   the query is drawn too. What is left: of two crops with a middling overlap one lies further inside than any crop of
   the smallest, so where a crop lies in its frame, if its picture tells, is a weak hint; likewise in time, stronger the
   shorter the video. (Where the rate is kept and the rest drawn again, as the recipe has it, a small overlap goes with a
@@ -90,7 +90,7 @@ class OverlapOptions(Options):
 
 
 class OverlapPair(PairSampler):
-    """See the module. The query is the first clip.
+    """See the module. The query is the first clip drawn; balanced, either.
 
     A video shorter than a clip gives two equal clips that wrap around, with the last label [C].
     """
