@@ -64,11 +64,22 @@ class Component:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A component that a configuration chose, with its validated options."""
+    """A component that a configuration chose, with its validated options.
+
+    Attributes:
+        root_name: of a data set that a study names under ``datasets:``, that name, which its root is bound to; it
+            enters no id.
+    """
 
     kind: str
     name: str
     options: Any
+    root_name: str | None = None
+
+    @property
+    def bound_name(self) -> str:
+        """What ``--root NAME=PATH`` calls it."""
+        return self.root_name or self.name
 
     @property
     def component(self) -> Component:
