@@ -118,7 +118,7 @@ def check_roots(work: list[Work], store: Store, places: Places) -> None:
     """
     for data, _ in needed_data(work).values():
         try:
-            places.root(data.name, data.build().needs_root)
+            places.root(data)
         except DataError:
             if stored_manifest(store, data) is None:
                 raise

@@ -65,4 +65,8 @@ class CatalogReader(ABC):
         """
 
     def prepare(self, root: Path) -> None:  # noqa: B027  (most data sets have nothing to make)
-        """Makes the files below ``root`` where the data set can make them; safe to call from several processes."""
+        """Makes the files below ``root`` where the data set can make them; safe to call from several processes.
+
+        Data sets with other options may share the root, so files that depend on options lie in a folder that is named
+        by them: no set replaces another's.
+        """

@@ -151,7 +151,7 @@ def open_source(
         DataError: no root, absent files, another set than the manifest's.
     """
     reader: CatalogReader = data.build()
-    root = places.root(data.name, reader.needs_root)
+    root = places.root(data)
     reader.prepare(root)
     catalog = reader.read(root)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))

@@ -50,18 +50,18 @@ def prepare_data(
     for data, resize in needed_data(work).values():
         key = manifest_key(data)
         try:
-            manifest = _read(data, resize, places, cluster, Post(board, f"data/{data.name}"))
+            manifest = _read(data, resize, places, cluster, Post(board, f"data/{data.bound_name}"))
         except RayslError as error:
             unavailable[key] = str(error)
             stored = stored_manifest(store, data)
             if stored is not None:
                 manifests[key] = stored
-            note(f"data set {data.name}: {error}")
+            note(f"data set {data.bound_name}: {error}")
             continue
         if manifests.get(key) != manifest:
             save_manifest(store, data, manifest)
         manifests[key] = manifest
-        note(f"data set {data.name}: {_described(manifest)}")
+        note(f"data set {data.bound_name}: {_described(manifest)}")
     return Prepared(manifests, unavailable)
 
 
@@ -96,7 +96,7 @@ def _make_here(data: Chosen, places: Places, post: Post) -> None:
     post(stage="making")
     reader: CatalogReader = data.build()
     with contextlib.suppress(RayslError):
-        reader.prepare(places.root(data.name, reader.needs_root))
+        reader.prepare(places.root(data))
 
 
 def _read_here(data: Chosen, resize: int, places: Places, post: Post) -> bytes | RayslError:

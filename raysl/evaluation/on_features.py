@@ -13,6 +13,7 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import resolved
 from raysl.config.sections import ClipOptions
 from raysl.data.manifest_types import Manifest
+from raysl.data.places import source_name
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.evaluation.feature_options import FeatureOptions
@@ -50,11 +51,12 @@ def feature_options(evaluation: EvaluationConfig) -> FeatureOptions:
 
 
 def sharing(evaluations: Sequence[EvaluationConfig]) -> Iterator[list[EvaluationConfig]]:
-    """Groups that need the same features: one data set with the same options, and the same number of clips."""
-    groups: dict[tuple[str, str, int], list[EvaluationConfig]] = {}
+    """Groups that need the same features: one data set with the same options and root, and the same number of clips."""
+    groups: dict[tuple[str, str, str, int], list[EvaluationConfig]] = {}
     for evaluation in evaluations:
         data = evaluation.data
-        key = (data.name, json.dumps(resolved(data.options), sort_keys=True), feature_options(evaluation).clips)
+        options = json.dumps(resolved(data.options), sort_keys=True)
+        key = (data.name, source_name(data), options, feature_options(evaluation).clips)
         groups.setdefault(key, []).append(evaluation)
     yield from groups.values()
 
