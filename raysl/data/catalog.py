@@ -17,6 +17,8 @@ class Video:
         label: class index, or None where there is no label.
         split: ``train``, ``test``, or the name the data set gives.
         group: videos that must not be parted between splits (UCF101's groups); None where there are none.
+        fold: of a set that is split into folds, the one (from 1) in which the video is for testing, whichever fold was
+            chosen; None where there are no folds.
     """
 
     index: int
@@ -24,6 +26,7 @@ class Video:
     label: int | None
     split: str
     group: str | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True)
