@@ -33,26 +33,35 @@ def parts_of(cell: CellConfig, evaluations: Sequence[EvaluationConfig]) -> list[
     Evaluations on another data set with open folds are made on each of them, on every part's backbone.
 
     Raises:
-        ConfigError: an evaluation tests on videos that other parts are pretrained on.
+        ConfigError: an evaluation tests on videos that the backbone is pretrained on in another fold.
     """
-    opened = cell.data
-    trained = folds_of(opened) if cell.pretraining != "none" else [opened]
-    if len(trained) == 1:
+    if cell.pretraining == "none":
         return [(cell, _on_folds(evaluations))]
-    for evaluation in evaluations:
-        same_videos = (evaluation.data.name, source_name(evaluation.data)) == (opened.name, source_name(opened))
-        if same_videos and evaluation.data != opened:
-            raise ConfigError(
-                f"evaluation {evaluation.label}: it tests on videos of {opened.bound_name}, which is pretrained on "
-                "fold by fold, with other options: backbones would be tested on videos that they were trained on. "
-                "Evaluate on the pretraining set itself, or choose one fold in both"
-            )
-    parts = []
-    for data in trained:
-        on_fold = [one.model_copy(update={"data": data}) if one.data == opened else one for one in evaluations]
-        parts.append((cell.model_copy(update={"data": data}), _on_folds(on_fold)))
-    return parts
+    return [
+        (cell.model_copy(update={"data": data}), _on_folds([_on_same_fold(one, data) for one in evaluations]))
+        for data in folds_of(cell.data)
+    ]
 
 
 def _on_folds(evaluations: Sequence[EvaluationConfig]) -> tuple[EvaluationConfig, ...]:
     return tuple(one.model_copy(update={"data": data}) for one in evaluations for data in folds_of(one.data))
+
+
+def _on_same_fold(evaluation: EvaluationConfig, trained: Chosen) -> EvaluationConfig:
+    """The evaluation, on the fold that is trained on where that is one of its own."""
+    tested = evaluation.data
+    if (tested.name, source_name(tested)) != (trained.name, source_name(trained)) or tested == trained:
+        return evaluation
+    if trained in folds_of(tested):
+        return evaluation.model_copy(update={"data": trained})
+    if _is_folded(tested) or _is_folded(trained):
+        raise ConfigError(
+            f"evaluation {evaluation.label}: it would test on videos of {trained.bound_name} that the backbone was "
+            "pretrained on, since the two are split otherwise: evaluate on the pretraining set itself, or choose one "
+            "fold for both"
+        )
+    return evaluation
+
+
+def _is_folded(data: Chosen) -> bool:
+    return getattr(data.options, "fold", None) is not None or len(folds_of(data)) > 1

@@ -62,15 +62,21 @@ def test_random_weights_are_one_part_that_is_tested_on_every_fold(tmp_path: Path
     assert folds(part)[1] == [*(("linear/mine", fold) for fold in (1, 2, 3)), *OTHERS]
 
 
-def test_a_chosen_fold_is_one_part(tmp_path: Path) -> None:
-    text = STUDY.replace("[linear/mine,", "[linear/mine/2,")
+@pytest.mark.parametrize("label", ["linear/mine", "linear/mine/2"])
+def test_a_chosen_fold_is_one_part(tmp_path: Path, label: str) -> None:
+    text = STUDY.replace("[linear/mine,", f"[{label},")
     (part,) = parts(tmp_path, 2, text.replace("data: mine\n", "data: mine/2\n"))
-    assert folds(part) == (2, [("linear/mine/2", 2), *OTHERS])
+    assert folds(part) == (2, [(label, 2), *OTHERS])
 
 
-def test_no_backbone_is_tested_on_what_it_was_trained_on(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"evaluation linear/mine/3: it tests on videos of mine, .* fold by fold"):
-        parts(tmp_path, 0, STUDY.replace("[linear/mine,", "[linear/mine/3,"))
+@pytest.mark.parametrize(
+    ("data", "label", "row"),
+    [("mine", "linear/mine/3", "{}"), ("mine/1", "linear/mine/3", "{}"), ("mine", "linear/mine", "{data.folds: 4}")],
+)
+def test_no_backbone_is_tested_on_what_it_was_trained_on(tmp_path: Path, data: str, label: str, row: str) -> None:
+    text = STUDY.replace("data: mine\n", f"data: {data}\n").replace("[linear/mine,", f"[{label},")
+    with pytest.raises(ConfigError, match=rf"evaluation {label}: it would test on videos of mine that the backbone"):
+        parts(tmp_path, 0, text.replace("plain: {}", f"plain: {row}"))
 
 
 def test_a_search_needs_a_fold(tmp_path: Path) -> None:
