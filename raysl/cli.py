@@ -153,19 +153,29 @@ def schema(
 
 @data_app.command()
 def check(
-    catalog: Annotated[str, typer.Argument(help="Data set: ucf101, ucf101/2, folder, synthetic/large, ...")],
+    catalog: Annotated[
+        str,
+        typer.Argument(help="Data set: ucf101, ucf101/2, folder, synthetic/large, ...; with --study a name of its own"),
+    ],
+    study: Annotated[Path | None, typer.Option(help="Study whose name for the data set is meant.")] = None,
+    scale: Scale = None,
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     resize: Annotated[int, typer.Option(min=16, help="Short side of cached frames, in pixels.")] = 128,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one per CPU.")] = None,
     missing: Annotated[Path | None, typer.Option(help="File to write the names of absent videos to.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="CSV file to write: which video is where, and its state.")] = None,
 ) -> None:
     """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
-    from raysl.commands.data import print_check
+    from raysl.commands.data import chosen_set, print_check
     from raysl.commands.inputs import find_places
 
-    print_check(catalog, set_, find_places(root, cache), resize, processes, wide_console(), missing)
+    if scale is not None and study is None:
+        raise ConfigError("--scale: a scale is a study's: give the study with --study")
+    data = chosen_set(catalog, set_, study, scale)
+    places = find_places(root, cache)
+    print_check(data, places, resize, processes, wide_console(), missing=missing, videos=videos)
 
 
 def wide_console() -> Console:

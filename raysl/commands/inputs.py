@@ -65,12 +65,14 @@ def find_places(roots: list[str], cache: Path | None) -> Places:
     """``["ucf101=/data/ucf"]`` from ``--root`` with what environment and the user's file give.
 
     Raises:
-        ConfigError: without ``=``.
+        ConfigError: without ``=``, or a name that was given before.
     """
-    given = {}
+    given: dict[str, Path] = {}
     for root in roots:
         name, equals, path = root.partition("=")
         if not equals or not name or not path:
             raise ConfigError(f"--root {root}: write --root NAME=PATH, for instance --root ucf101=/data/UCF-101")
+        if name in given:
+            raise ConfigError(f"--root {name} is given twice, as {given[name]} and {path}; keep one")
         given[name] = Path(path).expanduser().resolve()
     return Places.find(given, cache)

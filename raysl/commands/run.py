@@ -129,7 +129,7 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
             continue
         sets = [one.config.data for one in found.missing]
         for data in [cell.config.data, *sets] if found.to_train else sets:
-            places.root(data.name, data.build().needs_root)
+            places.root(data)
         name = inflated_from(cell.config.backbone.options)
         if name is not None and found.state.status != "done":
             weights_file(name, places.roots)

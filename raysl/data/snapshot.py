@@ -105,7 +105,7 @@ class Snapshot:
             field.name: [getattr(row, field.name) for row in rows] for field in fields(ManifestRow)
         }
         columns["keyframes"] = [list(row.keyframes) for row in rows]
-        for name in ("split", "label", "group"):
+        for name in _LISTED:
             columns[name] = [getattr(video, name) for video in videos]
         table = pa.table({name: pa.array(values, type=_TYPES[name]) for name, values in columns.items()})
         about = {"name": self.catalog.name, "classes": self.catalog.classes, "missing": self.catalog.missing}
@@ -125,7 +125,7 @@ class Snapshot:
             about = json.loads((table.schema.metadata or {})[b"catalog"])
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):
-                listed = {name: row.pop(name) for name in ("split", "label", "group")}
+                listed = {name: row.pop(name) for name in _LISTED}
                 rows.append(ManifestRow(**{**row, "keyframes": tuple(row["keyframes"])}))
                 videos.append(Video(index, row["path"], **listed))
             catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
@@ -159,8 +159,17 @@ def _evaluated(pair: tuple[Video, ManifestRow]) -> list[object]:
 
 
 def _everything(pair: tuple[Video, ManifestRow]) -> list[object]:
-    _, row = pair
-    rest = [row.header_frames, list(row.keyframes), row.height, row.width, row.rate, row.decord_agrees, row.error]
+    video, row = pair
+    rest = [
+        video.fold,
+        row.header_frames,
+        list(row.keyframes),
+        row.height,
+        row.width,
+        row.rate,
+        row.decord_agrees,
+        row.error,
+    ]
     return [*_evaluated(pair), *rest]
 
 
@@ -187,6 +196,7 @@ def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
     return digest.hexdigest()
 
 
+_LISTED = ("split", "label", "group", "fold")
 _TYPES = {
     "path": pa.string(),
     "frames": pa.int64(),
@@ -201,4 +211,5 @@ _TYPES = {
     "split": pa.string(),
     "label": pa.int64(),
     "group": pa.string(),
+    "fold": pa.int64(),
 }

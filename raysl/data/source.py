@@ -187,7 +187,7 @@ def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
 
 def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Catalog]:
     reader: CatalogReader = data.build()
-    root = places.root(data.name, reader.needs_root)
+    root = places.root(data)
     if prepare:
         reader.prepare(root)
     return root, reader.read(root)

@@ -77,7 +77,7 @@ def _make_here(data: Chosen, places: Places, board: Any) -> None:
     board.post_reading.remote(data.bound_name, Reading(data.bound_name, "making", 0, 0))
     reader: CatalogReader = data.build()
     with contextlib.suppress(RayslError):
-        reader.prepare(places.root(data.name, reader.needs_root))
+        reader.prepare(places.root(data))
 
 
 def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> bytes | RayslError:

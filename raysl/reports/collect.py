@@ -10,6 +10,7 @@ from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
 from raysl.published import Match
+from raysl.reports.folds import averaged, averaged_record
 from raysl.reports.input import (
     CellResult,
     Column,
@@ -51,9 +52,12 @@ def collect(
         ConfigError: a column is of no evaluation of these cells; not checked where there are none.
     """
     reader = _Reader({cell.key: shelf.find(cell) for cell in unique_cells(cells)})
-    rows: dict[str, list[CellResult]] = {}
+    parts: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
-        rows.setdefault(cell.row, []).append(reader.cell(cell))
+        parts.setdefault((cell.row, cell.seed), []).append(cell)
+    rows: dict[str, list[CellResult]] = {}
+    for (row, _), same_seed in parts.items():
+        rows.setdefault(row, []).append(averaged([reader.cell(cell) for cell in same_seed]))
     labels = list(dict.fromkeys(evaluation.label for cell in cells for evaluation in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
@@ -103,15 +107,19 @@ class _Reader:
     def cell(self, cell: Cell) -> CellResult:
         found = self.found[cell.key]
         if found.folder is None:
-            return CellResult(cell.seed, "", "missing", found.reason)
+            return CellResult(cell.seed, "", "missing", found.reason, part=cell.part)
         if cell.key not in self._results:
             self._results[cell.key] = _cell_result(found, found.folder)
         by_key = {evaluation_key(one.config): one for one in found.evaluations}
-        wanted = {evaluation.label: by_key[evaluation_key(evaluation)] for evaluation in cell.evaluations}
         done = found.state.status == "done"
-        records = {label: self._record(found.folder, one) if done else None for label, one in wanted.items()}
-        waiting = {label: one.reason for label, one in wanted.items() if done and one.record is None and one.reason}
-        return replace(self._results[cell.key], seed=cell.seed, evaluations=records, waiting=waiting)
+        records: dict[str, list[EvaluationRecord | None]] = {}
+        waiting: dict[str, str] = {}
+        for one in (by_key[evaluation_key(evaluation)] for evaluation in cell.evaluations):
+            records.setdefault(one.label, []).append(self._record(found.folder, one) if done else None)
+            if done and one.record is None and one.reason:
+                waiting.setdefault(one.label, one.reason)
+        over_folds = {label: averaged_record(of_folds) for label, of_folds in records.items()}
+        return replace(self._results[cell.key], seed=cell.seed, part=cell.part, evaluations=over_folds, waiting=waiting)
 
     def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
         if one.name is None or one.record is None:

@@ -72,6 +72,8 @@ class CellResult:
         too_short: training videos shorter than a clip or window, whose clips wrap around or are reflected.
         left_out: readable training videos that are not trained on.
         waiting: label to why an evaluation that is not there could not be computed, where that is known.
+        part: number of the fold among those of this seed; 0 where there are no folds, and of their average.
+        parts: the folds that this result is the average of.
     """
 
     seed: int
@@ -88,6 +90,8 @@ class CellResult:
     too_short: int = 0
     left_out: int = 0
     waiting: Mapping[str, str] = field(default_factory=dict)
+    part: int = 0
+    parts: tuple[CellResult, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _cells(source: ReportInput) -> str:
     lines = [
         [
             row.name,
-            str(cell.seed),
+            f"{cell.seed}, fold {cell.part}" if cell.part else str(cell.seed),
             _link(cell, source.store_link),
             cell.status,
             _commit(cell),
@@ -102,7 +102,8 @@ def _cells(source: ReportInput) -> str:
             _number(cell.clips_per_second),
         ]
         for row in source.rows
-        for cell in row.cells
+        for averaged in row.cells
+        for cell in averaged.parts or (averaged,)
     ]
     return grid(headings, lines, left=5)
 
