@@ -10,7 +10,7 @@ from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
 from raysl.published import Match
-from raysl.reports.folds import averaged, averaged_record
+from raysl.reports.folds import pooled_cell, pooled_record
 from raysl.reports.input import (
     CellResult,
     Column,
@@ -57,7 +57,7 @@ def collect(
         parts.setdefault((cell.row, cell.seed), []).append(cell)
     rows: dict[str, list[CellResult]] = {}
     for (row, _), same_seed in parts.items():
-        rows.setdefault(row, []).append(averaged([reader.cell(cell) for cell in same_seed]))
+        rows.setdefault(row, []).append(pooled_cell([reader.cell(cell) for cell in same_seed]))
     labels = list(dict.fromkeys(evaluation.label for cell in cells for evaluation in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
@@ -107,7 +107,7 @@ class _Reader:
     def cell(self, cell: Cell) -> CellResult:
         found = self.found[cell.key]
         if found.folder is None:
-            return CellResult(cell.seed, "", "missing", found.reason, part=cell.part)
+            return CellResult(cell.seed, "", "missing", found.reason, fold=cell.part or None)
         if cell.key not in self._results:
             self._results[cell.key] = _cell_result(found, found.folder)
         by_key = {evaluation_key(one.config): one for one in found.evaluations}
@@ -118,8 +118,13 @@ class _Reader:
             records.setdefault(one.label, []).append(self._record(found.folder, one) if done else None)
             if done and one.record is None and one.reason:
                 waiting.setdefault(one.label, one.reason)
-        over_folds = {label: averaged_record(of_folds) for label, of_folds in records.items()}
-        return replace(self._results[cell.key], seed=cell.seed, part=cell.part, evaluations=over_folds, waiting=waiting)
+        over_folds = {
+            label: pooled_record({f"fold {number}": record for number, record in enumerate(of_folds, 1)})
+            for label, of_folds in records.items()
+        }
+        return replace(
+            self._results[cell.key], seed=cell.seed, fold=cell.part or None, evaluations=over_folds, waiting=waiting
+        )
 
     def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
         if one.name is None or one.record is None:
