@@ -59,6 +59,9 @@ def load_search(document: Tree, seeds: Sequence[int], scale: Scale, overrides: T
     if options.data is not None:
         data = choose(Slot("data set"), data_set(options.data, document, scale), document, ("search", "data"))
         data = replace(data, root_name=root_name(options.data, document, scale))
+    if not data.labelled:
+        message = f"trials are scored by labels, and {data.bound_name} has none: name a labelled set with search.data"
+        raise document.error(("search", "data") if options.data is not None else ("search",), message)
     search = Search(options, read_axes(document), base, data, document, scale, overrides)
     for axis in search.axes:
         _check_key(axis, document, overrides)

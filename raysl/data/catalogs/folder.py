@@ -199,4 +199,9 @@ def _some(paths: list[str], folder: Path) -> list[str]:
     return paths
 
 
-COMPONENT = Component(kind="data set", options=FolderOptions, build=FolderReader)
+COMPONENT = Component(
+    kind="data set",
+    options=FolderOptions,
+    build=FolderReader,
+    labelled=lambda options: options.labels != "none",
+)
