@@ -64,7 +64,7 @@ def test_the_id_is_of_what_decides_how_a_trial_is_made_trained_and_scored(tmp_pa
         "data": searched(tmp_path, data__classes=3).id,
         "a section that the base does not use": searched(tmp_path, supervised__dropout=0.5).id,
         "what a scale does to points alone": searched(
-            tmp_path, SEARCH + f"scales: {{own: {{multiply: {{{QUEUE}: {{by: 2}}}}}}}}\n", scale="own"
+            tmp_path, SEARCH + f"scales: {{own: {{title: own, multiply: {{{QUEUE}: {{by: 2}}}}}}}}\n", scale="own"
         ).id,
     }  # fmt: skip
     assert len({known, *other.values()}) == 1 + len(other), other
@@ -106,7 +106,7 @@ def test_points_that_round_to_one_configuration_are_one(tmp_path: Path) -> None:
 
 
 def test_set_beats_the_scale_and_the_scale_the_study(tmp_path: Path) -> None:
-    text = SEARCH + "scales: {own: {trials: 5}}\n"
+    text = SEARCH + "scales: {own: {title: own, trials: 5}}\n"
     assert searched(tmp_path, text).options.trials == 3
     assert searched(tmp_path, text, scale="own").options.trials == 5
     assert searched(tmp_path, text, scale="own", search__trials=6).options.trials == 6
@@ -239,7 +239,7 @@ def test_a_search_may_have_no_rows_and_one_of_the_best_as_baseline(tmp_path: Pat
 
 def test_a_scale_puts_in_the_set_that_is_scored_on(tmp_path: Path) -> None:
     text = SEARCH.replace("seed: 7", "seed: 7, data: ucf101")
-    text += "scales: {own: {substitute: {ucf101: tiny}, datasets: {tiny: {name: synthetic, classes: 3}}}}\n"
+    text += "scales: {own: {title: own, substitute: {ucf101: tiny}, datasets: {tiny: {name: synthetic, classes: 3}}}}\n"
     assert searched(tmp_path, text).data.name == "ucf101"
     search = searched(tmp_path, text, scale="own")
     assert (search.data.options.classes, search.base.cell.data.options.classes) == (3, 4)

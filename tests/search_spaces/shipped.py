@@ -67,7 +67,6 @@ def cells(study: str, scale: str | None) -> dict[str, CellConfig]:
     chosen = load_scale(scale, path, document.data.get("scales", {}), document) if scale else AS_WRITTEN
     document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
     document.data["rows"] = {**document.data["rows"], BASE: {}}
-    document.data["evaluations"] = ()
     nothing = Tree({}, {(): Origin("nothing")})
     return {name: resolve_row(document, name, chosen, nothing).cell for name in document.data["rows"]}
 
