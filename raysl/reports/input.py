@@ -75,6 +75,7 @@ class CellResult:
         left_out: readable training videos that are not trained on.
         fold: that is trained on; None where the training set has no folds, and of a mean over them.
         parts: that this is the mean of, one for each fold; then ``cell`` has the names of all.
+        waiting: label to why an evaluation that is not there could not be computed, where that is known.
     """
 
     seed: int
@@ -92,6 +93,7 @@ class CellResult:
     left_out: int = 0
     fold: int | None = None
     parts: tuple[CellResult, ...] = ()
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource) -> 
     # At a rate that changes nothing both test the same network on the same clips.
     frozen = {"optimizer": {"name": "sgd", "learning_rate": {"value": 1e-30, "at_batch": 4}}, "batch_norm": "eval"}
     tables = [
-        next(iter(evaluate(backbone(), [finetune(**frozen, epochs=1, **given)], CLIP, lambda _: tiny, seed=0,
+        next(iter(evaluate(backbone(), {"f": finetune(**frozen, epochs=1, **given)}, CLIP, lambda _: tiny, seed=0,
                            device=CPU, cell=tiny_cell()).values())).predictions
         for given in ({}, {"pretext": ROTATION, "strides": [1, 2]})
     ]  # fmt: skip

@@ -5,20 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
-from raysl import results
-from raysl.config.identity import cell_id, evaluation_id
-from raysl.data.places import Places
-from raysl.data.source import open_source
+from raysl.config.identity import cell_id
 from raysl.errors import ConfigError
-from raysl.evaluation.run import evaluate
 from raysl.planning.plan import with_seed
 from raysl.planning.study import Study, load_study
-from raysl.training.backbone import load_backbone
-from raysl.training.loop import pretrain
-from tests.data.rendered import moving_square, write_video
-from tests.planning.studies import RECIPE, SEARCH, write_study
+from tests.planning.studies import SEARCH, write_study
 
 TWO = """
 title: "Pretrain on one folder, evaluate on another"
@@ -39,13 +31,6 @@ def roots(study: Study) -> list[tuple[str, ...]]:
     """Of each row, what the roots of its pretraining set and of its evaluations' are bound to."""
     sets = [(row.cell.data, *(evaluation.data for evaluation in row.evaluations)) for row in study.rows]
     return [tuple(data.bound_name for data in of_row) for of_row in sets]
-
-
-def small_folder(root: Path, names: tuple[str, str], seed: int) -> Path:
-    for label, name in enumerate(names):
-        for number in range(5):
-            write_video(root / name / f"{number}.mp4", moving_square(16, 40, 48, seed=seed + 10 * label + number))
-    return root
 
 
 def test_names_are_kept_for_pretraining_and_evaluations(tmp_path: Path) -> None:
@@ -132,33 +117,3 @@ def test_a_readers_own_name_may_hold_its_options(tmp_path: Path) -> None:
     study = load(tmp_path, text.replace("data: first", "data: folder"))
     assert study.rows[0].cell.data.bound_name == "folder"
     assert study.rows[0].cell.data.options.split_seed == 4
-
-
-@pytest.mark.slow
-def test_pretrained_on_one_folder_and_evaluated_on_another(tmp_path: Path) -> None:
-    places = Places.find(
-        {
-            "first": small_folder(tmp_path / "a", ("run", "walk"), seed=0),
-            "second": small_folder(tmp_path / "b", ("jump", "sit"), seed=100),
-        },
-        tmp_path / "cache",
-    )
-    text = RECIPE + "training: {steps: 1, batch_size: 4}\n"
-    (row, *_) = load_study(write_study(tmp_path, TWO, text.replace("training: {steps: 4, batch_size: 8}\n", ""))).rows
-    source = open_source(row.cell.data, places, resize=32)
-    assert source.catalog.classes == ("run", "walk")
-    folder = results.open(tmp_path / "store").folder(cell_id(row.cell), source.manifest.hash)
-    assert pretrain(row.cell, folder, source, files=places.roots).unreadable == 0
-    (config,) = row.evaluations
-    found = evaluate(
-        load_backbone(row.cell, folder),
-        [config],
-        row.cell.clip,
-        lambda evaluation: open_source(evaluation.data, places, resize=32),
-        seed=0,
-        device=torch.device("cpu"),
-    )["retrieval/second"]
-    tested = open_source(config.data, places, resize=32).catalog.split("test")
-    assert sorted(found.predictions["path"]) == sorted(video.path for video in tested)
-    assert {path.split("/")[0] for path in found.predictions["path"]} == {"jump", "sit"}
-    assert evaluation_id(config).startswith("retrieval-folder-"), "the name enters no id"
