@@ -9,11 +9,11 @@ import pytest
 from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
-from raysl.results import Found, Shelf
-from raysl.work.run import Here, RunOutcome, run_cells
+from raysl.results import Found
+from raysl.work.cell import compute_cell
 from tests.data.rendered import moving_square, write_video
 from tests.planning.studies import RECIPE, write_study
-from tests.work.plans import plan_file
+from tests.work.plans import plan_file, site_here
 
 pytestmark = pytest.mark.slow
 
@@ -37,10 +37,12 @@ def small_folder(root: Path, names: tuple[str, str], seed: int) -> Path:
     return root
 
 
-def run_here(cells: list[Cell], store: Path, places: Places) -> tuple[RunOutcome, list[Found]]:
-    outcome = run_cells(cells, results.open(store), places, Here(places))
-    shelf = Shelf(results.open(store), outcome.data)
-    return outcome, [shelf.find(cell) for cell in cells]
+def compute(cells: list[Cell], folder: Path, places: Places) -> list[Found]:
+    """Every cell in this process, on data that it has read itself."""
+    site = site_here(cells, results.open(folder / "store"), places)
+    for cell in cells:
+        assert compute_cell(cell, site, lambda stage, progress: None) is None
+    return [site.shelf.find(cell) for cell in cells]
 
 
 def paths_of(found: Found, label: str) -> list[str]:
@@ -59,8 +61,8 @@ def test_pretrained_on_one_folder_and_evaluated_on_another(tmp_path: Path) -> No
         "second": small_folder(tmp_path / "b", ("jump", "sit"), seed=100),
     }
     cells = plan_file(write_study(tmp_path, TWO, SHORT))
-    outcome, (first, second) = run_here(cells, tmp_path / "store", Places.find(given, tmp_path / "cache"))
-    assert outcome.done == ("study/first/seed0", "study/second/seed0")
+    first, second = compute(cells, tmp_path, Places.find(given, tmp_path / "cache"))
+    assert (first.verdict, second.verdict) == ("done", "done")
     assert first.cell.id == second.cell.id
     assert first.folder is not None
     assert second.folder is not None
