@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
+from raysl.errors import ConfigError
+from raysl.planning.folds import parts_of
 from raysl.planning.study import Study
 
 
@@ -13,9 +15,17 @@ def with_seed(config: CellConfig, seed: int) -> CellConfig:
 
 
 def plan_study(study: Study) -> list[Cell]:
-    """Rows times seeds, in the table's order."""
-    return [
-        Cell(with_seed(row.cell, seed), row.evaluations, study.name, row.name)
-        for row in study.rows
-        for seed in study.seeds
-    ]
+    """Rows times seeds, in the table's order; a row on folds is one cell for each fold (`parts_of`).
+
+    Raises:
+        ConfigError: an evaluation would test on videos that another fold is pretrained on.
+    """
+    cells = []
+    for row in study.rows:
+        try:
+            parts = parts_of(row.cell, row.evaluations)
+        except ConfigError as error:
+            raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
+        for seed in study.seeds:
+            cells += [Cell(with_seed(config, seed), wanted, study.name, row.name) for config, wanted in parts]
+    return cells

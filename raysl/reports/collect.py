@@ -10,6 +10,7 @@ from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
 from raysl.published import Match
+from raysl.reports.folds import pooled_cell, pooled_record
 from raysl.reports.input import (
     CellResult,
     Column,
@@ -51,9 +52,12 @@ def collect(
         ConfigError: a column is of no evaluation of these cells; not checked where there are none.
     """
     reader = _Reader({cell.key: shelf.find(cell) for cell in unique_cells(cells)})
-    rows: dict[str, list[CellResult]] = {}
+    parts: dict[tuple[str, int], list[CellResult]] = {}
     for cell in cells:
-        rows.setdefault(cell.row, []).append(reader.cell(cell))
+        parts.setdefault((cell.row, cell.seed), []).append(reader.cell(cell))
+    rows: dict[str, list[CellResult]] = {}
+    for (row, _), results in parts.items():
+        rows.setdefault(row, []).append(pooled_cell(results))
     labels = list(dict.fromkeys(evaluation.label for cell in cells for evaluation in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
@@ -103,15 +107,21 @@ class _Reader:
     def cell(self, cell: Cell) -> CellResult:
         found = self.found[cell.key]
         if found.folder is None:
-            return CellResult(cell.seed, "", "missing", found.reason)
+            return CellResult(cell.seed, "", "missing", found.reason, fold=cell.fold)
         if cell.key not in self._results:
             self._results[cell.key] = _cell_result(found, found.folder)
         by_key = {evaluation_key(one.config): one for one in found.evaluations}
-        wanted = {evaluation.label: by_key[evaluation_key(evaluation)] for evaluation in cell.evaluations}
-        done = found.state.status == "done"
-        records = {label: self._record(found.folder, one) if done else None for label, one in wanted.items()}
-        waiting = {label: one.reason for label, one in wanted.items() if done and one.record is None and one.reason}
-        return replace(self._results[cell.key], seed=cell.seed, evaluations=records, waiting=waiting)
+        wanted: dict[str, dict[str, FoundEvaluation]] = {}
+        for evaluation in cell.evaluations:
+            fold = f"fold {getattr(evaluation.data.options, 'fold', None)}"
+            wanted.setdefault(evaluation.label, {})[fold] = by_key[evaluation_key(evaluation)]
+        records: dict[str, EvaluationRecord | None] = dict.fromkeys(wanted)
+        waiting: dict[str, str] = {}
+        for label, ones in wanted.items() if found.state.status == "done" else ():
+            records[label] = pooled_record({fold: self._record(found.folder, one) for fold, one in ones.items()})
+            reasons = [one.reason for one in ones.values() if one.record is None and one.reason]
+            waiting |= {label: reasons[0]} if reasons else {}
+        return replace(self._results[cell.key], seed=cell.seed, fold=cell.fold, evaluations=records, waiting=waiting)
 
     def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
         if one.name is None or one.record is None:
