@@ -26,7 +26,8 @@ def print_status(planned: list[Planned], shelf: Shelf, console: Console) -> None
             counts[found.state.status] += 1
             done = sum(one.status == "done" for one in found.evaluations)
             evaluations = f"{done}/{len(found.evaluations)}"
-            line = (cell.row, str(cell.seed), cell.id, found.state.status, evaluations, _note(found))
+            seed = f"{cell.seed}" if cell.fold is None else f"{cell.seed}, fold {cell.fold}"
+            line = (cell.row, seed, cell.id, found.state.status, evaluations, _note(found))
             table.add_row(*(Text(text) for text in line))
         console.print(table)
         line_of_search = search_line(item, shelf)

@@ -87,6 +87,15 @@ class Chosen:
         return self.root_name or self.name
 
     @property
+    def source_name(self) -> str:
+        """What tells the files of two data sets with equal options apart, as long as no root is known.
+
+        The name that the root is bound to; of a data set that makes its own files the reader's name, since equal
+        options make equal files wherever they lie.
+        """
+        return self.bound_name if getattr(self.build(), "needs_root", True) else self.name
+
+    @property
     def component(self) -> Component:
         return find(self.kind, self.name)
 

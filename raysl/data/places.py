@@ -98,15 +98,6 @@ def used_names(data: Iterable[Chosen]) -> set[str]:
     return {name for chosen in data for name in (chosen.bound_name, chosen.name)}
 
 
-def source_name(data: Chosen) -> str:
-    """What tells the files of two data sets with equal options apart, where no root is known yet.
-
-    The name that the root is bound to; of a data set that makes its own files the reader's name, since equal options
-    make equal files wherever they lie.
-    """
-    return data.bound_name if data.build().needs_root else data.name
-
-
 def bound(roots: Mapping[str, Path], name: str) -> Path | None:
     """What a name is bound to; see `root_key`."""
     return {root_key(key): path for key, path in roots.items()}.get(root_key(name))

@@ -125,7 +125,7 @@ class Snapshot:
             about = json.loads((table.schema.metadata or {})[b"catalog"])
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):
-                listed = {name: row.pop(name) for name in _LISTED}
+                listed = {name: row.pop(name, None) for name in _LISTED}
                 rows.append(ManifestRow(**{**row, "keyframes": tuple(row["keyframes"])}))
                 videos.append(Video(index, row["path"], **listed))
             catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
@@ -137,10 +137,10 @@ class Snapshot:
 
 
 def data_key(data: Chosen) -> str:
-    """``mine-1a2b3c4d``: the name that a data set's root is bound to, and a hash of the reader's name and options."""
+    """``mine-1a2b3c4d``: `Chosen.source_name`, and a hash of the reader's name and options."""
     pairs = sorted((".".join(path), value) for path, value in leaves(data.options))
     text = json.dumps([data.name, data.component.version, pairs], sort_keys=True)
-    return f"{data.bound_name.replace('.', '_')}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    return f"{data.source_name.replace('.', '_')}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
 
 
 def data_record(data: Chosen, snapshot: Snapshot) -> dict[str, Any]:
@@ -197,6 +197,8 @@ def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
 
 
 _LISTED = ("split", "label", "group", "fold")
+"""What a snapshot keeps of a `Video` beside its path; snapshots of older versions lack ``fold``."""
+
 _TYPES = {
     "path": pa.string(),
     "frames": pa.int64(),

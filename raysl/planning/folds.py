@@ -12,7 +12,6 @@ from dataclasses import replace
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
-from raysl.data.places import source_name
 from raysl.errors import ConfigError
 
 Part = tuple[CellConfig, tuple[EvaluationConfig, ...]]
@@ -50,7 +49,7 @@ def _on_folds(evaluations: Sequence[EvaluationConfig]) -> tuple[EvaluationConfig
 def _on_same_fold(evaluation: EvaluationConfig, trained: Chosen) -> EvaluationConfig:
     """The evaluation, on the fold that is trained on where that is one of its own."""
     tested = evaluation.data
-    if (tested.name, source_name(tested)) != (trained.name, source_name(trained)) or tested == trained:
+    if (tested.name, tested.source_name) != (trained.name, trained.source_name) or tested == trained:
         return evaluation
     if trained in folds_of(tested):
         return evaluation.model_copy(update={"data": trained})

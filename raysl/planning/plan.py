@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
+from raysl.errors import ConfigError
 from raysl.planning.folds import parts_of
-from raysl.planning.rows import Row
 from raysl.planning.study import Study
 
 
@@ -15,13 +15,17 @@ def with_seed(config: CellConfig, seed: int) -> CellConfig:
 
 
 def plan_study(study: Study) -> list[Cell]:
-    """Rows times seeds, in the table's order; where the data set's fold is left open, one cell for each fold."""
-    return [cell for row in study.rows for seed in study.seeds for cell in _cells(study.name, row, seed)]
+    """Rows times seeds, in the table's order; a row on folds is one cell for each fold (`parts_of`).
 
-
-def _cells(study: str, row: Row, seed: int) -> list[Cell]:
-    parts = parts_of(with_seed(row.cell, seed), row.evaluations)
-    return [
-        Cell(config, evaluations, study, row.name, part=number if len(parts) > 1 else 0)
-        for number, (config, evaluations) in enumerate(parts, 1)
-    ]
+    Raises:
+        ConfigError: an evaluation would test on videos that another fold is pretrained on.
+    """
+    cells = []
+    for row in study.rows:
+        try:
+            parts = parts_of(row.cell, row.evaluations)
+        except ConfigError as error:
+            raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
+        for seed in study.seeds:
+            cells += [Cell(with_seed(config, seed), wanted, study.name, row.name) for config, wanted in parts]
+    return cells

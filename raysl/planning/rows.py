@@ -18,7 +18,6 @@ from raysl.config.scale import AS_WRITTEN, Scale, aliases_of, multiply, substitu
 from raysl.config.suggest import nearest
 from raysl.config.tree import expand, get, merge
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
-from raysl.data.places import source_name
 from raysl.errors import ConfigError
 from raysl.planning.data_sets import defined_name, definition, names_set, root_name, with_root_name
 
@@ -45,7 +44,7 @@ class Row:
         if self.cell.pretraining != "none":
             sets.insert(0, self.cell.data)
         ids = (cell_id(self.cell), *(evaluation_id(evaluation) for evaluation in self.evaluations))
-        return (*ids, *(source_name(data) for data in sets))
+        return (*ids, *(data.source_name for data in sets))
 
 
 def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row:

@@ -8,7 +8,7 @@ import pytest
 from raysl.config.component import Chosen
 from raysl.data.catalogs.folder import FolderOptions
 from raysl.data.catalogs.synthetic import SyntheticOptions
-from raysl.data.places import Places, bound, source_name, used_names
+from raysl.data.places import Places, bound, used_names
 from raysl.errors import DataError
 
 
@@ -117,9 +117,9 @@ def test_names_from_the_command_line_are_kept_apart(home: Path, monkeypatch: pyt
 
 
 def test_what_tells_two_sets_with_equal_options_apart() -> None:
-    assert source_name(folder("a")) != source_name(folder("b"))
-    assert source_name(folder()) == "folder"
-    assert source_name(synthetic("a")) == source_name(synthetic()), "equal options make equal files"
+    assert folder("a").source_name != folder("b").source_name
+    assert folder().source_name == "folder"
+    assert synthetic("a").source_name == synthetic().source_name, "equal options make equal files"
 
 
 def test_two_names_that_are_one_are_refused(home: Path) -> None:

@@ -6,7 +6,7 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
-from raysl.config.cells import unique_cells
+from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import cell_id
 from raysl.planning.plan import plan_study, with_seed
 from raysl.planning.study import load_study
@@ -52,16 +52,26 @@ def test_two_rows_that_train_alike_are_computed_once_with_all_their_evaluations(
     assert len(plain.evaluations) == 3, "two linear probes that differ, and one retrieval"
 
 
+def on_root(cell: Cell, name: str) -> Cell:
+    """The cell with every data set that is bound to a name."""
+    evaluations = [one.model_copy(update={"data": replace(one.data, root_name=name)}) for one in cell.evaluations]
+    data = replace(cell.config.data, root_name=name)
+    return replace(cell, config=cell.config.model_copy(update={"data": data}), evaluations=tuple(evaluations))
+
+
 def test_one_configuration_on_two_roots_is_two_cells(tmp_path: Path) -> None:
-    (cell, *_) = (cell for cell in plan_study(load_study(write_study(tmp_path))) if cell.pretrains)
-    data = replace(cell.config.data, root_name="mine")
-    other = replace(cell, config=cell.config.model_copy(update={"data": data}))
+    text = STUDY.replace("base: recipe", "base: recipe\ndata: folder").replace("/synthetic", "/folder")
+    (cell, *_) = (cell for cell in plan_study(load_study(write_study(tmp_path, text))) if cell.pretrains)
+    other = on_root(cell, "mine")
     assert other.id == cell.id, "the name of a root enters no id"
     assert len(unique_cells([cell, other])) == 2
-    evaluation = cell.evaluations[0]
-    moved = evaluation.model_copy(update={"data": replace(evaluation.data, root_name="mine")})
-    (both,) = unique_cells([cell, replace(cell, evaluations=(moved,))])
+    (both,) = unique_cells([cell, replace(cell, evaluations=other.evaluations[:1])])
     assert len(both.evaluations) == 3
+
+
+def test_a_rendered_set_is_one_under_every_name(tmp_path: Path) -> None:
+    (cell, *_) = (cell for cell in plan_study(load_study(write_study(tmp_path))) if cell.pretrains)
+    assert len(unique_cells([cell, on_root(cell, "tiny")])) == 1
 
 
 def test_each_data_set_is_read_once(tmp_path: Path) -> None:
