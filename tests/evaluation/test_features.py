@@ -48,7 +48,7 @@ def test_bfloat16_is_near_float32(tiny: VideoSource) -> None:
 
 def test_backbone_is_left_as_it_was(tiny: VideoSource) -> None:
     network = backbone().train()
-    network.layer4.eval()
+    network.layer.eval()
     modes = [module.training for module in network.modules()]
     state = {name: value.clone() for name, value in network.state_dict().items()}
     extract_features(network, tiny, "test", CLIP, 2, device=CPU)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 from torchvision.models.video import mc3_18, r2plus1d_18, r3d_18, s3d
 
 from raysl.config.component import find, names
@@ -75,9 +76,17 @@ def build(name: str, seed: int = 0, **options: Any) -> Backbone:
     return backbone
 
 
+class _NothingDrawn(TorchFunctionMode):
+    """Weights on the device "meta" are drawn in Python, layer by layer, for nothing."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
+
+
+@cache
 def shapes(name: str, **options: Any) -> Backbone:
-    """The backbone without numbers: shapes and counts cost nothing."""
-    with torch.device("meta"):
+    """The backbone without numbers: shapes and counts cost nothing. Not to be changed."""
+    with torch.device("meta"), _NothingDrawn():
         return build(name, **options).eval()
 
 
@@ -221,10 +230,10 @@ def test_feature_map_shapes(
 
 def test_shapes_within_r3d_18() -> None:
     backbone = shapes("r3d_18")
-    sizes = []
+    features, sizes = torch.empty(1, 3, 16, 112, 112, device="meta"), []
     for stage in (backbone.stem, backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4):
-        stage.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[1:4])))
-    backbone(torch.empty(1, 3, 16, 112, 112, device="meta"))
+        features = stage(features)
+        sizes.append(tuple(features.shape[1:4]))
     assert sizes == [(64, 16, 56), (64, 16, 56), (128, 8, 28), (256, 4, 14), (512, 2, 7)]
 
 
@@ -252,13 +261,13 @@ def test_resnets_are_torchvisions(name: str) -> None:
     theirs = {"r3d_18": r3d_18, "r2plus1d_18": r2plus1d_18, "mc3_18": mc3_18}[name]().eval()
     weights = {key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")}
     ours = build(name, seed=9).eval()
+    for key, value in ours.named_parameters():
+        if value.ndim == 5 and value.numel() > 5000:  # as widely spread as torchvision's draw
+            assert value.std().item() == pytest.approx(weights[key].std().item(), rel=0.1), key
     ours.load_state_dict(weights)
     theirs.fc = nn.Identity()
     with torch.no_grad():
         torch.testing.assert_close(pool(ours(clips())), theirs(clips()), rtol=1e-5, atol=1e-6)
-    for key, value in build(name, seed=9).named_parameters():
-        if value.ndim == 5 and value.numel() > 5000:  # as widely spread as torchvision's draw
-            assert value.std().item() == pytest.approx(weights[key].std().item(), rel=0.1), key
 
 
 def test_s3d_is_torchvisions() -> None:

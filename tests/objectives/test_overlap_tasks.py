@@ -17,7 +17,7 @@ from raysl.errors import ConfigError
 from raysl.objectives.build import build_objective
 from raysl.objectives.term import Term
 from raysl.views.batch import Batch
-from tests.cells import tiny_cell
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.objectives.batches import context, random_batch
 
 CLASSES = {"spatial_overlap": 5, "temporal_overlap": 5, "playback_rate": 4}
@@ -105,8 +105,8 @@ def test_accuracy_stands_beside_that_of_the_commonest_answer(name: str) -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_it_overfits_a_fixed_batch_through_the_backbone(name: str) -> None:
-    cell = tiny_cell({**OVERLAP, "sampling.playback_rates": [1, 2, 4, 8], "objective.contrastive": None,
-                      "objective.pretext": {name: {}}})  # fmt: skip
+    own = {"backbone": TINY_BACKBONE, "objective.contrastive": None, "objective.pretext": {name: {}}}
+    cell = tiny_cell({**OVERLAP, "sampling.playback_rates": [1, 2, 4, 8], **own})
     objective = build_objective(cell, range(16), 30)
     batch = replace(random_batch(10), targets={key: torch.arange(10) % count for key, count in CLASSES.items()})
     if name == "playback_rate":

@@ -18,7 +18,7 @@ from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
 from raysl.training.learner import Learner
 from raysl.views.batch import Batch
-from tests.cells import tiny_cell
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.objectives.batches import PROJECTOR, TIMESTEPS, WINDOWS, random_batch
 from tests.training.steps import assert_same_training, cell_of, learner_of, taken
 
@@ -33,7 +33,7 @@ BATCH, FRAMES, STEPS = 8, 8, 30
 BASE: dict[str, Any] = {
     **WINDOWS,
     "clip": {"frames": FRAMES, "size": 16},
-    "backbone": {"name": "r3d_18", "width": 0.03125, "last_stage_time": "kept"},
+    "backbone": {"name": TINY_BACKBONE, "last_stage_time": "kept"},
     "objective.contrastive": None,
     "objective.projector": PROJECTOR,
     "objective.memory": {"cells": 2},

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from raysl.config.document import load_document
 from raysl.errors import ConfigError
 from raysl.planning.study import find_studies, load_study, study_name
 from tests.planning.studies import RECIPE, STUDY, write_study
@@ -154,19 +153,6 @@ def test_a_folder_stands_for_the_studies_below_it(tmp_path: Path) -> None:
     assert find_studies([tmp_path]) == [path], "neither recipes nor scales are studies"
     with pytest.raises(ConfigError, match="no such file or folder"):
         find_studies([tmp_path / "absent"])
-
-
-def test_every_shipped_study_resolves_at_every_shipped_scale() -> None:
-    folder = Path(__file__).resolve().parents[2] / "search_spaces"
-    scales = [None, *(file.stem for file in sorted((folder / "scales").glob("*.yaml")))]
-    studies = find_studies([folder])
-    assert studies
-    for path in studies:
-        document = load_document(path)
-        assert document.data.get("rows") or document.data["design"] == "search"
-        for scale in scales:
-            study = load_study(path, scale)
-            assert study.rows or study.search is not None
 
 
 def test_a_protocol_may_stand_twice_under_names_of_its_own(tmp_path: Path) -> None:
