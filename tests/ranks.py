@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from torch.distributed.distributed_c10d import FileStore  # type: ignore[attr-defined]
+from torch.multiprocessing.spawn import spawn
 
 
 def _entry(rank: int, folder: str, world_size: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/store", world_size)
+    store = FileStore(f"{folder}/store", world_size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=120))
     try:
         result: Any = ("ok", function(rank, *args))
@@ -35,7 +36,7 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any) -> list
     ``function`` must be importable (module level). A rank's exception is raised here with its traceback.
     """
     with tempfile.TemporaryDirectory() as folder:
-        processes = mp.spawn(_entry, (folder, world_size, function, args), nprocs=world_size, join=False)
+        processes = spawn(_entry, (folder, world_size, function, args), nprocs=world_size, join=False)
         while not processes.join():
             pass
         results = [pickle.loads(Path(folder, f"result-{rank}").read_bytes()) for rank in range(world_size)]

@@ -201,7 +201,8 @@ def test_scores_are_averaged_over_clips(tiny: VideoSource, average: str, monkeyp
 
     monkeypatch.setattr(FineTuned, "logits", logits)
     (result,) = run(tiny, finetune(average=average, epochs=1, clips=3))
-    for row in result.predictions.itertuples():
+    rows: Any = result.predictions.itertuples()
+    for row in rows:
         scores = evaluation_clips(tiny, row.video, CLIP, 3).mean(dim=(2, 3, 4)).double() * 4
         shares = scores.softmax(dim=1).mean(dim=0) if average == "softmax" else scores.mean(dim=0).softmax(dim=0)
         assert row.predicted == int(shares.argmax())

@@ -163,7 +163,7 @@ class TestOwnViews:
         assert f"contrast_{name}" in output.metrics
         assert not {metric for metric in output.metrics if metric.endswith("_majority")}
         output.loss.backward()
-        assert reached(objective.term("contrastive").transformed.projections[0].parameters())
+        assert reached(objective.term("contrastive").get_submodule("transformed.projections.0").parameters())
 
     def test_as_task_alone_nothing_contrasts_it(self, name: str) -> None:
         cell = cell_with({"objective.pretext": {name: {"contrast": False}}})

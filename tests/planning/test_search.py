@@ -13,6 +13,7 @@ from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import Study, find_studies, load_study, with_best
 from raysl.results import SearchTrial
+from raysl.results.search import Value
 from tests.planning.studies import RECIPE, SEARCH, write_study
 from tests.test_cli import raysl
 
@@ -85,7 +86,7 @@ def test_a_trial_is_short_and_a_row_is_not(
 ) -> None:
     recipe = RECIPE.replace("steps: 4", training).replace("name: cosine", schedule)
     search = searched(tmp_path, recipe=recipe, search__length=length)
-    point = {TEMPERATURE: 0.34567, FRAMEWORK: "moco", QUEUE: "32"}
+    point: dict[str, Value] = {TEMPERATURE: 0.34567, FRAMEWORK: "moco", QUEUE: "32"}
     short, full = search.trial(point), search.row(point, "best 1").cell
     assert short.training.seed == 7
     found = {key: getattr(short.training, key, getattr(short.schedule.options, key, None)) for key in expected}

@@ -132,7 +132,9 @@ def placements(cell: CellConfig) -> list[Any]:
     """Where the samplers of pair and windows put the clips of a video of 90 frames; what stands in for what."""
     pair, windows = cell.sampling.pair, cell.sampling.windows
     made: list[Any] = []
-    for rate in cell.sampling.playback_rates if pair is not None else ():
+    for rate in cell.sampling.playback_rates:
+        if pair is None:
+            break
         sampler = pair.build(CLIP.model_copy(update={"stride": CLIP.stride * rate}))
         made.append([sampler.pair(90, (40, 48), np.random.default_rng(seed)) for seed in range(20)])
     if windows is not None:

@@ -69,6 +69,4 @@ def assert_same_training(found: dict[str, Any], expected: dict[str, Any], relati
     for part in ("losses", "gradients", "state"):
         assert found[part].keys() == expected[part].keys()
         for name, value in expected[part].items():
-            torch.testing.assert_close(
-                found[part][name], value, rtol=relative, atol=1e-8, msg=lambda text, name=name: f"{name}: {text}"
-            )
+            torch.testing.assert_close(found[part][name], value, rtol=relative, atol=1e-8, msg=f"{part}: {name}")

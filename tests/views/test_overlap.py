@@ -30,7 +30,7 @@ FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
 SPATIAL, TEMPORAL = "spatial_overlap", "temporal_overlap"
 SHARES, FRAMES = [0, 0.02, 0.05, 0.29, 0.5, 0.95, 1], [28, 64, 72, 121, 165, 349, 1776]
 """Quantiles of the lengths of UCF101 (recipe, section 0), between which they are taken to be uniform."""
-OPTIONS = [{}, {"label_balance": "balanced"}]
+OPTIONS: list[dict[str, Any]] = [{}, {"label_balance": "balanced"}]
 PUBLISHED = published_table("cstp_t4").candidate_values
 
 
