@@ -64,25 +64,20 @@ def run(
     cache: Cache = None,
     reports: Reports = Path("reports"),
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; a local one is started without.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="In this process, cell after cell, without Ray.")] = False,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed cells and evaluations again.")] = False,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Cells at a time; default: what fits.")] = None,
 ) -> None:
     """Compute what is missing, then print and write the tables."""
     from raysl.commands.inputs import find_places, load_studies
     from raysl.commands.run import run_studies
+    from raysl.engine.run import RunOptions
 
+    if local and (address is not None or max_concurrent is not None):
+        raise ConfigError("--local computes in this process: leave --address and --max-concurrent out")
     planned = load_studies(studies, scale, set_)
-    holes = run_studies(
-        planned,
-        storage,
-        find_places(root, cache),
-        reports,
-        console=wide_console(),
-        address=address,
-        retry_failed=retry_failed,
-        max_concurrent=max_concurrent,
-    )
-    if holes:
+    options = RunOptions(address, retry_failed, max_concurrent)
+    if run_studies(planned, storage, find_places(root, cache), reports, options, wide_console(), local=local):
         raise typer.Exit(1)
 
 
@@ -92,12 +87,15 @@ def status(
     scale: Scale = None,
     storage: Storage = "results",
     set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
 ) -> None:
     """Show which cells are done, running, failed (and why) or missing."""
-    from raysl.commands.inputs import load_studies
+    from raysl.commands.inputs import find_places, load_studies, shelf_of
     from raysl.commands.status import print_status
 
-    print_status(load_studies(studies, scale, set_), storage, wide_console())
+    planned = load_studies(studies, scale, set_)
+    print_status(planned, shelf_of(planned, storage, find_places(root, cache)), wide_console())
 
 
 @app.command()
@@ -106,13 +104,16 @@ def report(
     scale: Scale = None,
     storage: Storage = "results",
     set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
     reports: Reports = Path("reports"),
 ) -> None:
     """Write the tables from what the store holds; computes nothing."""
-    from raysl.commands.inputs import load_studies
+    from raysl.commands.inputs import find_places, load_studies, shelf_of
     from raysl.commands.report import write_reports
 
-    write_reports(load_studies(studies, scale, set_), storage, reports, wide_console())
+    planned = load_studies(studies, scale, set_)
+    write_reports(planned, shelf_of(planned, storage, find_places(root, cache)), storage, reports, wide_console())
 
 
 @app.command()
@@ -122,12 +123,15 @@ def export(
     scale: Scale = None,
     storage: Storage = "results",
     set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
 ) -> None:
     """Copy the results of studies without checkpoints: what is checked in beside a report."""
     from raysl.commands.export import export_slim
-    from raysl.commands.inputs import load_studies
+    from raysl.commands.inputs import find_places, load_studies, shelf_of
 
-    export_slim(load_studies(studies, scale, set_), storage, to, wide_console())
+    planned = load_studies(studies, scale, set_)
+    export_slim(planned, shelf_of(planned, storage, find_places(root, cache)), to, wide_console())
 
 
 @app.command()
@@ -149,19 +153,29 @@ def schema(
 
 @data_app.command()
 def check(
-    catalog: Annotated[str, typer.Argument(help="Data set: ucf101, ucf101/2, folder, synthetic/large, ...")],
+    catalog: Annotated[
+        str,
+        typer.Argument(help="Data set: ucf101, ucf101/2, folder, synthetic/large, ...; with --study a name of its own"),
+    ],
+    study: Annotated[Path | None, typer.Option(help="Study whose name for the data set is meant.")] = None,
+    scale: Scale = None,
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     resize: Annotated[int, typer.Option(min=16, help="Short side of cached frames, in pixels.")] = 128,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one per CPU.")] = None,
     missing: Annotated[Path | None, typer.Option(help="File to write the names of absent videos to.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="CSV file to write: which video is where, and its state.")] = None,
 ) -> None:
     """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
-    from raysl.commands.data import print_check
+    from raysl.commands.data import chosen_set, print_check
     from raysl.commands.inputs import find_places
 
-    print_check(catalog, set_, find_places(root, cache), resize, processes, wide_console(), missing)
+    if scale is not None and study is None:
+        raise ConfigError("--scale: a scale is a study's: give the study with --study")
+    data = chosen_set(catalog, set_, study, scale)
+    places = find_places(root, cache)
+    print_check(data, places, resize, processes, wide_console(), missing=missing, videos=videos)
 
 
 def wide_console() -> Console:

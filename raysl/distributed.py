@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from raysl.errors import NodeFault, RayslError
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 
 BUCKET_BYTES = 25 * 2**20
 """Tensors that are reduced together, as DDP's: large enough for bandwidth, small beside a network."""
@@ -126,3 +132,76 @@ def gather_objects(value: Any) -> list[Any]:
     boxes: list[Any] = [None] * world_size()
     dist.all_gather_object(boxes, value)
     return boxes
+
+
+def on_every_rank(function: Callable[[], T]) -> T:
+    """``function()`` on every rank; it must not communicate. What fails on one rank is raised on all of them.
+
+    Raises:
+        RayslError: a rank's own failure, or else that of the lowest rank which failed; a `NodeFault` in the place of
+            an exception that is none of raysl's. Without a group, whatever ``function`` raises.
+    """
+    if not is_distributed():
+        return function()
+    result, failure, cause = _attempt(function)
+    for error in (failure, *gather_objects(failure)):
+        if error is not None:
+            raise of_all_ranks(error) from cause
+    return result[0]
+
+
+def on_first_rank(function: Callable[[], T]) -> T:
+    """``function()`` on rank 0 alone; its result, or its failure as `on_every_rank` raises it, on every rank."""
+    if not is_distributed():
+        return function()
+    result, failure, cause = _attempt(function) if rank() == 0 else ([], None, None)
+    shared, error = broadcast_object((result, failure))
+    if error is not None:
+        raise of_all_ranks(failure or error) from cause
+    value: T = shared[0]
+    return value
+
+
+@contextmanager
+def ending_together() -> Iterator[None]:
+    """Where one rank raises alone, its process group is closed, so that the others fail at their next collective.
+
+    They would otherwise wait for it until the group's timeout, half an hour. What `on_every_rank` and `on_first_rank`
+    raise is known to all ranks and closes nothing.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_distributed() and not is_of_all_ranks(error):
+            dist.distributed_c10d._abort_process_group()
+        raise
+
+
+_ALL_RANKS = "raised_on_all_ranks"
+
+
+def of_all_ranks(error: E) -> E:
+    """Marks an error that every rank raises at the same place."""
+    setattr(error, _ALL_RANKS, True)
+    return error
+
+
+def is_of_all_ranks(error: Exception) -> bool:
+    """Whether every rank raises this error at the same place, so that none is left waiting."""
+    return bool(getattr(error, _ALL_RANKS, False))
+
+
+def _attempt(function: Callable[[], T]) -> tuple[list[T], RayslError | None, Exception | None]:
+    """The result in a list, or the failure as it can be sent to other ranks, and what caused it."""
+    try:
+        return [function()], None, None
+    except RayslError as error:
+        return [], error, error.__cause__ if isinstance(error.__cause__, Exception) else None
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again once all ranks know
+        said = f"rank {rank()} failed: {type(error).__name__}: {error}"
+        return [], NodeFault(said, may_pass=may_pass(error)), error
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether trying again soon may help: memory ran out, or the system failed to read or write."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError | OSError) or getattr(error, "may_pass", False)

@@ -19,6 +19,27 @@ class StorageError(RayslError):
     """A results store that cannot be opened, read or written."""
 
 
+class NodeFault(RayslError):  # noqa: N818  (of the machine, not of the program)
+    """What a machine could not do this time: a root that is not there, a file that could not be read, a full disk.
+
+    It says nothing about the cell: it is noted and shown, never stored as a result, and the next run tries again.
+
+    Args:
+        may_pass: trying again soon may help: memory ran out, or a file that could be read before could not be now.
+    """
+
+    def __init__(self, message: str, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+    def __reduce__(self) -> tuple[type[NodeFault], tuple[str, bool]]:
+        return type(self), (str(self), self.may_pass)
+
+
+class MissingFileError(ConfigError, NodeFault):
+    """A file that a configuration names and that this machine does not have."""
+
+
 class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault of the program)
     """A deterministic failure of one cell: stored as its result and never retried by itself.
 

@@ -16,7 +16,9 @@ from torch.distributed.distributed_c10d import FileStore  # type: ignore[attr-de
 from torch.multiprocessing.spawn import spawn
 
 
-def _entry(rank: int, folder: str, world_size: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+def _entry(
+    rank: int, folder: str, world_size: int, function: Callable[..., Any], args: tuple[Any, ...], finish_together: bool
+) -> None:
     torch.set_num_threads(1)
     store = FileStore(f"{folder}/store", world_size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=120))
@@ -25,18 +27,22 @@ def _entry(rank: int, folder: str, world_size: int, function: Callable[..., Any]
     except Exception:  # noqa: BLE001  (re-raised in the parent)
         result = ("error", traceback.format_exc())
     Path(folder, f"result-{rank}").write_bytes(pickle.dumps(result))
-    if result[0] == "ok":
+    if result[0] == "ok" and finish_together:
         dist.barrier()
-    dist.destroy_process_group()
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
-def run_ranks(function: Callable[..., Any], world_size: int, *args: Any) -> list[Any]:
+def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, finish_together: bool = True) -> list[Any]:
     """``[function(rank, *args) for rank in range(world_size)]``, each in a process of one gloo group.
 
     ``function`` must be importable (module level). A rank's exception is raised here with its traceback.
+
+    Args:
+        finish_together: False where a rank's group may be closed when its function returns.
     """
     with tempfile.TemporaryDirectory() as folder:
-        processes = spawn(_entry, (folder, world_size, function, args), nprocs=world_size, join=False)
+        processes = spawn(_entry, (folder, world_size, function, args, finish_together), nprocs=world_size, join=False)
         while not processes.join():
             pass
         results = [pickle.loads(Path(folder, f"result-{rank}").read_bytes()) for rank in range(world_size)]

@@ -13,19 +13,20 @@ from rich.console import Console
 from raysl import results
 from raysl.commands.inputs import load_studies
 from raysl.commands.run import open_searches
+from raysl.commands.searches import search_name
 from raysl.config.identity import cell_id
-from raysl.planning.locate import Locator
-from raysl.planning.manifests import save_manifest
+from raysl.data.snapshot import data_key
 from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import load_study, with_best
-from raysl.results import SearchTrial
+from raysl.results import SearchTrial, Shelf
 from raysl.results.search import TrialStatus
+from tests.data.test_snapshot import snapshot_of
 from tests.planning.studies import SEARCH, write_study
-from tests.planning.test_plan import manifest
 from tests.test_cli import Done, raysl
 
 TEMPERATURE, FRAMEWORK = "objective.contrastive.temperature", "objective.contrastive.framework"
+HASHES = snapshot_of().hashes
 ENDS: tuple[tuple[TrialStatus, float], ...] = (("finished", 30.0), ("stopped", 99.0), ("finished", 40.0))
 
 
@@ -54,8 +55,8 @@ class Workplace:
     def write(self, ends: Sequence[tuple[TrialStatus, float]]) -> list[SearchTrial]:
         """As a run that tried so much leaves the store."""
         store, search = results.open(self.storage), search_at(self.path)
-        save_manifest(store, search.base.cell.data, manifest([24, 24]))
-        name = Locator(store).search(search)
+        shelf = Shelf(store, {data_key(data): HASHES for data in (search.base.cell.data, search.data)})
+        name = search_name(search, shelf)
         assert name is not None
         store.search(name).write_about(search.about())
         trials = trials_of(search, ends)
@@ -159,7 +160,7 @@ def test_a_run_counts_a_search_that_lacks_trials(workplace: Workplace, tried: in
     workplace.write(ENDS[:tried])
     console = Console(file=io.StringIO())
     planned = load_studies([workplace.path], None, [])
-    assert open_searches(planned, results.open(workplace.storage), console) == left
+    assert open_searches(planned, Shelf(results.open(workplace.storage)), console) == left
     assert console.file.getvalue() == (  # type: ignore[attr-defined]
         "study: search: 2 of 3 trials have ended; its best configurations are not known yet\n" if left else ""
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from raysl import distributed
+from raysl.errors import DataError
 from tests.ranks import run_ranks
 
 
@@ -87,3 +88,16 @@ def test_without_a_group() -> None:
     assert distributed.broadcast_object("value") == "value"
     assert distributed.gather_objects("value") == ["value"]
     assert torch.equal(in_place(distributed.average_over_ranks, 1)[1], tensors(1)[1])
+
+
+def raise_data_error() -> None:
+    raise DataError("gone")
+
+
+def test_what_fails_without_a_group_is_raised_as_it_is() -> None:
+    """With two ranks: `tests/evaluation/test_ranks.py`."""
+    assert distributed.on_every_rank(lambda: None) is None
+    assert distributed.on_first_rank(lambda: 3) == 3
+    for run in (distributed.on_every_rank, distributed.on_first_rank):
+        with pytest.raises(DataError, match="gone"):
+            run(raise_data_error)

@@ -3,51 +3,104 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
 from raysl.config.cell import Slot
+from raysl.config.component import Chosen
 from raysl.config.document import overrides_tree
+from raysl.config.identity import resolved
 from raysl.config.resolve import choose
+from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Origin, Tree
-from raysl.data.check import check_catalog
+from raysl.data.check import check_catalog, write_videos
 from raysl.data.places import Places
 from raysl.data.source import open_source
+from raysl.errors import ConfigError, DataError
+from raysl.planning.folds import folds_of
+from raysl.planning.study import load_study
+
+
+def chosen_set(name: str, options: list[str], study: Path | None, scale: str | None) -> Chosen:
+    """A data set by its reader's name (``ucf101/2``), or by the name that a study gives it (``mine``, ``mine/2``).
+
+    Args:
+        options: of the data set, laid over the study's.
+
+    Raises:
+        ConfigError: unknown data set or option, or none of the study's.
+    """
+    written = {"name": name}
+    root_name = None
+    if study is not None:
+        known = _sets_of(study, scale)
+        found = name if name in known else name.partition("/")[0]
+        if found not in known:
+            raise ConfigError(f"{study} reads no data set {name!r}{nearest(name, known)}")
+        variant = name.removeprefix(found)
+        preset = known[found].component.variant
+        extra = preset(variant[1:]) if variant and preset is not None else {}
+        written = {**resolved(known[found].options), **extra, "name": known[found].name}
+        root_name = known[found].root_name
+    origin = "data set" if study is None else f"{study}: data set {name}"
+    tree = merge(Tree(written, {(): Origin(origin)}), overrides_tree(options))
+    return replace(choose(Slot("data set"), tree.data, tree, ()), root_name=root_name)
+
+
+def _sets_of(study: Path, scale: str | None) -> dict[str, Chosen]:
+    """What a study reads, by the names that roots are bound to; of several options under one name the first row's."""
+    loaded = load_study(study, scale)
+    rows = list(loaded.rows) + ([loaded.search.base] if loaded.search is not None else [])
+    sets = [data for row in rows for data in (row.cell.data, *(one.data for one in row.evaluations))]
+    sets += [loaded.search.data] if loaded.search is not None else []
+    return {data.bound_name: data for data in reversed(sets)}
 
 
 def print_check(
-    catalog: str,
-    options: list[str],
+    data: Chosen,
     places: Places,
     resize: int,
     processes: int | None,
     console: Console,
+    *,
     missing: Path | None = None,
+    videos: Path | None = None,
 ) -> None:
     """Decodes every video once (what was decoded before is not decoded again) and prints the report.
 
     Args:
         missing: file to which the names of listed videos without a file are written, one a line.
+        videos: CSV file to which one line a video is written.
 
     Raises:
-        ConfigError: unknown data set or option. DataError: no root, or lists that cannot be read.
+        DataError: no root, lists that cannot be read, or a file that cannot be written.
     """
-    tree = merge(Tree({"name": catalog}, {(): Origin("data set")}), overrides_tree(options))
-    chosen = choose(Slot("data set"), tree.data, tree, ())
+    folds = folds_of(data)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("reading videos", total=None)
         source = open_source(
-            chosen,
+            folds[0],
             places,
             resize=resize,
             processes=processes or os.cpu_count() or 1,
             fill=False,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+    by_fold = len(folds) > 1
     if missing is not None:
-        missing.write_text("".join(f"{name}\n" for name in source.catalog.missing), encoding="utf-8")
+        try:
+            missing.write_text("".join(f"{name}\n" for name in source.catalog.missing), encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"--missing {missing}: cannot be written: {error.strerror}") from error
         console.print(f"{len(source.catalog.missing)} absent videos: named in {missing}", highlight=False)
-    console.print(check_catalog(source).text(), markup=False, highlight=False, soft_wrap=True)
+    if videos is not None:
+        write_videos(source, videos, by_fold=by_fold)
+        console.print(f"{len(source.catalog.videos)} videos: listed in {videos}", highlight=False)
+    report = check_catalog(source, by_fold=by_fold)
+    if data.bound_name != data.name:
+        report = replace(report, name=f"{data.bound_name}, read by {data.name}")
+    console.print(report.text(), markup=False, highlight=False, soft_wrap=True)

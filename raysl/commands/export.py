@@ -7,42 +7,33 @@ from pathlib import Path
 from rich.console import Console
 
 from raysl.commands.inputs import Planned
-from raysl.commands.searches import with_known_best
-from raysl.config.component import Chosen
-from raysl.planning.locate import Locator
-from raysl.planning.manifests import needed_data, save_manifest
-from raysl.planning.plan import unique_work
+from raysl.commands.searches import search_name, with_known_best
+from raysl.config.cells import unique_cells
+from raysl.results import Shelf, Store, slim_copy, slim_search
 from raysl.results import open as open_store
-from raysl.results.export import slim_copy, slim_search
-from raysl.results.store import Store
 
 
-def export_slim(planned: list[Planned], storage: str, to: Path, console: Console) -> None:
+def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: Console) -> None:
     """Copies configurations, provenance, evaluations and curves of every cell of the studies, without checkpoints."""
-    store, destination = open_store(storage), open_store(to)
-    locator, planned = Locator(store), with_known_best(planned, store)
-    work = unique_work(cell for item in planned for cell in item.cells)
-    names = [name for item in work if (name := locator.folder(item)) is not None]
-    present = [name for name in names if store.named(name).state().status not in ("missing", "broken")]
-    slim_copy(store, destination, present)
-    sets = [data for data, _ in needed_data(work).values()]
+    destination = open_store(to)
+    planned = with_known_best(planned, shelf)
+    found = [shelf.find(cell) for cell in unique_cells(cell for item in planned for cell in item.cells)]
+    names = [
+        one.folder.name for one in found if one.folder is not None and one.state.status not in ("missing", "broken")
+    ]
+    slim_copy(shelf.store, destination, names)
     for item in planned:
-        sets += _export_search(item, store, destination, console)
-    for data in sets:
-        manifest = locator.manifest(data)
-        if manifest is not None:
-            save_manifest(destination, data, manifest)
-    console.print(f"{len(present)} of {len(work)} cells copied to {to} ({len(work) - len(present)} not in {storage})")
+        _export_search(item, shelf, destination, console)
+    missing = len(found) - len(names)
+    console.print(f"{len(names)} of {len(found)} cells copied to {to} ({missing} not in the store)", markup=False)
 
 
-def _export_search(item: Planned, store: Store, destination: Store, console: Console) -> list[Chosen]:
-    """Copies the records of the study's search, if it has any; the data sets that a reader of them needs to know."""
+def _export_search(item: Planned, shelf: Shelf, destination: Store, console: Console) -> None:
+    """Copies the records of the study's search, if it has any."""
     search = item.study.search
-    name = None if search is None else Locator(store).search(search)
-    if search is None or name is None or not store.search(name).trials():
-        return []
-    slim_search(store, destination, name)
-    console.print(
-        f"{len(store.search(name).trials())} trials of the search of {item.study.name} copied to the same place"
-    )
-    return [search.base.cell.data, search.data]
+    name = None if search is None else search_name(search, shelf)
+    if name is None or not shelf.store.search(name).trials():
+        return
+    slim_search(shelf.store, destination, name)
+    trials = len(shelf.store.search(name).trials())
+    console.print(f"{trials} trials of the search of {item.study.name} copied to the same place", markup=False)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.errors import ConfigError
-from raysl.planning.plan import PlannedCell, plan_study
+from raysl.planning.plan import plan_study
 from raysl.planning.study import Study, find_studies, load_study
+from raysl.results import Shelf
+from raysl.results import open as open_store
+from raysl.work.site import known_data, needed_data
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Planned:
     """One study and its cells."""
 
     study: Study
-    cells: list[PlannedCell]
+    cells: list[Cell]
 
 
 def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> list[Planned]:
@@ -30,6 +34,15 @@ def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> 
         study = load_study(path, scale, overrides)
         planned.append(Planned(study, plan_study(study)))
     return planned
+
+
+def shelf_of(planned: list[Planned], storage: str, places: Places) -> Shelf:
+    """The store, with what this machine knows of the studies' data; nothing is decoded for it."""
+    cells = [cell for item in planned for cell in item.cells]
+    searches = [item.study.search for item in planned if item.study.search is not None]
+    sets = [data for data, _ in needed_data(cells)]
+    sets += [data for search in searches for data in (search.base.cell.data, search.data)]
+    return Shelf(open_store(storage), known_data(sets, places))
 
 
 def refuse_one_name(planned: list[Planned]) -> None:
@@ -52,12 +65,14 @@ def find_places(roots: list[str], cache: Path | None) -> Places:
     """``["ucf101=/data/ucf"]`` from ``--root`` with what environment and the user's file give.
 
     Raises:
-        ConfigError: without ``=``.
+        ConfigError: without ``=``, or a name that was given before.
     """
-    given = {}
+    given: dict[str, Path] = {}
     for root in roots:
         name, equals, path = root.partition("=")
         if not equals or not name or not path:
             raise ConfigError(f"--root {root}: write --root NAME=PATH, for instance --root ucf101=/data/UCF-101")
+        if name in given:
+            raise ConfigError(f"--root {name} is given twice, as {given[name]} and {path}; keep one")
         given[name] = Path(path).expanduser().resolve()
     return Places.find(given, cache)

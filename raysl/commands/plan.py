@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from raysl.commands.inputs import Planned
+from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import resolved
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
@@ -14,7 +15,6 @@ from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError, RayslError
 from raysl.planning.advice import advice_lines
 from raysl.planning.coverage import coverage_lines, published_coverage
-from raysl.planning.plan import PlannedCell, Work, unique_work
 from raysl.planning.search import Search
 from raysl.training.check import check_cell
 from raysl.training.try_step import try_step
@@ -43,7 +43,7 @@ def print_plan(planned: list[Planned], console: Console) -> None:
         if study.search is not None:
             print_search(study.search, len(study.seeds), console)
     everything = [cell for item in planned for cell in item.cells]
-    work = unique_work(everything)
+    work = unique_cells(everything)
     print_advice(everything, console)
     print_counts(planned, everything, work, console)
 
@@ -67,13 +67,13 @@ def print_search(search: Search, seeds: int, console: Console) -> None:
     )
 
 
-def print_counts(planned: list[Planned], cells: list[PlannedCell], work: list[Work], console: Console) -> None:
+def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], console: Console) -> None:
     """How much is asked for and how much of it is unique; what of the papers it is, where a study reproduces any."""
     evaluations = sum(len(cell.evaluations) for cell in cells)
     console.print(
         f"{len(planned)} studies, {len(cells)} cells asked for, {len(work)} unique; "
-        f"{sum(cell.cell.pretraining != 'none' for cell in cells)} pretrainings asked for, "
-        f"{sum(item.cell.pretraining != 'none' for item in work)} unique; "
+        f"{sum(cell.pretrains for cell in cells)} pretrainings asked for, "
+        f"{sum(cell.pretrains for cell in work)} unique; "
         f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work)} unique",
         soft_wrap=True,
     )
@@ -90,7 +90,7 @@ def print_counts(planned: list[Planned], cells: list[PlannedCell], work: list[Wo
             console.print(line, soft_wrap=True)
 
 
-def print_advice(cells: list[PlannedCell], console: Console) -> None:
+def print_advice(cells: list[Cell], console: Console) -> None:
     """A line for each thing that should be known of a row before it is paid for."""
     for line in advice_lines(cells):
         console.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
@@ -106,7 +106,7 @@ def show_cell(planned: list[Planned], row: str) -> str:
     for cell in cells:
         if cell.row == row:
             heading = f"# {cell.title}, cell {cell.id}\n"
-            return heading + yaml.safe_dump(resolved(cell.cell), sort_keys=False, allow_unicode=True)
+            return heading + yaml.safe_dump(resolved(cell.config), sort_keys=False, allow_unicode=True)
     raise ConfigError(f"--show-cell {row}: there is no such row{nearest(row, {cell.row for cell in cells})}")
 
 
@@ -115,7 +115,7 @@ def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
     first_seeds = [cell for item in planned for cell in item.cells if cell.seed == item.study.seeds[0]]
     sources: dict[str, VideoSource] = {}
     failed = 0
-    for work in unique_work(first_seeds):
+    for work in unique_cells(first_seeds):
         try:
             console.print(_try_one(work, places, sources))
         except RayslError as error:
@@ -124,15 +124,15 @@ def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
     return failed
 
 
-def _try_one(work: Work, places: Places, sources: dict[str, VideoSource]) -> str:
-    if work.cell.pretraining == "none":
-        try_step(work.cell, None, files=places.roots)
+def _try_one(work: Cell, places: Places, sources: dict[str, VideoSource]) -> str:
+    if work.config.pretraining == "none":
+        try_step(work.config, None, files=places.roots)
         return f"ok      {work.title}: nothing to train (pretraining: none)"
-    check_cell(work.cell)
-    key = f"{work.cell.data}@{work.cell.clip.resize}"
+    check_cell(work.config)
+    key = f"{work.config.data}@{work.config.clip.resize}"
     if key not in sources:
-        sources[key] = open_source(work.cell.data, places, resize=work.cell.clip.resize)
-    report = try_step(work.cell, sources[key], files=places.roots)
+        sources[key] = open_source(work.config.data, places, resize=work.config.clip.resize)
+    report = try_step(work.config, sources[key], files=places.roots)
     return (
         f"ok      {work.title}: loss {report.loss:.4f}, {report.seconds:.2f} s a step, {report.peak_memory_mb:.0f} MB"
     )

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.plan import print_advice
 from raysl.commands.report import write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
+from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
-from raysl.engine.display import Display
-from raysl.engine.run import RunOutcome
-from raysl.engine.run import run_studies as compute
-from raysl.engine.run_searches import TitledSearch, reads, run_searches
-from raysl.errors import DataError
+from raysl.engine.run import RunOptions, TitledSearch, reads, run_on_cluster, run_searches
+from raysl.errors import ConfigError
 from raysl.models.inflate import inflated_from, weights_file
-from raysl.planning.manifests import needed_data, stored_manifest
-from raysl.planning.plan import Work, unique_work
-from raysl.results import Store
+from raysl.results import Shelf, Store
 from raysl.results import open as open_store
 from raysl.training.check import check_cell
+from raysl.work.run import Here, RunOutcome, run_cells
+from raysl.work.site import known_data, needed_data
 
 
 def run_studies(
@@ -30,13 +30,15 @@ def run_studies(
     storage: str,
     places: Places,
     reports: Path,
-    *,
+    options: RunOptions,
     console: Console,
-    address: str | None = None,
-    retry_failed: bool = False,
-    max_concurrent: int | None = None,
+    *,
+    local: bool = False,
 ) -> int:
     """Computes the missing cells of the studies, prints and writes their tables.
+
+    Args:
+        local: in this process, cell after cell, without Ray.
 
     Returns:
         How many cells and searches are not complete.
@@ -46,99 +48,104 @@ def run_studies(
     store = open_store(storage)
     searches = [TitledSearch(item.study.name, item.study.search) for item in planned if item.study.search is not None]
     if searches:
-        _search(searches, store, places, console, address, retry_failed, max_concurrent)
-        planned = with_known_best(planned, store)
+        planned = _search(planned, searches, store, places, options, console, local)
     cells = [cell for item in planned for cell in item.cells]
-    work = unique_work(cells)
-    for item in work:
-        check_cell(item.cell)
-    if address is None:
-        check_roots(work, store, places)
-    console.print(f"{len(cells)} cells asked for, {len(work)} unique; store: {storage}", highlight=False)
+    unique = unique_cells(cells)
+    for cell in unique:
+        check_cell(cell.config)
+    if options.address is None:
+        check_roots(unique, store, places)
+    console.print(
+        f"{len(cells)} cells asked for, {len(unique)} unique; store: {storage}", highlight=False, markup=False
+    )
     print_advice(cells, console)
     with Display(console) as display:
-        outcome = compute(
-            work,
-            store,
-            places,
-            address=address,
-            retry_failed=retry_failed,
-            on_event=display,
-            max_concurrent=max_concurrent,
-        )
-    written = time.perf_counter()
-    write_reports(planned, storage, reports, console)
-    outcome.seconds["report"] = time.perf_counter() - written
-    _close(outcome, time.perf_counter() - started, console)
-    return len(outcome.failed) + len(outcome.missing) + open_searches(planned, store, console)
+        if local:
+            store.check_writable()
+            here = Here(places)
+            outcome = run_cells(unique, store, places, here, retry_failed=options.retry_failed, on_event=display)
+        else:
+            outcome = run_on_cluster(unique, store, places, options, display)
+    computed = time.perf_counter()
+    shelf = Shelf(store, outcome.data)
+    write_reports(planned, shelf, storage, reports, console)
+    seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
+    _close(outcome, seconds, time.perf_counter() - started, console)
+    return len(outcome.failed) + len(outcome.missing) + open_searches(planned, shelf, console)
 
 
-def open_searches(planned: list[Planned], store: Store, console: Console) -> int:
+def open_searches(planned: list[Planned], shelf: Shelf, console: Console) -> int:
     """Says which searches lack trials, as those whose process could not read the store; returns how many do."""
     count = 0
     for item in planned:
         search = item.study.search
-        if search is not None and search.missing(trials_of(search, store)):
-            console.print(f"{item.study.name}: {search_line(item, store)}", highlight=False, soft_wrap=True)
+        if search is not None and search.missing(trials_of(search, shelf)):
+            console.print(
+                f"{item.study.name}: {search_line(item, shelf)}", highlight=False, soft_wrap=True, markup=False
+            )
             count += 1
     return count
 
 
 def _search(
+    planned: list[Planned],
     searches: list[TitledSearch],
     store: Store,
     places: Places,
+    options: RunOptions,
     console: Console,
-    address: str | None,
-    retry_failed: bool,
-    max_concurrent: int | None,
-) -> None:
-    """Tries what the searches lack, before anything is known of their best."""
-    if address is None:
-        check_roots([work for one in searches for work in reads(one)], store, places)
-    console.print(f"{len(searches)} searches, then what they found", highlight=False)
-    with Display(console) as display:
-        run_searches(
-            searches,
-            store,
-            places,
-            address=address,
-            retry_failed=retry_failed,
-            on_event=display,
-            max_concurrent=max_concurrent,
-        )
-
-
-def check_roots(work: list[Work], store: Store, places: Places) -> None:
-    """Refuses, before Ray is started, a run on this machine of data sets and weights nobody said where to find.
+    local: bool,
+) -> list[Planned]:
+    """Tries what the searches lack; the studies with the rows that they found.
 
     Raises:
-        DataError: no root was given for a data set, and the store does not know it from an earlier run either.
+        ConfigError: a search is to be run without Ray.
+    """
+    if local:
+        raise ConfigError(
+            f"--local: {searches[0].title} is a search, whose trials Ray schedules and stops: run it without --local"
+        )
+    work = [cell for one in searches for cell in reads(one)]
+    if options.address is None:
+        check_roots(work, store, places)
+    console.print(f"{len(searches)} searches, then what they found", highlight=False)
+    with Display(console) as display:
+        run_searches(searches, store, places, options, display)
+    known = known_data((data for data, _ in needed_data(work)), places)
+    return with_known_best(planned, Shelf(store, known))
+
+
+def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
+    """Refuses, before Ray is started, a run on this machine of data sets and weights that are bound to no place.
+
+    Raises:
+        DataError: no root was given for a data set, and something that reads it is still missing in the store.
         ConfigError: no file was given for weights to inflate, and the store does not hold the cell that needs them.
     """
-    for data, _ in needed_data(work).values():
-        try:
-            places.root(data.name, data.build().needs_root)
-        except DataError:
-            if stored_manifest(store, data) is None:
-                raise
-    files = {item.id: inflated_from(item.cell.backbone.options) for item in work}
-    if any(files.values()):
-        done = {folder.name.partition("-")[0] for folder in store.cells() if folder.state().status == "done"}
-        for id, name in files.items():
-            if name is not None and id not in done:
-                weights_file(name, places.roots)
+    shelf = Shelf(store, known_data((data for data, _ in needed_data(cells)), places))
+    for cell in cells:
+        found = shelf.find(cell)
+        if found.verdict != "missing":
+            continue
+        sets = [one.config.data for one in found.missing]
+        for data in [cell.config.data, *sets] if found.to_train else sets:
+            places.root(data)
+        name = inflated_from(cell.config.backbone.options)
+        if name is not None and found.state.status != "done":
+            weights_file(name, places.roots)
 
 
-def _close(outcome: RunOutcome, seconds: float, console: Console) -> None:
+def _close(outcome: RunOutcome, phases: dict[str, float], seconds: float, console: Console) -> None:
     """The last lines: what is not there and why, and where the time went."""
     for kind, cells in (("failed", outcome.failed), ("missing", outcome.missing)):
         for title, reason in cells.items():
-            console.print(f"{kind}: {title}: {reason or 'no reason known'}", highlight=False, soft_wrap=True)
-    phases = ", ".join(f"{name} {spent:.0f} s" for name, spent in outcome.seconds.items())
+            console.print(
+                f"{kind}: {title}: {reason or 'no reason known'}", highlight=False, soft_wrap=True, markup=False
+            )
+    spent = ", ".join(f"{name} {took:.0f} s" for name, took in phases.items())
     console.print(
         f"{len(outcome.done)} cells done ({len(outcome.computed)} worked on now), {len(outcome.failed)} failed, "
-        f"{len(outcome.missing)} missing; {seconds:.0f} s: {phases}",
+        f"{len(outcome.missing)} missing; {seconds:.0f} s: {spent}",
         highlight=False,
         soft_wrap=True,
     )

@@ -6,43 +6,46 @@ from dataclasses import replace
 
 from raysl.commands.inputs import Planned
 from raysl.planning.base_point import base_point
-from raysl.planning.locate import Locator
 from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import with_best
 from raysl.reports.input import Searched
-from raysl.results import SearchTrial, best_trials
-from raysl.results.store import Store
+from raysl.results import SearchTrial, Shelf, best_trials
 
 
-def trials_of(search: Search, store: Store) -> list[SearchTrial]:
+def search_name(search: Search, shelf: Shelf) -> str | None:
+    """The name of the search's folder in the store; None where its data was never read."""
+    return shelf.search(search.id, search.base.cell, search.data)
+
+
+def trials_of(search: Search, shelf: Shelf) -> list[SearchTrial]:
     """What the store holds of a search; nothing where its data was never read."""
-    name = Locator(store).search(search)
-    return [] if name is None else store.search(name).trials()
+    name = search_name(search, shelf)
+    return [] if name is None else shelf.store.search(name).trials()
 
 
-def with_known_best(planned: list[Planned], store: Store) -> list[Planned]:
+def with_known_best(planned: list[Planned], shelf: Shelf) -> list[Planned]:
     """The studies with the rows that their searches have found, where these are complete."""
-    return [_with_best(item, store) for item in planned]
+    return [_with_best(item, shelf) for item in planned]
 
 
-def _with_best(item: Planned, store: Store) -> Planned:
+def _with_best(item: Planned, shelf: Shelf) -> Planned:
     search = item.study.search
     if search is None:
         return item
-    trials = trials_of(search, store)
+    trials = trials_of(search, shelf)
     if search.missing(trials):
         return item
     study = with_best(item.study, trials)
     return replace(item, study=study, cells=plan_study(study))
 
 
-def searched(item: Planned, store: Store) -> Searched | None:
+def searched(item: Planned, shelf: Shelf) -> Searched | None:
     """What a report says of the study's search."""
     search = item.study.search
     if search is None:
         return None
-    trials = trials_of(search, store)
+    trials = trials_of(search, shelf)
     base = base_point(search)
     best = [] if search.missing(trials) else best_trials(trials, search.options.best)
     return Searched(
@@ -57,12 +60,12 @@ def searched(item: Planned, store: Store) -> Searched | None:
     )
 
 
-def search_line(item: Planned, store: Store) -> str | None:
+def search_line(item: Planned, shelf: Shelf) -> str | None:
     """``search: 7 of 24 trials have ended``; None where the study has no search."""
     search = item.study.search
     if search is None:
         return None
-    trials = trials_of(search, store)
+    trials = trials_of(search, shelf)
     ended = sum(trial.ended for trial in trials)
     rest = "; its best configurations are not known yet" if search.missing(trials) else ""
     return f"search: {ended} of {search.options.trials} trials have ended{rest}"

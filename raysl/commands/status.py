@@ -1,4 +1,4 @@
-"""`raysl status`: what is done, running, failed or missing."""
+"""`raysl status`: what is done, running, failed or missing, and why."""
 
 from __future__ import annotations
 
@@ -6,47 +6,60 @@ from collections import Counter
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from raysl.commands.inputs import Planned
 from raysl.commands.searches import search_line, with_known_best
-from raysl.planning.locate import Locator
-from raysl.planning.plan import PlannedCell
-from raysl.results import open as open_store
-from raysl.results.store import Store
+from raysl.results import Found, Shelf
 
 
-def print_status(planned: list[Planned], storage: str, console: Console) -> None:
+def print_status(planned: list[Planned], shelf: Shelf, console: Console) -> None:
     """One line a cell, and the counts of each study."""
-    store = open_store(storage)
-    locator = Locator(store)
-    for item in with_known_best(planned, store):
-        table = Table(title=f"{item.study.options.title}  [{item.study.name}]", title_justify="left")
+    for item in with_known_best(planned, shelf):
+        title = f"{item.study.options.title}  [{item.study.name}, scale {item.study.scale}]"
+        table = Table(title=Text(title), title_justify="left")
         for heading in ("row", "seed", "cell", "state", "evaluations", "note"):
             table.add_column(heading, overflow="fold")
         counts: Counter[str] = Counter()
         for cell in item.cells:
-            state, evaluations, note = _line(cell, store, locator)
-            counts[state] += 1
-            table.add_row(cell.row, str(cell.seed), cell.id, state, evaluations, note)
+            found = shelf.find(cell)
+            counts[found.state.status] += 1
+            done = sum(one.status == "done" for one in found.evaluations)
+            evaluations = f"{done}/{len(found.evaluations)}"
+            line = (cell.row, str(cell.seed), cell.id, found.state.status, evaluations, _note(found))
+            table.add_row(*(Text(text) for text in line))
         console.print(table)
-        line = search_line(item, store)
-        if line is not None:
-            console.print(line, highlight=False)
+        line_of_search = search_line(item, shelf)
+        if line_of_search is not None:
+            console.print(line_of_search, markup=False, highlight=False)
         console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
 
 
-def _line(cell: PlannedCell, store: Store, locator: Locator) -> tuple[str, str, str]:
-    name = locator.folder(cell)
-    if name is None:
-        return "missing", f"0/{len(cell.evaluations)}", ""
-    folder = store.named(name)
-    state = folder.state()
-    records = folder.evaluations() if state.status != "missing" else {}
-    found = [records.get(locator.evaluation(evaluation) or "") for evaluation in cell.evaluations]
-    failed = [record for record in found if record is not None and record.get("status") == "failed"]
-    done = len([record for record in found if record is not None]) - len(failed)
-    notes = [state.reason] if state.reason else []
-    notes += [f"evaluation failed: {record.get('reason', '')}" for record in failed]
+def _note(found: Found) -> str:
+    """Why it failed or could not be computed, where else it is done, and how far it is."""
+    state = found.state
+    notes = [text for text in (state.reason, found.elsewhere) if text]
+    if state.status == "done":
+        for one in found.evaluations:
+            if one.reason:
+                what = "failed" if one.status == "failed" else "missing"
+                notes.append(f"evaluation {one.label} {what}: {one.reason}")
     if state.progress and state.status in ("running", "interrupted"):
-        notes.append(", ".join(f"{key} {value}" for key, value in state.progress.items()))
-    return state.status, f"{done}/{len(cell.evaluations)}", "; ".join(notes)
+        notes.append(_progress(state.progress))
+    return "; ".join(notes)
+
+
+def _progress(progress: dict[str, object]) -> str:
+    """``epoch 3 of 20, loss 5.2, 28 clips/s, 178 s left``"""
+    shown = []
+    if "epoch" in progress:
+        shown.append(f"epoch {progress['epoch']} of {progress.get('epochs', '?')}")
+    for key, text in (
+        ("loss", "loss {:.3g}"),
+        ("clips_per_second", "{:.0f} clips/s"),
+        ("seconds_left", "{:.0f} s left"),
+    ):
+        value = progress.get(key)
+        if isinstance(value, int | float):
+            shown.append(text.format(value))
+    return ", ".join(shown)

@@ -38,8 +38,8 @@ def _named(slot: Slot | None, chosen: Chosen) -> dict[str, str]:
 
 def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     """Every identity-bearing field that differs from its default, and the version of every component and section."""
-    if options.version != 1:
-        yield (*path, "@version"), options.version
+    if options.version_in_use != 1:
+        yield (*path, "@version"), options.version_in_use
     for name, field in type(options).model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra.get("identity") is False:

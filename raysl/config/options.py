@@ -17,6 +17,11 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
     version: ClassVar[int] = 1
 
+    @property
+    def version_in_use(self) -> int:
+        """The version of what these values compute: a model overrides it where only some values' result has changed."""
+        return self.version
+
 
 def option(
     default: Any = PydanticUndefined,

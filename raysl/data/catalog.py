@@ -17,6 +17,8 @@ class Video:
         label: class index, or None where there is no label.
         split: ``train``, ``test``, or the name the data set gives.
         group: videos that must not be parted between splits (UCF101's groups); None where there are none.
+        fold: of a set that is split into folds, the one (from 1) in which the video is for testing, whichever fold was
+            chosen; None where there are no folds.
     """
 
     index: int
@@ -24,6 +26,7 @@ class Video:
     label: int | None
     split: str
     group: str | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,4 +68,8 @@ class CatalogReader(ABC):
         """
 
     def prepare(self, root: Path) -> None:  # noqa: B027  (most data sets have nothing to make)
-        """Makes the files below ``root`` where the data set can make them; safe to call from several processes."""
+        """Makes the files below ``root`` where the data set can make them; safe to call from several processes.
+
+        Data sets with other options may share the root, so files that depend on options lie in a folder that is named
+        by them: no set replaces another's.
+        """

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from raysl.data.catalog import Catalog, Video
 from raysl.data.source import VideoSource
+from raysl.errors import DataError
 
 BAR = 40
 NAMED = 20
-"""Absent videos that the report names: of Kinetics a hundred thousand may be."""
+"""Videos that the report names of each kind: of Kinetics a hundred thousand may be absent."""
+FOLDS_SHOWN = 12
+"""Folds that the table of classes has a column for; of more it gives the smallest and the largest."""
+COLUMNS = ("path", "class", "split", "group", "fold", "frames", "readable", "reason", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -18,7 +26,10 @@ class CheckReport:
 
     Attributes:
         name: of the catalog.
-        splits: split to number of videos.
+        splits: split (or fold, see `check_catalog`) to number of videos.
+        classes: one line for each class, below a heading: its videos and groups in each split.
+        groups: number of groups; 0 where there are none.
+        across: videos of equal content that lie in different splits, as ``path (split)``.
         readable: number of videos that decode.
         short: path to (decoded, claimed) frames, where the header claims more.
         long: the same, where it claims fewer (and anything at all).
@@ -36,6 +47,9 @@ class CheckReport:
 
     name: str
     splits: dict[str, int]
+    classes: tuple[str, ...]
+    groups: int
+    across: tuple[str, ...]
     readable: int
     short: dict[str, tuple[int, int]]
     long: dict[str, tuple[int, int]]
@@ -51,17 +65,19 @@ class CheckReport:
     too_short: dict[str, int]
 
     def text(self) -> str:
-        """The report as plain text; every unreadable or too short video is named, and the first `NAMED` absent ones."""
+        """The report as plain text; of each kind of defect the first `NAMED` videos are named."""
         videos = sum(self.splits.values())
         splits = ", ".join(f"{name} {count}" for name, count in self.splits.items())
+        groups = f", {self.groups} groups" if self.groups else ""
         lines = [
-            f"data set {self.name}: {videos} videos ({splits})",
+            f"data set {self.name}: {videos} videos ({splits}){groups}",
             f"readable               {self.readable}",
             f"short of their header  {len(self.short)}",
             f"longer than it         {len(self.long)}",
             f"decord disagrees       {len(self.decord_disagrees)} (these are read with PyAV)",
             f"unreadable             {len(self.unreadable)}",
             f"listed but absent      {len(self.missing)}",
+            f"equal, in two splits   {len(self.across)}",
         ]
         if self.span is not None:
             lines.append(f"below {self.span:>4} frames      {len(self.too_short)}")
@@ -69,15 +85,14 @@ class CheckReport:
             f"cache at {self.resize} pixels    {self.cache_bytes / 1e9:.2f} GB for all, {self.cached} videos are in it"
         )
         lines += self._histogram_lines()
+        lines += self.classes
+        short = {path: f"{found} of {claimed} frames" for path, (found, claimed) in self.short.items()}
         lines += _listed("unreadable", self.unreadable)
-        lines += _listed(
-            "short", {path: f"{found} of {claimed} frames" for path, (found, claimed) in self.short.items()}
-        )
+        lines += _listed("equal contents in two splits", dict.fromkeys(self.across, ""))
+        lines += _listed("short", short)
         lines += _listed("too short", {path: f"{frames} frames" for path, frames in self.too_short.items()})
         lines += _listed("decord disagrees", dict.fromkeys(self.decord_disagrees, ""))
-        lines += _listed("absent", dict.fromkeys(self.missing[:NAMED], ""))
-        if len(self.missing) > NAMED:
-            lines.append(f"  and {len(self.missing) - NAMED} more: --missing FILE writes all names")
+        lines += _listed("absent", dict.fromkeys(self.missing, ""), file="--missing")
         return "\n".join(lines)
 
     def _histogram_lines(self) -> list[str]:
@@ -92,20 +107,25 @@ class CheckReport:
         ]
 
 
-def check_catalog(source: VideoSource, *, span: int | None = None) -> CheckReport:
+def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool = False) -> CheckReport:
     """Reports a data set whose manifest says all there is to say.
 
     Args:
         source: opened, best with ``fill=False``.
         span: frames of video that a clip covers (``ClipOptions.span``); None: no video is called too short.
+        by_fold: count videos by the fold in which they are tested, and not by the splits of the fold that was opened.
     """
     rows = source.manifest.rows
+    sides = [_side(video, by_fold) for video in source.catalog.videos]
     readable = [row for row in rows if row.error is None]
     lengths = tuple(sorted(row.frames for row in readable))
     claimed = {row.path: (row.frames, row.header_frames) for row in readable if row.header_frames}
     return CheckReport(
         name=source.catalog.name,
-        splits=dict(Counter(video.split for video in source.catalog.videos)),
+        splits={side: sides.count(side) for side in sorted(set(sides), key=_order)},
+        classes=tuple(_class_lines(source.catalog, sides)),
+        groups=len({video.group for video in source.catalog.videos} - {None}),
+        across=_across(source, sides),
         readable=len(readable),
         short={path: pair for path, pair in claimed.items() if pair[0] < pair[1]},
         long={path: pair for path, pair in claimed.items() if pair[0] > pair[1]},
@@ -130,7 +150,70 @@ def _histogram(lengths: tuple[int, ...]) -> dict[tuple[int, int], int]:
     }
 
 
-def _listed(heading: str, entries: dict[str, str]) -> list[str]:
+def _side(video: Video, by_fold: bool) -> str:
+    return f"fold {video.fold}" if by_fold else video.split
+
+
+def _order(side: str) -> tuple[bool, int, str]:
+    """Training first, folds by number."""
+    return side != "train", len(side), side
+
+
+def _class_lines(catalog: Catalog, sides: Sequence[str]) -> list[str]:
+    """Class by class how many videos each side has, and how many groups where there are some."""
+    names, many = sorted(set(sides), key=_order), len(set(sides)) > FOLDS_SHOWN
+    grouped = [] if all(video.group is None for video in catalog.videos) else ["groups"] if many else names
+    lines = [["class", *(["smallest fold", "largest fold"] if many else names)]]
+    lines[0] += grouped if many else [f"groups {name}" for name in grouped]
+    held: dict[int | None, list[tuple[str, Video]]] = defaultdict(list)
+    for side, video in zip(sides, catalog.videos, strict=True):
+        held[video.label].append((side, video))
+    for label, class_name in enumerate(catalog.classes):
+        own = held[label]
+        videos = [sum(side == name for side, _ in own) for name in names]
+        groups = [len({video.group for side, video in own if many or side == name}) for name in grouped]
+        lines.append([class_name, *map(str, [*([min(videos), max(videos)] if many else videos), *groups])])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [
+        "  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))])
+        for first, *rest in lines
+    ]
+    return shown if catalog.classes else []
+
+
+def _across(source: VideoSource, sides: Sequence[str]) -> tuple[str, ...]:
+    """Readable videos whose content is also in another split, equal ones beside each other."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(source.manifest.rows):
+        if row.error is None:
+            same[row.fingerprint].append(index)
+    found = [indices for indices in same.values() if len({sides[index] for index in indices}) > 1]
+    return tuple(f"{source.catalog.videos[index].path} ({sides[index]})" for indices in found for index in indices)
+
+
+def write_videos(source: VideoSource, file: Path, *, by_fold: bool = False) -> None:
+    """Writes one line a video, with the columns `COLUMNS`; the split is empty where ``by_fold``.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    catalog = source.catalog
+    try:
+        with file.open("w", newline="", encoding="utf-8") as opened:
+            table = csv.writer(opened, lineterminator="\n")
+            table.writerow(COLUMNS)
+            for video, row in zip(catalog.videos, source.manifest.rows, strict=True):
+                label = "" if video.label is None else catalog.classes[video.label]
+                split = "" if by_fold else video.split
+                state = (row.frames, "yes" if row.error is None else "no", row.error or "", row.fingerprint)
+                table.writerow((video.path, label, split, video.group or "", video.fold or "", *state))
+    except OSError as error:
+        raise DataError(f"--videos {file}: cannot be written: {error.strerror}") from error
+
+
+def _listed(heading: str, entries: dict[str, str], file: str = "--videos") -> list[str]:
     if not entries:
         return []
-    return [f"{heading}:"] + [f"  {path}{': ' if reason else ''}{reason}" for path, reason in entries.items()]
+    named = [f"  {path}{': ' if reason else ''}{reason}" for path, reason in list(entries.items())[:NAMED]]
+    more = len(entries) - len(named)
+    return [f"{heading}:", *named] + ([f"  and {more} more: {file} FILE has all"] if more else [])

@@ -28,7 +28,7 @@ class DecordReader:
         try:
             self._reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
         except FAILURES as error:
-            raise VideoError(path, f"decord cannot open it: {_first_line(error)}") from error
+            raise VideoError(path, f"decord cannot open it: {_first_line(error, path)}") from error
 
     def __len__(self) -> int:
         return len(self._reader)
@@ -38,7 +38,10 @@ class DecordReader:
         try:
             return np.asarray(self._reader.get_batch(indices).asnumpy())
         except FAILURES as error:
-            raise VideoError(self.path, f"decord cannot read frames {indices}: {_first_line(error)}") from error
+            raise VideoError(
+                self.path,
+                f"decord cannot read frames {indices}: {_first_line(error, self.path)}",
+            ) from error
 
 
 def read(path: Path, indices: list[int]) -> Pixels:
@@ -46,5 +49,6 @@ def read(path: Path, indices: list[int]) -> Pixels:
     return DecordReader(path).read(indices)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _first_line(error: Exception, path: Path) -> str:
+    """Without the file's folder: reasons are stored."""
+    return str(error).strip().partition("\n")[0].replace(str(path), path.name)

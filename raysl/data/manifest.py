@@ -9,13 +9,11 @@ from pathlib import Path
 from raysl.data.catalog import Catalog
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_pool import Job, Work, run_jobs
-from raysl.data.manifest_store import RowStore, Stamp, from_bytes, to_bytes
+from raysl.data.manifest_store import RowStore, Stamp
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.errors import DataError
 
 Progress = Callable[[int, int], None]
-
-__all__ = ["Progress", "build_manifest", "fill_cache", "from_bytes", "to_bytes"]
 
 
 def build_manifest(
@@ -54,6 +52,21 @@ def build_manifest(
 
         _run(Work(root, fill), jobs, len(stamps), processes, progress, finished)
     return Manifest(catalog.name, tuple(known[video.path] for video in catalog.videos))
+
+
+def known_manifest(catalog: Catalog, root: Path, folder: Path) -> Manifest | None:
+    """The manifest that earlier runs left; None where a video is absent, changed or not decoded yet."""
+    kept = RowStore(folder, root).read()
+    rows = []
+    for video in catalog.videos:
+        try:
+            stamp = _stamp(root / video.path)
+        except DataError:
+            return None
+        if video.path not in kept or kept[video.path][0] != stamp:
+            return None
+        rows.append(kept[video.path][1])
+    return Manifest(catalog.name, tuple(rows))
 
 
 def fill_cache(

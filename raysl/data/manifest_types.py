@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 
@@ -40,12 +39,6 @@ class Manifest:
 
     catalog: str
     rows: tuple[ManifestRow, ...]
-
-    @property
-    def hash(self) -> str:
-        """Of names and decoded lengths: what a result may depend on. 8 hexadecimal digits."""
-        text = "\n".join(f"{row.path}\t{row.frames}" for row in self.rows)
-        return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
     def unreadable(self) -> dict[str, str]:
         """Path to reason, of what cannot be read."""

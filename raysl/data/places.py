@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
 
+from raysl.config.component import Chosen
 from raysl.errors import DataError
 
 ROOT_VARIABLE = "RAYSL_ROOT_"
@@ -23,14 +25,16 @@ class Places:
     """Folders of data sets by name, and the cache.
 
     Attributes:
-        roots: data set to its folder; absolute paths, so that a worker in another folder finds them.
+        roots: name to folder (of weights: to file); absolute paths, so that a worker in another folder finds them.
         cache: manifests, decoded frames and the files of data sets that make their own; node-local disk.
         cache_gigabytes: most that decoded frames may take, in 10^9 bytes; 0: nothing is cached.
+        given: the names among ``roots`` that came from the command line, as they were typed.
     """
 
     roots: dict[str, Path]
     cache: Path
     cache_gigabytes: float = 20.0
+    given: tuple[str, ...] = ()
 
     @classmethod
     def find(
@@ -39,37 +43,91 @@ class Places:
         """Merges what was given (``--root NAME=PATH``) over the environment over the user's ``roots.yaml``.
 
         Raises:
-            DataError: ``roots.yaml`` is not a mapping of names to folders.
+            DataError: ``roots.yaml`` is not a mapping of names to folders; two names in it, or two that were given,
+                differ only in what `root_key` ignores.
         """
-        roots = _from_file(_user_file()) | _from_environment() | {_key(name): path for name, path in given.items()}
+        by_key = _by_key(given, "--root")
+        roots = _from_file(_user_file()) | _from_environment() | by_key
         cache = cache or Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "raysl")
-        return cls({name: _absolute(path) for name, path in roots.items()}, _absolute(cache), cache_gigabytes)
+        absolute = {name: _absolute(path) for name, path in roots.items()}
+        return cls(absolute, _absolute(cache), cache_gigabytes, tuple(given))
 
-    def root(self, name: str, needs_root: bool) -> Path:
-        """The folder of a data set; below the cache for one that makes its own files and was given none.
+    def root(self, data: Chosen) -> Path:
+        """The folder of a data set: what its name under ``datasets:`` is bound to, or else its reader's name.
+
+        Without either, a data set that makes its own files lies in the cache, below its reader's name: there every
+        set of options has a folder of its own (`CatalogReader.prepare`), and two names with equal options share one.
 
         Raises:
-            DataError: it needs a folder and none was given.
+            DataError: it needs a folder and none was given, or what was given is none.
         """
-        found = bound(self.roots, name)
-        if found is not None:
-            return found
+        needs_root = data.build().needs_root
+        for name in dict.fromkeys((data.bound_name, data.name)):
+            found = bound(self.roots, name)
+            if found is not None:
+                if needs_root and not found.is_dir():
+                    raise DataError(self._no_folder(data, name, found))
+                return found
         if not needs_root:
-            return self.cache / "data" / name
-        raise DataError(
-            f"no root was given for the data set {name!r}: pass --root {name}=PATH, or set "
-            f"{ROOT_VARIABLE}{_key(name).upper()}=PATH, or write '{name}: PATH' into {_user_file()}"
+            return self.cache / "data" / data.name
+        raise DataError(self._unbound(data))
+
+    def unused(self, names: Iterable[str]) -> list[str]:
+        """The names from the command line that bind none of ``names``, as they were typed."""
+        used = {root_key(name) for name in names}
+        return [name for name in self.given if root_key(name) not in used]
+
+    def _no_folder(self, data: Chosen, name: str, found: Path) -> str:
+        typed = next((given for given in self.given if root_key(given) == root_key(name)), None)
+        where = f"--root {typed}" if typed else f"{_variable(name)} or '{name}' in {_user_file()}"
+        reason = "is not a folder" if found.exists() else "does not exist"
+        return f"data set {data.bound_name!r}: its root {found} {reason}; correct {where}"
+
+    def _unbound(self, data: Chosen) -> str:
+        name = data.bound_name
+        also = "" if name == data.name else f" (or --root {data.name}=PATH, for every data set of this reader)"
+        given = f"; given with --root: {', '.join(self.given)}" if self.given else ""
+        return (
+            f"no root was given for the data set {name!r}: pass --root {name}=PATH{also}, or set "
+            f"{_variable(name)}=PATH, or write '{name}: PATH' into {_user_file()}{given}"
         )
 
 
+def used_names(data: Iterable[Chosen]) -> set[str]:
+    """The names that the roots of these data sets may be bound to."""
+    return {name for chosen in data for name in (chosen.bound_name, chosen.name)}
+
+
+def source_name(data: Chosen) -> str:
+    """What tells the files of two data sets with equal options apart, where no root is known yet.
+
+    The name that the root is bound to; of a data set that makes its own files the reader's name, since equal options
+    make equal files wherever they lie.
+    """
+    return data.bound_name if data.build().needs_root else data.name
+
+
 def bound(roots: Mapping[str, Path], name: str) -> Path | None:
-    """What a name is bound to; case, dots and dashes do not matter."""
-    return {_key(key): path for key, path in roots.items()}.get(_key(name))
+    """What a name is bound to; see `root_key`."""
+    return {root_key(key): path for key, path in roots.items()}.get(root_key(name))
 
 
-def _key(name: str) -> str:
-    # An environment variable holds neither case nor dots.
-    return name.lower().replace(".", "_").replace("-", "_")
+def root_key(name: str) -> str:
+    """What is compared of a name: an environment variable holds neither case nor dots, dashes and blanks."""
+    return re.sub(r"\W", "_", name.lower())
+
+
+def _variable(name: str) -> str:
+    return f"{ROOT_VARIABLE}{root_key(name).upper()}"
+
+
+def _by_key(paths: Mapping[str, Path], source: str) -> dict[str, Path]:
+    written: dict[str, str] = {}
+    for name in paths:
+        twin = written.setdefault(root_key(name), name)
+        if twin != name:
+            raise DataError(f"{source}: {twin!r} and {name!r} are one name (case, dots and dashes do not matter)")
+    return {root_key(name): path for name, path in paths.items()}
 
 
 def _absolute(path: Path) -> Path:
@@ -83,7 +141,7 @@ def _user_file() -> Path:
 
 def _from_environment() -> dict[str, Path]:
     return {
-        _key(variable.removeprefix(ROOT_VARIABLE)): Path(value)
+        root_key(variable.removeprefix(ROOT_VARIABLE)): Path(value)
         for variable, value in os.environ.items()
         if variable.startswith(ROOT_VARIABLE) and variable != ROOT_VARIABLE and value
     }
@@ -103,4 +161,4 @@ def _from_file(file: Path) -> dict[str, Path]:
     ):
         raise DataError(f"{file}: expected one line 'NAME: PATH' for each data set")
     # Paths in the file are relative to it, as they are read from any working folder.
-    return {_key(name): file.parent / Path(path).expanduser() for name, path in content.items()}
+    return _by_key({name: file.parent / Path(path).expanduser() for name, path in content.items()}, str(file))

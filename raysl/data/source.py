@@ -14,11 +14,13 @@ from torch import Tensor
 from raysl.config.component import Chosen
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.decode import read_frames
+from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
-from raysl.data.manifest import Progress, build_manifest, fill_cache
+from raysl.data.manifest import Progress, build_manifest, fill_cache, known_manifest
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
 from raysl.data.resize import resize_frames, resized_size
+from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError
 
 # Mapped files kept open by one process.
@@ -33,15 +35,12 @@ class VideoSource:
     Attributes:
         catalog: its videos; ``Video.index`` is what ``length`` and ``frames`` take.
         manifest: one row a video, in the same order.
+        snapshot: both together, with their hashes.
         reads: calls of ``frames`` in this process that were served by ``cache``, ``decord`` and ``pyav``.
     """
 
     def __init__(self, catalog: Catalog, manifest: Manifest, root: Path, cache: FrameCache) -> None:
-        if [row.path for row in manifest.rows] != [video.path for video in catalog.videos]:
-            raise DataError(
-                f"data set {catalog.name!r}: the manifest lists other videos than the catalog; remove the stored "
-                "manifest, or give the root that it was made from"
-            )
+        self.snapshot = Snapshot(catalog, manifest)
         if [video.index for video in catalog.videos] != list(range(len(catalog.videos))):
             raise DataError(f"data set {catalog.name!r}: its videos are not numbered by their rows")
         self.catalog = catalog
@@ -83,7 +82,7 @@ class VideoSource:
         """
         row = self.manifest.rows[index]
         if row.error is not None:
-            raise DataError(f"{self.root / row.path}: {row.error}")
+            raise DataError(f"{self.catalog.name}: {row.path}: {row.error}")
         if not len(frame_indices) or min(frame_indices) < 0 or max(frame_indices) >= row.frames:
             raise IndexError(f"{row.path} has {row.frames} frames, asked for {list(frame_indices)}")
         cached = self._map(index, row)
@@ -91,7 +90,10 @@ class VideoSource:
             self.reads["cache"] += 1
             return torch.from_numpy(np.asarray(cached[np.asarray(frame_indices)]))
         decoder = "decord" if row.decord_agrees else "pyav"
-        frames = read_frames(self.root / row.path, frame_indices, decoder="decord" if row.decord_agrees else "pyav")
+        try:
+            frames = read_frames(self.root / row.path, frame_indices, decoder="decord" if row.decord_agrees else "pyav")
+        except VideoError as error:  # reasons are stored and reported: they name no folder of this machine
+            raise VideoError(Path(self.catalog.name, row.path), error.reason, error.lasting) from error
         self.reads[decoder] += 1
         return resize_frames(frames, self.cache.resize)
 
@@ -132,7 +134,7 @@ def open_source(
     places: Places,
     *,
     resize: int,
-    manifest: Manifest | None = None,
+    snapshot: Snapshot | None = None,
     processes: int | None = 1,
     fill: bool = True,
     progress: Progress | None = None,
@@ -142,23 +144,22 @@ def open_source(
     Args:
         data: the chosen data set.
         resize: short side of the frames in pixels.
-        manifest: one that was stored; None: that of the cache folder, completed where it lacks videos.
+        snapshot: one that was stored, which this node must have too; None: that of the cache folder, completed where
+            it lacks videos.
         processes: that decode what is missing; None: as many as this process may use CPUs.
         fill: False leaves the cache as it is.
         progress: called with the number of videos done and of all.
 
     Raises:
-        DataError: no root, absent files, another set than the manifest's.
+        DataError: no root, absent files, another set than the snapshot's.
     """
-    reader: CatalogReader = data.build()
-    root = places.root(data.name, reader.needs_root)
-    reader.prepare(root)
-    catalog = reader.read(root)
+    root, catalog = _read_catalog(data, places, prepare=True)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
-    if manifest is not None:
-        source = VideoSource(catalog, manifest, root, cache)
+    if snapshot is not None:
+        _check_same(data, catalog, snapshot.catalog)
+        source = VideoSource(catalog, snapshot.manifest, root, cache)
         if fill:
-            fill_cache(manifest, root, cache, processes=processes, progress=progress)
+            fill_cache(snapshot.manifest, root, cache, processes=processes, progress=progress)
         return source
     made = build_manifest(
         catalog,
@@ -169,3 +170,41 @@ def open_source(
         progress=progress,
     )
     return VideoSource(catalog, made, root, cache)
+
+
+def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
+    """The data set as it is on this machine now, as far as earlier runs decoded it; None where they did not.
+
+    Renders, decodes and writes nothing. None too where no root is bound, or its lists cannot be read.
+    """
+    try:
+        root, catalog = _read_catalog(data, places, prepare=False)
+    except DataError:
+        return None
+    manifest = known_manifest(catalog, root, places.cache / "manifests")
+    return None if manifest is None else Snapshot(catalog, manifest)
+
+
+def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Catalog]:
+    reader: CatalogReader = data.build()
+    root = places.root(data)
+    if prepare:
+        reader.prepare(root)
+    return root, reader.read(root)
+
+
+def _check_same(data: Chosen, here: Catalog, stored: Catalog) -> None:
+    """Refuses lists that changed since the run read them, or that differ on this node.
+
+    Raises:
+        DataError: naming the first video that differs.
+    """
+    if here.videos == stored.videos and here.classes == stored.classes:
+        return
+    ours, theirs = (({video.path: video for video in catalog.videos}) for catalog in (here, stored))
+    differing = [path for path in sorted(ours.keys() | theirs.keys()) if ours.get(path) != theirs.get(path)]
+    what = f"{len(differing)} videos differ, first {differing[0]}" if differing else "its classes differ"
+    raise DataError(
+        f"data set {data.bound_name!r}: this node's lists are not those that the run read ({what}): give every node "
+        "the same root, and run again if the lists have changed"
+    )

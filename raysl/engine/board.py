@@ -1,34 +1,50 @@
-"""Where running cells say how far they are, and the driver reads it: a small actor of its own."""
+"""Where running cells say how far they are, and the driver reads it: a small actor."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import Any
 
 import ray
+from ray.exceptions import GetTimeoutError, RayActorError
 
 from raysl.training.progress import Progress
+from raysl.work.progress import CellProgress, Reading
 
-Entry = dict[str, Any]
+
+@dataclass
+class Posted:
+    """Latest word of each cell, by `Cell.key`, and of each data set that is being read, by its name."""
+
+    cells: dict[str, CellProgress] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
 
 
 class Board:
-    """Latest word of each cell, by its id.
-
-    An entry holds ``stage`` (``starting``, ``pretraining``, ``evaluating``, ``fine-tuning``, ``ended``), ``started``
-    and ``changed`` (seconds since 1970), and, once known, ``progress`` (a `Progress`), ``failed`` and ``error``.
-    """
+    """The actor's class."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._posted = Posted()
 
-    def post(self, cell: str, said: Entry) -> None:
+    def post(self, cell: str, **said: Any) -> None:
+        """Changes fields of the cell's `CellProgress`."""
         now = time.time()
-        entry = self._entries.setdefault(cell, {"started": now})
-        entry.update(said, changed=now)
+        known = self._posted.cells.get(cell, CellProgress(now, now))
+        self._posted.cells[cell] = replace(known, changed=now, **said)
 
-    def read(self) -> dict[str, Entry]:
-        return self._entries
+    def post_reading(self, name: str, reading: Reading | None) -> None:
+        """How far the reading of a data set is; None when it has ended."""
+        if reading is None:
+            self._posted.readings.pop(name, None)
+        else:
+            self._posted.readings[name] = reading
+
+    def read(self) -> Posted:
+        return self._posted
 
 
 class Post:
@@ -36,6 +52,7 @@ class Post:
 
     Args:
         board: handle of a `Board` actor.
+        cell: its `Cell.key`.
     """
 
     def __init__(self, board: Any, cell: str) -> None:
@@ -43,12 +60,40 @@ class Post:
         self._cell = cell
 
     def __call__(self, **said: Any) -> None:
-        self._board.post.remote(self._cell, said)
+        self._board.post.remote(self._cell, **said)
 
-    def progress(self, progress: Progress, stage: str = "pretraining") -> None:
+    def stage(self, stage: str, progress: Progress | None) -> None:
+        """As `raysl.work.cell.OnStage`."""
         self(stage=stage, progress=progress)
 
 
 def start_board() -> Any:
     """The handle of a new board."""
     return ray.remote(num_cpus=0)(Board).remote()
+
+
+class Watch:
+    """A thread of the driver that reads the board every ``interval`` seconds and hands it to ``look``."""
+
+    def __init__(self, board: Any, look: Callable[[Posted], None], interval: float = 2.0) -> None:
+        self._board, self._look, self._interval = board, look, interval
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="raysl-progress", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            try:
+                posted: Posted = ray.get(self._board.read.remote(), timeout=10)
+            except (GetTimeoutError, RayActorError):
+                continue  # a busy machine; the next look shows it
+            self._look(posted)

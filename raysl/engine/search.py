@@ -17,39 +17,37 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from raysl.config.identity import resolved
-from raysl.data.places import Places
 from raysl.engine.cluster import Cluster
-from raysl.engine.prepare import Prepared
-from raysl.engine.search_job import Scoring, SearchWork
 from raysl.engine.search_records import Recording, Records
-from raysl.engine.search_trial import REPORT, SCORE, search_trial
+from raysl.engine.search_trial import REPORT, SCORE, SearchWork, search_trial
 from raysl.engine.train_run import LOST_PROCESSES
 from raysl.engine.trials import ray_files, trial_resources
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
-from raysl.planning.manifests import manifest_key, save_manifest
 from raysl.planning.search import Search
-from raysl.results import SearchTrial, Store
+from raysl.results import SearchFolder, SearchTrial
 from raysl.streams import stream
+from raysl.work.site import Site
+from raysl.work.trial import Scoring
 
 
-@dataclass(frozen=True)
-class OnCluster:
-    """Where a search runs. Attributes: note: takes a line worth keeping. max_concurrent: trials; what fits if None."""
-
-    store: Store
-    places: Places
-    cluster: Cluster
-    note: Callable[[str], None]
-    max_concurrent: int | None = None
-
-
-def run_search(search: Search, title: str, name: str, on: OnCluster, prepared: Prepared) -> list[SearchTrial]:
+def run_search(
+    search: Search,
+    title: str,
+    folder: SearchFolder,
+    site: Site,
+    cluster: Cluster,
+    note: Callable[[str], None],
+    max_concurrent: int | None = None,
+) -> list[SearchTrial]:
     """Runs what is missing of a search; trials of earlier runs count, and those that were interrupted go on.
 
     Args:
-        title: of the study. name: of the search in the store.
+        title: of the study.
+        folder: of the search in the store.
+        site: its store is the search's own.
+        note: called with each line worth keeping.
+        max_concurrent: trials beside each other; as many as fit where None.
 
     Returns:
         All trials.
@@ -57,41 +55,28 @@ def run_search(search: Search, title: str, name: str, on: OnCluster, prepared: P
     Raises:
         StorageError: the store cannot be read or written.
     """
-    folder = on.store.search(name)
-    records = Records(search, folder, on.note, {trial.number: trial for trial in folder.trials()})
+    records = Records(search, folder, note, {trial.number: trial for trial in folder.trials()})
     open_trials = search.missing(records.trials.values())
     if open_trials > 0:
         folder.write_about(search.about())
-        work = _work(search, title, name, on, prepared)
-        with ray_files(on.store, on.cluster) as storage:
-            _tune(records, work, open_trials, storage, on)
+        scoring = Scoring(search.data, search.options.knn, search.options.reports)
+        work = SearchWork(title, site, scoring, search.base.cell.training.workers)
+        at_once = min(cluster.at_once(work.workers), max_concurrent or open_trials, open_trials)
+        with ray_files(site.store, cluster) as storage:
+            _tune(records, work, open_trials, at_once, storage, cluster)
     for trial in records.trials.values():
         if trial.ended and trial.cell:
             folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more
     return [records.trials[number] for number in sorted(records.trials)]
 
 
-def _work(search: Search, title: str, name: str, on: OnCluster, prepared: Prepared) -> SearchWork:
-    store = on.store.of_search(name)
-    for data in (search.base.cell.data, search.data):
-        save_manifest(store, data, prepared.manifests[manifest_key(data)])
-    return SearchWork(
-        title=title,
-        store=store,
-        places=on.places,
-        scoring=Scoring(search.data, resolved(search.options.knn), search.options.reports),
-        data_hash=prepared.manifests[manifest_key(search.base.cell.data)].hash,
-        manifests={key: manifest.hash for key, manifest in prepared.manifests.items()},
-        workers=search.base.cell.training.workers,
-    )
-
-
-def _tune(records: Records, work: SearchWork, trials: int, storage: dict[str, Any], on: OnCluster) -> None:
+def _tune(
+    records: Records, work: SearchWork, trials: int, at_once: int, storage: dict[str, Any], cluster: Cluster
+) -> None:
     options = records.search.options
-    at_once = min(on.cluster.at_once(work.workers), on.max_concurrent or trials, trials)
-    trainable = tune.with_parameters(search_trial, work=work, storage=storage, kind=on.cluster.kind)
+    trainable = tune.with_parameters(search_trial, work=work, storage=storage, kind=cluster.kind)
     tune.Tuner(
-        tune.with_resources(trainable, trial_resources(work.workers, on.cluster)),
+        tune.with_resources(trainable, trial_resources(work.workers, cluster)),
         tune_config=tune.TuneConfig(
             num_samples=trials,
             max_concurrent_trials=at_once,

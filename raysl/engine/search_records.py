@@ -11,7 +11,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from raysl.config.identity import cell_id, resolved
+from raysl.config.cells import Cell
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE
 from raysl.engine.train_run import LOST_PROCESSES
 from raysl.errors import ConfigError
@@ -44,16 +44,16 @@ class Records:
         """The configuration of the next trial, as `search_trial` takes it; called by Optuna's search on the driver."""
         point = suggest(self.search.axes, optuna_trial)
         try:
-            cell = self.search.trial(point)
+            config = self.search.trial(point)
         except ConfigError as error:
-            return {"number": self._begin(point, ""), "cell": "", "refused": f"refused: {error}"}
-        id = cell_id(cell)
-        twin = self._twin(id)
-        number = self._begin(point, id, None if twin is None else twin.number)
+            return {"number": self._begin(point, ""), "refused": f"refused: {error}"}
+        cell = Cell(config, study="search", row="trial")
+        twin = self._twin(cell.id)
+        number = self._begin(point, cell.id, None if twin is None else twin.number)
         if twin is None:
-            return {"number": number, "cell": id, "config": json.dumps(resolved(cell))}
+            return {"number": number, "cell": cell}
         known = {"refused": twin.reason} if twin.status == "failed" else {"known": json.dumps(twin.scores)}
-        return {"number": number, "cell": id, **known}
+        return {"number": number, **known}
 
     def _twin(self, id: str) -> SearchTrial | None:
         """The trial that trained this configuration, or that is training it now: nothing is trained twice."""

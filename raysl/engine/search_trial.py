@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
 
-from raysl.engine.cell_job import CellJob
-from raysl.engine.search_job import SearchWork
+from raysl.config.cells import Cell
 from raysl.engine.train_run import train_over_workers
 from raysl.errors import RayslError
+from raysl.work.site import Site
+from raysl.work.trial import Scoring, run_trial
 
 SCORE, REPORT, FAILED, LOST = "score", "report", "failed", "lost"
 """Keys of what a trial reports; the score of what failed is 0."""
@@ -20,13 +22,29 @@ UNKNOWN = math.nan
 """Score of what says nothing of its configuration: Tune asks for one. Optuna, and ASHA without `REPORT`, ignore it."""
 
 
+@dataclass(frozen=True)
+class SearchWork:
+    """What all trials of a search share; can be pickled.
+
+    Attributes:
+        title: of the study.
+        site: its store is the search's own, in which trials are trained.
+        workers: DDP workers of a trial.
+    """
+
+    title: str
+    site: Site
+    scoring: Scoring
+    workers: int
+
+
 def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, Any], kind: str) -> None:
     """Reports ``score`` (percent) and ``report`` (from 1) as it trains; with ``failed``, why there is no score.
 
     Args:
-        config: ``number``, ``cell`` (its id), ``config`` (resolved, as JSON), and where nothing is to be trained
-            ``refused`` (why the point is no configuration, or why an equal trial failed) or ``known`` (scores of an
-            equal trial, as JSON; fewer or none where it is still running).
+        config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
+            configuration, or why an equal trial failed) or ``known`` (scores of an equal trial, as JSON; fewer or none
+            where it is still running).
         storage: ``storage_path`` and ``storage_filesystem`` for Ray's own files.
         kind: ``CPU`` or ``GPU``: what a worker occupies.
     """
@@ -39,9 +57,8 @@ def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, An
         return
     failed = config.get("refused")
     if not failed:
-        job = work.job(config["cell"], json.loads(config["config"]), config["number"])
         try:
-            failed = _train(job, work, storage, kind)
+            failed = _train(config["cell"], work, storage, kind)
         except RayslError as error:
             tune.report({SCORE: UNKNOWN, LOST: str(error)})
             return
@@ -49,26 +66,23 @@ def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, An
         tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: failed})
 
 
-def _train(job: CellJob, work: SearchWork, storage: dict[str, Any], kind: str) -> str | None:
+def _train(cell: Cell, work: SearchWork, storage: dict[str, Any], kind: str) -> str | None:
     """Why it failed, if it did."""
     if work.workers > 1:
-        given = {"job": job, "scoring": work.scoring}
-        failed: str | None = train_over_workers(_worker, given, f"trial-{job.id}", work.workers, storage, kind)
+        given = {"cell": cell, "work": work}
+        failed: str | None = train_over_workers(_worker, given, f"trial-{cell.id}", work.workers, storage, kind)
         return failed
-
-    from raysl.engine.search_work import run_trial
-
-    return run_trial(job, work.scoring, lambda number, score: tune.report({SCORE: score, REPORT: number}))
+    return run_trial(cell, work.site, work.scoring, lambda number, score: tune.report({SCORE: score, REPORT: number}))
 
 
 def _worker(config: dict[str, Any]) -> str | None:
     """What every rank of a Train run does."""
     import ray.train
 
-    from raysl.engine.search_work import run_trial
-
+    work: SearchWork = config["work"]
     return run_trial(
-        config["job"],
-        config["scoring"],
+        config["cell"],
+        work.site,
+        work.scoring,
         lambda number, score: ray.train.report({SCORE: float(score), REPORT: number}),
     )

@@ -1,13 +1,9 @@
-"""The Tune trial: one cell, in this very actor or over the workers of a Train run.
-
-What computes is imported where it computes: Train's controllers, one a cell, read this module too.
-"""
+"""The Tune trial: one cell, in this very actor or over the workers of a Train run."""
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 import ray
@@ -15,119 +11,144 @@ import ray.train
 from ray import tune
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from raysl.config.cells import Cell
+from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import Post
-from raysl.engine.cell_job import CellJob
 from raysl.engine.train_run import LOST_PROCESSES, train_over_workers
-from raysl.errors import RayslError, StorageError
+from raysl.errors import NodeFault, RayslError
+from raysl.evaluation.run import trains
+from raysl.results import Found
 from raysl.training.progress import Progress
+from raysl.work.cell import compute_cell, evaluate_cell, pretrain_cell, workers_of
+from raysl.work.site import Site
 
 MOST_REPORTS = 20
 """Of one cell to Ray; a person follows the board."""
 
-ERROR_FILE = "error.txt"
-"""In the cell's folder: the traceback of an error that nobody foresaw."""
 
+def trial(
+    config: dict[str, Any], tasks: Mapping[str, Found], site: Site, board: Any, storage: dict[str, Any], kind: str
+) -> None:
+    """Computes what is missing of the cell ``config["cell"]``.
 
-def trial(config: dict[str, Any], jobs: dict[str, CellJob], board: Any, storage: dict[str, Any], kind: str) -> None:
-    """Computes the cell ``config["cell"]``.
-
-    A failure that is the cell's result is in the store when this returns. Whatever else keeps the cell from being
-    done is posted and returned from too, so that Tune does not try it again: only lost processes are retried.
+    What is the cell's result, a failure too, is in the store when this returns. A fault is posted and returned from, so
+    that Tune does not try it again: only lost processes are retried, and what may pass by `compute_cell`.
 
     Args:
-        jobs: by cell id.
+        tasks: by `Cell.key`.
         board: handle of the `Board`.
         storage: ``storage_path`` and ``storage_filesystem`` for Ray's own files.
         kind: ``CPU`` or ``GPU``: what a worker occupies.
     """
-    job = jobs[config["cell"]]
-    post = Post(board, job.id)
-    post(stage="starting", error=None)
+    task = tasks[config["cell"]]
+    post = Post(board, task.cell.key)
+    post(stage="starting", progress=None, error=None)
     try:
-        failed = _over_workers(job, post, storage, kind) if job.workers > 1 else _here(job, post)
+        several = workers_of(task) > 1
+        failed = _over_workers(task, site, post, storage, kind) if several else _here(task.cell, site, post)
     except RayslError as error:
         post(stage="ended", error=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is kept with the cell and shown by the driver
-        post(stage="ended", error=_kept(job, error))
+    except Exception as error:  # noqa: BLE001 - of Ray itself: the driver shows it, and other cells go on
+        reason = (str(error).strip().splitlines() or [""])[-1]
+        post(stage="ended", error=site.without_paths(f"{type(error).__name__}: {reason}"))
     else:
         post(stage="ended", failed=failed)
     tune.report({"ended": 1.0})
 
 
-def _here(job: CellJob, post: Post) -> str | None:
+def _here(cell: Cell, site: Site, post: Post) -> str | None:
     """Trains and evaluates in this process; why the cell failed, if it did."""
-
-    from raysl.engine.cell_work import pretrain_cell
-
     reports = _Reports()
 
-    def on_progress(progress: Progress) -> None:
-        post.progress(progress)
-        if reports.due(progress):
+    def on_stage(stage: str, progress: Progress | None) -> None:
+        post.stage(stage, progress)
+        if stage == "pretraining" and progress is not None and reports.due(progress):
             tune.report(_numbers(progress))
 
-    post(stage="pretraining")
-    failure = pretrain_cell(job, on_progress)
-    return _evaluate(job, post, trained=None) if failure is None else failure
+    return compute_cell(cell, site, on_stage)
 
 
-def _over_workers(job: CellJob, post: Post, storage: dict[str, Any], kind: str) -> str | None:
+def _over_workers(task: Found, site: Site, post: Post, storage: dict[str, Any], kind: str) -> str | None:
     """Trains under Train, fine-tuning included; why the cell failed, if it did.
 
     What is evaluated on features comes after it, in a task that does not hold the workers.
     """
-    trained: Trained = train_over_workers(
-        _worker, {"job": job, "post": post}, f"cell-{job.id}", job.workers, storage, kind
-    )
-    if not trained.pretrained or all(evaluation.trains for evaluation in job.evaluations):
+    cell, workers = task.cell, workers_of(task)
+    given = {"cell": cell, "site": site, "post": post}
+    name = f"cell-{cell.id}"
+    trained: Trained = train_over_workers(_worker, given, name, workers, storage, kind)
+    if trained.fault is not None:
+        raise NodeFault(trained.fault)
+    if not trained.pretrained or all(trains(one.config) for one in task.missing):
         return trained.failed
     # The workers are free again; the task may use as many CPUs as they had, where one node has them.
-    resources = {"num_cpus": 1, "num_gpus": 1} if kind == "GPU" else {"num_cpus": min(job.workers, _node_cpus())}
+    resources = {"num_cpus": 1, "num_gpus": 1} if kind == "GPU" else {"num_cpus": min(workers, _node_cpus())}
     outside = PlacementGroupSchedulingStrategy(placement_group=cast(Any, None))
-    task = cast(Any, ray.remote)(max_retries=LOST_PROCESSES, scheduling_strategy=outside, **resources)(_evaluate)
-    failed = [trained.failed, ray.get(task.remote(job, post, trained=False))]
-    return "; ".join(reason for reason in failed if reason is not None) or None
+    remote = cast(Any, ray.remote)(max_retries=LOST_PROCESSES, scheduling_strategy=outside, **resources)(_evaluate)
+    evaluated: Trained = ray.get(remote.remote(cell, site, post))
+    if evaluated.fault is not None:
+        raise NodeFault(evaluated.fault)
+    return "; ".join(reason for reason in (trained.failed, evaluated.failed) if reason is not None) or None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a Train run gives. Attributes: pretrained: the backbone is there. failed: why anything failed, or None."""
+    """What a Train run gives.
+
+    Attributes:
+        pretrained: the backbone is there.
+        failed: why anything failed, as its result.
+        fault: what the workers could not do this time.
+    """
 
     pretrained: bool
-    failed: str | None
+    failed: str | None = None
+    fault: str | None = None
 
 
 def _worker(config: dict[str, Any]) -> Trained:
-    """What every rank of a Train run does. A deterministic failure is in its return value, on every rank."""
-    job: CellJob = config["job"]
+    """What every rank of a Train run does. A failure, or a fault that all ranks know, is in its return value.
+
+    Raises:
+        NodeFault: one that may pass, or of one rank alone: Train ends the other ranks, and starts all of them again.
+    """
+    cell: Cell = config["cell"]
+    site: Site = config["site"]
     post: Post = config["post"]
-
-    from raysl.engine.cell_work import evaluate_cell, pretrain_cell
-
     reports, first = _Reports(), ray.train.get_context().get_world_rank() == 0
 
     def on_progress(progress: Progress) -> None:
         if first:
-            post.progress(progress)
+            post.stage("pretraining", progress)
         if reports.due(progress):
             ray.train.report(_numbers(progress))
 
-    if first:
-        post(stage="pretraining")
-    failure = pretrain_cell(job, on_progress)
-    if failure is not None:
-        return Trained(False, failure)
-    if first and job.fine_tunings:
-        post(stage="fine-tuning")
-    told = partial(post.progress, stage="fine-tuning") if first else None
-    return Trained(True, evaluate_cell(job, trained=True, on_progress=told))
+    def on_fine_tuning(progress: Progress | None) -> None:
+        if first:
+            post.stage("fine-tuning", progress)
+
+    try:
+        if first:
+            post.stage("pretraining", None)
+        failed = pretrain_cell(cell, site, on_progress)
+        if failed is not None:
+            return Trained(False, failed)
+        if any(trains(evaluation) for evaluation in cell.evaluations):
+            on_fine_tuning(None)
+        return Trained(True, evaluate_cell(cell, site, trained=True, on_progress=on_fine_tuning))
+    except NodeFault as fault:
+        if fault.may_pass or not is_of_all_ranks(fault):
+            raise
+        return Trained(False, fault=str(fault))
 
 
-def _evaluate(job: CellJob, post: Post, trained: bool | None) -> str | None:
-    from raysl.engine.cell_work import evaluate_cell
-
-    post(stage="evaluating")
-    return evaluate_cell(job, trained=trained, on_progress=partial(post.progress, stage="fine-tuning"))
+def _evaluate(cell: Cell, site: Site, post: Post) -> Trained:
+    """The task: whatever is evaluated on frozen features."""
+    post.stage("evaluating", None)
+    try:
+        return Trained(True, evaluate_cell(cell, site, trained=False))
+    except NodeFault as fault:
+        return Trained(True, fault=str(fault))
 
 
 def _node_cpus() -> int:
@@ -156,14 +177,3 @@ def _numbers(progress: Progress) -> dict[str, float]:
         "loss": float(progress.loss),
         "clips_per_second": float(progress.clips_per_second),
     }
-
-
-def _kept(job: CellJob, error: Exception) -> str:
-    """Writes the traceback into the cell's folder; one sentence for the driver."""
-    reason = (str(error).strip().splitlines() or [""])[-1]
-    said = f"{type(error).__name__}: {reason}"
-    try:
-        job.folder.place.write(ERROR_FILE, "".join(traceback.format_exception(error)).encode())
-    except StorageError as problem:
-        return f"{said} (its traceback could not be stored: {problem})"
-    return f"{said} (traceback: {job.folder.place.shown}/{ERROR_FILE})"

@@ -16,14 +16,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
-from raysl.distributed import rank, world_size
-from raysl.errors import DataError
+from raysl.distributed import of_all_ranks, on_every_rank, rank, world_size
+from raysl.errors import NodeFault
 from raysl.models.backbone import Backbone, pool
 from raysl.objectives.build import objective_on
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
-from raysl.training.agreement import exchange, together
-from raysl.training.batches import StepBatches
+from raysl.training.batches import StepBatches, exchange
 from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
 from raysl.training.precision import Precision
@@ -82,7 +81,7 @@ class FineTuning:
         frozen_statistics: bool = False,
     ) -> None:
         self.cell, self.source, self.device = cell, source, device
-        self.loader, self.learner, self.length = together(lambda: self._build(backbone, videos, precision))
+        self.loader, self.learner, self.length = on_every_rank(lambda: self._build(backbone, videos, precision))
         if frozen_statistics:
             for module in self.learner.objective.backbone.modules():
                 if isinstance(module, _BatchNorm):
@@ -115,7 +114,7 @@ class FineTuning:
 
         Raises:
             CellFailure: loss or gradient is not finite; on every rank at the same step.
-            DataError: a training video cannot be read any more; on every rank.
+            NodeFault: a training video cannot be read any more; on every rank.
         """
         batches = StepBatches(self.loader, self.length, self.cell.training.accumulate, 0, self.device)
         losses, accuracies, epoch = [], [], list[StepValues]()
@@ -140,9 +139,12 @@ class FineTuning:
         signals = exchange(failure, lost, due, self.device)
         if signals.unreadable:
             # No other video stands in: all rows of a table are fine-tuned on the same ones.
-            raise DataError(
-                f"{self.source.catalog.name}: {', '.join(signals.unreadable)} could be read when the manifest was made "
-                "and cannot be read now. Restore the file, or make the manifest again so that all rows leave it out"
+            raise of_all_ranks(
+                NodeFault(
+                    f"{self.source.catalog.name}: {', '.join(signals.unreadable)} could be read when the data set was, "
+                    "and cannot be read now: restore the file",
+                    may_pass=True,
+                )
             )
         values = self.learner.step(step_batches, done - 1)
         self._pace.step(time.perf_counter() - started)

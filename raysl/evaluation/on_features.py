@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 
 from raysl.config.evaluation import EvaluationConfig
-from raysl.config.identity import resolved
 from raysl.config.sections import ClipOptions
-from raysl.data.manifest_types import Manifest
+from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.evaluation.feature_options import FeatureOptions
@@ -29,7 +27,6 @@ class Extracted:
     train: Features
     test: Features
     classes: tuple[str, ...]
-    manifest: Manifest
     details: dict[str, object]
 
 
@@ -49,14 +46,12 @@ def feature_options(evaluation: EvaluationConfig) -> FeatureOptions:
     return options
 
 
-def sharing(evaluations: Sequence[EvaluationConfig]) -> Iterator[list[EvaluationConfig]]:
-    """Groups that need the same features: one data set with the same options, and the same number of clips."""
-    groups: dict[tuple[str, str, int], list[EvaluationConfig]] = {}
-    for evaluation in evaluations:
-        data = evaluation.data
-        key = (data.name, json.dumps(resolved(data.options), sort_keys=True), feature_options(evaluation).clips)
-        groups.setdefault(key, []).append(evaluation)
-    yield from groups.values()
+def sharing(evaluations: Mapping[str, EvaluationConfig]) -> list[list[str]]:
+    """Names of evaluations that need the same features: one data set, and the same number of clips."""
+    groups: dict[tuple[str, int], list[str]] = {}
+    for name, evaluation in evaluations.items():
+        groups.setdefault((data_key(evaluation.data), feature_options(evaluation).clips), []).append(name)
+    return list(groups.values())
 
 
 def extract(
@@ -87,7 +82,7 @@ def extract(
         "seconds_features": time.perf_counter() - started,
         **left_out(source),
     }
-    return Extracted(train, test, source.catalog.classes, source.manifest, details)
+    return Extracted(train, test, source.catalog.classes, details)
 
 
 def measure(evaluation: EvaluationConfig, extracted: Extracted, seed: int) -> EvaluationResult:

@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
 from raysl.data.source import VideoSource
-from raysl.distributed import gather_objects, rank, world_size
-from raysl.errors import DataError, RayslError
-from raysl.evaluation.agreement import on_every_rank
+from raysl.distributed import gather_objects, on_every_rank, rank, world_size
+from raysl.errors import NodeFault, RayslError
 from raysl.views.evaluation_clips import evaluation_clips
 
 Block = tuple[Video, ...]
@@ -64,7 +63,7 @@ def over_videos(
         reduce: ``[V, K, D']`` of what was computed to ``[V, D]``, each video by itself.
 
     Raises:
-        DataError: on all ranks, naming the video: the manifest says it can be read, and now it cannot. It is not left
+        NodeFault: on all ranks, naming the video: the manifest says it can be read, and now it cannot. It is not left
             out, because all rows of a table share one set of test videos.
     """
     size = max(1, batch_clips // clips)
@@ -100,9 +99,10 @@ def _load_video(source: VideoSource, load: LoadClips, video: Video) -> Tensor:
     try:
         return load(video)
     except (RayslError, OSError) as error:
-        raise DataError(
-            f"{source.catalog.name}: {video.path} was readable when the manifest was made and cannot be read now "
-            f"({error}). Restore the file, or make the manifest again so that all rows leave it out"
+        raise NodeFault(
+            f"{source.catalog.name}: {video.path} could be read when the data set was, and cannot now ({error}): "
+            "restore the file",
+            may_pass=True,
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,10 +16,10 @@ from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id, resolved
 from raysl.config.sections import ClipOptions
-from raysl.data.manifest_types import Manifest
+from raysl.data.snapshot import Snapshot, data_record
 from raysl.data.source import VideoSource
-from raysl.errors import ConfigError, RayslError, StorageError
-from raysl.evaluation.agreement import on_every_rank, on_first_rank
+from raysl.distributed import on_every_rank, on_first_rank
+from raysl.errors import DataError, NodeFault, RayslError, StorageError
 from raysl.evaluation.on_features import extract, feature_options, left_out, measure, sharing
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
@@ -30,14 +30,14 @@ from raysl.models.backbone import Backbone
 from raysl.training.progress import Progress
 
 OpenSource = Callable[[EvaluationConfig], VideoSource]
-OnResult = Callable[[EvaluationConfig, EvaluationResult, Manifest], None]
-OnFailure = Callable[[EvaluationConfig, RayslError], None]
-OnProgress = Callable[[EvaluationConfig, Progress], None]
+OnResult = Callable[[str, EvaluationResult, Snapshot], None]
+OnFailure = Callable[[str, RayslError], None]
+OnProgress = Callable[[str, Progress], None]
 
 
 def evaluate(
     backbone: Backbone,
-    evaluations: Sequence[EvaluationConfig],
+    evaluations: Mapping[str, EvaluationConfig],
     clip: ClipOptions,
     open_source: OpenSource,
     *,
@@ -50,53 +50,66 @@ def evaluate(
     on_failure: OnFailure | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, EvaluationResult]:
-    """Results by label, in the order of ``evaluations``, the same on every rank.
+    """Results by the names of ``evaluations``, in their order, the same on every rank.
 
     Called by all ranks of a process group, or by one process without a group. An evaluation that fails does not keep
     the others from being computed: they reach ``on_result``, and the first failure is raised at the end.
 
     Args:
         backbone: on ``device``; left as it was found.
+        evaluations: by names, which only have to differ: labels, or names in a store.
         clip: what the backbone was trained on.
         open_source: the data of an evaluation, on this node; called once for evaluations on the same data.
         precision: of the backbone's forward pass.
         cell: that the backbone was pretrained as; only evaluations that train read it, and need it.
         on_result: called on rank 0 with each result as soon as there is one: the place to store it.
-        on_failure: called on rank 0 with each evaluation that failed, and why.
+        on_failure: called on rank 0 with each evaluation that failed, and why: a `NodeFault` where this machine could
+            not do it now, anything else where the evaluation itself cannot be done.
         on_progress: called on every rank at the same steps of an evaluation that trains.
 
     Raises:
-        ConfigError: two evaluations with one label, or a protocol whose options extend none of FeatureOptions,
-            PerClipOptions and TrainedOptions.
+        ConfigError: a protocol whose options extend none of FeatureOptions, PerClipOptions and TrainedOptions.
         ValueError: an evaluation trains, and no cell was given.
-        DataError, CellFailure: what an evaluation met, on every rank.
+        DataError, CellFailure, NodeFault: what an evaluation met, on every rank.
         StorageError: from ``on_result``, on every rank and at once.
     """
     _check(evaluations, cell)
     told = _Told(on_result, on_failure)
-    for group in sharing([one for one in evaluations if not trains(one) and not reads_clips(one)]):
+    opened = partial(_opened, open_source)
+    on_features = {name: one for name, one in evaluations.items() if not trains(one) and not reads_clips(one)}
+    for group in sharing(on_features):
         with told.failures_of(group):
-            source = on_every_rank(partial(open_source, group[0]))
-            extracted = extract(backbone, group[0], clip, source, device, precision, batch_clips)
-            for evaluation in group:
-                with told.failures_of([evaluation]):
-                    result = on_first_rank(partial(measure, evaluation, extracted, seed))
-                    told.result(evaluation, result, source.manifest)
-    for evaluation in (evaluation for evaluation in evaluations if reads_clips(evaluation)):
-        with told.failures_of([evaluation]):
-            source = on_every_rank(partial(open_source, evaluation))
-            of_clips = PerClipTask(backbone, source, clip, seed, device, precision, batch_clips)
-            told.result(evaluation, _read_clips(evaluation, of_clips), source.manifest)
-    for evaluation in (evaluation for evaluation in evaluations if trains(evaluation)):
-        assert cell is not None
-        with told.failures_of([evaluation]):
-            source = on_every_rank(partial(open_source, evaluation))
-            tell = _nothing if on_progress is None else partial(on_progress, evaluation)
-            task = TrainingTask(cell, backbone, evaluation.data, source, device, precision, batch_clips, tell)
-            told.result(evaluation, _train(evaluation, task), source.manifest)
+            source = on_every_rank(partial(opened, evaluations[group[0]]))
+            extracted = extract(backbone, evaluations[group[0]], clip, source, device, precision, batch_clips)
+            for name in group:
+                with told.failures_of([name]):
+                    result = on_first_rank(partial(measure, evaluations[name], extracted, seed))
+                    told.result(name, result, source.snapshot)
+    for name, evaluation in evaluations.items():
+        if reads_clips(evaluation):
+            with told.failures_of([name]):
+                source = on_every_rank(partial(opened, evaluation))
+                of_clips = PerClipTask(backbone, source, clip, seed, device, precision, batch_clips)
+                told.result(name, _read_clips(evaluation, of_clips), source.snapshot)
+    for name, evaluation in evaluations.items():
+        if trains(evaluation):
+            assert cell is not None
+            with told.failures_of([name]):
+                source = on_every_rank(partial(opened, evaluation))
+                tell = _ignored if on_progress is None else partial(on_progress, name)
+                task = TrainingTask(cell, backbone, evaluation.data, source, device, precision, batch_clips, tell)
+                told.result(name, _train(evaluation, task), source.snapshot)
     if told.failures:
         raise told.failures[0]
-    return {evaluation.label: told.results[evaluation.label] for evaluation in evaluations}
+    return {name: told.results[name] for name in evaluations}
+
+
+def _opened(open_source: OpenSource, evaluation: EvaluationConfig) -> VideoSource:
+    """The data, whose absence says nothing of the evaluation."""
+    try:
+        return open_source(evaluation)
+    except DataError as error:
+        raise NodeFault(str(error)) from error
 
 
 @dataclass
@@ -108,13 +121,13 @@ class _Told:
     results: dict[str, EvaluationResult] = field(default_factory=dict)
     failures: list[RayslError] = field(default_factory=list)
 
-    def result(self, evaluation: EvaluationConfig, result: EvaluationResult, manifest: Manifest) -> None:
+    def result(self, name: str, result: EvaluationResult, snapshot: Snapshot) -> None:
         if self.on_result is not None:
-            on_first_rank(partial(self.on_result, evaluation, result, manifest))
-        self.results[evaluation.label] = result
+            on_first_rank(partial(self.on_result, name, result, snapshot))
+        self.results[name] = result
 
     @contextmanager
-    def failures_of(self, evaluations: Sequence[EvaluationConfig]) -> Iterator[None]:
+    def failures_of(self, names: Sequence[str]) -> Iterator[None]:
         """What fails inside is the failure of these; a store that cannot be written ends everything."""
         try:
             yield
@@ -123,15 +136,15 @@ class _Told:
         except RayslError as error:
             self.failures.append(error)
             if self.on_failure is not None:
-                on_first_rank(partial(_tell_each, self.on_failure, evaluations, error))
+                on_first_rank(partial(_call_each, self.on_failure, names, error))
 
 
-def _tell_each(told: OnFailure, evaluations: Sequence[EvaluationConfig], error: RayslError) -> None:
-    for evaluation in evaluations:
-        told(evaluation, error)
+def _call_each(on_failure: OnFailure, names: Sequence[str], error: RayslError) -> None:
+    for name in names:
+        on_failure(name, error)
 
 
-def record(result: EvaluationResult, evaluation: EvaluationConfig, manifest: Manifest) -> dict[str, Any]:
+def record(result: EvaluationResult, evaluation: EvaluationConfig, snapshot: Snapshot) -> dict[str, Any]:
     """What the results store keeps of an evaluation beside its predictions: plain JSON values.
 
     Raises:
@@ -145,7 +158,7 @@ def record(result: EvaluationResult, evaluation: EvaluationConfig, manifest: Man
             "protocol": evaluation.protocol.component.version,
             "data": evaluation.data.component.version,
         },
-        "manifest": manifest.hash,
+        "data": data_record(evaluation.data, snapshot),
         "headline": next(iter(result.metrics)),
         "metrics": result.metrics,
         "n_test": len(result.predictions),
@@ -165,15 +178,12 @@ def reads_clips(evaluation: EvaluationConfig) -> bool:
     return isinstance(evaluation.protocol.options, PerClipOptions)
 
 
-def _check(evaluations: Sequence[EvaluationConfig], cell: CellConfig | None) -> None:
-    labels = [evaluation.label for evaluation in evaluations]
-    for evaluation in evaluations:
+def _check(evaluations: Mapping[str, EvaluationConfig], cell: CellConfig | None) -> None:
+    for evaluation in evaluations.values():
         if not trains(evaluation) and not reads_clips(evaluation):
             feature_options(evaluation)
         elif trains(evaluation) and cell is None:
             raise ValueError(f"evaluation {evaluation.label} trains: it needs the cell that its backbone is of")
-        if labels.count(evaluation.label) > 1:
-            raise ConfigError(f"two evaluations have the label {evaluation.label!r}: give each its own")
 
 
 def _read_clips(evaluation: EvaluationConfig, task: PerClipTask) -> EvaluationResult:
@@ -201,5 +211,5 @@ def _recorded(
     return replace(result, details={**result.details, **details})
 
 
-def _nothing(progress: Progress) -> None:
-    """Told to nobody."""
+def _ignored(progress: Progress) -> None:
+    """Nobody asked for the progress."""

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from raysl.config.options import Options, option
 from raysl.data.places import NOTHING, bound
-from raysl.errors import ConfigError
+from raysl.errors import ConfigError, MissingFileError
 from raysl.models.backbone import Backbone
 
 NESTING = ("state_dict", "model_state_dict", "model")
@@ -80,13 +80,13 @@ def weights_file(name: str, files: Mapping[str, Path]) -> Path:
     """The file bound to a name.
 
     Raises:
-        ConfigError: nothing is bound to it, or no file is there.
+        MissingFileError: (a ConfigError) nothing is bound to it, or no file is there.
     """
     file = bound(files, name)
     if file is None:
-        raise ConfigError(f"inflate_from: {name}: nobody said which file that is: pass --root {name}=FILE")
+        raise MissingFileError(f"inflate_from: {name}: no file is bound to this name: pass --root {name}=FILE")
     if not file.is_file():
-        raise ConfigError(f"inflate_from: {name}: there is no file {file.name} where --root {name}=FILE points")
+        raise MissingFileError(f"inflate_from: {name}: there is no file {file.name} where --root {name}=FILE points")
     return file
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from raysl.config.tree import get
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
 from raysl.planning.axes import Axis, Point, RandomSuggestions, suggest
+from raysl.planning.data_sets import root_name
+from raysl.planning.folds import folds_of
 from raysl.planning.read_axes import read_axes
 from raysl.planning.rows import data_set
 from raysl.planning.search import Search, search_row
@@ -56,6 +59,11 @@ def load_search(document: Tree, seeds: Sequence[int], scale: Scale, overrides: T
     data = base.cell.data
     if options.data is not None:
         data = choose(Slot("data set"), data_set(options.data, document, scale), document, ("search", "data"))
+        data = replace(data, root_name=root_name(options.data, document, scale))
+    for place, used in ((("data",), base.cell.data), (("search", "data"), data)):
+        if len(folds_of(used)) > 1:
+            message = f"a search trains and scores on one fold: choose it, for instance data: {used.bound_name}/1"
+            raise document.error(place, message)
     search = Search(options, read_axes(document), base, data, document, scale, overrides)
     for axis in search.axes:
         _check_key(axis, document, overrides)

@@ -1,80 +1,27 @@
-"""From studies to the work: rows times seeds are cells, and equal cells of all studies are one."""
+"""From studies to the work: rows times seeds (times folds) are cells, and equal cells of all studies are one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-
 from raysl.config.cell import CellConfig
-from raysl.config.evaluation import EvaluationConfig
-from raysl.config.identity import cell_id, evaluation_id
+from raysl.config.cells import Cell
+from raysl.planning.folds import parts_of
+from raysl.planning.rows import Row
 from raysl.planning.study import Study
 
 
-@dataclass(frozen=True)
-class PlannedEvaluation:
-    """Attributes: id: `evaluation_id`. config: what is evaluated. label: as the table's column names it."""
-
-    id: str
-    config: EvaluationConfig
-
-    @property
-    def label(self) -> str:
-        return self.config.label
+def with_seed(config: CellConfig, seed: int) -> CellConfig:
+    """The same configuration at another seed."""
+    return config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
 
 
-@dataclass(frozen=True)
-class PlannedCell:
-    """One row at one seed."""
-
-    study: str
-    row: str
-    seed: int
-    id: str
-    cell: CellConfig
-    evaluations: tuple[PlannedEvaluation, ...]
-
-    @property
-    def title(self) -> str:
-        """What a person reads in dashboards and progress lines: ``quickstart/SimCLR/seed1``."""
-        return f"{self.study}/{self.row}/seed{self.seed}"
+def plan_study(study: Study) -> list[Cell]:
+    """Rows times seeds, in the table's order; where the data set's fold is left open, one cell for each fold."""
+    return [cell for row in study.rows for seed in study.seeds for cell in _cells(study.name, row, seed)]
 
 
-@dataclass
-class Work:
-    """One computation: a cell that one or several rows share, with all evaluations that any of them asks for."""
-
-    id: str
-    cell: CellConfig
-    asked_by: list[PlannedCell] = field(default_factory=list)
-    evaluations: dict[str, PlannedEvaluation] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        return self.asked_by[0].title
-
-
-def with_seed(cell: CellConfig, seed: int) -> CellConfig:
-    """The same cell at another seed."""
-    return cell.model_copy(update={"training": cell.training.model_copy(update={"seed": seed})})
-
-
-def plan_study(study: Study) -> list[PlannedCell]:
-    """Rows times seeds, in the table's order."""
-    planned = []
-    for row in study.rows:
-        evaluations = tuple(PlannedEvaluation(evaluation_id(config), config) for config in row.evaluations)
-        for seed in study.seeds:
-            cell = with_seed(row.cell, seed)
-            planned.append(PlannedCell(study.name, row.name, seed, cell_id(cell), cell, evaluations))
-    return planned
-
-
-def unique_work(planned: Iterable[PlannedCell]) -> list[Work]:
-    """Equal cells once, in the order in which they are first asked for."""
-    work: dict[str, Work] = {}
-    for cell in planned:
-        item = work.setdefault(cell.id, Work(cell.id, cell.cell))
-        item.asked_by.append(cell)
-        item.evaluations.update({evaluation.id: evaluation for evaluation in cell.evaluations})
-    return list(work.values())
+def _cells(study: str, row: Row, seed: int) -> list[Cell]:
+    parts = parts_of(with_seed(row.cell, seed), row.evaluations)
+    return [
+        Cell(config, evaluations, study, row.name, part=number if len(parts) > 1 else 0)
+        for number, (config, evaluations) in enumerate(parts, 1)
+    ]

@@ -12,11 +12,13 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import cell_id, evaluation_id, resolved
 from raysl.config.load import resolve_cell
 from raysl.config.resolve import resolve
-from raysl.config.scale import Scale, multiply, substitute_name
+from raysl.config.scale import AS_WRITTEN, Scale, multiply, substitute_name
 from raysl.config.suggest import nearest
 from raysl.config.tree import expand, merge
 from raysl.config.yaml_reader import KeyPath, Tree
+from raysl.data.places import source_name
 from raysl.errors import ConfigError
+from raysl.planning.data_sets import defined_name, definition, names_set, root_name, with_root_name
 
 ROW_KEYS = (*CELL_KEYS, "evaluation")
 
@@ -32,7 +34,11 @@ class Row:
     @property
     def identity(self) -> tuple[str, ...]:
         """Two rows with equal identities are the same computation."""
-        return (cell_id(self.cell), *(evaluation_id(evaluation) for evaluation in self.evaluations))
+        sets = [evaluation.data for evaluation in self.evaluations]
+        if self.cell.pretraining != "none":
+            sets.insert(0, self.cell.data)
+        ids = (cell_id(self.cell), *(evaluation_id(evaluation) for evaluation in self.evaluations))
+        return (*ids, *(source_name(data) for data in sets))
 
 
 def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row:
@@ -51,13 +57,17 @@ def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row
     base = Tree({key: value for key, value in document.data.items() if key in ROW_KEYS}, dict(document.origins))
     base = merge(base, expand(scale.set, {}))
     tree = merge(base, expand(change, document.origins, at))
+    bound = root_name(tree.data.get("data"), document, scale)
     if "data" in tree.data:
         tree.data["data"] = data_set(tree.data["data"], document, scale)
     evaluation_options = tree.data.pop("evaluation", None) or {}
     if not isinstance(evaluation_options, Mapping):
         raise document.error(("evaluation",), "a mapping from protocol to its options is expected")
     rest = Tree({key: value for key, value in overrides.data.items() if key != "evaluation"}, overrides.origins)
-    cell = _scaled_cell(tree, scale, rest)
+    if names_set(rest.data.get("data")):
+        bound = root_name(rest.data["data"], document, AS_WRITTEN)
+        rest.data["data"] = data_set(rest.data["data"], document, AS_WRITTEN)
+    cell = with_root_name(_scaled_cell(tree, scale, rest), bound)
     shared = _pretraining_set(base, document, scale, overrides)
     evaluations = tuple(
         _evaluation(label, evaluation_options, document, scale, overrides, shared)
@@ -82,14 +92,15 @@ def _check(evaluation: EvaluationConfig, cell: CellConfig) -> None:
 def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) -> tuple[str, Any]:
     """Name and options of the study's own ``data``, which an evaluation of the same name is made on.
 
-    It is the study's and not the row's: a row that pretrains on other videos is tested on the same ones.
+    It is the study's and not the row's: a row that pretrains on other videos is tested on the same ones. Likewise
+    ``--set data=OTHER``; options alone (``--set data.split=2``) are laid over both.
     """
     written = base.data.get("data")
     name = written if isinstance(written, str) else (written or {}).get("name", "")
     if not name:
         return "", None
     resolved_set = Tree({"data": data_set(written, document, scale)})
-    change = {key: value for key, value in overrides.data.items() if key == "data"}
+    change = {key: value for key, value in overrides.data.items() if key == "data" and not names_set(value)}
     return substitute_name(name, scale), merge(resolved_set, Tree(change)).data["data"]
 
 
@@ -110,11 +121,10 @@ def data_set(value: Any, document: Tree, scale: Scale) -> Any:
     substitute = substitute_name(name, scale)
     if substitute != name:
         given = {"name": substitute}
-    defined = (document.data.get("datasets") or {}).get(substitute)
-    if defined is None:
+    known = defined_name(substitute, document)
+    if known is None:
         return given
-    options = {key: item for key, item in given.items() if key != "name"}
-    return {**({"name": defined} if isinstance(defined, str) else defined), **options}
+    return {**definition(known, substitute, document), **{key: item for key, item in given.items() if key != "name"}}
 
 
 def _evaluation(
@@ -143,7 +153,7 @@ def _evaluation(
         {
             "label": f"{named}/{substitute}",
             "protocol": {"name": protocol, **given},
-            "data": shared[1] if shared[0] == substitute else data_set(substitute, document, scale),
+            "data": shared[1] if shared[0] == substitute else data_set(substitute, document, AS_WRITTEN),
         },
         {(): document.where(("evaluations",)) or document.origins[()]},
     )
@@ -157,4 +167,4 @@ def _evaluation(
     change = (overrides.data.get("evaluation") or {}).get(named)
     if change:
         tree = merge(tree, Tree({"protocol": {"name": protocol, **change}}, {(): overrides.origins[()]}))
-    return resolve(EvaluationConfig, tree)
+    return with_root_name(resolve(EvaluationConfig, tree), root_name(substitute, document, AS_WRITTEN))

@@ -17,6 +17,7 @@ from raysl.config.options import Options
 from raysl.config.scale import Scale, multiply
 from raysl.config.yaml_reader import Tree
 from raysl.planning.axes import Axis, Point, changes
+from raysl.planning.data_sets import with_root_name
 from raysl.planning.rows import Row, resolve_row
 from raysl.planning.search_options import SearchOptions
 from raysl.results.search import SearchTrial
@@ -74,7 +75,7 @@ class Search:
         by: dict[str, Any] = {"by": self.options.length}
         multiply(data, Scale(multiply={key: {**by, "min": 1} for key in LENGTHS} | dict.fromkeys(FOLLOWING, by)))
         data["training"]["seed"] = self.options.seed
-        return resolve_cell(Tree(data, self.document.origins))
+        return with_root_name(resolve_cell(Tree(data, self.document.origins)), cell.data.root_name)
 
     @cached_property
     def id(self) -> str:

@@ -17,6 +17,7 @@ from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
+from raysl.planning.data_sets import check_names
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, resolve_row
@@ -131,6 +132,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     document.data["evaluations"] = options.evaluations
     chosen = load_scale(scale, path, options.scales, document)
     document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
+    check_names(document)
     rows = tuple(resolve_row(document, name, chosen, rest) for name in options.rows)
     if chosen is not AS_WRITTEN or given.data:
         _refuse_lost_factors(document, rows, scale or "paper", given)
@@ -201,6 +203,8 @@ def _refuse_lost_factors(document: Tree, rows: tuple[Row, ...], scale: str, give
 def _difference(first: Row, second: Row) -> list[str]:
     pairs = [{(".".join(path), repr(value)) for path, value in identity(row.cell)} for row in (first, second)]
     keys = {key for key, _ in pairs[0] ^ pairs[1]}
+    if first.cell.data.bound_name != second.cell.data.bound_name:
+        keys.add("data")
     for one, other in zip(first.evaluations, second.evaluations, strict=True):
         if evaluation_id(one) != evaluation_id(other):
             keys.add(f"evaluation.{one.protocol.name}")

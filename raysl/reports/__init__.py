@@ -1,6 +1,6 @@
 """What is generated from the results of one study: statistics, tables, files."""
 
-from raysl.reports.collect import TableCell, collect
+from raysl.reports.collect import collect
 from raysl.reports.input import (
     CellResult,
     Column,
@@ -27,7 +27,6 @@ __all__ = [
     "RowInput",
     "Searched",
     "Table",
-    "TableCell",
     "build_table",
     "collect",
     "render_csv",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
 from raysl.published import Match
+from raysl.reports.folds import pooled_cell, pooled_record
 from raysl.reports.input import (
     CellResult,
     Column,
@@ -19,31 +21,12 @@ from raysl.reports.input import (
     RowInput,
     Searched,
 )
-from raysl.results import CellFolder, Store
-
-
-@dataclass(frozen=True)
-class TableCell:
-    """One row at one seed, as a plan names it.
-
-    Attributes:
-        row: name of the row. seed: its seed.
-        cell_id: hash of the configuration.
-        data_hash: second half of the folder's name; None where it is not known (a head node without the data): then
-            the folder is found by the id.
-        evaluations: label to the evaluation's id.
-    """
-
-    row: str
-    seed: int
-    cell_id: str
-    data_hash: str | None
-    evaluations: Mapping[str, str]
+from raysl.results import CellFolder, Found, FoundEvaluation, Shelf
 
 
 def collect(
-    store: Store,
-    cells: Sequence[TableCell],
+    shelf: Shelf,
+    cells: Sequence[Cell],
     *,
     title: str,
     baseline: str | None = None,
@@ -68,11 +51,14 @@ def collect(
         StorageError: the store cannot be read.
         ConfigError: a column is of no evaluation of these cells; not checked where there are none.
     """
-    reader = _Reader(store)
-    rows: dict[str, list[CellResult]] = {}
+    reader = _Reader({cell.key: shelf.find(cell) for cell in unique_cells(cells)})
+    parts: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
-        rows.setdefault(cell.row, []).append(reader.cell(cell))
-    labels = list(dict.fromkeys(label for cell in cells for label in cell.evaluations))
+        parts.setdefault((cell.row, cell.seed), []).append(cell)
+    rows: dict[str, list[CellResult]] = {}
+    for (row, _), same_seed in parts.items():
+        rows.setdefault(row, []).append(pooled_cell([reader.cell(cell) for cell in same_seed]))
+    labels = list(dict.fromkeys(evaluation.label for cell in cells for evaluation in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
     unchosen = baseline if searched is not None and baseline is not None and baseline not in rows else None
@@ -108,46 +94,49 @@ def _column(text: str, labels: Sequence[str], rows: Mapping[str, Sequence[CellRe
 
 @dataclass
 class _Reader:
-    """Reads each cell and each evaluation once, however many rows share it."""
+    """Reads each cell and each evaluation once, however many rows share it.
 
-    store: Store
-    _names: list[str] | None = None
+    Attributes:
+        found: by `Cell.key`, with the evaluations of all rows.
+    """
+
+    found: Mapping[str, Found]
     _results: dict[str, CellResult] = field(default_factory=dict)
-    _records: dict[tuple[str, str], EvaluationRecord | None] = field(default_factory=dict)
+    _records: dict[tuple[str, str], EvaluationRecord] = field(default_factory=dict)
 
-    def cell(self, wanted: TableCell) -> CellResult:
-        folder, problem = self._folder(wanted)
-        if folder is None:
-            return CellResult(wanted.seed, "", "missing", problem)
-        if folder.name not in self._results:
-            self._results[folder.name] = _cell_result(folder)
-        found = self._results[folder.name]
-        done = found.status == "done"
-        records = {label: self._record(folder, name) if done else None for label, name in wanted.evaluations.items()}
-        return CellResult(**{**vars(found), "seed": wanted.seed, "evaluations": records})
+    def cell(self, cell: Cell) -> CellResult:
+        found = self.found[cell.key]
+        if found.folder is None:
+            return CellResult(cell.seed, "", "missing", found.reason, fold=cell.part or None)
+        if cell.key not in self._results:
+            self._results[cell.key] = _cell_result(found, found.folder)
+        by_key = {evaluation_key(one.config): one for one in found.evaluations}
+        done = found.state.status == "done"
+        records: dict[str, list[EvaluationRecord | None]] = {}
+        waiting: dict[str, str] = {}
+        for one in (by_key[evaluation_key(evaluation)] for evaluation in cell.evaluations):
+            records.setdefault(one.label, []).append(self._record(found.folder, one) if done else None)
+            if done and one.record is None and one.reason:
+                waiting.setdefault(one.label, one.reason)
+        over_folds = {
+            label: pooled_record({f"fold {number}": record for number, record in enumerate(of_folds, 1)})
+            for label, of_folds in records.items()
+        }
+        return replace(
+            self._results[cell.key], seed=cell.seed, fold=cell.part or None, evaluations=over_folds, waiting=waiting
+        )
 
-    def _folder(self, wanted: TableCell) -> tuple[CellFolder | None, str]:
-        if wanted.data_hash is not None:
-            return self.store.folder(wanted.cell_id, wanted.data_hash), ""
-        if self._names is None:
-            self._names = [cell.name for cell in self.store.cells()]
-        folders = [self.store.named(name) for name in self._names if name.startswith(f"{wanted.cell_id}-")]
-        if len(folders) > 1:
-            folders = [folder for folder in folders if folder.state().status == "done"] or folders
-        if len(folders) > 1:
-            return None, f"{len(folders)} results of this cell on different data; give the data's folder with --root"
-        return (folders[0], "") if folders else (None, "")
-
-    def _record(self, folder: CellFolder, name: str) -> EvaluationRecord | None:
-        key = (folder.name, name)
+    def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
+        if one.name is None or one.record is None:
+            return None
+        key = (folder.name, one.name)
         if key not in self._records:
-            self._records[key] = _evaluation(folder, name)
+            self._records[key] = _evaluation(folder, one.name, one.record)
         return self._records[key]
 
 
-def _cell_result(folder: CellFolder) -> CellResult:
-    state = folder.state()
-    summary = state.progress if state.status == "done" else {}
+def _cell_result(found: Found, folder: CellFolder) -> CellResult:
+    summary = found.state.progress if found.state.status == "done" else {}
     try:
         provenance = folder.provenance() or {}
     except StorageError:  # the result stands; the list of cells says in the commit's place that it is unreadable
@@ -156,8 +145,8 @@ def _cell_result(folder: CellFolder) -> CellResult:
     return CellResult(
         seed=0,
         cell=folder.name,
-        status=state.status,
-        reason=state.reason,
+        status=found.state.status,
+        reason="; ".join(text for text in (found.state.reason, found.elsewhere) if text),
         unreadable=int(summary.get("unreadable") or 0),
         missing=int(summary.get("missing") or 0),
         too_short=int(summary.get("too_short") or 0),
@@ -169,13 +158,10 @@ def _cell_result(folder: CellFolder) -> CellResult:
     )
 
 
-def _evaluation(folder: CellFolder, name: str) -> EvaluationRecord | None:
-    record = folder.evaluation(name)
-    if record is None:
-        return None
+def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> EvaluationRecord:
     if record["status"] == "failed":
         return EvaluationRecord(name, failure=str(record["reason"]))
-    predictions, metrics = folder.predictions(name), record.get("metrics")
+    predictions, metrics = folder.predictions(name, dict(record)), record.get("metrics")
     if predictions is None or not isinstance(metrics, dict) or not metrics:
         return EvaluationRecord(name, failure=f"evaluations/{name} has no metrics or no readable predictions")
     correct = zip(predictions["path"].tolist(), predictions["correct"].tolist(), strict=True)

@@ -49,7 +49,8 @@ def _reason(cell: CellResult, column: Column) -> str:
         return f"{cell.status}: {cell.reason}" if cell.reason else cell.status
     record = cell.evaluations.get(column.evaluation)
     if record is None:
-        return f"{column.evaluation} not evaluated yet"
+        reason = cell.waiting.get(column.evaluation)
+        return f"{column.evaluation} not evaluated yet" + (f": {reason}" if reason else "")
     if record.failure:
         return f"{column.evaluation} failed: {record.failure}"
     return f"{column.evaluation} has no metric {column.metric}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from raysl.published import Match, PublishedTable, Value
 from raysl.results.search import SearchTrial
@@ -38,7 +39,8 @@ class EvaluationRecord:
         name: its id; equal names on one cell are one result.
         headline: the metric that ``correct`` belongs to.
         metrics: name to percent.
-        correct: test video to whether it was right under the headline metric; its keys are the test set.
+        correct: test video to whether it was right under the headline metric, or to the share of its answers that were
+            (`raysl.reports.folds`); its keys are the test set.
         left_out: what was not used, e.g. ``{"unreadable test": 2}``; no zeros.
         failure: why there are no metrics; empty where there are.
     """
@@ -46,7 +48,7 @@ class EvaluationRecord:
     name: str
     headline: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    correct: Mapping[str, bool] = field(default_factory=dict)
+    correct: Mapping[str, bool | Fraction] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     failure: str = ""
 
@@ -57,7 +59,7 @@ class EvaluationRecord:
 
 @dataclass(frozen=True)
 class CellResult:
-    """One row at one seed.
+    """One row at one seed: a cell, or the mean over those that are its parts.
 
     Attributes:
         cell: name of the cell's folder; empty where there is none.
@@ -71,6 +73,9 @@ class CellResult:
         missing: videos that the training set's lists name and that have no file.
         too_short: training videos shorter than a clip or window, whose clips wrap around or are reflected.
         left_out: readable training videos that are not trained on.
+        waiting: label to why an evaluation that is not there could not be computed, where that is known.
+        fold: that is trained on; None where the training set has no folds, and of a mean over them.
+        parts: that this is the mean of, one for each fold; then ``cell`` has the names of all.
     """
 
     seed: int
@@ -86,6 +91,9 @@ class CellResult:
     missing: int = 0
     too_short: int = 0
     left_out: int = 0
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    fold: int | None = None
+    parts: tuple[CellResult, ...] = ()
 
 
 @dataclass(frozen=True)

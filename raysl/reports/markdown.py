@@ -83,6 +83,8 @@ def _method(table: Table) -> str:
             "(answers summed over seeds; McNemar's exact test at one seed; headline metrics only), each "
             f"Holm-corrected over all differences of this table; {HOLE}: no test."
         )
+    if any(cell.parts for row in table.source.rows for cell in row.cells):
+        sentences.append("On folds the value at a seed is the mean over the folds, and every test video counts once.")
     sizes = [f"{label} {' or '.join(str(size) for size in sizes)}" for label, sizes in table.test_videos.items()]
     if sizes:
         sentences.append(f"Test videos: {'; '.join(sizes)}.")
@@ -94,7 +96,7 @@ def _cells(source: ReportInput) -> str:
     lines = [
         [
             row.name,
-            str(cell.seed),
+            str(cell.seed) + ("" if cell.fold is None else f", fold {cell.fold}"),
             _link(cell, source.store_link),
             cell.status,
             _commit(cell),
@@ -102,7 +104,8 @@ def _cells(source: ReportInput) -> str:
             _number(cell.clips_per_second),
         ]
         for row in source.rows
-        for cell in row.cells
+        for one in row.cells
+        for cell in one.parts or (one,)
     ]
     return grid(headings, lines, left=5)
 

@@ -75,7 +75,8 @@ def sign_flip_test(differences: NDArray[np.int64]) -> float:
     from one recording are not independent either, so that the p-value is too small where a test set has such groups.
 
     Args:
-        differences: ``[videos]`` number of seeds at which the row is right minus that of the baseline.
+        differences: ``[videos]`` number of seeds at which the row is right minus that of the baseline; any multiple of
+            these numbers has the same p-value.
     """
     sizes = np.abs(differences[differences != 0]).astype(np.int64)
     total = int(sizes.sum())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -125,11 +127,10 @@ def _over_videos(pairs: list[SeedPair]) -> float | None:
     videos = sorted(pairs[0].records[0].correct)
     if not videos:
         return None
-    change = [
-        [int(pair.records[0].correct[video]) - int(pair.records[1].correct[video]) for video in videos]
-        for pair in pairs
-    ]
-    return sign_flip_test(np.array(change, dtype=np.int64).sum(axis=0))
+    answers = [[record.correct for record in pair.records] for pair in pairs]
+    change = [sum(Fraction(ours[video]) - Fraction(theirs[video]) for ours, theirs in answers) for video in videos]
+    unit = math.lcm(*(Fraction(one).denominator for one in change))
+    return sign_flip_test(np.array([int(one * unit) for one in change], dtype=np.int64))
 
 
 def _corrected(rows: tuple[TableRow, ...]) -> tuple[TableRow, ...]:

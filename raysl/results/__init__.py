@@ -5,12 +5,25 @@ cells x evaluations with every configuration field.
 """
 
 from raysl.results.attempt import Attempt
-from raysl.results.cell import CellFolder, CellState
 from raysl.results.export import slim_copy, slim_search
+from raysl.results.folder import CellFolder, CellState
 from raysl.results.search import SearchFolder, SearchTrial, best_trials
+from raysl.results.shelf import NO_DATA, Found, FoundEvaluation, Shelf
 from raysl.results.store import Store, open
 
 __all__ = [
-    "Attempt", "CellFolder", "CellState", "SearchFolder", "SearchTrial", "Store", "best_trials", "open", "slim_copy",
+    "NO_DATA",
+    "Attempt",
+    "CellFolder",
+    "CellState",
+    "Found",
+    "FoundEvaluation",
+    "SearchFolder",
+    "SearchTrial",
+    "Shelf",
+    "Store",
+    "best_trials",
+    "open",
+    "slim_copy",
     "slim_search",
-]  # fmt: skip
+]

@@ -46,41 +46,49 @@ class Evaluations:
 
     def evaluation(self, name: str) -> dict[str, Any] | None:
         """The record with its ``status`` (done, or failed with a ``reason``); None if there is no complete one."""
+        return self._record(name, self.place.sizes("evaluations"))
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """All complete evaluations, done and failed, by name. Reads the records, and no predictions."""
+        sizes = self.place.sizes("evaluations")
+        files = (path.removeprefix("evaluations/") for path in sizes)
+        names = sorted(file.removesuffix(".json") for file in files if file.endswith(".json"))
+        found = {name: self._record(name, sizes) for name in names}
+        return {name: record for name, record in found.items() if record is not None}
+
+    def predictions(self, name: str, record: dict[str, Any] | None = None) -> pd.DataFrame | None:
+        """The per-video predictions of a done evaluation, verified; None if they are absent or damaged.
+
+        Args:
+            record: the evaluation's, where it was read already.
+        """
+        record = self.evaluation(name) if record is None else record
+        if record is None or record["status"] != "done":
+            return None
+        data = self.place.read(f"evaluations/{name}.parquet")
+        try:
+            if data is None or record["predictions"] != {"bytes": len(data), "digest": digest(data)}:
+                raise UnreadableError(f"evaluations/{name}.parquet is not what evaluations/{name}.json promises")
+            return pd.read_parquet(io.BytesIO(data))
+        except (UnreadableError, pyarrow.ArrowException, OSError) as error:
+            _log.warning("%s: predictions of %s left out: %s", self.place.shown, name, error)
+            return None
+
+    def _record(self, name: str, sizes: dict[str, int]) -> dict[str, Any] | None:
+        """The marker, written last, is what says that an evaluation is complete; the predictions must be as long."""
         try:
             record = read_json(self.place, f"evaluations/{name}.json")
             if record is not None and record.get("status") == "done":
-                self._predictions(name, record)
-            elif record is not None and record.get("status") != "failed":
-                raise UnreadableError(f"evaluations/{name}.json has no status")
+                promised = record.get("predictions")
+                size = promised.get("bytes") if isinstance(promised, dict) else None
+                if size is None or sizes.get(f"evaluations/{name}.parquet") != size:
+                    raise UnreadableError(f"evaluations/{name}.parquet is not what evaluations/{name}.json promises")
+            elif record is not None and (record.get("status") != "failed" or not isinstance(record.get("reason"), str)):
+                raise UnreadableError(f"evaluations/{name}.json has no status, or failed without a reason")
         except UnreadableError as error:
             _log.warning("%s: evaluation left out: %s", self.place.shown, error)
             return None
         return record
-
-    def evaluations(self) -> dict[str, dict[str, Any]]:
-        """All complete evaluations, done and failed, by name."""
-        files = (path.removeprefix("evaluations/") for path in self.place.sizes("evaluations"))
-        names = sorted(file.removesuffix(".json") for file in files if file.endswith(".json"))
-        found = {name: self.evaluation(name) for name in names}
-        return {name: record for name, record in found.items() if record is not None}
-
-    def predictions(self, name: str) -> pd.DataFrame | None:
-        """The per-video predictions of a done evaluation; None if there is no complete one."""
-        record = self.evaluation(name)
-        if record is None or record["status"] != "done":
-            return None
-        try:
-            return pd.read_parquet(io.BytesIO(self._predictions(name, record)))
-        except (pyarrow.ArrowException, OSError) as error:
-            _log.warning("%s: predictions of %s left out: %s", self.place.shown, name, error)
-            return None
-
-    def _predictions(self, name: str, record: dict[str, Any]) -> bytes:
-        data = self.place.read(f"evaluations/{name}.parquet")
-        promised = record.get("predictions")
-        if data is None or promised != {"bytes": len(data), "digest": digest(data)}:
-            raise UnreadableError(f"evaluations/{name}.parquet is not what evaluations/{name}.json promises")
-        return data
 
 
 def _free(record: dict[str, Any]) -> dict[str, Any]:

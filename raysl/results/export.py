@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from raysl.errors import StorageError
-from raysl.results.cell import CellFolder
 from raysl.results.encoding import read_json, to_json
+from raysl.results.folder import CellFolder
 from raysl.results.place import Place
 from raysl.results.store import Store
 
@@ -30,8 +30,12 @@ def slim_copy(store: Store, destination: Store, cells: Iterable[str]) -> list[st
         StorageError: a cell is missing or broken, or something could not be read or written.
     """
     names = sorted(set(cells))
+    snapshots: set[str] = set()
     for name in names:
         _copy(store.named(name), destination.named(name))
+        snapshots |= _snapshots(store.named(name))
+    for hash in sorted(snapshots):
+        destination.save_snapshot(store.snapshot(hash))
     return names
 
 
@@ -58,6 +62,13 @@ def slim_search(store: Store, destination: Store, name: str) -> list[str]:
     for path in paths:
         _copy_object(source.place, target.place, path)
     return paths
+
+
+def _snapshots(folder: CellFolder) -> set[str]:
+    """Hashes of the data sets that the cell and its evaluations were made from."""
+    records = [folder.provenance() or {}, *folder.evaluations().values()]
+    read = [record.get("data") for record in records]
+    return {str(data["snapshot"]) for data in read if isinstance(data, dict) and "snapshot" in data}
 
 
 def _copy(source: CellFolder, target: CellFolder) -> None:

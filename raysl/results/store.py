@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from raysl.errors import StorageError
-from raysl.results.cell import CellFolder
+from raysl.data.snapshot import Snapshot
+from raysl.errors import DataError, StorageError
+from raysl.results.folder import CellFolder
 from raysl.results.place import Place, place
 from raysl.results.search import SearchFolder
 from raysl.results.table import cell_rows
@@ -18,7 +19,7 @@ from raysl.results.table import cell_rows
 
 @dataclass(frozen=True)
 class Store:
-    """Cells below ``cells/``, searches below ``searches/``, small shared objects (``manifests/<key>``). Can be pickled.
+    """Cells below ``cells/``, searches below ``searches/``, data sets as read below ``data/``. Can be pickled.
 
     Attributes:
         place: its folder.
@@ -50,7 +51,7 @@ class Store:
 
         Args:
             cell_id: hash of the configuration.
-            data_hash: hash of the manifest's names and decoded lengths; ``none`` where nothing is pretrained.
+            data_hash: `raysl.data.snapshot.DataHashes.pretraining`; ``none`` where nothing is pretrained.
         """
         return self.named(f"{cell_id}-{data_hash}")
 
@@ -70,13 +71,24 @@ class Store:
         """The store in which the trials of a search are trained: no table reads it."""
         return Store(self.place.below(f"searches/{name}"))
 
-    def read(self, path: str) -> bytes | None:
-        """A small shared object, such as ``manifests/<key>``; None if it is not there."""
-        return self.place.read(path)
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keeps a data set as a run read it, under its hash."""
+        self.place.write(_snapshot_path(snapshot.hashes.snapshot), snapshot.to_bytes())
 
-    def write(self, path: str, data: bytes) -> None:
-        """Writes a small shared object."""
-        self.place.write(path, data)
+    def snapshot(self, hash: str) -> Snapshot:
+        """The data set of this hash.
+
+        Raises:
+            StorageError: it is not there, or not whole.
+        """
+        path = _snapshot_path(hash)
+        content = self.place.read(path)
+        if content is None:
+            raise StorageError(f"{self.place.shown}/{path} is gone: run the study again, which writes it anew")
+        try:
+            return Snapshot.from_bytes(content)
+        except DataError as error:
+            raise StorageError(f"{self.place.shown}/{path}: {error}") from error
 
     def frame(self) -> pd.DataFrame:
         """Cells x evaluations, with every configuration field.
@@ -101,3 +113,7 @@ def open(storage: str | Path) -> Store:
         StorageError: the address is not understood, or names a file.
     """
     return Store(place(storage))
+
+
+def _snapshot_path(hash: str) -> str:
+    return f"data/{hash}.parquet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from raysl.errors import StorageError
-from raysl.results.cell import CellFolder
+from raysl.results.folder import CellFolder
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:

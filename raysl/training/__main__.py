@@ -13,16 +13,16 @@ import torch.distributed as dist
 
 from raysl import results
 from raysl.config.cell import CellConfig
-from raysl.config.identity import cell_id
+from raysl.config.cells import Cell
 from raysl.config.load import load_cell
 from raysl.data.places import Places
+from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
-from raysl.distributed import broadcast_object, rank, world_size
+from raysl.distributed import broadcast_object, on_every_rank, on_first_rank, rank, world_size
 from raysl.errors import ConfigError, RayslError
-from raysl.training.agreement import together
 from raysl.training.check import check_cell
-from raysl.training.loop import pretrain
 from raysl.training.precision import choose_device
+from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
 
 
@@ -57,11 +57,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace, device: torch.device) -> None:
-    cell = together(lambda: _cell(options.cell))
+    cell = on_every_rank(lambda: _cell(options.cell))
     places = _places(options)
     source = None if cell.pretraining == "none" else _source(cell, places)
-    folder = results.open(options.storage).folder(cell_id(cell), "none" if source is None else source.manifest.hash)
-    if broadcast_object(folder.state().status if rank() == 0 else None) == "done":
+    store = results.open(options.storage)
+    if source is not None and rank() == 0:
+        store.save_snapshot(source.snapshot)
+    shelf = results.Shelf(store, {} if source is None else {data_key(cell.data): source.snapshot.hashes})
+    folder = shelf.folder(Cell(cell))
+    if on_first_rank(lambda: folder.state().status) == "done":
         _say(f"cell {folder.name} is done already")
         return
     summary = pretrain(cell, folder, source, device=device, on_progress=_print_progress, files=places.roots)
@@ -90,12 +94,10 @@ def _places(options: argparse.Namespace) -> Places:
 
 
 def _source(cell: CellConfig, places: Places) -> VideoSource:
-    """Rank 0 makes the manifest; the others are given it."""
-    first = together(lambda: open_source(cell.data, places, resize=cell.clip.resize) if rank() == 0 else None)
-    manifest = broadcast_object(None if first is None else first.manifest)
-    if first is not None:
-        return together(lambda: first)
-    return together(lambda: open_source(cell.data, places, resize=cell.clip.resize, manifest=manifest))
+    """Rank 0 reads the data set; the others are given its snapshot."""
+    first = on_every_rank(lambda: open_source(cell.data, places, resize=cell.clip.resize) if rank() == 0 else None)
+    snapshot = broadcast_object(None if first is None else first.snapshot)
+    return on_every_rank(lambda: first or open_source(cell.data, places, resize=cell.clip.resize, snapshot=snapshot))
 
 
 def _print_progress(progress: Progress) -> None:

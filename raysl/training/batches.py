@@ -1,12 +1,15 @@
-"""The batches of every remaining step, epoch after epoch."""
+"""The batches of every remaining step, epoch after epoch, and what ranks tell each other before each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
+import torch.distributed as dist
 
-from raysl.errors import CellFailure
+from raysl.distributed import gather_objects, is_distributed, of_all_ranks, rank
+from raysl.errors import RayslError
 from raysl.training.length import Length
 from raysl.views.batch import Batch
 from raysl.views.loader import PretrainingLoader
@@ -26,7 +29,7 @@ class StepBatches:
         self._step = first
         self._epoch: Iterator[Batch] | None = None
 
-    def next(self) -> tuple[list[Batch], CellFailure | None]:
+    def next(self) -> tuple[list[Batch], RayslError | None]:
         """The next step's batches on the device; or the failure, which the ranks then tell each other."""
         epoch, inside = divmod(self._step, self._length.steps_per_epoch)
         if self._epoch is None or inside == 0:
@@ -34,5 +37,32 @@ class StepBatches:
         self._step += 1
         try:
             return [next(self._epoch).to(self._device) for _ in range(self._accumulate)], None
-        except CellFailure as failure:
+        except RayslError as failure:
             return [], failure
+
+
+class Signals(NamedTuple):
+    """Attributes: unreadable: paths that failed on any rank since the last exchange. tick: rank 0 wants a report."""
+
+    unreadable: tuple[str, ...]
+    tick: bool
+
+
+def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool, device: torch.device) -> Signals:
+    """One small all-reduce a step; the texts travel only where there are any. Collective.
+
+    Raises:
+        RayslError: on every rank, where any rank hands one in.
+    """
+    if not is_distributed():
+        if failure is not None:
+            raise failure
+        return Signals(unreadable, tick)
+    counts = torch.tensor([failure is not None, len(unreadable), tick and rank() == 0], dtype=torch.int64).to(device)
+    dist.all_reduce(counts)
+    failed, replaced, ticked = counts.tolist()
+    if failed:
+        raise of_all_ranks(next(error for error in gather_objects(failure) if error is not None))
+    if replaced:
+        unreadable = tuple(path for paths in gather_objects(unreadable) for path in paths)
+    return Signals(unreadable, bool(ticked))

@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 
-from raysl.distributed import broadcast_object, rank
+from raysl.distributed import broadcast_object, on_every_rank, rank
 from raysl.errors import StorageError
 from raysl.results import CellFolder
-from raysl.training.agreement import together
 
 FORMAT = 1
 
@@ -79,6 +78,6 @@ def read_checkpoint(data: bytes, cell_id: str) -> Checkpoint:
 
 def newest_checkpoint(folder: CellFolder, cell_id: str) -> Checkpoint | None:
     """The newest checkpoint in the folder: rank 0 reads, every rank gets the same. Collective."""
-    found = together(lambda: folder.latest_checkpoint() if rank() == 0 else None)
+    found = on_every_rank(lambda: folder.latest_checkpoint() if rank() == 0 else None)
     data = broadcast_object(None if found is None else found[1])
     return None if data is None else read_checkpoint(data, cell_id)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from raysl.config.cell import CellConfig
-from raysl.distributed import broadcast_from_first, is_distributed, world_size
+from raysl.distributed import broadcast_from_first, is_distributed, of_all_ranks, world_size
 from raysl.errors import CellFailure
 from raysl.models.batch_norm import average_statistics, convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
@@ -104,10 +104,14 @@ class Learner:
             average_gradients(self.objective)
         loss, terms, metrics = self._reduce(outputs)
         if not math.isfinite(loss):
-            raise CellFailure(f"the loss is {loss} at step {step + 1}", {"step": step + 1, "terms": terms})
+            raise of_all_ranks(
+                CellFailure(f"the loss is {loss} at step {step + 1}", {"step": step + 1, "terms": terms})
+            )
         norm = self._clip()
         if not math.isfinite(norm):
-            raise CellFailure(f"the gradient norm is {norm} at step {step + 1}", {"step": step + 1, "loss": loss})
+            raise of_all_ranks(
+                CellFailure(f"the gradient norm is {norm} at step {step + 1}", {"step": step + 1, "loss": loss})
+            )
         self.optimizer.step()
         self.objective.end_step()
         self.schedule.observe(step, loss)

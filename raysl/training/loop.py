@@ -1,12 +1,12 @@
-"""Pretraining one cell: the function that plain Python, torchrun and Ray Train workers all run."""
+"""One attempt at pretraining a cell, on one rank."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -14,151 +14,243 @@ from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
 from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
-from raysl.distributed import broadcast_object, gather_objects, rank, world_size
-from raysl.errors import CellFailure, ConfigError, DataError
-from raysl.models.inflate import weights_record
-from raysl.results import CellFolder
-from raysl.training.agreement import together
-from raysl.training.check import check_world
-from raysl.training.checkpoint import Checkpoint, newest_checkpoint
-from raysl.training.precision import Precision, choose_device, resolve_precision
+from raysl.distributed import gather_objects, of_all_ranks, on_every_rank, rank, world_size
+from raysl.errors import CellFailure
+from raysl.models.batch_norm import average_statistics
+from raysl.objectives.build import build_objective
+from raysl.training.batches import StepBatches, exchange
+from raysl.training.check import check_accumulation
+from raysl.training.checkpoint import Checkpoint
+from raysl.training.curves import curve_row
+from raysl.training.learner import Learner, StepValues
+from raysl.training.length import Length, training_length
+from raysl.training.precision import Precision
 from raysl.training.probe import Probe
-from raysl.training.provenance import git_state, hardware, package_versions
-from raysl.training.random_backbone import store_random_backbone
-from raysl.training.recorder import Recorder, begin
-from raysl.training.run import ProgressCallback, Run
+from raysl.training.progress import Pace, Progress
+from raysl.training.random_state import random_state, restore_random_state, seed_rank
+from raysl.training.recorder import Recorder
 from raysl.training.summary import Summary
-from raysl.training.threads import cpu_threads, cpus_of_rank
 from raysl.training.unreadable import Unreadable
+from raysl.views.loader import PretrainingLoader
+from raysl.views.order import EpochOrder
+from raysl.views.training_videos import training_videos
+
+REPORT_SECONDS = 10.0
+"""At least so often is progress reported."""
+
+ProgressCallback = Callable[[Progress], None]
 
 
-def pretrain(
-    cell: CellConfig,
-    folder: CellFolder,
-    source: VideoSource | None,
-    *,
-    device: torch.device | str | None = None,
-    on_progress: ProgressCallback | None = None,
-    stop_after: int | None = None,
-    files: Mapping[str, Path] = NOTHING,
-    probe: Probe | None = None,
-) -> Summary:
-    """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
+class KilledError(Exception):
+    """What `pretrain` raises after ``stop_after`` steps."""
 
-    The caller has initialised the process group, if there is one. Only rank 0 reads and writes the folder. PyTorch's
-    threads are set for the time of the call; Python's, NumPy's and PyTorch's global generators are seeded.
+
+class Run:
+    """Objective, data and totals of one rank; the constructor and `train` are collective.
 
     Args:
-        source: the videos of ``cell.data``; None only for ``pretraining: none``, which needs none.
-        device: this rank's GPU, or the CPU, where absent.
-        on_progress: called on every rank at the same steps: after each epoch, and every ten seconds.
-        stop_after: raises `raysl.training.run.KilledError` after this step (from 1): a kill, for tests.
-        files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
-        probe: looks at the backbone while it trains.
-
-    Returns:
-        The same on every rank.
-
-    Raises:
-        CellFailure: a deterministic failure, on every rank at the same step; stored in the folder.
-        ConfigError: the global batch does not divide by the number of ranks; a weights file is not there.
-        StorageError: on every rank: the folder cannot be read or written, or holds a checkpoint of another cell.
+        found: the checkpoint to go on from.
+        unreadable: what the manifest says of the training split; the run adds what fails later.
+        attempts: those that reached a checkpoint, and this one, with their hardware.
+        cores: CPU cores that all ranks use.
+        files: name of a weights file to the file, for backbones that are inflated.
     """
-    check_world(cell, world_size())
-    chosen = choose_device(device)
-    with cpu_threads(cell) as threads:
-        try:
-            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files, probe)
-        except CellFailure as failure:
-            if rank() == 0:
-                folder.mark_failed(failure.reason, failure.details)
-            raise
-    return cast(Summary, broadcast_object(summary))
 
+    def __init__(
+        self,
+        cell: CellConfig,
+        source: VideoSource,
+        *,
+        found: Checkpoint | None,
+        unreadable: Unreadable,
+        precision: Precision,
+        device: torch.device,
+        attempts: list[dict[str, Any]],
+        cores: int,
+        files: Mapping[str, Path] = NOTHING,
+    ) -> None:
+        self.cell, self.device, self.precision = cell, device, precision
+        self.attempts, self._cores = attempts, cores
+        self.unreadable, self._missing, self._left_out = unreadable, len(source.catalog.missing), 0
+        self.first = found.step if found is not None else 0
+        self.loader, self.learner, self.length = on_every_rank(lambda: self._build(source, files))
+        clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
+        self._clips = clips
+        self._last: StepValues | None = None
+        self._seconds_before = 0.0
+        self._pace = Pace(clips)
+        seed_rank(cell.training.seed, rank())
+        if found is not None:
+            self._resume(found)
 
-def _pretrain(
-    cell: CellConfig,
-    folder: CellFolder,
-    source: VideoSource | None,
-    device: torch.device,
-    threads: int,
-    on_progress: ProgressCallback | None,
-    stop_after: int | None,
-    files: Mapping[str, Path],
-    probe: Probe | None,
-) -> Summary | None:
-    """The summary on rank 0."""
-    attempt = _attempt(cell, device, threads) | together(lambda: weights_record(cell.backbone.options, files))
-    if cell.pretraining == "none":
-        random_weights = _provenance(cell, "float32", None, [attempt], {})
-        return together(lambda: store_random_backbone(cell, folder, random_weights, files) if rank() == 0 else None)
-    if source is None:
-        raise DataError(f"cell {folder.name} is to be pretrained, but no source of videos was given")
-    found = newest_checkpoint(folder, cell_id(cell))
-    precision = _precision(cell, found, device)
-    attempt["from_step"] = found.step if found is not None else 0
-    attempts = [*(found.attempts if found is not None else []), attempt]
-    unreadable = Unreadable(source, cell.training.max_unreadable)
-    provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
-    together(lambda: begin(cell, folder, provenance) if rank() == 0 else None)
-    try:
-        run = Run(
-            cell,
+    def _build(self, source: VideoSource, files: Mapping[str, Path]) -> tuple[PretrainingLoader, Learner, Length]:
+        self.unreadable.check(step=0)
+        training = self.cell.training
+        videos = training_videos(self.cell, source)
+        self._left_out = len(source.readable("train")) - len(videos)
+        order = EpochOrder(videos, training.batch_size, training.seed)
+        length = training_length(training, order.steps_per_epoch)
+        objective = build_objective(self.cell, videos, length.steps, classes=len(source.catalog.classes), files=files)
+        check_accumulation(self.cell, objective)
+        loader = PretrainingLoader(
+            self.cell,
             source,
-            found=found,
-            unreadable=unreadable,
-            precision=precision,
-            device=device,
-            attempts=attempts,
-            cores=attempt["cores"],
-            files=files,
+            view_names=objective.view_names,
+            rank=rank(),
+            world_size=world_size(),
+            videos=videos,
         )
-    except ConfigError as error:  # what the configuration asks of this data is as deterministic as a loss that is NaN
-        raise CellFailure(str(error)) from error
-    with ExitStack() as stack:
-        recorder = together(lambda: Recorder(folder, found) if rank() == 0 else None)
+        learner = Learner(
+            objective,
+            self.cell,
+            total_steps=length.steps,
+            steps_per_epoch=length.steps_per_epoch,
+            device=self.device,
+            precision=self.precision,
+        )
+        return loader, learner, length
+
+    def _resume(self, found: Checkpoint) -> None:
+        self.learner.load(found.model, found.optimizer, found.schedule)
+        self.unreadable.add(found.unreadable)
+        self._seconds_before = found.seconds
+        self._pace = Pace(self._clips, found.measured_seconds, found.measured_clips)
+        if len(found.random) == world_size():
+            restore_random_state(found.random[rank()], self.device)
+
+    def train(
+        self,
+        recorder: Recorder | None,
+        on_progress: ProgressCallback | None,
+        stop_after: int | None,
+        probe: Probe | None = None,
+    ) -> None:
+        """Takes the remaining steps.
+
+        Args:
+            recorder: on rank 0; None elsewhere.
+            on_progress: called on every rank at the same steps: after each epoch, and every `REPORT_SECONDS`.
+            stop_after: raises `KilledError` after this step (from 1).
+            probe: looks at the backbone, whose running statistics are those of all ranks then.
+
+        Raises:
+            CellFailure: on every rank at the same step, with the step and the last good values.
+        """
+        batches = StepBatches(self.loader, self.length, self.cell.training.accumulate, self.first, self.device)
+        every = self.cell.training.checkpoint_steps or self.length.steps_per_epoch
+        if self.first == self.length.steps:  # killed between the last checkpoint and the marker
+            self.save(recorder, self.first)
+        reported = time.monotonic()
+        for done in range(self.first + 1, self.length.steps + 1):
+            due = time.monotonic() - reported > REPORT_SECONDS
+            try:
+                tick = self._step(batches, done, due, recorder)
+            except CellFailure as failure:
+                last = None if self._last is None else asdict(self._last)
+                details = {**failure.details, "step": done, "last_good": last}
+                raise of_all_ranks(CellFailure(failure.reason, details)) from failure
+            if tick or self.length.ends_epoch(done):
+                reported = time.monotonic()
+                self._report(done, recorder, on_progress)
+            if done % every == 0 or done == self.length.steps:
+                self.save(recorder, done)
+            number = None if probe is None else probe.due(done, self.length.steps)
+            if probe is not None and number is not None:
+                average_statistics(self.learner.objective)
+                probe.look(self.learner.objective.backbone, number)
+            if done == stop_after:
+                raise KilledError(f"stopped after step {done}")
+
+    def _step(self, batches: StepBatches, done: int, due: bool, recorder: Recorder | None) -> bool:
+        started = time.perf_counter()
+        step_batches, failure = batches.next()
+        failed_paths = tuple(path for batch in step_batches for path in batch.unreadable)
+        signals = exchange(failure, failed_paths, due, self.device)
+        self.unreadable.add(signals.unreadable)
+        self.unreadable.check(done)
+        loaded = time.perf_counter()
+        values = self.learner.step(step_batches, done - 1)
+        finished = time.perf_counter()
+        self._pace.step(finished - started)
+        self._last = values
+        if recorder is not None and (done % self.cell.training.log_steps == 0 or done == self.length.steps):
+            row = curve_row(
+                done,
+                self.length.epoch(done),
+                values,
+                data_seconds=loaded - started,
+                compute_seconds=finished - loaded,
+                clips=self._clips,
+                unreadable=self.unreadable.count,
+            )
+            recorder.curves.add(row)
+        return signals.tick
+
+    def _report(self, done: int, recorder: Recorder | None, on_progress: ProgressCallback | None) -> None:
+        assert self._last is not None
+        progress = Progress(
+            epoch=self.length.epoch(done),
+            epochs=self.length.epochs,
+            step=done,
+            steps=self.length.steps,
+            clips_per_second=self._pace.clips_per_second,
+            loss=self._last.loss,
+            seconds_left=self._pace.seconds_left(self.length.steps - done),
+        )
         if recorder is not None:
-            stack.enter_context(recorder)
-        run.train(recorder, on_progress, stop_after, probe)
-        provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
-        return together(lambda: None if recorder is None else recorder.finish(run.summary(recorder), provenance))
+            recorder.alive(progress)
+        if on_progress is not None:
+            on_progress(progress)
 
+    def save(self, recorder: Recorder | None, done: int) -> None:
+        """Writes a checkpoint after ``done`` steps. Collective.
 
-def _precision(cell: CellConfig, found: Checkpoint | None, device: torch.device) -> Precision:
-    """A run that began in one arithmetic goes on in it, whatever machine it is on now."""
-    asked = cell.training.precision if found is None else cast(Precision, found.precision)
-    return resolve_precision(asked, device)
+        Raises:
+            StorageError: on every rank, where rank 0 cannot write it.
+        """
+        random, model = gather_objects(random_state(self.device)), self.learner.state()
 
+        def write() -> None:
+            if recorder is not None:
+                recorder.save(self._checkpoint(recorder, done, model, random))
 
-def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, Any]:
-    """What this attempt runs on, over all ranks. Collective."""
-    cores = min(threads + cell.training.loader_workers, cpus_of_rank())
-    ranks = gather_objects({"hardware": hardware(device), "cores": cores})
-    machines = [entry["hardware"] for entry in ranks]
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "from_step": 0,
-        "workers": world_size(),
-        "loader_workers": cell.training.loader_workers,
-        "threads": threads,
-        "cores": sum(entry["cores"] for entry in ranks),
-        "hardware": [machine for index, machine in enumerate(machines) if machine not in machines[:index]],
-    }
+        on_every_rank(write)
 
+    def _checkpoint(
+        self, recorder: Recorder, done: int, model: dict[str, Any], random: list[dict[str, Any]]
+    ) -> Checkpoint:
+        seconds, clips = self._pace.measured
+        return Checkpoint(
+            cell=cell_id(self.cell),
+            step=done,
+            precision=self.precision,
+            model=model,
+            optimizer=self.learner.optimizer.state_dict(),
+            schedule=self.learner.schedule.state_dict(),
+            random=random,
+            curves=recorder.curves.columns(),
+            unreadable=list(self.unreadable.later),
+            attempts=self.attempts,
+            seconds=self._seconds_before + self._pace.elapsed(),
+            measured_seconds=seconds,
+            measured_clips=clips,
+        )
 
-def _provenance(
-    cell: CellConfig,
-    precision: str,
-    source: VideoSource | None,
-    attempts: list[dict[str, Any]],
-    unreadable: dict[str, str],
-) -> dict[str, Any]:
-    return {
-        "cell": cell_id(cell),
-        "git": git_state(),
-        "packages": package_versions(),
-        "precision": precision,
-        "manifest": None if source is None else source.manifest.hash,
-        "unreadable": unreadable,
-        "attempts": attempts,
-    }
+    def summary(self, recorder: Recorder) -> Summary:
+        """Totals over all attempts, for rank 0."""
+        seconds, clips = self._pace.measured
+        speed = clips / seconds if seconds > 0 else 0.0
+        return Summary(
+            steps=self.length.steps,
+            minutes=(self._seconds_before + self._pace.elapsed()) / 60,
+            clips_per_second=speed,
+            clips_per_second_per_core=speed / self._cores,
+            final_loss=recorder.curves.last()["loss/total"],
+            precision=self.precision,
+            unreadable=self.unreadable.count,
+            unreadable_paths=self.unreadable.paths,
+            missing=self._missing,
+            too_short=self.loader.too_short,
+            left_out=self._left_out,
+            attempts=recorder.attempts,
+        )

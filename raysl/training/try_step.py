@@ -19,8 +19,8 @@ from raysl.errors import DataError
 from raysl.objectives.build import build_backbone
 from raysl.training.batches import StepBatches
 from raysl.training.check import check_cell
+from raysl.training.loop import Run
 from raysl.training.precision import choose_device, resolve_precision
-from raysl.training.run import Run
 from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
 

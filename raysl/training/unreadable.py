@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from raysl.data.source import VideoSource
-from raysl.errors import CellFailure
+from raysl.distributed import of_all_ranks
+from raysl.errors import CellFailure, NodeFault
 
 
 class Unreadable:
@@ -44,16 +45,27 @@ class Unreadable:
                 self.later.append(path)
 
     def check(self, step: int) -> None:
-        """Fails the cell where the share is above ``training.max_unreadable``.
+        """Refuses to go on where the share is above ``training.max_unreadable``; every rank counts the same videos.
 
         Raises:
-            CellFailure: with the paths.
+            CellFailure: of what the manifest knows, which is the same wherever these files are.
+            NodeFault: of that and of what could not be read this time.
         """
         if self._total == 0:
             raise CellFailure("the training split has no videos", {"step": step})
+        if len(self.known) / self._total > self._largest_share:
+            raise CellFailure(self._message(len(self.known)), {"step": step, "unreadable": self.reasons()})
         if self.count / self._total > self._largest_share:
-            raise CellFailure(
-                f"{self.count} of {self._total} training videos cannot be read "
-                f"({self.count / self._total:.1%}; training.max_unreadable is {self._largest_share:.1%})",
-                {"step": step, "unreadable": self.reasons()},
+            raise of_all_ranks(
+                NodeFault(
+                    f"{self._message(self.count)}; {len(self.later)} of them could be read before, first "
+                    f"{self.later[0]}: is their disk all right?",
+                    may_pass=True,
+                )
             )
+
+    def _message(self, count: int) -> str:
+        return (
+            f"{count} of {self._total} training videos cannot be read ({count / self._total:.1%}; "
+            f"training.max_unreadable is {self._largest_share:.1%})"
+        )

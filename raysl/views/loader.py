@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
-from raysl.errors import CellFailure, ConfigError, DataError
+from raysl.errors import ConfigError, DataError, NodeFault
 from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
 from raysl.views.pair_sampler import pair_sampler, placed_clips
@@ -34,13 +34,13 @@ class _Steps(Sampler[Place]):
         return iter([(self.epoch, step) for step in range(self.first_step, self.count)])
 
 
-class _Batches(Dataset[Batch | CellFailure]):
+class _Batches(Dataset[Batch | NodeFault]):
     """This rank's part of the batch at a place. A failure is returned: raised in a process it would lose its type."""
 
     def __init__(self, pipeline: ViewPipeline, order: EpochOrder, slots: range) -> None:
         self.pipeline, self.order, self.slots = pipeline, order, slots
 
-    def __getitem__(self, place: Place) -> Batch | CellFailure:
+    def __getitem__(self, place: Place) -> Batch | NodeFault:
         epoch, step = place
         videos = self.order.batch(epoch, step)
         failed: dict[str, str] = {}
@@ -50,10 +50,11 @@ class _Batches(Dataset[Batch | CellFailure]):
             out = {name: rows[row] for name, rows in clips.items()}
             loaded = self._load(videos[slot], place, slot, out, failed)
             if loaded is None:
-                return CellFailure(
+                path, reason = next(iter(failed.items()))
+                return NodeFault(
                     f"no readable video is left to stand in for {self._path(videos[slot])} at epoch {epoch}, "
-                    f"step {step}: {len(failed)} failed to load in this batch",
-                    {"epoch": epoch, "step": step, "unreadable": dict(failed)},
+                    f"step {step}: {len(failed)} failed to load in this batch, first {path}: {reason}",
+                    may_pass=True,
                 )
             rows_loaded.append(loaded)
         views = {name: collate(rows, [one.origins[name] for one in rows_loaded]) for name, rows in clips.items()}
@@ -187,7 +188,7 @@ class PretrainingLoader:
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._steps = _Steps(self.steps_per_epoch)
-        self._loader: DataLoader[Batch | CellFailure] = DataLoader(
+        self._loader: DataLoader[Batch | NodeFault] = DataLoader(
             dataset,
             batch_size=None,
             sampler=self._steps,
@@ -202,10 +203,10 @@ class PretrainingLoader:
         """This rank's batches of an epoch (from 0), from ``first_step`` on; one epoch at a time.
 
         Raises:
-            CellFailure: a video failed to load and none is left to stand in for it.
+            NodeFault: a video failed to load and none is left to stand in for it.
         """
         self._steps.epoch, self._steps.first_step = epoch, first_step
         for batch in self._loader:
-            if isinstance(batch, CellFailure):
+            if isinstance(batch, NodeFault):
                 raise batch
             yield batch

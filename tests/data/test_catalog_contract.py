@@ -14,7 +14,7 @@ from raysl.config.options import Options
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.errors import ConfigError, DataError
 
-from .catalog_trees import class_tree, diving_name, diving_tree, hmdb_tree, kinetics_tree, ucf_tree
+from .catalog_trees import class_tree, diving_name, diving_tree, hmdb_tree, kinetics_tree, touch, ucf_tree
 
 TINY = {"classes": 2, "train_per_class": 2, "test_per_class": 1, "frames": 3, "height": 16, "width": 16}
 SPLIT_TREE = ["train/a/1.mp4", "train/b/2.mp4", "test/a/3.mp4", "test/b/4.mp4"]
@@ -25,16 +25,25 @@ def _empty(root: Path) -> Path:
     return root
 
 
+def _grouped_tree(root: Path) -> Path:
+    """Two persons who both do everything."""
+    return touch(root, *(f"{name}/{clip}{person}.mp4" for name in "ab" for person in (1, 2) for clip in "xyz"))
+
+
 def _split_tree(root: Path) -> Path:
-    for path in SPLIT_TREE:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
-    return root
+    return touch(root, *SPLIT_TREE)
 
 
 CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
     "folder-fraction": ("folder", {}, class_tree),
     "folder-folders": ("folder", {"split": "folders"}, _split_tree),
+    "folder-folds": ("folder", {"split": "folds", "folds": 2, "fold": 2}, class_tree),
+    "folder-groups": ("folder", {"group": r"(\d)\."}, _grouped_tree),
+    "folder-leave-one-group-out": (
+        "folder",
+        {"split": "leave_one_group_out", "folds": 2, "fold": 2, "group": r"(\d)\."},
+        _grouped_tree,
+    ),
     "folder-without-labels": ("folder", {"labels": "none"}, class_tree),
     "ucf101": ("ucf101", {}, ucf_tree),
     "ucf101-classes": ("ucf101", {"classes": ["HandstandPushups", "Archery"]}, ucf_tree),
@@ -101,12 +110,12 @@ def test_splits_cover_the_videos_and_part_no_group(catalog: Catalog) -> None:
     assert not groups["train"] & groups["test"]
 
 
-def test_a_group_belongs_to_one_class(catalog: Catalog) -> None:
-    classes: dict[str, set[int | None]] = {}
+def test_each_video_is_tested_in_its_fold(case: tuple[CatalogReader, Path], catalog: Catalog) -> None:
+    reader, _ = case
+    fold = getattr(getattr(reader, "options", None), "fold", None)
     for video in catalog.videos:
-        if video.group is not None:
-            classes.setdefault(video.group, set()).add(video.label)
-    assert all(len(labels) == 1 for labels in classes.values())
+        assert (video.fold is None) == (fold is None)
+        assert fold is None or (video.split == "test") == (video.fold == fold)
 
 
 def test_read_twice_is_equal(case: tuple[CatalogReader, Path], catalog: Catalog) -> None:

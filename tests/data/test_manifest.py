@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from raysl.data.catalog import Catalog
 from raysl.data.frame_cache import FrameCache
-from raysl.data.manifest import build_manifest, fill_cache, from_bytes, to_bytes
+from raysl.data.manifest import build_manifest, fill_cache
 from raysl.data.manifest_pool import Job, Work, run_jobs
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.errors import DataError
@@ -149,20 +148,3 @@ def test_filling_from_a_stored_manifest_refuses_another_file(root: Path) -> None
     write_video(root / catalog.videos[0].path, moving_square(17))
     with pytest.raises(DataError, match=r"v 0\.mp4.*changed since its manifest"):
         fill_cache(manifest, root, FrameCache(root.parent / "frames", 24, 10**8), processes=1)
-
-
-def test_bytes_and_back(root: Path) -> None:
-    row = ManifestRow("a, b/ü.mp4", 3, 4, (0, 2), 48, 64, 29.97, "ab", True)
-    manifest = Manifest("some set", (row, replace(row, path="c", keyframes=(), error="no frame can be decoded")))
-    assert from_bytes(to_bytes(manifest)) == manifest
-    assert from_bytes(to_bytes(Manifest("empty", ()))) == Manifest("empty", ())
-    with pytest.raises(DataError, match="stored manifest"):
-        from_bytes(b"half a file")
-
-
-def test_the_hash_is_of_names_and_lengths_alone() -> None:
-    row = ManifestRow("a.mp4", 3, 4, (0,), 48, 64, 25.0, "ab", True)
-    first = Manifest("x", (row,)).hash
-    assert first == Manifest("y", (replace(row, header_frames=0, decord_agrees=False, fingerprint="cd"),)).hash
-    assert first != Manifest("x", (replace(row, frames=2),)).hash
-    assert first != Manifest("x", (replace(row, path="b.mp4"),)).hash

@@ -5,8 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from raysl.data.places import Places
+from raysl.config.component import Chosen
+from raysl.data.catalogs.folder import FolderOptions
+from raysl.data.catalogs.synthetic import SyntheticOptions
+from raysl.data.places import Places, bound, source_name, used_names
 from raysl.errors import DataError
+
+
+def folder(name: str | None = None) -> Chosen:
+    return Chosen("data set", "folder", FolderOptions(), name)
+
+
+def synthetic(name: str | None = None, **options: int) -> Chosen:
+    return Chosen("data set", "synthetic", SyntheticOptions(**options), name)
 
 
 @pytest.fixture(autouse=True)
@@ -23,36 +34,100 @@ def test_given_goes_before_environment_before_file(home: Path, monkeypatch: pyte
     monkeypatch.setenv("RAYSL_ROOT_A", "/environment/a")
     monkeypatch.setenv("RAYSL_ROOT_B", "/environment/b")
     places = Places.find({"a": Path("/given/a")})
-    assert [str(places.root(name, True)) for name in "abc"] == ["/given/a", "/environment/b", "/file/c"]
+    assert [str(bound(places.roots, name)) for name in "abc"] == ["/given/a", "/environment/b", "/file/c"]
 
 
-def test_a_name_with_dots_and_capitals_is_found_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["my_lab.Clips", "my-lab clips", "MY_LAB/CLIPS"])
+def test_a_name_that_no_variable_can_have_is_found_in_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAYSL_ROOT_MY_LAB_CLIPS", "/clips")
-    assert Places.find().root("my_lab.Clips", True) == Path("/clips")
+    assert bound(Places.find().roots, name) == Path("/clips")
 
 
 def test_roots_are_absolute(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     (home / "config" / "roots.yaml").write_text("beside: videos\n")
-    places = Places.find({"here": Path("videos"), "home": Path("~/videos")})
-    assert places.root("here", True) == home / "videos"
-    assert places.root("home", True) == home / "home" / "videos"
-    assert places.root("beside", True) == home / "config" / "videos"
+    roots = Places.find({"here": Path("videos"), "home": Path("~/videos")}).roots
+    assert roots["here"] == home / "videos"
+    assert roots["home"] == home / "home" / "videos"
+    assert roots["beside"] == home / "config" / "videos"
 
 
-def test_no_root_says_all_three_ways(home: Path) -> None:
+def test_two_folders_of_one_reader(home: Path) -> None:
+    for name in "abc":
+        (home / name).mkdir()
+    places = Places.find({"first": home / "a", "folder": home / "c", "second": home / "b"})
+    assert places.root(folder("first")) == home / "a"
+    assert places.root(folder("second")) == home / "b"
+    assert places.root(folder("third")) == home / "c", "the reader's name serves where the set's own is not bound"
+    assert places.root(folder()) == home / "c"
+
+
+def test_no_root_says_all_ways(home: Path) -> None:
     with pytest.raises(DataError) as error:
-        Places.find().root("ucf101", True)
-    assert "'ucf101'" in str(error.value)
-    for way in ("--root ucf101=PATH", "RAYSL_ROOT_UCF101=PATH", str(home / "config" / "roots.yaml")):
+        Places.find().root(folder())
+    for way in ("'folder'", "--root folder=PATH", "RAYSL_ROOT_FOLDER=PATH", str(home / "config" / "roots.yaml")):
         assert way in str(error.value)
+    with pytest.raises(DataError) as error:
+        Places.find({"min": home}).root(folder("mine"))
+    for way in ("'mine'", "--root mine=PATH", "--root folder=PATH", "RAYSL_ROOT_MINE=PATH", "with --root: min"):
+        assert way in str(error.value)
+
+
+def test_a_root_that_is_no_folder_is_refused_by_the_name_that_it_is_bound_to(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "file").touch()
+    with pytest.raises(DataError, match=r"'mine': its root \S+/gone does not exist; correct --root mine"):
+        Places.find({"mine": home / "gone"}).root(folder("mine"))
+    with pytest.raises(DataError, match=r"'mine': its root \S+/file is not a folder; correct --root folder"):
+        Places.find({"folder": home / "file"}).root(folder("mine"))
+    monkeypatch.setenv("RAYSL_ROOT_MINE", str(home / "file"))
+    with pytest.raises(DataError, match=r"correct RAYSL_ROOT_MINE or 'mine' in \S+roots\.yaml"):
+        Places.find().root(folder("mine"))
 
 
 def test_a_set_that_makes_its_files_lies_in_the_cache(home: Path) -> None:
     places = Places.find(cache=home / "cache")
-    assert places.root("synthetic", needs_root=False) == home / "cache" / "data" / "synthetic"
-    given = Places.find({"synthetic": home / "mine"})
-    assert given.root("synthetic", needs_root=False) == home / "mine"
+    assert places.root(synthetic()) == places.root(synthetic("tiny")) == home / "cache" / "data" / "synthetic"
+    assert Places.find({"synthetic": home / "mine"}).root(synthetic("tiny")) == home / "mine"
+    assert Places.find({"tiny": home / "mine"}).root(synthetic("tiny")) == home / "mine"
+
+
+def test_names_with_other_options_do_not_share_what_is_rendered(home: Path) -> None:
+    places = Places.find(cache=home / "cache")
+    tiny = {"classes": 2, "train_per_class": 1, "test_per_class": 1, "frames": 3, "height": 16, "width": 16}
+    catalogs = {}
+    for name, seed in (("one", 0), ("two", 1)):
+        chosen = synthetic(name, **tiny, render_seed=seed)
+        reader, root = chosen.build(), places.root(chosen)
+        reader.prepare(root)
+        catalogs[name] = {root / video.path: (root / video.path).read_bytes() for video in reader.read(root).videos}
+    assert len(catalogs["one"].keys() | catalogs["two"].keys()) == 8
+    assert all(file.read_bytes() == content for file, content in catalogs["one"].items())
+
+
+def test_names_from_the_command_line_are_kept_apart(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYSL_ROOT_OTHER", "/other")
+    places = Places.find({"Mine": home, "folde": home, "weights": home})
+    assert places.given == ("Mine", "folde", "weights")
+    assert places.unused({*used_names([folder("mine"), synthetic("tiny")]), "weights"}) == ["folde"]
+    assert places.unused(used_names([folder("mine")])) == ["folde", "weights"]
+
+
+def test_what_tells_two_sets_with_equal_options_apart() -> None:
+    assert source_name(folder("a")) != source_name(folder("b"))
+    assert source_name(folder()) == "folder"
+    assert source_name(synthetic("a")) == source_name(synthetic()), "equal options make equal files"
+
+
+def test_two_names_that_are_one_are_refused(home: Path) -> None:
+    with pytest.raises(DataError, match=r"--root: 'my-set' and 'My_Set' are one name"):
+        Places.find({"my-set": home, "My_Set": home})
+    (home / "config" / "roots.yaml").write_text("a.b: /x\na_b: /y\n")
+    with pytest.raises(DataError, match=r"roots\.yaml: 'a\.b' and 'a_b' are one name"):
+        Places.find()
 
 
 def test_cache_from_argument_environment_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,15 +128,16 @@ def test_a_cache_file_cut_short_is_not_trusted(places: Places) -> None:
 
 
 def test_a_stored_manifest_is_used_and_checked(places: Places, tmp_path: Path) -> None:
-    manifest = open_source(DATA, without_cache(places), resize=SIZE).manifest
+    snapshot = open_source(DATA, without_cache(places), resize=SIZE).snapshot
+    manifest = snapshot.manifest
     elsewhere = Places(places.roots, tmp_path / "other cache")
-    source = open_source(DATA, elsewhere, resize=SIZE, manifest=manifest)
+    source = open_source(DATA, elsewhere, resize=SIZE, snapshot=snapshot)
     assert source.manifest == manifest
     assert all(source.cache.holds(row) for row in manifest.rows)
     assert not (elsewhere.cache / "manifests").exists()
     write_video(places.roots["folder"] / "new.mp4", moving_square(20))
-    with pytest.raises(DataError, match="lists other videos"):
-        open_source(DATA, elsewhere, resize=SIZE, manifest=manifest)
+    with pytest.raises(DataError, match="lists are not those that the run read"):
+        open_source(DATA, elsewhere, resize=SIZE, snapshot=snapshot)
 
 
 def test_a_stored_manifest_of_another_file_is_refused_even_without_a_cache(places: Places) -> None:

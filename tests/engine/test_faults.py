@@ -14,12 +14,12 @@ import pytest
 
 from raysl import results
 from raysl.data.places import Places
-from raysl.engine.progress import Event, Snapshot
-from raysl.engine.run import run_studies
+from raysl.engine.run import run_on_cluster
 from raysl.results import Store
+from raysl.work.progress import Event, Overview
 from tests.engine.interrupted import LONG
-from tests.engine.plans import plan
 from tests.engine.processes import below
+from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -36,7 +36,7 @@ class KillOnce:
         self.killed: list[int] = []
 
     def __call__(self, event: Event) -> None:
-        if self.killed or not isinstance(event, Snapshot):
+        if self.killed or not isinstance(event, Overview):
             return
         if any(running.progress is not None for running in event.running):
             self.killed = [pid for pid, command in below() if self.title in command][:1]
@@ -60,7 +60,7 @@ def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
         tmp_path, {"killed": f"{{training.steps: 60, training.checkpoint_steps: 2, training.workers: {workers}}}"}
     )
     store, kill = results.open(tmp_path / "store"), KillOnce(title)
-    outcome = run_studies(work, store, places, on_event=kill)
+    outcome = run_on_cluster(work, store, places, on_event=kill)
     assert len(kill.killed) == 1
     assert outcome.done == ("tiny/killed/seed0",)
     first, second = attempts(store)
@@ -85,7 +85,7 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next(tmp_path: Path, plac
         driver.kill()
     assert driver.returncode != 0
     assert "KeyboardInterrupt" in said
-    outcome = run_studies(plan(tmp_path, LONG), store, places)
+    outcome = run_on_cluster(plan(tmp_path, LONG), store, places)
     assert outcome.done == ("tiny/long/seed0",)
     first, second = attempts(store)
     assert first["from_step"] == 0

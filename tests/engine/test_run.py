@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from raysl import results
+from raysl.config.cells import Cell
 from raysl.data.places import Places
-from raysl.engine.progress import Event, Note, Phase, Snapshot
-from raysl.engine.run import RunOutcome, run_studies
+from raysl.engine.run import RunOptions, run_on_cluster
 from raysl.errors import RayslError, StorageError
-from raysl.planning.plan import Work
 from raysl.results import CellFolder, Store
-from tests.engine.plans import plan
+from raysl.work.progress import Event, Note, Overview, Phase
+from raysl.work.run import RunOutcome
+from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
 
@@ -51,7 +52,7 @@ class First:
 
     folder: Path
     store: Store
-    work: list[Work]
+    work: list[Cell]
     outcome: RunOutcome
     told: Told
 
@@ -69,7 +70,7 @@ def first(tmp_path_factory: pytest.TempPathFactory, places: Places, local_ray: N
     folder = tmp_path_factory.mktemp("run")
     work = plan(folder, ROWS)
     store, told = results.open(folder / "store"), Told()
-    return First(folder, store, work, run_studies(work, store, places, on_event=told), told)
+    return First(folder, store, work, run_on_cluster(work, store, places, on_event=told), told)
 
 
 def test_rows_end_as_they_must_and_none_keeps_another_from_ending(first: First) -> None:
@@ -106,12 +107,12 @@ def test_a_person_is_told_phases_failures_and_progress(first: First) -> None:
     assert "data set synthetic: 24 videos" in first.told.notes
     ended = [event.name for event in first.told.events if isinstance(event, Phase) and event.seconds is not None]
     assert ended == ["data", "pretraining and evaluation"]
-    last = [event for event in first.told.events if isinstance(event, Snapshot)][-1]
+    last = [event for event in first.told.events if isinstance(event, Overview)][-1]
     assert (last.done, last.failed, last.stopped, last.total, last.running) == (3, 1, 0, 4, ())
 
 
 def test_running_again_computes_nothing(first: First, places: Places) -> None:
-    outcome = run_studies(first.work, first.store, places)
+    outcome = run_on_cluster(first.work, first.store, places)
     assert outcome.computed == ()
     assert outcome.done == first.outcome.done
     assert outcome.failed == first.outcome.failed
@@ -122,7 +123,7 @@ def test_adding_an_evaluation_trains_nothing(first: First, places: Places) -> No
     work = plan(
         first.folder / "more", {row: ROWS[row] for row in ("random", "two")}, "retrieval/synthetic, linear/synthetic"
     )
-    outcome = run_studies(work, first.store, places)
+    outcome = run_on_cluster(work, first.store, places)
     assert outcome.done == outcome.computed == ("tiny/random/seed0", "tiny/two/seed0")
     assert len(first.cell("two").evaluations()) == 2
     assert first.attempts() == {"random": 1, "one": 1, "two": 1, "nan": 1}
@@ -132,7 +133,7 @@ def test_a_broken_folder_and_a_failed_cell_are_computed_anew_when_asked(first: F
     first.cell("one").place.write("done.json", b'{"attempt": ')
     work = [item for item in first.work if "/one/" in item.title or "/nan/" in item.title]
     told = Told()
-    outcome = run_studies(work, first.store, places, retry_failed=True, on_event=told)
+    outcome = run_on_cluster(work, first.store, places, RunOptions(retry_failed=True), on_event=told)
     assert outcome.computed == ("tiny/one/seed0", "tiny/nan/seed0")
     assert outcome.done == ("tiny/one/seed0",)
     assert list(outcome.failed) == ["tiny/nan/seed0"]
@@ -145,19 +146,19 @@ def test_a_cell_that_cannot_write_is_missing_and_the_others_go_on(first: First, 
     blocked = Path(first.store.place.root) / "cells" / f"{work[1].id}-none"
     blocked.write_text("a file where a folder must be")
     told = Told()
-    outcome = run_studies(work, first.store, places, on_event=told)
+    outcome = run_on_cluster(work, first.store, places, on_event=told)
     assert outcome.computed == ("tiny/random/seed1", "tiny/random/seed2")
     assert outcome.done == ("tiny/random/seed0", "tiny/random/seed2")
     assert f"cannot write {blocked}" in outcome.missing["tiny/random/seed1"]
     assert f"tiny/random/seed1: ended without a result: cannot write {blocked}" in told.notes
     blocked.unlink()
-    assert run_studies(work, first.store, places).computed == ("tiny/random/seed1",)
+    assert run_on_cluster(work, first.store, places).computed == ("tiny/random/seed1",)
 
 
 def test_more_workers_than_cpus_are_refused_before_anything_is_written(tmp_path: Path, places: Places) -> None:
     work = plan(tmp_path, {"plain": "{}", "wide": "{training.workers: 8, objective.contrastive.temperature: 0.2}"})
     with pytest.raises(RayslError, match=r"tiny/wide/seed0: training.workers is 8.* has 3 CPUs"):
-        run_studies(work, results.open(tmp_path / "store"), places)
+        run_on_cluster(work, results.open(tmp_path / "store"), places)
     assert results.open(tmp_path / "store").cells() == []
 
 
@@ -165,5 +166,7 @@ def test_a_store_that_cannot_be_written_is_said_at_once(tmp_path: Path, places: 
     (tmp_path / "file").write_text("no folder")
     told = Told()
     with pytest.raises(StorageError, match=r"file/store cannot be written.*--storage"):
-        run_studies(plan(tmp_path, {"plain": "{}"}), results.open(tmp_path / "file" / "store"), places, on_event=told)
+        run_on_cluster(
+            plan(tmp_path, {"plain": "{}"}), results.open(tmp_path / "file" / "store"), places, on_event=told
+        )
     assert told.events == []

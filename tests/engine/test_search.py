@@ -13,11 +13,11 @@ import pytest
 from raysl import results
 from raysl.commands.searches import trials_of
 from raysl.data.places import Places
-from raysl.engine.run_searches import TitledSearch, run_searches
+from raysl.engine.run import RunOptions, TitledSearch, run_searches
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
 from raysl.planning.study import Study
-from raysl.results import SearchTrial, Store
+from raysl.results import SearchTrial, Shelf, Store
 from tests.engine.searches import search_file, search_study
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -25,13 +25,13 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 def found(study: Study, store: Store) -> tuple[Search, list[SearchTrial]]:
     assert study.search is not None
-    return study.search, trials_of(study.search, store)
+    return study.search, trials_of(study.search, Shelf(store))
 
 
 def run(study: Study, store: Store, places: Places, *, retry_failed: bool = False) -> tuple[Search, list[SearchTrial]]:
     assert study.search is not None
     one = TitledSearch(study.name, study.search)
-    run_searches([one], store, places, retry_failed=retry_failed, max_concurrent=1)
+    run_searches([one], store, places, RunOptions(retry_failed=retry_failed, max_concurrent=1))
     return found(study, store)
 
 
@@ -45,7 +45,7 @@ def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, places: Plac
     assert all(trial.ended and trial.cell for trial in first)
     # As if the driver had been killed at work on its second trial, before anything of it was stored.
     search, _ = found(search_study(tmp_path, 4), store)
-    folder = store.search(f"{search.id}-{_hash(store)}")
+    folder = store.search(_name(store))
     folder.save(replace(first[1], status="running", scores=()))
     _, second = run(search_study(tmp_path, 4), store, places)
     assert second[0] == first[0]
@@ -89,6 +89,6 @@ def test_two_workers_are_stopped_early_and_the_best_become_a_table(tmp_path: Pat
     assert f"| best 1 | {best.number} " in " ".join((tmp_path / "reports/hunt/table.md").read_text().split())
 
 
-def _hash(store: Store) -> str:
+def _name(store: Store) -> str:
     (name,) = store.place.folders("searches")
-    return name.partition("-")[2]
+    return name

@@ -14,7 +14,6 @@ import pytest
 
 from raysl import results
 from raysl.config.identity import cell_id
-from raysl.config.load import cell_from
 from raysl.engine.search_records import Records, shown
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, UNKNOWN
 from raysl.planning.axes import Point, RandomSuggestions, suggest
@@ -81,10 +80,10 @@ def told(search: Search, tmp_path: Path) -> Told:
 def test_numbers_count_and_the_configuration_is_the_trials(told: Told, search: Search) -> None:
     first, second = told.ask(), told.ask(temperature=0.2, framework="moco", queue="32")
     assert (first["number"], second["number"]) == (0, 1)
-    assert told.kept(0) == SearchTrial(0, {"clip.size": "16", TEMPERATURE: 0.1, FRAMEWORK: "simclr"}, first["cell"])
+    assert told.kept(0) == SearchTrial(0, {"clip.size": "16", TEMPERATURE: 0.1, FRAMEWORK: "simclr"}, first["cell"].id)
     assert told.kept(1).point[QUEUE] == "32"
-    cell = cell_from(json.loads(second["config"]), "a trial")
-    assert cell_id(cell) == second["cell"]
+    cell = second["cell"].config
+    assert told.kept(1).cell == cell_id(cell)
     assert cell == search.trial(told.kept(1).point)
 
 
@@ -160,9 +159,9 @@ def test_a_lost_process_is_a_failure(told: Told) -> None:
 
 def test_a_point_that_is_no_configuration_fails_with_the_reason(told: Told) -> None:
     config = told.ask(size="64")
-    assert (config["number"], config["cell"]) == (0, "")
+    assert config["number"] == 0
     assert "clip.size 64 is larger than clip.resize 32" in config["refused"]
-    assert "config" not in config
+    assert "cell" not in config
     assert told.kept(0).point["clip.size"] == "64"
     told.report(0, 2, 0.0, **{FAILED: config["refused"]})
     assert told.end(0).status == "failed"
@@ -179,7 +178,7 @@ def test_an_interrupted_trial_keeps_number_and_scores(told: Told) -> None:
     later = told.again()
     config = later.ask(temperature=0.2)
     assert config["number"] == 1
-    assert "config" in config
+    assert "cell" in config
     assert later.kept(1).scores == (20.0,)
     assert later.report(1, 2, 25.0).scores == (20.0, 25.0)
     assert later.end(1).status == "finished"
@@ -203,7 +202,7 @@ def test_a_twin_of_what_ended_gets_its_scores(told: Told, status: str) -> None:
     scores = told.kept(0).scores
     config = told.ask(temperature=0.10001)
     assert (config["number"], json.loads(config["known"])) == (1, list(scores))
-    assert "config" not in config
+    assert "cell" not in config
     assert (told.kept(1).same_as, told.kept(1).point[TEMPERATURE]) == (0, 0.10001)
     told.report(1, 1, scores[0])  # and the scheduler stops it there
     assert told.end(1) == replace(told.kept(1), status=status, scores=scores)  # type: ignore[arg-type]
@@ -249,7 +248,7 @@ def test_a_twin_that_waited_when_the_run_was_killed_is_asked_again(told: Told) -
     told.end(1)
     later = told.again()
     config = later.ask()
-    assert (config["number"], "config" in config) == (0, True)
+    assert (config["number"], "cell" in config) == (0, True)
     assert later.ask()["number"] == 1
     later.report(0, 2, 30.0)
     later.end(0)

@@ -15,7 +15,7 @@ from tests.evaluation.tiny import DATA, UNREADABLE, damage, open_tiny
 def tiny_places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     places = Places({}, tmp_path_factory.mktemp("tiny"), cache_gigabytes=0.1)
     reader = DATA.build()
-    root = places.root(DATA.name, reader.needs_root)
+    root = places.root(DATA)
     reader.prepare(root)
     damage(root / reader.read(root).videos[UNREADABLE].path)
     return places

@@ -9,7 +9,7 @@ import torch
 
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
-from raysl.errors import DataError
+from raysl.errors import DataError, NodeFault
 from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import Features
 from raysl.models.backbone import pool
@@ -69,6 +69,6 @@ def test_video_lost_after_the_manifest_is_an_error(own_places: Places) -> None:
     source = open_tiny(own_places)
     lost = source.catalog.split("test")[5]
     damage(source.root / lost.path)
-    with pytest.raises(DataError, match=f"{lost.path} was readable when the manifest was made"):
+    with pytest.raises(NodeFault, match=f"{lost.path} could be read when the data set was"):
         extract(source, "test")
     assert len(extract(source, "train")) == 15

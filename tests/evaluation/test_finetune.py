@@ -18,7 +18,7 @@ from raysl.config.identity import evaluation_id, resolved
 from raysl.config.load import cell_from, evaluation_from
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
-from raysl.errors import ConfigError, DataError
+from raysl.errors import ConfigError, NodeFault
 from raysl.evaluation.fine_tuning import FineTuned, FineTuning
 from raysl.evaluation.finetune_options import supervised_cell
 from raysl.evaluation.protocol import EvaluationResult
@@ -60,10 +60,9 @@ def tiny_cell(seed: int = 0, **training: Any) -> CellConfig:
 
 
 def run(source: VideoSource, *evaluations: EvaluationConfig, seed: int = 0, **options: Any) -> list[EvaluationResult]:
-    results = evaluate(
-        backbone(), evaluations, CLIP, lambda _: source, seed=seed, device=CPU, batch_clips=4,
-        **({"cell": tiny_cell(seed)} | options),
-    )  # fmt: skip
+    named = {config.label: config for config in evaluations}
+    options = {"cell": tiny_cell(seed)} | options
+    results = evaluate(backbone(), named, CLIP, lambda _: source, seed=seed, device=CPU, batch_clips=4, **options)
     return list(results.values())
 
 
@@ -111,8 +110,8 @@ class Guarded(Recording):
 def test_it_overfits_and_tests_every_video_once_after_training(tiny: VideoSource) -> None:
     source, told = Guarded(tiny), list[Progress]()
 
-    def on_progress(config: EvaluationConfig, progress: Progress) -> None:
-        assert config.label == "finetune/synthetic"
+    def on_progress(name: str, progress: Progress) -> None:
+        assert name == "finetune/synthetic"
         told.append(progress)
         source.training = progress.step < progress.steps
 
@@ -144,7 +143,7 @@ def test_the_result_is_like_that_of_other_protocols(tiny: VideoSource) -> None:
     assert list(result.metrics) == ["top1", "mean_class"]
     assert result.metrics["top1"] == pytest.approx(100 * table["correct"].mean())
     assert table["probability"].between(0, 1).all()
-    kept = record(result, finetune(), tiny.manifest)
+    kept = record(result, finetune(), tiny.snapshot)
     assert json.loads(json.dumps(kept)) == kept
     assert (kept["headline"], kept["n_test"]) == ("top1", 9)
     assert kept["evaluation"]["protocol"]["optimizer"]["learning_rate"] == {
@@ -168,7 +167,7 @@ def test_it_starts_from_the_given_weights_and_leaves_them(tiny: VideoSource) -> 
     tuned = made.run(lambda progress: None)
     moved = [name for name, value in weights(tuned).items() if not torch.equal(value, before[name])]
     assert "stem.0.weight" in moved
-    evaluate(given, [finetune()], CLIP, lambda _: tiny, seed=0, device=CPU, cell=tiny_cell())
+    evaluate(given, {"finetune": finetune()}, CLIP, lambda _: tiny, seed=0, device=CPU, cell=tiny_cell())
     assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())
     assert not any(parameter.requires_grad for parameter in given.parameters())
 
@@ -243,7 +242,7 @@ def test_a_failure_leaves_the_other_evaluations(tiny: VideoSource) -> None:
             tiny,
             finetune("too large", batch_size=15),
             finetune("whole"),
-            on_failure=lambda c, _: failed.append(c.label),
+            on_failure=lambda name, _: failed.append(name),
         )
     assert failed == ["too large"]
 
@@ -252,7 +251,7 @@ def test_a_training_video_that_is_lost_is_an_error_and_not_replaced(own_places: 
     source = open_tiny(own_places)
     lost = source.readable("train")[0].path
     damage(source.root / lost)
-    with pytest.raises(DataError, match=f"{lost} could be read when the manifest was made"):
+    with pytest.raises(NodeFault, match=f"{lost} could be read when the data set was"):
         run(source, finetune())
 
 
@@ -280,9 +279,7 @@ def test_identity_and_defaults() -> None:
 
 def on_ranks(rank: int, places: Places) -> tuple[list[float], dict[str, float], pd.DataFrame, list[str]]:
     stored: list[str] = []
-    (result,) = run(
-        open_tiny(places), finetune(epochs=3, dropout=0.3), on_result=lambda config, *_: stored.append(config.label)
-    )
+    (result,) = run(open_tiny(places), finetune(epochs=3, dropout=0.3), on_result=lambda name, *_: stored.append(name))
     losses = result.details["train_loss"]
     assert isinstance(losses, list)
     return losses, result.metrics, result.predictions, stored

@@ -74,7 +74,7 @@ def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource) -> 
     }
     changes: list[dict[str, Any]] = [{}, {"pretext": ROTATION, "strides": [1, 2]}]
     tables = [
-        next(iter(evaluate(backbone(), [finetune(**frozen, epochs=1, **given)], CLIP, lambda _: tiny, seed=0,
+        next(iter(evaluate(backbone(), {"f": finetune(**frozen, epochs=1, **given)}, CLIP, lambda _: tiny, seed=0,
                            device=CPU, cell=tiny_cell()).values())).predictions
         for given in changes
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from raysl.data.catalog import Video
 from raysl.data.places import Places
-from raysl.errors import CellFailure, DataError
+from raysl.errors import CellFailure, DataError, NodeFault
 from raysl.evaluation.features import extract_features, labelled_videos
 from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, online_knn, spread
 from raysl.models.backbone import Backbone
@@ -153,7 +153,7 @@ def test_a_video_that_cannot_be_read_any_more_is_an_error(own_places: Places) ->
     source = open_tiny(own_places)
     lost = labelled_videos(source, "train")[0].path
     damage(source.root / lost)
-    with pytest.raises(DataError, match=f"{lost} was readable when the manifest was made"):
+    with pytest.raises(NodeFault, match=f"{lost} could be read when the data set was"):
         online_knn(backbone(), source, CLIP, OPTIONS, device=CPU)
 
 

@@ -11,9 +11,8 @@ import pytest
 import torch.distributed as dist
 
 from raysl.data.places import Places
-from raysl.distributed import gather_objects, is_distributed
-from raysl.errors import CellFailure, DataError, RayslError
-from raysl.evaluation.agreement import on_every_rank, on_first_rank
+from raysl.distributed import gather_objects, is_distributed, on_every_rank, on_first_rank
+from raysl.errors import CellFailure, NodeFault, RayslError
 from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import Features
 from raysl.evaluation.run import evaluate
@@ -39,13 +38,13 @@ def features_and_results(places: Places) -> dict[str, Any]:
         "features": [extract(places, split, size) for split in ("train", "test") for size in (4, 2)],
         "results": evaluate(
             backbone(),
-            EVALUATIONS,
+            {config.label: config for config in EVALUATIONS},
             CLIP,
             lambda _: open_tiny(places),
             seed=0,
             device=CPU,
             batch_clips=4,
-            on_result=lambda config, *_: stored.append(config.label),
+            on_result=lambda name, *_: stored.append(name),
         ),
         "stored": stored,
     }
@@ -60,7 +59,7 @@ def lost_video(rank: int, places: Places) -> str:
     dist.barrier()
     try:
         extract_features(backbone(), source, "test", CLIP, 2, device=CPU, batch_clips=2)
-    except DataError as error:
+    except NodeFault as error:
         return str(error)
     return "no error"
 
@@ -85,7 +84,7 @@ def failures(rank: int) -> list[object]:
     ):
         try:
             run()
-        except (RayslError, ZeroDivisionError) as error:
+        except RayslError as error:
             seen.append((type(error).__name__, str(error), getattr(error, "details", None)))
     return [*seen, gather_objects(rank)]
 
@@ -128,12 +127,12 @@ def test_results_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dict
 
 def test_lost_video_is_an_error_on_both(two_ranks: list[dict[str, Any]], tiny_places: Places) -> None:
     lost = open_tiny(tiny_places).catalog.split("test")[-1].path
-    assert all(f"{lost} was readable when the manifest was made" in ranks["lost"] for ranks in two_ranks)
+    assert all(f"{lost} could be read when the data set was" in ranks["lost"] for ranks in two_ranks)
 
 
 def test_failures_reach_every_rank(two_ranks: list[dict[str, Any]]) -> None:
     failure = ("CellFailure", "not finite", {"videos": 3})
-    odd = ("RayslError", "rank 0 failed: ZeroDivisionError: odd", None)
+    odd = ("NodeFault", "rank 0 failed: ZeroDivisionError: odd", None)
     first, second = (ranks["failures"] for ranks in two_ranks)
-    assert first == [0, 5, failure, failure, ("ZeroDivisionError", "odd", None), [0, 1]]
+    assert first == [0, 5, failure, failure, odd, [0, 1]]
     assert second == [10, 5, failure, failure, odd, [0, 1]]

@@ -11,9 +11,9 @@ from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id
 from raysl.config.options import Options
-from raysl.data.manifest_types import Manifest
+from raysl.data.snapshot import Snapshot
 from raysl.data.source import VideoSource
-from raysl.errors import ConfigError, DataError, StorageError
+from raysl.errors import ConfigError, DataError, NodeFault, StorageError
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.evaluation.run import evaluate, record
 from raysl.models.backbone import Backbone
@@ -25,6 +25,7 @@ EVALUATIONS = [
     evaluation("linear", "linear/synthetic/fixed", clips=2, c=1.0, normalize="l2"),
     evaluation("linear", "linear/synthetic/3clips", clips=3, c=1.0),
 ]
+NAMED = {config.label: config for config in EVALUATIONS}
 
 
 class Counting(Backbone):
@@ -44,7 +45,8 @@ class Counting(Backbone):
 def run(
     network: Backbone, evaluations: list[EvaluationConfig], source: VideoSource, **options: Any
 ) -> dict[str, EvaluationResult]:
-    return evaluate(network, evaluations, CLIP, lambda _: source, seed=0, device=CPU, batch_clips=4, **options)
+    named = {config.label: config for config in evaluations}
+    return evaluate(network, named, CLIP, lambda _: source, seed=0, device=CPU, batch_clips=4, **options)
 
 
 def test_results_by_label_from_shared_features(tiny: VideoSource) -> None:
@@ -54,7 +56,7 @@ def test_results_by_label_from_shared_features(tiny: VideoSource) -> None:
         opened.append(config.label)
         return tiny
 
-    results = evaluate(network, EVALUATIONS, CLIP, open_source, seed=0, device=CPU)
+    results = evaluate(network, NAMED, CLIP, open_source, seed=0, device=CPU)
     assert list(results) == [config.label for config in EVALUATIONS]
     assert opened == ["linear/synthetic", "linear/synthetic/3clips"]
     assert network.clips == (14 + 9) * (2 + 3)
@@ -74,28 +76,28 @@ def test_results_by_label_from_shared_features(tiny: VideoSource) -> None:
 def test_record_is_plain_json(tiny: VideoSource) -> None:
     config = EVALUATIONS[0]
     result = run(backbone(), [config], tiny)[config.label]
-    kept = record(result, config, tiny.manifest)
+    kept = record(result, config, tiny.snapshot)
     assert json.loads(json.dumps(kept)) == kept
     assert kept["id"] == evaluation_id(config)
     assert kept["label"] == "linear/synthetic"
     assert kept["metrics"] == result.metrics
     assert kept["headline"] == "top1"
     assert kept["n_test"] == 9
-    assert kept["manifest"] == tiny.manifest.hash
+    assert kept["data"]["snapshot"] == tiny.snapshot.hashes.snapshot
     assert kept["evaluation"]["protocol"]["grid"] == [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0]
     assert kept["versions"] == {"protocol": 1, "data": DATA.component.version}
     odd = EvaluationResult({"top1": float("nan")}, result.predictions, {})
     with pytest.raises(ValueError, match="JSON"):
-        record(odd, config, tiny.manifest)
+        record(odd, config, tiny.snapshot)
 
 
 def test_a_failing_evaluation_does_not_cost_the_others(tiny: VideoSource) -> None:
     impossible = evaluation("retrieval", "retrieval/impossible", clips=2, k=(1000,))
     stored: list[str] = []
 
-    def keep(config: EvaluationConfig, result: EvaluationResult, manifest: Manifest) -> None:
-        assert manifest is tiny.manifest
-        stored.append(config.label)
+    def keep(name: str, result: EvaluationResult, snapshot: Snapshot) -> None:
+        assert snapshot is tiny.snapshot
+        stored.append(name)
 
     failed: list[tuple[str, str]] = []
     with pytest.raises(DataError, match="smallest k of retrieval, 1000"):
@@ -104,14 +106,14 @@ def test_a_failing_evaluation_does_not_cost_the_others(tiny: VideoSource) -> Non
             [impossible, *EVALUATIONS[1:]],
             tiny,
             on_result=keep,
-            on_failure=lambda config, error: failed.append((config.label, str(error))),
+            on_failure=lambda name, error: failed.append((name, str(error))),
         )
     assert [label for label, _ in failed] == ["retrieval/impossible"]
     assert "smallest k of retrieval, 1000" in failed[0][1]
     assert stored == [config.label for config in EVALUATIONS[1:]]
 
 
-def test_data_that_cannot_be_opened_is_one_failure(tiny: VideoSource) -> None:
+def test_data_that_cannot_be_opened_is_a_fault_of_the_machine(tiny: VideoSource) -> None:
     stored: list[str] = []
 
     def open_source(config: EvaluationConfig) -> VideoSource:
@@ -119,35 +121,30 @@ def test_data_that_cannot_be_opened_is_one_failure(tiny: VideoSource) -> None:
             raise DataError("no root was given")
         return tiny
 
-    with pytest.raises(DataError, match="no root was given"):
+    with pytest.raises(NodeFault, match="no root was given"):
         evaluate(
             backbone(),
-            EVALUATIONS[1:],
+            {name: config for name, config in NAMED.items() if name != "linear/synthetic"},
             CLIP,
             open_source,
             seed=0,
             device=CPU,
-            on_result=lambda config, *_: stored.append(config.label),
-            on_failure=lambda config, _: stored.append(f"failed {config.label}"),
+            on_result=lambda name, *_: stored.append(name),
+            on_failure=lambda name, error: stored.append(f"{type(error).__name__} {name}"),
         )
-    assert stored == ["retrieval/synthetic", "linear/synthetic/fixed", "failed linear/synthetic/3clips"]
+    assert stored == ["retrieval/synthetic", "linear/synthetic/fixed", "NodeFault linear/synthetic/3clips"]
 
 
 def test_a_store_that_cannot_be_written_ends_it_at_once(tiny: VideoSource) -> None:
     calls: list[str] = []
 
-    def keep(config: EvaluationConfig, *_: object) -> None:
-        calls.append(config.label)
+    def keep(name: str, *_: object) -> None:
+        calls.append(name)
         raise StorageError("disk full")
 
     with pytest.raises(StorageError, match="disk full"):
         run(backbone(), EVALUATIONS, tiny, on_result=keep)
     assert calls == ["linear/synthetic"]
-
-
-def test_two_evaluations_with_one_label_are_refused(tiny: VideoSource) -> None:
-    with pytest.raises(ConfigError, match="two evaluations have the label 'linear/synthetic'"):
-        run(backbone(), [EVALUATIONS[0], evaluation("retrieval", "linear/synthetic")], tiny)
 
 
 def test_protocol_with_foreign_options_is_refused(tiny: VideoSource) -> None:

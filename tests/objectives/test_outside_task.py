@@ -13,7 +13,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
 from raysl.objectives.build import build_objective
 from raysl.planning.study import load_study
-from raysl.training.loop import pretrain
+from raysl.training.pretrain import pretrain
 from tests.cells import TINY, tiny_cell
 from tests.objectives.outside import FADE, FOLDER
 from tests.objectives.task_videos import MovingSource, loaded_batches
@@ -98,7 +98,7 @@ def test_a_study_trains_it_and_keeps_it(tmp_path: Path) -> None:
     curves = curves_of(folder)
     assert (curves[f"loss/{FADE}"] > 0).all()
     assert curves["metric/fade_accuracy"].between(0, 1).all()
-    stored = results.open(tmp_path / "store").folder(cell_id(fade), source.manifest.hash)
+    (stored,) = results.open(tmp_path / "store").cells()
     state = final(stored, fade).model
     again = build_objective(fade, range(16), 4)
     again.load_state_dict(state)

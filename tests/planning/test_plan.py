@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
-from raysl.config.identity import cell_id, resolved
-from raysl.data.manifest_types import Manifest, ManifestRow
-from raysl.planning.locate import Locator
-from raysl.planning.manifests import data_hash, manifest_key, needed_data, save_manifest, stored_manifest
-from raysl.planning.plan import plan_study, unique_work
+from raysl.config.cells import unique_cells
+from raysl.config.identity import cell_id
+from raysl.planning.plan import plan_study, with_seed
 from raysl.planning.study import load_study
-from raysl.results import open as open_store
+from raysl.work.site import needed_data
 from tests.planning.studies import STUDY, write_study
 
 
@@ -20,9 +20,15 @@ def test_cells_are_rows_times_seeds_and_seeds_differ_in_nothing_else(tmp_path: P
         (row, seed) for row in ("random", "plain", "warm") for seed in (0, 1)
     ]
     assert len({cell.id for cell in cells}) == 6
-    first, second = cells[2].cell, cells[3].cell
-    same = second.model_copy(update={"training": second.training.model_copy(update={"seed": 0})})
-    assert cell_id(same) == cell_id(first)
+    assert cell_id(with_seed(cells[3].config, 0)) == cells[2].id
+    assert cells[3].title == "study/plain/seed1"
+
+
+def test_a_cell_travels_as_it_is(tmp_path: Path) -> None:
+    for cell in plan_study(load_study(write_study(tmp_path))):
+        again = pickle.loads(pickle.dumps(cell))
+        assert again == cell
+        assert again.id == cell.id
 
 
 def test_random_rows_of_two_studies_are_one_cell(tmp_path: Path) -> None:
@@ -31,58 +37,33 @@ def test_random_rows_of_two_studies_are_one_cell(tmp_path: Path) -> None:
         "plain: {}", "plain: {optimizer.weight_decay: 0.5}"
     )
     other = plan_study(load_study(write_study(tmp_path, text, name="other")))
-    work = unique_work([*one, *other])
     assert len(one) + len(other) == 12
-    assert len(work) == 10, "two seeds of random weights are shared"
-    shared = [item for item in work if len(item.asked_by) == 2]
-    assert {cell.study for item in shared for cell in item.asked_by} == {"study", "other"}
-    assert {item.cell.pretraining for item in shared} == {"none"}
+    unique = unique_cells([*one, *other])
+    assert len(unique) == 10, "two seeds of random weights are shared"
+    assert [cell.study for cell in unique] == ["study"] * 6 + ["other"] * 4
+    assert all(cell.pretrains for cell in unique[6:])
 
 
-def test_two_rows_that_mean_one_cell_are_computed_once_with_all_their_evaluations(tmp_path: Path) -> None:
+def test_two_rows_that_train_alike_are_computed_once_with_all_their_evaluations(tmp_path: Path) -> None:
     text = STUDY.replace("warm: {objective.contrastive.temperature: 0.5}", "again: {evaluation.linear.c: 0.5}")
-    work = unique_work(plan_study(load_study(write_study(tmp_path, text))))
-    assert len(work) == 4
-    plain = next(item for item in work if item.asked_by[0].row == "plain")
-    assert [cell.row for cell in plain.asked_by] == ["plain", "again"]
+    unique = unique_cells(plan_study(load_study(write_study(tmp_path, text))))
+    assert len(unique) == 4
+    plain = next(cell for cell in unique if cell.row == "plain")
     assert len(plain.evaluations) == 3, "two linear probes that differ, and one retrieval"
 
 
-def manifest(lengths: list[int]) -> Manifest:
-    rows = (
-        ManifestRow(f"{index}.mp4", frames, frames, (0,), 40, 48, 25.0, f"f{index}", True)
-        for index, frames in enumerate(lengths)
-    )
-    return Manifest("synthetic", tuple(rows))
+def test_one_configuration_on_two_roots_is_two_cells(tmp_path: Path) -> None:
+    (cell, *_) = (cell for cell in plan_study(load_study(write_study(tmp_path))) if cell.pretrains)
+    data = replace(cell.config.data, root_name="mine")
+    other = replace(cell, config=cell.config.model_copy(update={"data": data}))
+    assert other.id == cell.id, "the name of a root enters no id"
+    assert len(unique_cells([cell, other])) == 2
+    evaluation = cell.evaluations[0]
+    moved = evaluation.model_copy(update={"data": replace(evaluation.data, root_name="mine")})
+    (both,) = unique_cells([cell, replace(cell, evaluations=(moved,))])
+    assert len(both.evaluations) == 3
 
 
-def test_a_stored_manifest_places_cells_without_the_data(tmp_path: Path) -> None:
-    work = unique_work(plan_study(load_study(write_study(tmp_path))))
-    store = open_store(tmp_path / "store")
-    trained = next(item for item in work if item.cell.pretraining != "none")
-    assert Locator(store).folder(trained) is None, "no data was ever read"
-    known = manifest([24, 25])
-    save_manifest(store, trained.cell.data, known)
-    assert stored_manifest(store, trained.cell.data) == known
-    assert Locator(store).folder(trained) == f"{trained.id}-{known.hash}"
-    random = next(item for item in work if item.cell.pretraining == "none")
-    assert Locator(store).folder(random) == f"{random.id}-none"
-    evaluation = next(iter(trained.evaluations.values()))
-    assert Locator(store).evaluation(evaluation) == f"{evaluation.id}-{known.hash}"
-    assert data_hash(trained, {manifest_key(trained.cell.data): known}) == known.hash
-
-
-def test_a_cell_trained_without_a_run_is_found_by_its_id(tmp_path: Path) -> None:
-    work = unique_work(plan_study(load_study(write_study(tmp_path))))
-    store = open_store(tmp_path / "store")
-    trained = next(item for item in work if item.cell.pretraining != "none")
-    store.folder(trained.id, "0123abcd").write_config(resolved(trained.cell))
-    assert Locator(store).folder(trained) == f"{trained.id}-0123abcd"
-    store.folder(trained.id, "4567abcd").write_config(resolved(trained.cell))
-    assert Locator(store).folder(trained) is None, "two data sets: it cannot be told which is meant"
-
-
-def test_a_video_of_another_length_is_another_result(tmp_path: Path) -> None:
-    assert manifest([24, 25]).hash != manifest([24, 24]).hash
-    work = unique_work(plan_study(load_study(write_study(tmp_path))))
-    assert len(needed_data(work)) == 1, "pretraining and both evaluations read one data set at one size"
+def test_each_data_set_is_read_once(tmp_path: Path) -> None:
+    cells = plan_study(load_study(write_study(tmp_path)))
+    assert len(needed_data(cells)) == 1, "pretraining and both evaluations read one data set at one size"

@@ -14,6 +14,7 @@ from raysl.reports.markdown import render_markdown
 from raysl.reports.searched import render_trials
 from raysl.reports.table import build_table
 from raysl.reports.tidy import render_csv
+from raysl.results import Shelf
 from raysl.results import open as open_store
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -31,8 +32,9 @@ def test_a_report_regenerates_from_its_store(store: Path) -> None:
     scale = re.search(r"Scale: (\w+)\.", text)
     assert scale is not None
     path = PROJECT / "search_spaces" / f"{study(store)}.yaml"
-    (planned,) = with_known_best(load_studies([path], scale[1], []), open_store(store))
-    table = build_table(report_input(planned, open_store(store), store_link="store"))
+    shelf = Shelf(open_store(store))
+    (planned,) = with_known_best(load_studies([path], scale[1], []), shelf)
+    table = build_table(report_input(planned, shelf, store_link="store"))
     assert text == render_markdown(table)
     assert (store.parent / "table.csv").read_text() == render_csv(table)
     if table.source.searched is not None:

@@ -8,9 +8,14 @@ import pandas as pd
 import pytest
 
 import raysl.results as results
+from raysl.config.cells import Cell
+from raysl.config.identity import evaluation_id
+from raysl.data.snapshot import data_key
 from raysl.errors import ConfigError
-from raysl.reports import TableCell, build_table, collect, render_markdown
-from raysl.results import CellFolder, Store
+from raysl.reports import build_table, collect, render_markdown
+from raysl.results import CellFolder, Shelf, Store
+from tests.cells import tiny_cell, tiny_evaluation
+from tests.data.test_snapshot import snapshot_of
 
 DETAILS = {
     "unreadable": {"train": {"bad.mp4": "empty"}, "test": {}},
@@ -19,6 +24,9 @@ DETAILS = {
 }
 
 
+LINEAR = tiny_evaluation("linear", c=1.0)
+HASHES = snapshot_of().hashes
+NAME = f"{evaluation_id(LINEAR)}-{HASHES.evaluated}"
 MORE = {"missing": 4, "too_short": 6, "left_out": 3}
 
 
@@ -36,7 +44,7 @@ def finish(cell: CellFolder, right: int, unreadable: int = 0) -> CellFolder:
             "correct": [i < right for i in range(10)],
         }
     )
-    cell.save_evaluation("e1", record, predictions)
+    cell.save_evaluation(NAME, record, predictions)
     return cell
 
 
@@ -45,20 +53,29 @@ def store(tmp_path: Path) -> Store:
     return results.open(tmp_path / "store")
 
 
-def planned(row: str, cell_id: str, seed: int = 0, data_hash: str | None = "d") -> TableCell:
-    return TableCell(row, seed, cell_id, data_hash, {"linear/u": "e1"})
+def planned(row: str, number: int = 0) -> Cell:
+    """A row's cell; rows of one number share it."""
+    return Cell(tiny_cell({"training.steps": 4 + number}), (LINEAR,), "t", row)
+
+
+def known(store: Store) -> Shelf:
+    return Shelf(store, {data_key(LINEAR.data): HASHES})
+
+
+def folder(store: Store, number: int = 0) -> CellFolder:
+    return known(store).folder(planned("", number))
 
 
 def test_a_done_cell_in_full(store: Store) -> None:
-    finish(store.folder("a", "d"), 4, unreadable=2)
-    source = collect(store, [planned("A", "a")], title="t")
+    finish(folder(store, 0), 4, unreadable=2)
+    source = collect(known(store), [planned("A")], title="t")
     cell = source.rows[0].cells[0]
-    record = cell.evaluations["linear/u"]
+    record = cell.evaluations["linear/synthetic"]
     assert record is not None
-    assert [column.key for column in source.columns] == ["linear/u:top1"], "the headline, not the first metric"
+    assert [column.key for column in source.columns] == ["linear/synthetic:top1"], "the headline, not the first metric"
     assert (cell.missing, cell.too_short, cell.left_out) == (4, 6, 3)
     assert (cell.cell, cell.status, cell.unreadable, cell.minutes, cell.clips_per_second) == (
-        "a-d",
+        folder(store).name,
         "done",
         2,
         2.5,
@@ -70,67 +87,78 @@ def test_a_done_cell_in_full(store: Store) -> None:
 
 
 def test_every_hole_has_its_reason(store: Store) -> None:
-    finish(store.folder("a", "d"), 4)
-    finish(store.folder("b", "d"), 4).place.write("evaluations/e1.json", b'{"sta')
-    store.folder("c", "d").write_config({})
-    store.folder("c", "d").mark_failed("the loss is NaN at step 3", {})
-    store.folder("f", "d").place.write("cell.yaml", b"")
-    finish(store.folder("g", "d"), 4).fail_evaluation("e1", "a class has one video", {})
-    source = collect(store, [planned(row.upper(), row) for row in "abcdfg"], title="t", baseline="A")
+    finish(folder(store, 0), 4)
+    finish(folder(store, 1), 4).place.write(f"evaluations/{NAME}.json", b'{"sta')
+    folder(store, 2).write_config({})
+    folder(store, 2).mark_failed("the loss is NaN at step 3", {})
+    folder(store, 5).place.write("cell.yaml", b"")
+    finish(folder(store, 6), 4).fail_evaluation(NAME, "a class has one video", {})
+    source = collect(
+        known(store), [planned(row.upper(), ord(row) - ord("a")) for row in "abcdfg"], title="t", baseline="A"
+    )
     holes = {row.name: " ".join(row.entries[0].holes) for row in build_table(source).rows}
     assert holes["A"] == ""
-    assert holes["B"] == "seed 0: linear/u not evaluated yet"
+    assert holes["B"] == "seed 0: linear/synthetic not evaluated yet"
     assert holes["C"] == "seed 0: failed: the loss is NaN at step 3"
     assert holes["D"] == "seed 0: missing"
     assert holes["F"].startswith("seed 0: broken: cell.yaml")
-    assert holes["G"] == "seed 0: linear/u failed: a class has one video"
+    assert holes["G"] == "seed 0: linear/synthetic failed: a class has one video"
 
 
 def test_rows_share_a_cell(store: Store) -> None:
-    finish(store.folder("a", "d"), 4)
-    source = collect(store, [planned("A", "a"), planned("B", "a")], title="t", baseline="A")
+    finish(folder(store, 0), 4)
+    source = collect(known(store), [planned("A"), planned("B")], title="t", baseline="A")
     assert source.rows[0].cells == source.rows[1].cells
     assert "same results" in render_markdown(build_table(source))
 
 
+def test_why_an_evaluation_is_not_there_is_said(store: Store) -> None:
+    cell = finish(folder(store), 4)
+    cell.clear_evaluation(NAME)
+    cell.note_fault(NAME, 0, {"reason": "v1 cannot be read now", "traceback": ""})
+    (row,) = build_table(collect(known(store), [planned("A")], title="t")).rows
+    assert row.entries[0].holes == ("seed 0: linear/synthetic not evaluated yet: v1 cannot be read now",)
+
+
 def test_a_cell_is_found_without_its_data(store: Store) -> None:
-    finish(store.folder("a", "d"), 4)
-    finish(store.folder("aa", "d"), 9)
-    assert collect(store, [planned("A", "a", data_hash=None)], title="t").rows[0].cells[0].cell == "a-d"
-    store.folder("a", "other").write_config({})
-    assert collect(store, [planned("A", "a", data_hash=None)], title="t").rows[0].cells[0].cell == "a-d"
-    finish(store.folder("a", "other"), 5)
-    cell = collect(store, [planned("A", "a", data_hash=None)], title="t").rows[0].cells[0]
+    finish(folder(store), 4)
+    finish(folder(store, 1), 9)
+    here = folder(store).name
+    assert collect(Shelf(store), [planned("A")], title="t").rows[0].cells[0].cell == here
+    finish(store.folder(planned("A").id, "other"), 5)
+    cell = collect(Shelf(store), [planned("A")], title="t").rows[0].cells[0]
     assert (cell.cell, cell.status) == ("", "missing")
-    assert "2 results of this cell on different data" in cell.reason
+    assert "2 results of this cell, on different data" in cell.reason
 
 
 def test_columns_as_asked_for(store: Store) -> None:
-    finish(store.folder("a", "d"), 4)
-    source = collect(store, [planned("A", "a")], title="t", columns=["linear/u:mean_class", "linear/u"])
-    assert [column.key for column in source.columns] == ["linear/u:mean_class", "linear/u:top1"]
+    finish(folder(store, 0), 4)
+    source = collect(
+        known(store), [planned("A")], title="t", columns=["linear/synthetic:mean_class", "linear/synthetic"]
+    )
+    assert [column.key for column in source.columns] == ["linear/synthetic:mean_class", "linear/synthetic:top1"]
 
 
 def test_a_column_of_no_evaluation_is_an_error(store: Store) -> None:
-    with pytest.raises(ConfigError, match=r"'linear/v'.*did you mean 'linear/u'"):
-        collect(store, [planned("A", "a")], title="t", columns=["linear/v:top1"])
+    with pytest.raises(ConfigError, match=r"'linear/sinthetic'.*did you mean 'linear/synthetic'"):
+        collect(known(store), [planned("A")], title="t", columns=["linear/sinthetic:top1"])
 
 
 def test_nothing_yet_is_a_table_of_holes(store: Store) -> None:
-    text = render_markdown(build_table(collect(store, [planned("A", "a")], title="t")))
+    text = render_markdown(build_table(collect(known(store), [planned("A")], title="t")))
     assert "[a] A, seed 0: missing" in text
 
 
 def test_unreadable_provenance_is_said_and_the_result_stands(store: Store) -> None:
-    finish(store.folder("a", "d"), 4).place.write("provenance.json", b"")
-    source = collect(store, [planned("A", "a")], title="t")
+    finish(folder(store, 0), 4).place.write("provenance.json", b"")
+    source = collect(known(store), [planned("A")], title="t")
     assert (source.rows[0].cells[0].status, source.rows[0].cells[0].commit) == ("done", "unreadable")
 
 
 def test_a_slim_store_gives_the_same_table(store: Store, tmp_path: Path) -> None:
-    finish(store.folder("a", "d"), 4)
-    finish(store.folder("b", "d"), 6)
+    finish(folder(store, 0), 4)
+    finish(folder(store, 1), 6)
     slim = results.open(tmp_path / "slim")
-    results.slim_copy(store, slim, ["a-d", "b-d"])
-    cells = [planned("A", "a"), planned("B", "b")]
-    assert collect(slim, cells, title="t", baseline="A") == collect(store, cells, title="t", baseline="A")
+    results.slim_copy(store, slim, [folder(store, 0).name, folder(store, 1).name])
+    cells = [planned("A"), planned("B", 1)]
+    assert collect(known(slim), cells, title="t", baseline="A") == collect(known(store), cells, title="t", baseline="A")

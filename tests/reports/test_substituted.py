@@ -7,6 +7,7 @@ from pathlib import Path
 from raysl.commands.inputs import load_studies
 from raysl.commands.report import report_input
 from raysl.reports import build_table, render_markdown
+from raysl.results import Shelf
 from raysl.results import open as open_store
 from tests.planning.studies import RECIPE, STUDY, write_study
 
@@ -25,7 +26,7 @@ def test_published_numbers_stand_beside_the_substituted_column(tmp_path: Path) -
     recipe = RECIPE.replace(RECIPE.split("\n")[1], "data: ucf101") + "datasets: {tiny: {name: synthetic, classes: 2}}\n"
     text = STUDY.replace("linear/synthetic, retrieval/synthetic", "linear/ucf101") + PUBLISHED
     (planned,) = load_studies([write_study(tmp_path, text, recipe)], "small", [])
-    source = report_input(planned, open_store(tmp_path / "store"))
+    source = report_input(planned, Shelf(open_store(tmp_path / "store")))
     assert [column.key for column in source.columns] == ["linear/tiny:top1"]
     assert source.published is not None
     assert source.published.number("plain", source.columns[0]) == 63.8

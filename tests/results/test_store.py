@@ -12,6 +12,7 @@ import raysl.results as results
 from raysl.errors import StorageError
 from raysl.results import Store
 from raysl.results.place import without_credentials
+from tests.data.test_snapshot import snapshot_of
 
 PREDICTIONS = pd.DataFrame({"video": [0], "path": ["a"], "label": [0], "correct": [True]})
 
@@ -19,16 +20,20 @@ PREDICTIONS = pd.DataFrame({"video": [0], "path": ["a"], "label": [0], "correct"
 def test_an_empty_store(store: Store) -> None:
     store.check_writable()
     assert store.cells() == []
-    assert store.read("manifests/abc") is None
     assert store.frame().empty
     assert list(store.place.sizes()) == [], "checking leaves nothing behind"
 
 
-def test_shared_objects(store: Store) -> None:
-    store.write("manifests/abc", b"one")
-    store.write("manifests/abc", b"two")
-    assert store.read("manifests/abc") == b"two"
+def test_a_data_set_as_it_was_read(store: Store) -> None:
+    snapshot = snapshot_of()
+    with pytest.raises(StorageError, match="is gone: run the study again"):
+        store.snapshot(snapshot.hashes.snapshot)
+    store.save_snapshot(snapshot)
+    assert store.snapshot(snapshot.hashes.snapshot) == snapshot
     assert store.cells() == []
+    store.place.write(f"data/{snapshot.hashes.snapshot}.parquet", b"half")
+    with pytest.raises(StorageError, match="cannot be read"):
+        store.snapshot(snapshot.hashes.snapshot)
 
 
 def test_cells_are_listed_by_name(store: Store) -> None:
@@ -130,8 +135,8 @@ def test_an_address_that_is_not_understood(address: str) -> None:
 
 
 def test_a_file_address_is_a_local_store(tmp_path: Path) -> None:
-    results.open(f"file://{tmp_path}/store").write("x", b"1")
-    assert results.open(tmp_path / "store").read("x") == b"1"
+    results.open(f"file://{tmp_path}/store").place.write("x", b"1")
+    assert results.open(tmp_path / "store").place.read("x") == b"1"
 
 
 def test_a_write_that_fails_leaves_the_old_object_and_no_part(tmp_path: Path) -> None:
@@ -139,7 +144,7 @@ def test_a_write_that_fails_leaves_the_old_object_and_no_part(tmp_path: Path) ->
     (tmp_path / "store" / "x").mkdir(parents=True)
     (tmp_path / "store" / "x" / "inside").write_text("kept")
     with pytest.raises(StorageError, match="cannot write"):
-        store.write("x", b"1")
+        store.place.write("x", b"1")
     assert [path.name for path in (tmp_path / "store").rglob("*")] == ["x", "inside"]
 
 

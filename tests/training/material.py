@@ -14,11 +14,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from raysl import results
 from raysl.config.cell import CellConfig
+from raysl.config.cells import Cell
 from raysl.config.identity import cell_id
-from raysl.data.manifest_types import Manifest
 from raysl.data.places import Places
+from raysl.data.snapshot import Snapshot, data_key
 from raysl.data.source import VideoSource, open_source
-from raysl.results import CellFolder
+from raysl.results import CellFolder, Shelf
 from raysl.training.checkpoint import Checkpoint, read_checkpoint
 from raysl.training.precision import multiplies_bfloat16_wrongly
 from tests import cells
@@ -46,15 +47,16 @@ def tiny_cell(**changes: Any) -> CellConfig:
     return cells.tiny_cell(SMALLEST | changes)
 
 
-def tiny_source(folder: Path, *, cached: bool = True, manifest: Manifest | None = None) -> VideoSource:
+def tiny_source(folder: Path, *, cached: bool = True, snapshot: Snapshot | None = None) -> VideoSource:
     """The videos of `tiny_cell`, rendered below ``folder``, which also holds the manifest and the cache."""
     chosen = tiny_cell()
     places = Places({"synthetic": folder / "videos"}, folder / "cache", 1.0 if cached else 0.0)
-    return open_source(chosen.data, places, resize=chosen.clip.resize, manifest=manifest, fill=cached)
+    return open_source(chosen.data, places, resize=chosen.clip.resize, snapshot=snapshot, fill=cached)
 
 
 def folder_of(storage: Path, cell: CellConfig, source: VideoSource | None) -> CellFolder:
-    return results.open(storage).folder(cell_id(cell), "none" if source is None else source.manifest.hash)
+    data = {} if source is None else {data_key(cell.data): source.snapshot.hashes}
+    return Shelf(results.open(storage), data).folder(Cell(cell))
 
 
 def final(folder: CellFolder, cell: CellConfig) -> Checkpoint:

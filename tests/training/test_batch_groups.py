@@ -13,7 +13,7 @@ from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.objectives.build import build_objective
 from raysl.training.check import check_world
-from raysl.training.loop import pretrain
+from raysl.training.pretrain import pretrain
 from tests.ranks import run_ranks
 from tests.training.material import final, folder_of, tiny_cell, tiny_source
 from tests.training.steps import assert_same_training, batches_of, cell_of, learner_of, taken

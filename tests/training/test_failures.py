@@ -9,27 +9,28 @@ from typing import Any
 import pytest
 
 from raysl import results
-from raysl.config.identity import cell_id
-from raysl.data.manifest_types import Manifest
+from raysl.data.snapshot import Snapshot
 from raysl.data.source import VideoSource
-from raysl.errors import CellFailure, StorageError
-from raysl.training.loop import pretrain
+from raysl.errors import CellFailure, NodeFault, StorageError
+from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
 from tests.ranks import run_ranks
 from tests.training.material import FAILING, broken_source, corrupt, curves_of, folder_of, tiny_cell, tiny_source
 
 
-def _fail_on_rank(rank: int, cases: list[tuple[str, str, Manifest, dict[str, Any]]], *lost: str) -> list[str]:
+def _fail_on_rank(rank: int, cases: list[tuple[str, str, Snapshot, dict[str, Any]]], *lost: str) -> list[str]:
     """One case after the other: a failure leaves ranks that still go together."""
     outcomes = []
-    for videos, storage, manifest, changes in cases:
+    for videos, storage, snapshot, changes in cases:
         cell = tiny_cell(**changes, **{"training.workers": 2})
-        source = tiny_source(Path(videos), cached=False, manifest=manifest)
+        source = tiny_source(Path(videos), cached=False, snapshot=snapshot)
         try:
             pretrain(cell, folder_of(Path(storage), cell, source), source)
             outcomes.append("done")
         except CellFailure as failure:
             outcomes.append(f"{failure.details['step']}: {failure.reason}")
+        except NodeFault as fault:
+            outcomes.append(f"fault: {fault}")
     return [*outcomes, _lose_the_store_on_rank(rank, *lost)]
 
 
@@ -135,16 +136,18 @@ def test_every_rank_learns_of_a_failure_on_one(video_folder: Path, source: Video
     corrupt(most, 14)
     nan: dict[str, Any] = {"objective.contrastive": {"framework": FAILING, "step": 2, "on_rank": 1}}
     cases = [
-        (str(video_folder), str(tmp_path / "nan"), source.manifest, nan),
-        (str(tmp_path / "few"), str(tmp_path / "later"), few.manifest, {"training.max_unreadable": 0.1}),
-        (str(tmp_path / "most"), str(tmp_path / "none-left"), most.manifest, {"training.max_unreadable": 1.0}),
+        (str(video_folder), str(tmp_path / "nan"), source.snapshot, nan),
+        (str(tmp_path / "few"), str(tmp_path / "later"), few.snapshot, {"training.max_unreadable": 0.1}),
+        (str(tmp_path / "most"), str(tmp_path / "none-left"), most.snapshot, {"training.max_unreadable": 1.0}),
     ]
     outcomes = run_ranks(_fail_on_rank, 2, cases, str(video_folder), str(tmp_path / "lost"))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == "2: the loss is nan at step 2"
-    assert "2 of 16 training videos cannot be read" in outcomes[0][1]
-    assert "no readable video is left" in outcomes[0][2]
+    assert outcomes[0][1].startswith("fault: 2 of 16 training videos cannot be read")
+    assert outcomes[0][2].startswith("fault: no readable video is left")
     assert "checkpoints" in outcomes[0][3]
-    for _, storage, manifest, changes in cases:
-        cell = tiny_cell(**changes)
-        assert results.open(storage).folder(cell_id(cell), manifest.hash).state().status == "failed"
+    states = []
+    for _, storage, _, _ in cases:
+        (folder,) = results.open(storage).cells()
+        states.append(folder.state().status)
+    assert states == ["failed", "interrupted", "interrupted"], "what could not be read this time is no result"

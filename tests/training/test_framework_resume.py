@@ -9,8 +9,8 @@ import pytest
 
 from raysl.config.component import names
 from raysl.data.source import VideoSource
-from raysl.training.loop import pretrain
-from raysl.training.run import KilledError
+from raysl.training.loop import KilledError
+from raysl.training.pretrain import pretrain
 from tests.objectives.batches import WINDOWS, small
 from tests.training.material import assert_equal_states, final, folder_of, tiny_cell
 

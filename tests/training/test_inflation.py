@@ -15,7 +15,7 @@ from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError
 from raysl.objectives.build import build_backbone, build_objective, draw_backbone
 from raysl.training.backbone import load_backbone
-from raysl.training.loop import pretrain
+from raysl.training.pretrain import pretrain
 from raysl.training.try_step import try_step
 from tests.models.narrow_weights import NARROW, save_narrow_weights
 from tests.training.material import assert_equal_states, folder_of, tiny_cell

@@ -14,9 +14,9 @@ from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
 from raysl.models.backbone import Backbone
 from raysl.results import CellFolder
 from raysl.training.backbone import load_backbone
-from raysl.training.loop import pretrain
+from raysl.training.loop import KilledError
+from raysl.training.pretrain import pretrain
 from raysl.training.probe import Probe
-from raysl.training.run import KilledError
 from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, final, folder_of, tiny_cell, tiny_source
 

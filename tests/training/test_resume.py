@@ -11,8 +11,8 @@ from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import StorageError
 from raysl.training.checkpoint import Checkpoint
-from raysl.training.loop import pretrain
-from raysl.training.run import KilledError
+from raysl.training.loop import KilledError
+from raysl.training.pretrain import pretrain
 from tests.ranks import run_ranks
 from tests.training.material import (
     assert_equal_states,

@@ -17,7 +17,7 @@ from raysl.errors import CellFailure
 from raysl.evaluation.run import evaluate
 from raysl.training.backbone import load_backbone
 from raysl.training.check import check_cell
-from raysl.training.loop import pretrain
+from raysl.training.pretrain import pretrain
 from raysl.training.summary import Summary
 from raysl.training.try_step import try_step
 from raysl.views.loader import PretrainingLoader
@@ -52,7 +52,12 @@ def test_it_learns_the_labels_and_its_backbone_is_evaluated(source: VideoSource,
     assert folder.state().status == "done"
     evaluations = [tiny_evaluation("linear", clips=1, c=1.0), tiny_evaluation("retrieval", clips=1, k=(1,))]
     results = evaluate(
-        load_backbone(cell, folder), evaluations, cell.clip, lambda _: source, seed=0, device=torch.device("cpu")
+        load_backbone(cell, folder),
+        {one.label: one for one in evaluations},
+        cell.clip,
+        lambda _: source,
+        seed=0,
+        device=torch.device("cpu"),
     )
     assert [next(iter(result.metrics)) for result in results.values()] == ["top1", "R@1"]
 

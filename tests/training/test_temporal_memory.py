@@ -15,8 +15,8 @@ from raysl.distributed import rank, world_size
 from raysl.errors import CellFailure
 from raysl.objectives.build import build_objective
 from raysl.training.checkpoint import Checkpoint
-from raysl.training.loop import pretrain
-from raysl.training.run import KilledError
+from raysl.training.loop import KilledError
+from raysl.training.pretrain import pretrain
 from raysl.views.batch import Batch
 from tests.objectives.batches import part_of, placed, random_batch, renumbered, small
 from tests.ranks import run_ranks

@@ -19,7 +19,7 @@ from raysl.objectives.build import build_objective
 from raysl.reports import build_table
 from raysl.reports.input import RowInput
 from raysl.streams import stream
-from raysl.training.loop import pretrain
+from raysl.training.pretrain import pretrain
 from raysl.views.pipeline import ViewPipeline
 from raysl.views.placement import Placement
 from raysl.views.training_videos import training_videos

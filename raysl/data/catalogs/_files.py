@@ -25,9 +25,9 @@ def check_root(root: Path, catalog: str) -> None:
     """
     if not root.is_dir():
         reason = "is not a folder" if root.exists() else "does not exist"
-        raise DataError(f"{catalog}: the root {root} {reason}; give the data set's folder with --root {catalog}=PATH")
+        raise DataError(f"{catalog}: the root {root} {reason}; correct the data set's root (--root NAME=PATH)")
     if not any(root.iterdir()):
-        raise DataError(f"{catalog}: the root {root} is empty; give the data set's folder with --root {catalog}=PATH")
+        raise DataError(f"{catalog}: the root {root} is empty; correct the data set's root (--root NAME=PATH)")
 
 
 def subfolders(folder: Path) -> list[str]:

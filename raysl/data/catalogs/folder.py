@@ -2,16 +2,20 @@
 
 Which files are videos: `raysl.data.catalogs._files.VIDEO_SUFFIXES`; other files, and what is hidden, are left out.
 Classes are the names of the folders, in alphabetical order; videos are in the order of their paths.
+
+Splits are drawn from names alone, so they are the same on every machine: a share of each class (`fraction`), K folds
+(`folds`), or one fold for each group (`leave_one_group_out`). Of folds one is chosen (``fold: 3``, or ``folder/3``);
+where ``fold`` is null, planning makes every fold a part of the row (`raysl.data.folds`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
@@ -20,7 +24,10 @@ from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs._files import VIDEO_SUFFIXES, check_root, is_video, subfolders, walk_videos
-from raysl.errors import DataError
+from raysl.data.catalogs._splits import Divisible
+from raysl.errors import ConfigError, DataError
+
+FOLDED = ("folds", "leave_one_group_out")
 
 
 class FolderOptions(Options):
@@ -29,27 +36,50 @@ class FolderOptions(Options):
     labels: Literal["folders", "none"] = option(
         "folders", doc="the class folders' names; none: no labels, and every video is for training", source="[?]"
     )
-    split: Literal["fraction", "folders"] = option(
+    split: Literal["fraction", "folders", "folds", "leave_one_group_out"] = option(
         "fraction",
-        doc="fraction: `test_share` of each class, drawn by a hash of the names; folders: root/train/… and root/test/…",
+        doc="fraction: `test_share` of each class, drawn by a hash of the names; folders: root/train/… and "
+        "root/test/…; folds: `folds` parts, each for testing once; leave_one_group_out: each `group` for testing once",
         source="[?]",
     )
     test_share: float = option(
         0.25,
-        doc="share of each class's videos (or groups) for testing; at least one is on each side",
+        doc="share of each class's videos for testing, with `group` as near as whole groups come; at least one is on "
+        "each side",
         source="[?]",
         gt=0,
         lt=1,
     )
-    split_seed: int = option(0, doc="another draw of the fraction", source="[?]", ge=0, le=2**31 - 1)
+    split_seed: int = option(0, doc="another draw of the fraction or folds", source="[?]", ge=0, le=2**31 - 1)
     group: str | None = option(
         None,
-        doc="regular expression whose first group, in the file's name, names the videos of its class not to be parted",
+        doc="regular expression whose first (group) names a video's recording, person or scene, which is never parted, "
+        "whatever its classes; searched in the file's name or, if it has a /, in the path below the class folder",
         source="[?]",
+    )
+    folds: int | None = option(
+        None,
+        doc="number of folds; of leave_one_group_out the number of groups, so that a plan can be made without the data",
+        source="[?]",
+        ge=2,
+        le=10_000,
+    )
+    fold: int | None = option(
+        None, doc="the fold for testing, from 1; null: each of them, averaged in the table", source="[?]", ge=1
     )
     classes: list[str] | None = option(
         None, doc="only these class folders; null: all of them", source="[?]", min_length=2
     )
+
+    @property
+    def version_in_use(self) -> int:
+        """2 with `group`: whole groups across classes; 1 parted the videos of a group by class."""
+        return self.version if self.group is None else 2
+
+    @property
+    def open_folds(self) -> int:
+        """How many folds there are to choose from; 0 where one is chosen, or there are none (`raysl.data.folds`)."""
+        return self.folds or 0 if self.fold is None else 0
 
     @field_validator("group")
     @classmethod
@@ -72,8 +102,24 @@ class FolderOptions(Options):
 
     @model_validator(mode="after")
     def _all_in_use(self) -> FolderOptions:
-        if self.labels == "none" and (self.split != "fraction" or self.group is not None or self.classes is not None):
+        """Refuses options that the split does not read, or that it lacks."""
+        split, folded = self.split, self.split in FOLDED
+        if self.labels == "none" and (split != "fraction" or self.group is not None or self.classes is not None):
             raise ValueError("labels: none takes every video for training: remove split, group and classes")
+        if split != "fraction" and self.test_share != 0.25:
+            raise ValueError(f"test_share means nothing where split is {split}: remove it, or set split: fraction")
+        if split in ("folders", "leave_one_group_out") and self.split_seed:
+            raise ValueError(f"split_seed means nothing where split is {split}: nothing is drawn; remove it")
+        if not folded and (self.folds is not None or self.fold is not None):
+            name = "folds" if self.folds is not None else "fold"
+            raise ValueError(f"{name} means nothing where split is {split}: set split: folds or leave_one_group_out")
+        if split == "leave_one_group_out" and self.group is None:
+            raise ValueError("split: leave_one_group_out needs group, the expression that names a video's group")
+        if folded and self.folds is None:
+            groups = " (here the number of groups, which `raysl data check` counts)" if split != "folds" else ""
+            raise ValueError(f"split: {split} needs folds, the number of folds{groups}")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} is out of range: there are {self.folds} folds")
         return self
 
 
@@ -90,7 +136,19 @@ class FolderReader(CatalogReader):
             return Catalog("folder", (), tuple(Video(i, path, None, "train") for i, path in enumerate(paths)))
         if self.options.split == "folders":
             return self._split_by_folders(root)
-        return self._split_by_fraction(root)
+        classes = self._class_folders(root, root)
+        labels = {path: name for name, paths in classes.items() for path in paths}
+        if self.options.split == "fraction":
+            tests = self._tests(classes, labels)
+            return self._catalog(labels, {path: "test" if path in tests else "train" for path in labels})
+        if self.options.fold is None:
+            raise DataError(
+                f"folder: which of the {self.options.folds} folds is for testing is left open: choose one with "
+                "`fold: 1`, or folder/1 in the place of folder"
+            )
+        folds = self._folds(self._divisible(labels))
+        splits = {path: "test" if fold == self.options.fold else "train" for path, fold in folds.items()}
+        return self._catalog(labels, splits, folds)
 
     def _split_by_folders(self, root: Path) -> Catalog:
         absent = [name for name in ("train", "test") if not (root / name).is_dir()]
@@ -103,21 +161,8 @@ class FolderReader(CatalogReader):
         for name in sorted(train.keys() ^ test.keys()):
             have, lack = ("train", "test") if name in train else ("test", "train")
             raise DataError(f"folder: class {name} has videos in {have}/ and none in {lack}/; each class needs both")
-        rows = [
-            (path, name, split)
-            for split, classes in (("test", test), ("train", train))
-            for name, paths in classes.items()
-            for path in paths
-        ]
-        return self._catalog(sorted(train), rows)
-
-    def _split_by_fraction(self, root: Path) -> Catalog:
-        classes = self._class_folders(root, root)
-        rows = []
-        for name, paths in classes.items():
-            tests = self._test_groups(name, paths)
-            rows += [(path, name, "test" if self._unit(path) in tests else "train") for path in paths]
-        return self._catalog(sorted(classes), rows)
+        labels = {path: name for side in (train, test) for name, paths in side.items() for path in paths}
+        return self._catalog(labels, {path: path.split("/", 1)[0] for path in labels})
 
     def _class_folders(self, root: Path, parent: Path) -> dict[str, list[str]]:
         """The videos of each class folder in ``parent``, as paths relative to ``root``."""
@@ -148,42 +193,62 @@ class FolderReader(CatalogReader):
                 raise DataError(f"folder: `classes` names {name!r}, no folder of {parent}{nearest(name, names)}")
         return names if self.options.classes is None else self.options.classes
 
-    def _test_groups(self, name: str, paths: list[str]) -> set[str]:
-        """The videos (or groups) of one class that are for testing: those whose hashes come first."""
-        units = sorted({self._unit(path) for path in paths}, key=lambda unit: self._rank(name, unit))
-        if len(units) < 2:
-            what = "video" if self.options.group is None else "group of videos"
+    def _tests(self, classes: Mapping[str, list[str]], labels: Mapping[str, str]) -> set[str]:
+        """The videos for testing: whole groups, or of each class the videos whose hashes come first."""
+        share, seed, videos = self.options.test_share, self.options.split_seed, self._divisible(labels)
+        why = "which cannot be split into train and test"
+        if self.options.group is not None:
+            return {path for path, side in videos.divide((share, 1 - share), seed, why).items() if side == 0}
+        videos.refuse_few(2, why)
+        tests: set[str] = set()
+        for name, paths in classes.items():
+            ranks = {path: blake2b(f"{seed}\x1f{name}\x1f{path}".encode(), digest_size=16).digest() for path in paths}
+            tests.update(sorted(paths, key=ranks.__getitem__)[: min(max(round(share * len(paths)), 1), len(paths) - 1)])
+        return tests
+
+    def _folds(self, videos: Divisible) -> dict[str, int]:
+        """Path to fold, from 1."""
+        count = self.options.folds
+        assert count is not None  # the options' validator
+        if self.options.split == "folds":
+            shares, why = [1 / count] * count, f"which cannot be in each of {count} folds"
+            return {path: side + 1 for path, side in videos.divide(shares, self.options.split_seed, why).items()}
+        groups = {group: fold for fold, group in enumerate(sorted(videos.units), 1)}
+        if len(groups) != count:
             raise DataError(
-                f"folder: class {name} has one {what} ({paths[0]}), which cannot be split into train and test; "
-                "add another, or leave the class out with `classes`"
+                f"folder: `folds` is {count}, and `group` {self.options.group!r} names {len(groups)} groups: set "
+                f"`folds: {len(groups)}`, or correct the expression"
             )
-        return set(units[: min(max(round(self.options.test_share * len(units)), 1), len(units) - 1)])
+        videos.refuse_few(2, "leaving it out leaves none to learn the class from")
+        return {path: groups[group] for path, group in videos.unit_of.items()}
 
-    def _rank(self, name: str, unit: str) -> bytes:
-        key = f"{self.options.split_seed}\x1f{name}\x1f{unit}"
-        return blake2b(key.encode(), digest_size=16).digest()
-
-    def _unit(self, path: str) -> str:
-        """What is not parted between train and test: a video's group, or the video."""
-        return self._group(path) or path
+    def _divisible(self, labels: Mapping[str, str]) -> Divisible:
+        noun = "video" if self.options.group is None else "group"
+        return Divisible("folder", noun, labels, {path: self._group(path) or path for path in labels})
 
     def _group(self, path: str) -> str | None:
-        if self.options.group is None:
+        pattern = self.options.group
+        if pattern is None:
             return None
-        found = re.search(self.options.group, path.rsplit("/", 1)[-1])
+        folders = 2 if self.options.split == "folders" else 1
+        name = path.split("/", folders)[-1] if "/" in pattern else path.rsplit("/", 1)[-1]
+        found = re.search(pattern, name)
         if found is None or not found[1]:
-            raise DataError(f"folder: `group` {self.options.group!r} names no group in {path}; correct the expression")
+            raise DataError(f"folder: `group` {pattern!r} names no group in {path}; correct the expression")
         return found[1]
 
-    def _catalog(self, classes: list[str], rows: Iterable[tuple[str, str, str]]) -> Catalog:
+    def _catalog(
+        self, labels: Mapping[str, str], splits: Mapping[str, str], folds: Mapping[str, int] | None = None
+    ) -> Catalog:
+        classes = sorted(set(labels.values()))
         videos = []
         sides: dict[str, dict[str, str]] = defaultdict(dict)
-        for index, (path, name, split) in enumerate(sorted(rows)):
+        for index, path in enumerate(sorted(labels)):
             group = self._group(path)
-            group = None if group is None else f"{name}/{group}"
-            videos.append(Video(index, path, classes.index(name), split, group))
+            label = classes.index(labels[path])
+            videos.append(Video(index, path, label, splits[path], group, (folds or {}).get(path)))
             if group is not None:
-                sides[group][split] = path
+                sides[group][splits[path]] = path
         for group, paths in sides.items():
             if len(paths) > 1:
                 raise DataError(
@@ -199,4 +264,11 @@ def _some(paths: list[str], folder: Path) -> list[str]:
     return paths
 
 
-COMPONENT = Component(kind="data set", options=FolderOptions, build=FolderReader)
+def _variant(name: str) -> dict[str, Any]:
+    """``folder/3`` is fold 3."""
+    if not re.fullmatch(r"[1-9]\d{0,4}", name):
+        raise ConfigError(f"folder/{name}: there is no such variant; folder/1 is fold 1 of `split: folds`, and so on")
+    return {"fold": int(name)}
+
+
+COMPONENT = Component(kind="data set", options=FolderOptions, build=FolderReader, variant=_variant)

@@ -19,8 +19,8 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.catalog import Video
+from raysl.distributed import on_first_rank
 from raysl.errors import DataError
-from raysl.evaluation.agreement import on_first_rank
 from raysl.evaluation.clip_similarity import (
     BINS,
     ClipSimilarities,

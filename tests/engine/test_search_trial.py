@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +10,14 @@ from typing import Any
 import pytest
 
 from raysl import results
-from raysl.config.identity import cell_id, resolved
+from raysl.config.cells import Cell
 from raysl.data.places import Places
-from raysl.engine.search_job import Scoring, SearchWork
-from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, search_trial
-from raysl.engine.search_work import run_trial
+from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, SearchWork, search_trial
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
-from tests.engine.plans import plan, prepared_here
+from raysl.work.trial import Scoring, run_trial
 from tests.planning.studies import SEARCH, write_study
+from tests.work.plans import plan, site_here
 
 POINT = {"objective.contrastive.temperature": 0.1, "objective.contrastive.framework": "simclr"}
 
@@ -33,17 +31,13 @@ def search(tmp_path: Path) -> Search:
 
 @pytest.fixture
 def work(search: Search, tmp_path: Path, places: Places) -> SearchWork:
-    store = results.open(tmp_path / "store")
-    manifests = prepared_here(plan(tmp_path, {"plain": "{}"}), store, places).manifests
-    hashes = {key: manifest.hash for key, manifest in manifests.items()}
-    scoring = Scoring(search.data, resolved(search.options.knn), search.options.reports)
-    return SearchWork("t", store, places, scoring, next(iter(hashes.values())), hashes, workers=1)
+    site = site_here(plan(tmp_path, {"plain": "{}"}), results.open(tmp_path / "store"), places)
+    return SearchWork("t", site, Scoring(search.data, search.options.knn, search.options.reports), workers=1)
 
 
 @pytest.fixture
 def config(search: Search) -> dict[str, Any]:
-    cell = search.trial(POINT)
-    return {"number": 0, "cell": cell_id(cell), "config": json.dumps(resolved(cell))}
+    return {"number": 0, "cell": Cell(search.trial(POINT), study="t", row="trial")}
 
 
 @pytest.fixture
@@ -67,25 +61,23 @@ def test_a_trial_tells_its_scores_and_a_repetition_its_last(
     assert all(0 <= report[SCORE] <= 100 for report in told)
     trial(config, work)
     assert told[2:] == told[1:2], "its process was lost between its end and its last report"
-    job = work.job(config["cell"], json.loads(config["config"]), 0)
-    assert len(job.folder.attempts()) == 1
-    assert job.title == "t/trial0"
+    assert len(work.site.folder(config["cell"]).attempts()) == 1
 
 
 @pytest.mark.slow
 def test_reports_beyond_the_steps_are_passed_over(config: dict[str, Any], work: SearchWork) -> None:
     numbers: list[int] = []
-    job = work.job(config["cell"], json.loads(config["config"]), 0)
-    assert run_trial(job, replace(work.scoring, reports=5), lambda number, score: numbers.append(number)) is None
+    scoring = replace(work.scoring, reports=5)
+    assert run_trial(config["cell"], work.site, scoring, lambda number, score: numbers.append(number)) is None
     assert numbers == [2, 5], "two steps"
 
 
 def test_a_failure_is_told_with_its_reason(
     config: dict[str, Any], work: SearchWork, told: list[dict[str, Any]], search: Search
 ) -> None:
-    huge = resolved(search.trial(dict(POINT)))
-    huge["training"]["batch_size"] = 512
-    trial({**config, "config": json.dumps(huge)}, work)
+    cell = search.trial(dict(POINT))
+    huge = cell.model_copy(update={"training": cell.training.model_copy(update={"batch_size": 512})})
+    trial({**config, "cell": Cell(huge)}, work)
     (report,) = told
     assert (report[SCORE], report[REPORT]) == (0.0, 2)
     assert "512" in report[FAILED]
@@ -94,7 +86,8 @@ def test_a_failure_is_told_with_its_reason(
 def test_a_store_that_cannot_be_read_says_nothing_of_the_configuration(
     config: dict[str, Any], work: SearchWork, told: list[dict[str, Any]]
 ) -> None:
-    trial(config, replace(work, manifests=dict.fromkeys(work.manifests, "0000")))
+    lost = {key: replace(hashes, snapshot="0000") for key, hashes in work.site.data.items()}
+    trial(config, replace(work, site=replace(work.site, data=lost)))
     (report,) = told
     assert math.isnan(report[SCORE])
     assert "is gone: run the study again" in report[LOST]
@@ -102,12 +95,12 @@ def test_a_store_that_cannot_be_read_says_nothing_of_the_configuration(
 
 
 def test_what_is_known_is_told_without_training(work: SearchWork, told: list[dict[str, Any]]) -> None:
-    trial({"number": 1, "cell": "a", "known": "[20.0, 30.0]"}, work)
+    trial({"number": 1, "known": "[20.0, 30.0]"}, work)
     assert told == [{SCORE: 20.0, REPORT: 1}, {SCORE: 30.0, REPORT: 2}]
     told.clear()
-    trial({"number": 1, "cell": "a", "known": "[]"}, work)
+    trial({"number": 1, "known": "[]"}, work)
     assert told[0].keys() == {SCORE}
     assert math.isnan(told[0][SCORE])
     told.clear()
-    trial({"number": 1, "cell": "", "refused": "too large"}, work)
+    trial({"number": 1, "refused": "too large"}, work)
     assert told == [{SCORE: 0.0, REPORT: 2, FAILED: "too large"}]

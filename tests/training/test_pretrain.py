@@ -15,7 +15,7 @@ from raysl.errors import CellFailure, ConfigError, RayslError
 from raysl.objectives.build import build_objective
 from raysl.training.backbone import load_backbone
 from raysl.training.check import check_cell
-from raysl.training.loop import pretrain
+from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
 from raysl.training.summary import Summary
 from raysl.views.batch import Batch
@@ -79,7 +79,12 @@ def test_a_cell_trains_and_is_stored_whole(source: VideoSource, tmp_path: Path) 
     assert logged_steps(attempt, "optimizer/gradient_norm")
     provenance = folder.provenance()
     assert provenance is not None
-    assert provenance["manifest"] == source.manifest.hash
+    counts = source.snapshot.counts()
+    assert provenance["data"] == {
+        "name": "synthetic",
+        "snapshot": source.snapshot.hashes.snapshot,
+        "videos": counts,
+    }
     assert provenance["precision"] == "float32"
     assert provenance["attempts"][0]["threads"] == 1
 

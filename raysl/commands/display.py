@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from raysl.engine.progress import Event, Note, Phase, Reading, Snapshot, shown_seconds
+from raysl.work.progress import Event, Note, Overview, Phase, Reading, shown_seconds
 
 PLAIN_SECONDS = 10.0
 """Between two progress lines where there is no terminal, so that a log stays readable."""
@@ -68,5 +68,5 @@ class Display:
         return f"{shown_seconds(time.monotonic() - self._began):>6}"
 
 
-def _is_over(snapshot: Snapshot) -> bool:
-    return not snapshot.running and snapshot.done + snapshot.failed + snapshot.stopped == snapshot.total
+def _is_over(overview: Overview) -> bool:
+    return not overview.running and overview.done + overview.failed + overview.stopped == overview.total

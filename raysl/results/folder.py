@@ -1,4 +1,4 @@
-"""The folder of one cell: configuration, provenance, attempts, evaluations, and the marker that says how it ended."""
+"""The folder of one cell: configuration, provenance, attempts, evaluations, faults, and how it ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class CellState:
     Attributes:
         status: missing (nothing computed), running (its heartbeat is young), interrupted (begun, and nobody works on
             it), done, failed (for a reason that is its result), broken (a file that cannot be relied on).
-        reason: one sentence for failed and broken, else empty.
+        reason: of failed and broken; of missing and interrupted what kept it from being computed when last tried, if
+            that is known; else empty.
         progress: the last heartbeat's; of a done cell its summary; of a failed one its details.
     """
 
@@ -74,6 +75,33 @@ class CellFolder(Evaluations):
             StorageError: it is there and unreadable.
         """
         return self._whole(read_json, "provenance.json")
+
+    def note_fault(self, part: str, rank: int, fault: dict[str, Any]) -> None:
+        """Keeps what kept this rank from computing a part this time (`faults`); it is no result.
+
+        Args:
+            part: ``pretraining``, or an evaluation's name.
+            fault: ``reason`` (one sentence), ``traceback``, and ``follows``: another rank's failure caused it.
+        """
+        self.place.write(f"faults/{part}/{rank}.json", to_json({"time": time.time(), **fault}))
+
+    def clear_faults(self, part: str) -> None:
+        """Forgets what kept a part from being computed, as it is tried again or done."""
+        for path in self.place.sizes(f"faults/{part}"):
+            self.place.delete(path)
+
+    def faults(self) -> dict[str, str]:
+        """Part (``pretraining``, or an evaluation's name) to why it could not be computed when last tried."""
+        found: dict[str, list[tuple[bool, str, str]]] = {}
+        for path in self.place.sizes("faults"):
+            _, part, name = path.split("/", 2)
+            try:
+                fault = read_json(self.place, path) or {}
+            except UnreadableError as error:  # a note that was cut short says nothing, and hides nothing
+                _log.warning("%s: %s", self.place.shown, error)
+                continue
+            found.setdefault(part, []).append((bool(fault.get("follows")), name, str(fault.get("reason", ""))))
+        return {part: min(faults)[2] for part, faults in found.items()}
 
     def start_attempt(self) -> Attempt:
         """Begins an attempt, in a folder of its own; the cell counts as running."""
@@ -155,9 +183,9 @@ class CellFolder(Evaluations):
             return CellState("broken", f"{error}")
 
     def _state(self, now: float) -> CellState:
-        sizes = self.place.sizes()
+        sizes = {path: size for path, size in self.place.sizes().items() if not path.startswith("faults/")}
         if not sizes:
-            return CellState("missing")
+            return CellState("missing", self.faults().get("pretraining", ""))
         if read_yaml(self.place, "cell.yaml") is None:
             raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")
         done, failed = read_json(self.place, "done.json"), read_json(self.place, "failed.json")
@@ -181,15 +209,18 @@ class CellFolder(Evaluations):
 
     def _attempt_state(self, now: float) -> CellState:
         attempts = self.attempts()
+        fault = self.faults().get("pretraining", "")
         if not attempts:
-            return CellState("missing")
+            return CellState("missing", fault)
         beats = [beat for beat in (_beat(attempt) for attempt in attempts) if beat is not None]
         if not beats:
-            return CellState("interrupted")
+            return CellState("interrupted", fault)
         newest = max(beats, key=lambda beat: (beat["state"] == "alive", beat["time"]))
         alive = newest["state"] == "alive" and abs(now - newest["time"]) < HEARTBEAT_LIMIT
         latest = newest if alive else max(beats, key=lambda beat: float(beat["time"]))
-        return CellState("running" if alive else "interrupted", "", _mapping(latest.get("progress")))
+        if alive:
+            return CellState("running", "", _mapping(latest.get("progress")))
+        return CellState("interrupted", fault, _mapping(latest.get("progress")))
 
     def curves(self) -> pd.DataFrame | None:
         """The curves of the attempt that finished, else of the newest that wrote any; None if there are none."""

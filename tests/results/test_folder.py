@@ -10,7 +10,7 @@ import pytest
 
 from raysl.errors import StorageError
 from raysl.results import CellFolder, Store
-from raysl.results.cell import HEARTBEAT_LIMIT
+from raysl.results.folder import HEARTBEAT_LIMIT
 
 
 def test_configuration_comes_back_as_written(store: Store) -> None:

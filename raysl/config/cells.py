@@ -1,0 +1,68 @@
+"""A cell as it travels from a study to the workers and back into a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from raysl.config.cell import CellConfig
+from raysl.config.evaluation import EvaluationConfig
+from raysl.config.identity import cell_id, evaluation_id
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One pretraining with its seed, and the evaluations that are wanted of it. Can be pickled.
+
+    Attributes:
+        config: the pretraining, seed included.
+        evaluations: in the order of the table's columns.
+        study, row: that asked for it; of a cell that several rows share, the first.
+        part: number (from 1) among a row's cells at one seed, one for each fold of its data; 0: the only one.
+    """
+
+    config: CellConfig
+    evaluations: tuple[EvaluationConfig, ...] = ()
+    study: str = ""
+    row: str = ""
+    part: int = 0
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of the configuration: `raysl.config.identity.cell_id`."""
+        return cell_id(self.config)
+
+    @property
+    def seed(self) -> int:
+        return self.config.training.seed
+
+    @property
+    def title(self) -> str:
+        """What people read in dashboards and progress lines: ``quickstart/SimCLR/seed1``, ``.../seed1/fold2``."""
+        return f"{self.study}/{self.row}/seed{self.seed}" + (f"/fold{self.part}" if self.part else "")
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether its weights are trained at all."""
+        return self.config.pretraining != "none"
+
+    @property
+    def key(self) -> str:
+        """Equal for what is the same computation on this run's data: the id and the root that it is trained on."""
+        return f"{self.id}@{self.config.data.bound_name}" if self.pretrains else self.id
+
+
+def evaluation_key(evaluation: EvaluationConfig) -> str:
+    """Equal for evaluations that are the same on this run's data: the id and the root that it reads."""
+    return f"{evaluation_id(evaluation)}@{evaluation.data.bound_name}"
+
+
+def unique_cells(cells: Iterable[Cell]) -> list[Cell]:
+    """Equal cells once, in the order in which they are first asked for, with all evaluations that any row wants."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        known = found.setdefault(cell.key, cell)
+        wanted = {evaluation_key(one): one for one in (*known.evaluations, *cell.evaluations)}
+        found[cell.key] = replace(known, evaluations=tuple(wanted.values()))
+    return list(found.values())

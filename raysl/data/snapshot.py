@@ -1,0 +1,215 @@
+"""A data set as it was read: its catalog, one decode of every video, and hashes of what results depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from raysl.config.component import Chosen
+from raysl.config.identity import leaves
+from raysl.data.catalog import Catalog, Video
+from raysl.data.manifest_types import Manifest, ManifestRow
+from raysl.errors import DataError
+
+
+@dataclass(frozen=True)
+class DataHashes:
+    """Hashes of what a computation reads of a data set, one a role; 8 hexadecimal digits each.
+
+    Attributes:
+        snapshot: everything; names the stored snapshot.
+        clips: the training videos without labels, for self-supervised pretraining.
+        labelled_clips: the training videos with labels, for supervised pretraining.
+        scored: the training videos with labels and groups, for the scores of a search.
+        evaluated: all videos with splits, labels and groups, for evaluations.
+    """
+
+    snapshot: str
+    clips: str
+    labelled_clips: str
+    scored: str
+    evaluated: str
+
+    def pretraining(self, kind: str) -> str:
+        """The role of ``pretraining: supervised`` or ``self_supervised``."""
+        return self.labelled_clips if kind == "supervised" else self.clips
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A catalog and its manifest, whose rows are in the same order.
+
+    Raises:
+        DataError: they list different videos.
+    """
+
+    catalog: Catalog
+    manifest: Manifest
+
+    def __post_init__(self) -> None:
+        if [row.path for row in self.manifest.rows] != [video.path for video in self.catalog.videos]:
+            raise DataError(
+                f"data set {self.catalog.name!r}: the manifest lists other videos than the catalog; remove the stored "
+                "manifest, or give the root that it was made from"
+            )
+
+    @cached_property
+    def hashes(self) -> DataHashes:
+        """Of contents, never of places: a video is its content, its decoded length and its number in the catalog.
+
+        Its number counts since random streams are keyed by it. Paths count where predictions are stored by them.
+        """
+        train = [pair for pair in self._pairs() if pair[0].split == "train"]
+        classes = list(self.catalog.classes)
+        return DataHashes(
+            snapshot=_digest([classes, list(self.catalog.missing)], map(_everything, self._pairs())),
+            clips=_digest([], map(_clip, train)),
+            labelled_clips=_digest([classes], ([*_clip(pair), pair[0].label] for pair in train)),
+            scored=_digest([classes], ([*_clip(pair), pair[0].label, pair[0].group] for pair in train)),
+            evaluated=_digest([classes], map(_evaluated, self._pairs())),
+        )
+
+    def _pairs(self) -> Iterator[tuple[Video, ManifestRow]]:
+        return zip(self.catalog.videos, self.manifest.rows, strict=True)
+
+    def differences(self, other: Snapshot) -> dict[str, str]:
+        """Path to what differs in ``other``: its content, split, label or group, or that only one of them has it."""
+        ours, theirs = ({video.path: (video, row) for video, row in one._pairs()} for one in (self, other))
+        found = {}
+        for path in sorted(ours.keys() | theirs.keys()):
+            if path not in theirs or path not in ours:
+                found[path] = "absent" if path not in theirs else "added"
+            elif differing := _differing(self.catalog, other.catalog, ours[path], theirs[path]):
+                found[path] = differing
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Split to its number of videos."""
+        found: dict[str, int] = {}
+        for video in self.catalog.videos:
+            found[video.split] = found.get(video.split, 0) + 1
+        return found
+
+    def to_bytes(self) -> bytes:
+        """As parquet, for a results store."""
+        rows, videos = self.manifest.rows, self.catalog.videos
+        columns: dict[str, list[object]] = {
+            field.name: [getattr(row, field.name) for row in rows] for field in fields(ManifestRow)
+        }
+        columns["keyframes"] = [list(row.keyframes) for row in rows]
+        for name in _LISTED:
+            columns[name] = [getattr(video, name) for video in videos]
+        table = pa.table({name: pa.array(values, type=_TYPES[name]) for name, values in columns.items()})
+        about = {"name": self.catalog.name, "classes": self.catalog.classes, "missing": self.catalog.missing}
+        sink = io.BytesIO()
+        pq.write_table(table.replace_schema_metadata({"catalog": json.dumps(about)}), sink)
+        return sink.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Snapshot:
+        """What `to_bytes` wrote.
+
+        Raises:
+            DataError: the bytes are no snapshot.
+        """
+        try:
+            table = pq.read_table(io.BytesIO(content))
+            about = json.loads((table.schema.metadata or {})[b"catalog"])
+            rows, videos = [], []
+            for index, row in enumerate(table.to_pylist()):
+                listed = {name: row.pop(name) for name in _LISTED}
+                rows.append(ManifestRow(**{**row, "keyframes": tuple(row["keyframes"])}))
+                videos.append(Video(index, row["path"], **listed))
+            catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
+            return cls(catalog, Manifest(about["name"], tuple(rows)))
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"a stored snapshot of a data set cannot be read ({error}); remove it, and the next run writes it anew"
+            ) from error
+
+
+def data_key(data: Chosen) -> str:
+    """``mine-1a2b3c4d``: the name that a data set's root is bound to, and a hash of the reader's name and options."""
+    pairs = sorted((".".join(path), value) for path, value in leaves(data.options))
+    text = json.dumps([data.name, data.component.version, pairs], sort_keys=True)
+    return f"{data.bound_name.replace('.', '_')}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def data_record(data: Chosen, snapshot: Snapshot) -> dict[str, Any]:
+    """What a result's provenance says of the data that it was made from."""
+    return {"name": data.bound_name, "snapshot": snapshot.hashes.snapshot, "videos": snapshot.counts()}
+
+
+def _clip(pair: tuple[Video, ManifestRow]) -> list[object]:
+    video, row = pair
+    return [video.index, row.fingerprint, row.frames, row.error is None]
+
+
+def _evaluated(pair: tuple[Video, ManifestRow]) -> list[object]:
+    video, _ = pair
+    return [*_clip(pair), video.path, video.split, video.label, video.group]
+
+
+def _everything(pair: tuple[Video, ManifestRow]) -> list[object]:
+    video, row = pair
+    rest = [
+        video.fold,
+        row.header_frames,
+        list(row.keyframes),
+        row.height,
+        row.width,
+        row.rate,
+        row.decord_agrees,
+        row.error,
+    ]
+    return [*_evaluated(pair), *rest]
+
+
+def _differing(ours: Catalog, theirs: Catalog, one: tuple[Video, ManifestRow], other: tuple[Video, ManifestRow]) -> str:
+    sides = ((ours, one[0]), (theirs, other[0]))
+    labels = tuple(None if video.label is None else of.classes[video.label] for of, video in sides)
+    pairs = {
+        "content": (one[1].fingerprint, other[1].fingerprint),
+        "length": (one[1].frames, other[1].frames),
+        "split": (one[0].split, other[0].split),
+        "label": labels,
+        "group": (one[0].group, other[0].group),
+    }
+    changed = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return ", ".join(
+        "other content" if name == "content" else f"{name} {mine} → {its}" for name, (mine, its) in changed.items()
+    )
+
+
+def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
+    digest = hashlib.blake2b(json.dumps(head).encode(), digest_size=4)
+    for row in rows:
+        digest.update(b"\n" + json.dumps(row).encode())
+    return digest.hexdigest()
+
+
+_LISTED = ("split", "label", "group", "fold")
+_TYPES = {
+    "path": pa.string(),
+    "frames": pa.int64(),
+    "header_frames": pa.int64(),
+    "keyframes": pa.list_(pa.int64()),
+    "height": pa.int64(),
+    "width": pa.int64(),
+    "rate": pa.float64(),
+    "fingerprint": pa.string(),
+    "decord_agrees": pa.bool_(),
+    "error": pa.string(),
+    "split": pa.string(),
+    "label": pa.int64(),
+    "group": pa.string(),
+    "fold": pa.int64(),
+}

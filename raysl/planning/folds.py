@@ -1,0 +1,67 @@
+"""Folds: a row on a data set whose ``fold`` is left open is one part for each fold, averaged in the table.
+
+Any data set has folds whose options have the fields ``fold`` (None: open) and a property ``open_folds``, the number of
+folds to choose from while it is open. The number is written in the study, so a plan is made without the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Chosen
+from raysl.config.evaluation import EvaluationConfig
+from raysl.data.places import source_name
+from raysl.errors import ConfigError
+
+Part = tuple[CellConfig, tuple[EvaluationConfig, ...]]
+"""What is trained, and what is measured on it; several evaluations may have one label, each on another fold."""
+
+
+def folds_of(data: Chosen) -> list[Chosen]:
+    """The data set once for each of its folds; itself where its fold is chosen or it has none."""
+    count: int = getattr(data.options, "open_folds", 0)
+    folds = [data.options.model_copy(update={"fold": fold}) for fold in range(1, count + 1)]
+    return [replace(data, options=options) for options in folds] or [data]
+
+
+def parts_of(cell: CellConfig, evaluations: Sequence[EvaluationConfig]) -> list[Part]:
+    """What a row computes at one seed: one part for each fold of its pretraining set, or a single one.
+
+    A part pretrains on its fold's training videos, and its evaluations on the same data set are made on the same fold.
+    Evaluations on another data set with open folds are made on each of them, on every part's backbone.
+
+    Raises:
+        ConfigError: an evaluation tests on videos that the backbone is pretrained on in another fold.
+    """
+    if cell.pretraining == "none":
+        return [(cell, _on_folds(evaluations))]
+    return [
+        (cell.model_copy(update={"data": data}), _on_folds([_on_same_fold(one, data) for one in evaluations]))
+        for data in folds_of(cell.data)
+    ]
+
+
+def _on_folds(evaluations: Sequence[EvaluationConfig]) -> tuple[EvaluationConfig, ...]:
+    return tuple(one.model_copy(update={"data": data}) for one in evaluations for data in folds_of(one.data))
+
+
+def _on_same_fold(evaluation: EvaluationConfig, trained: Chosen) -> EvaluationConfig:
+    """The evaluation, on the fold that is trained on where that is one of its own."""
+    tested = evaluation.data
+    if (tested.name, source_name(tested)) != (trained.name, source_name(trained)) or tested == trained:
+        return evaluation
+    if trained in folds_of(tested):
+        return evaluation.model_copy(update={"data": trained})
+    if _is_folded(tested) or _is_folded(trained):
+        raise ConfigError(
+            f"evaluation {evaluation.label}: it would test on videos of {trained.bound_name} that the backbone was "
+            "pretrained on, since the two are split otherwise: evaluate on the pretraining set itself, or choose one "
+            "fold for both"
+        )
+    return evaluation
+
+
+def _is_folded(data: Chosen) -> bool:
+    return getattr(data.options, "fold", None) is not None or len(folds_of(data)) > 1

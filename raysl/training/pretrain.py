@@ -1,0 +1,176 @@
+"""Pretraining one cell: the function that plain Python, torchrun and Ray Train workers all run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from raysl.config.cell import CellConfig
+from raysl.config.identity import cell_id
+from raysl.data.places import NOTHING
+from raysl.data.snapshot import data_record
+from raysl.data.source import VideoSource
+from raysl.distributed import (
+    broadcast_object,
+    ending_together,
+    gather_objects,
+    of_all_ranks,
+    on_every_rank,
+    on_first_rank,
+    rank,
+    world_size,
+)
+from raysl.errors import CellFailure, ConfigError, DataError, NodeFault
+from raysl.models.inflate import weights_record
+from raysl.results import CellFolder
+from raysl.training.check import check_world
+from raysl.training.checkpoint import Checkpoint, newest_checkpoint
+from raysl.training.loop import ProgressCallback, Run
+from raysl.training.precision import Precision, choose_device, resolve_precision
+from raysl.training.probe import Probe
+from raysl.training.provenance import git_state, hardware, package_versions
+from raysl.training.random_backbone import store_random_backbone
+from raysl.training.recorder import Recorder, begin
+from raysl.training.summary import Summary
+from raysl.training.threads import cpu_threads, cpus_of_rank
+from raysl.training.unreadable import Unreadable
+
+
+def pretrain(
+    cell: CellConfig,
+    folder: CellFolder,
+    source: VideoSource | None,
+    *,
+    device: torch.device | str | None = None,
+    on_progress: ProgressCallback | None = None,
+    stop_after: int | None = None,
+    files: Mapping[str, Path] = NOTHING,
+    probe: Probe | None = None,
+) -> Summary:
+    """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
+
+    The caller has initialised the process group, if there is one. Only rank 0 reads and writes the folder. PyTorch's
+    threads are set for the time of the call; Python's, NumPy's and PyTorch's global generators are seeded.
+
+    Args:
+        source: the videos of ``cell.data``; None only for ``pretraining: none``, which needs none.
+        device: this rank's GPU, or the CPU, where absent.
+        on_progress: called on every rank at the same steps: after each epoch, and every ten seconds.
+        stop_after: raises `raysl.training.loop.KilledError` after this step (from 1): a kill, for tests.
+        files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
+        probe: looks at the backbone while it trains.
+
+    Returns:
+        The same on every rank.
+
+    Raises:
+        CellFailure: what the configuration itself determines, on every rank at the same step; stored in the folder.
+        NodeFault: what this machine could not do this time, on every rank; nothing is stored.
+        ConfigError: the global batch does not divide by the number of ranks.
+        StorageError: on every rank: the folder cannot be read or written, or holds a checkpoint of another cell.
+    """
+    check_world(cell, world_size())
+    chosen = choose_device(device)
+    with cpu_threads(cell) as threads, ending_together():
+        try:
+            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files, probe)
+        except CellFailure as failure:
+            if rank() == 0:
+                folder.mark_failed(failure.reason, failure.details)
+            raise
+    return cast(Summary, broadcast_object(summary))
+
+
+def _pretrain(
+    cell: CellConfig,
+    folder: CellFolder,
+    source: VideoSource | None,
+    device: torch.device,
+    threads: int,
+    on_progress: ProgressCallback | None,
+    stop_after: int | None,
+    files: Mapping[str, Path],
+    probe: Probe | None,
+) -> Summary | None:
+    """The summary on rank 0."""
+    attempt = _attempt(cell, device, threads) | on_every_rank(lambda: weights_record(cell.backbone.options, files))
+    if cell.pretraining == "none":
+        random_weights = _provenance(cell, "float32", None, [attempt], {})
+        return on_first_rank(lambda: store_random_backbone(cell, folder, random_weights, files))
+    if source is None:
+        raise DataError(f"cell {folder.name} is to be pretrained, but no source of videos was given")
+    found = newest_checkpoint(folder, cell_id(cell))
+    precision = _precision(cell, found, device)
+    attempt["from_step"] = found.step if found is not None else 0
+    attempts = [*(found.attempts if found is not None else []), attempt]
+    unreadable = Unreadable(source, cell.training.max_unreadable)
+    provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
+    on_every_rank(lambda: begin(cell, folder, provenance) if rank() == 0 else None)
+    try:
+        run = Run(
+            cell,
+            source,
+            found=found,
+            unreadable=unreadable,
+            precision=precision,
+            device=device,
+            attempts=attempts,
+            cores=attempt["cores"],
+            files=files,
+        )
+    except NodeFault:
+        raise
+    except ConfigError as error:  # what the configuration asks of this data is as deterministic as a loss that is NaN
+        raise of_all_ranks(CellFailure(str(error))) from error
+    with ExitStack() as stack:
+        recorder = on_every_rank(lambda: Recorder(folder, found) if rank() == 0 else None)
+        if recorder is not None:
+            stack.enter_context(recorder)
+        run.train(recorder, on_progress, stop_after, probe)
+        provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
+        return on_every_rank(lambda: None if recorder is None else recorder.finish(run.summary(recorder), provenance))
+
+
+def _precision(cell: CellConfig, found: Checkpoint | None, device: torch.device) -> Precision:
+    """A run that began in one arithmetic goes on in it, whatever machine it is on now."""
+    asked = cell.training.precision if found is None else cast(Precision, found.precision)
+    return resolve_precision(asked, device)
+
+
+def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, Any]:
+    """What this attempt runs on, over all ranks. Collective."""
+    cores = min(threads + cell.training.loader_workers, cpus_of_rank())
+    ranks = gather_objects({"hardware": hardware(device), "cores": cores})
+    machines = [entry["hardware"] for entry in ranks]
+    return {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "from_step": 0,
+        "workers": world_size(),
+        "loader_workers": cell.training.loader_workers,
+        "threads": threads,
+        "cores": sum(entry["cores"] for entry in ranks),
+        "hardware": [machine for index, machine in enumerate(machines) if machine not in machines[:index]],
+    }
+
+
+def _provenance(
+    cell: CellConfig,
+    precision: str,
+    source: VideoSource | None,
+    attempts: list[dict[str, Any]],
+    unreadable: dict[str, str],
+) -> dict[str, Any]:
+    return {
+        "cell": cell_id(cell),
+        "git": git_state(),
+        "packages": package_versions(),
+        "precision": precision,
+        "data": None if source is None else data_record(cell.data, source.snapshot),
+        "unreadable": unreadable,
+        "attempts": attempts,
+    }

@@ -1,0 +1,229 @@
+"""The computing of one cell, in this process or on every rank of a process group."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from raysl.config.cells import Cell
+from raysl.config.identity import resolved
+from raysl.data.snapshot import Snapshot
+from raysl.distributed import (
+    broadcast_object,
+    ending_together,
+    is_of_all_ranks,
+    may_pass,
+    of_all_ranks,
+    on_every_rank,
+    on_first_rank,
+    rank,
+)
+from raysl.errors import CellFailure, NodeFault, RayslError, StorageError
+from raysl.evaluation.protocol import EvaluationResult
+from raysl.evaluation.run import evaluate, record, trains
+from raysl.results import CellFolder, Found, FoundEvaluation
+from raysl.training.backbone import load_backbone
+from raysl.training.loop import ProgressCallback
+from raysl.training.precision import choose_device, resolve_precision
+from raysl.training.pretrain import pretrain
+from raysl.training.probe import Probe
+from raysl.training.progress import Progress
+from raysl.training.threads import cpu_threads
+from raysl.work.site import Site
+
+OnStage = Callable[[str, Progress | None], None]
+"""Takes the stage that a cell is in, and how far that is."""
+
+PRETRAINING = "pretraining"
+"""The part of a cell that faults of its training are kept under; those of evaluations, under their names."""
+
+
+def pretrain_cell(
+    cell: Cell, site: Site, on_progress: ProgressCallback | None = None, probe: Probe | None = None
+) -> str | None:
+    """Pretrains the cell unless it is done, from its newest checkpoint on. Collective.
+
+    Args:
+        probe: looks at the backbone while it trains.
+
+    Returns:
+        Why it failed, on every rank, where the configuration itself determines that (it is then stored as the cell's
+        result); None where it is done.
+
+    Raises:
+        NodeFault: this machine could not do it this time; noted in the cell's folder.
+        StorageError: the store cannot be read or written.
+    """
+    folder, config = site.folder(cell), cell.config
+    if on_first_rank(lambda: folder.state().status) == "done":
+        return None
+    on_first_rank(lambda: _begin(folder, cell))
+    try:
+        with noted_faults(folder, PRETRAINING, site):
+            with cpu_threads(config):
+                resize = config.clip.resize
+                source = on_every_rank(lambda: site.open(config.data, resize)) if cell.pretrains else None
+            pretrain(config, folder, source, on_progress=on_progress, files=site.places.roots, probe=probe)
+    except CellFailure as failure:
+        return failure.reason
+    return None
+
+
+def _begin(folder: CellFolder, cell: Cell) -> None:
+    folder.write_config(resolved(cell.config))
+    folder.clear_faults(PRETRAINING)
+
+
+def evaluate_cell(
+    cell: Cell, site: Site, *, trained: bool | None = None, on_progress: ProgressCallback | None = None
+) -> str | None:
+    """Computes the evaluations that the store lacks, on a pretrained cell. Collective.
+
+    Args:
+        trained: those that train the network, or those that do not; None: both.
+        on_progress: of those that train.
+
+    Returns:
+        Which evaluations failed and why, on every rank; they are stored as failed. None where none did.
+
+    Raises:
+        NodeFault: this machine could not do some of them this time, on every rank; noted in the cell's folder.
+        StorageError: the store cannot be read or written.
+    """
+    missing = on_first_rank(lambda: site.shelf.find(cell).missing)
+    wanted = [one for one in missing if trained is None or trains(one.config) == trained]
+    if not wanted:
+        return None
+    folder = site.folder(cell)
+    kept = _Kept(folder, site, {str(one.name): one for one in wanted})
+    with noted_faults(folder, "evaluation", site), cpu_threads(cell.config), ending_together():
+        _evaluate(cell, kept, on_progress)
+    failed, faults = broadcast_object((kept.failed, kept.faults))
+    if faults:
+        raise of_all_ranks(NodeFault("; ".join(faults)))
+    return "; ".join(failed) or None
+
+
+def _evaluate(cell: Cell, kept: _Kept, on_progress: ProgressCallback | None) -> None:
+    """What fails is in ``kept`` on rank 0."""
+    config, device, resize = cell.config, choose_device(), cell.config.clip.resize
+    named = {name: one.config for name, one in kept.wanted.items() if one.name is not None}
+    try:
+        evaluate(
+            on_every_rank(lambda: load_backbone(config, kept.folder)).to(device),
+            named,
+            config.clip,
+            lambda evaluation: kept.site.open(evaluation.data, resize),
+            seed=config.training.seed,
+            device=device,
+            precision=resolve_precision(config.training.precision, device),
+            cell=config,
+            on_result=kept.save,
+            on_failure=kept.fail,
+            on_progress=None if on_progress is None else lambda _, progress: on_progress(progress),
+        )
+    except StorageError:
+        raise
+    except RayslError as error:
+        if not broadcast_object(bool(kept.failed or kept.faults)):
+            raise of_all_ranks(NodeFault(f"cell {kept.folder.name} cannot be evaluated: {error}")) from error
+
+
+class _Kept:
+    """Stores what evaluations give, on rank 0."""
+
+    def __init__(self, folder: CellFolder, site: Site, wanted: dict[str, FoundEvaluation]) -> None:
+        self.folder, self.site, self.wanted = folder, site, wanted
+        self.failed: list[str] = []
+        self.faults: list[str] = []
+
+    def save(self, name: str, result: EvaluationResult, snapshot: Snapshot) -> None:
+        self.folder.save_evaluation(name, record(result, self.wanted[name].config, snapshot), result.predictions)
+        self.folder.clear_faults(name)
+
+    def fail(self, name: str, error: RayslError) -> None:
+        """A fault of this machine is noted; whatever else an evaluation meets is its result."""
+        config, reason = self.wanted[name].config, self.site.without_paths(str(error))
+        if isinstance(error, NodeFault):
+            self.folder.note_fault(name, rank(), {"reason": reason, "traceback": _traceback(error)})
+            self.faults.append(f"evaluation {config.label}: {reason}")
+        else:
+            self.folder.fail_evaluation(name, reason, {"label": config.label, "evaluation": resolved(config)})
+            self.folder.clear_faults(name)
+            self.failed.append(f"evaluation {config.label}: {reason}")
+
+
+def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
+    """Pretrains and evaluates the cell in this process; a fault that may pass is tried once more.
+
+    Returns:
+        Why it or an evaluation failed, as its result; None where all is there.
+
+    Raises:
+        NodeFault, StorageError: as `pretrain_cell` and `evaluate_cell`.
+    """
+
+    def compute() -> str | None:
+        on_stage("pretraining", None)
+        failed = pretrain_cell(cell, site, lambda progress: on_stage("pretraining", progress))
+        if failed is not None:
+            return failed
+        on_stage("evaluating", None)
+        return evaluate_cell(cell, site, on_progress=lambda progress: on_stage("fine-tuning", progress))
+
+    try:
+        return compute()
+    except NodeFault as fault:
+        if not fault.may_pass:
+            raise
+    gc.collect()
+    return compute()
+
+
+def workers_of(found: Found) -> int:
+    """DDP workers that what is missing of a cell needs: one process where nothing is trained."""
+    trained = found.to_train or any(trains(one.config) for one in found.missing)
+    return found.cell.config.training.workers if trained else 1
+
+
+def uses_workers(cell: Cell) -> bool:
+    """Whether anything of the cell is trained, on ``training.workers``."""
+    return cell.pretrains or any(trains(evaluation) for evaluation in cell.evaluations)
+
+
+@contextmanager
+def noted_faults(folder: CellFolder, part: str, site: Site) -> Iterator[None]:
+    """Keeps what this rank meets with the cell, traceback included, and goes on raising.
+
+    What the configuration determines (`CellFailure`) is no fault. An exception that is not ours becomes a `NodeFault`
+    with its name.
+    """
+    this = rank()  # which can no longer be asked for once the process group is closed
+    try:
+        yield
+    except CellFailure:
+        raise
+    except Exception as error:
+        known = isinstance(error, RayslError)
+        said = str(error) if known else f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
+        reason = site.without_paths(said)
+        fault = {"reason": reason, "traceback": _traceback(error), "follows": _is_of_a_lost_rank(error)}
+        try:
+            folder.note_fault(part, this, fault)
+        except StorageError as problem:
+            reason += f" (it could not be noted: {problem})"
+        if isinstance(error, StorageError):
+            raise
+        fault_raised = NodeFault(reason, may_pass(error))
+        raise (of_all_ranks(fault_raised) if is_of_all_ranks(error) else fault_raised) from error
+
+
+def _is_of_a_lost_rank(error: Exception) -> bool:
+    """Whether a collective failed since another rank is gone, whose own error says why."""
+    return isinstance(error, RuntimeError) and "onnection" in str(error)
+
+
+def _traceback(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))

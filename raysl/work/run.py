@@ -1,0 +1,271 @@
+"""A whole run: what cells are asked for and the store lacks is computed, here or on a cluster."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from raysl.config.cells import Cell
+from raysl.config.component import Chosen
+from raysl.data.places import Places
+from raysl.data.snapshot import DataHashes, Snapshot, data_key
+from raysl.data.source import open_source
+from raysl.errors import RayslError
+from raysl.results import Found, Shelf, Store
+from raysl.training.progress import Progress
+from raysl.work.cell import compute_cell
+from raysl.work.progress import CellProgress, Note, OnEvent, Phase, Reading, overview
+from raysl.work.site import ReadData, Site, needed_data, read_data
+
+DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"
+
+
+class Backend(Protocol):
+    """What computes: this process (`Here`), or a cluster."""
+
+    @property
+    def said(self) -> Mapping[str, CellProgress]:
+        """Latest word of each cell under work, by `Cell.key`."""
+
+    def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
+        """Reads a data set where it lies.
+
+        Raises:
+            DataError, NodeFault: it cannot be read.
+        """
+
+    def at_once(self, tasks: Sequence[Found]) -> int:
+        """How many cells run beside each other."""
+
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
+        """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` now and then."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        done: titles of the cells that are complete.
+        failed: title to reason, of cells that failed or have an evaluation that did; kept in the store.
+        missing: title to reason, of the others.
+        computed: titles of the cells that this run worked on.
+        seconds: by phase.
+        data: hashes of the data sets as the run read them.
+    """
+
+    done: tuple[str, ...]
+    failed: Mapping[str, str]
+    missing: Mapping[str, str]
+    computed: tuple[str, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    data: Mapping[str, DataHashes] = field(default_factory=dict)
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    store: Store,
+    places: Places,
+    backend: Backend,
+    *,
+    retry_failed: bool = False,
+    on_event: OnEvent = lambda event: None,
+) -> RunOutcome:
+    """Computes what is missing of the cells; what fails leaves the rest alone.
+
+    Args:
+        cells: distinct, with their evaluations.
+        retry_failed: what failed before is computed again.
+        on_event: called with what goes on, from this thread and from one that watches.
+
+    Raises:
+        StorageError: the store cannot be read or written.
+    """
+    return _Run(cells, store, places, backend, retry_failed, on_event).run()
+
+
+@dataclass
+class _Run:
+    cells: Sequence[Cell]
+    store: Store
+    places: Places
+    backend: Backend
+    retry_failed: bool
+    on_event: OnEvent
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> RunOutcome:
+        with self._phase(DATA_PHASE):
+            data = read_data(needed_data(self.cells), self.store, self._read, self._note)
+        site = Site(self.store, self.places, data.hashes)
+        found = self._find(site)
+        if self.retry_failed:
+            for one in found:
+                reopen(one)
+            found = self._find(site)
+        tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
+        if tasks:
+            self._compute(tasks, found, site)
+            found = self._find(site)
+        return self._outcome(found, {task.folder.name for task in tasks if task.folder is not None}, data)
+
+    def _read(self, data: Chosen, resize: int) -> Snapshot:
+        return self.backend.read(data, resize, self.on_event)
+
+    def _find(self, site: Site) -> list[Found]:
+        shelf = Shelf(site.store, site.data)
+        return [shelf.find(cell) for cell in self.cells]
+
+    def _compute(self, tasks: list[Found], found: list[Found], site: Site) -> None:
+        for task in tasks:
+            self._prepare(task)
+        done = sum(one.verdict == "done" for one in found)
+        failed = sum(one.verdict == "failed" for one in found)
+        at_once, began, shown = self.backend.at_once(tasks), time.time(), set[str]()
+
+        def changed() -> None:
+            said = dict(self.backend.said)
+            self._note_ended(said, tasks, shown)
+            self.on_event(
+                overview(
+                    said, tasks, done_before=done, failed_before=failed, at_once=at_once, now=time.time(), began=began
+                )
+            )
+
+        with self._phase(CELLS_PHASE):
+            self.backend.compute(tasks, site, changed)
+            changed()
+
+    def _prepare(self, task: Found) -> None:
+        """A broken folder's markers are taken back, so that it is computed anew."""
+        if task.state.status == "running":
+            self._note(f"{task.cell.title}: another run seems to be at work on it; computed here too")
+        if task.state.status == "broken" and task.folder is not None:
+            self._note(f"{task.cell.title}: its folder is broken ({task.state.reason}); computed anew")
+            task.folder.reopen()
+        if task.elsewhere and task.state.status == "missing":
+            self._note(f"{task.cell.title}: {task.elsewhere}; computed on this")
+
+    def _note_ended(self, said: Mapping[str, CellProgress], tasks: list[Found], shown: set[str]) -> None:
+        for task in tasks:
+            one = said.get(task.cell.key)
+            if one is not None and one.ended and task.cell.key not in shown:
+                shown.add(task.cell.key)
+                if one.error is not None:
+                    self._note(f"{task.cell.title}: ended without a result: {one.error}")
+                elif one.failed is not None:
+                    self._note(f"{task.cell.title}: failed: {one.failed}")
+
+    def _outcome(self, found: list[Found], worked_on: set[str], data: ReadData) -> RunOutcome:
+        missing: dict[str, str] = {}
+        for one in found:
+            if one.verdict == "missing":
+                said = self.backend.said.get(one.cell.key)
+                reason = (said.error if said is not None else None) or blocked(one, data) or one.reason
+                if not reason and _name(one) in worked_on:
+                    reason = "it ended, and the store does not have it: does its node write to the same store?"
+                missing[one.cell.title] = reason
+        return RunOutcome(
+            done=tuple(one.cell.title for one in found if one.verdict == "done"),
+            failed={one.cell.title: one.reason for one in found if one.verdict == "failed"},
+            missing=missing,
+            computed=tuple(one.cell.title for one in found if _name(one) in worked_on),
+            seconds=self.seconds,
+            data=data.hashes,
+        )
+
+    def _note(self, text: str) -> None:
+        self.on_event(Note(text))
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        self.on_event(Phase(name))
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.perf_counter() - started
+            self.on_event(Phase(name, self.seconds[name]))
+
+
+def _name(found: Found) -> str | None:
+    return None if found.folder is None else found.folder.name
+
+
+def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
+    """One task for cells that turn out to be the same, since two names of data sets are bound to equal files."""
+    alike: dict[str | None, list[Found]] = {}
+    for task in tasks:
+        alike.setdefault(_name(task), []).append(task)
+    merged = []
+    for group in alike.values():
+        wanted = {one.name: one.config for task in group for one in task.evaluations}
+        cell = replace(group[0].cell, evaluations=tuple(wanted.values()))
+        merged.append(group[0] if len(group) == 1 else site.shelf.find(cell))
+    return merged
+
+
+def reopen(found: Found) -> None:
+    """Takes failures back, so that what failed is computed again."""
+    if found.folder is None:
+        return
+    if found.state.status == "failed":
+        found.folder.clear_failure()
+    for one in found.evaluations:
+        if one.status == "failed" and one.name is not None:
+            found.folder.clear_evaluation(one.name)
+
+
+def can_advance(found: Found, data: ReadData) -> bool:
+    """Whether anything that is missing can be computed with the data sets that could be read."""
+    if found.to_train:
+        return data_key(found.cell.config.data) in data.hashes
+    if found.state.status != "done":
+        return True
+    return any(data_key(one.config.data) in data.hashes for one in found.missing)
+
+
+def blocked(found: Found, data: ReadData) -> str:
+    """Why data that a cell still has to read is not there; empty where all of it is."""
+    sets = [one.config.data for one in found.missing]
+    keys = dict.fromkeys(data_key(one) for one in ([found.cell.config.data, *sets] if found.to_train else sets))
+    return "; ".join(data.unavailable[key] for key in keys if key in data.unavailable)
+
+
+class Here:
+    """Computes in this process, one cell after the other, on the threads that it has.
+
+    Cells that ask for several DDP workers are trained on one: the same global batch, so the same cell.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.said: dict[str, CellProgress] = {}
+
+    def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
+        def progress(done: int, total: int) -> None:
+            on_event(Reading(data.bound_name, "reading", done, total))
+
+        return open_source(data, self.places, resize=resize, processes=None, progress=progress).snapshot
+
+    def at_once(self, tasks: Sequence[Found]) -> int:
+        return 1
+
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
+        for task in tasks:
+            said = self.said[task.cell.key] = CellProgress(time.time(), time.time())
+
+            def on_stage(stage: str, progress: Progress | None, said: CellProgress = said) -> None:
+                said.stage, said.progress, said.changed = stage, progress, time.time()
+                changed()
+
+            try:
+                said.failed = compute_cell(task.cell, site, on_stage)
+            except RayslError as error:
+                said.error = str(error)
+            on_stage("ended", None)
+            gc.collect()

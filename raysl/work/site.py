@@ -1,0 +1,139 @@
+"""Where cells are computed: the store, this machine's folders, and the data sets as the run read them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from raysl.config.cells import Cell
+from raysl.config.component import Chosen
+from raysl.data.places import Places
+from raysl.data.snapshot import DataHashes, Snapshot, data_key
+from raysl.data.source import VideoSource, known_snapshot, open_source
+from raysl.errors import DataError, NodeFault
+from raysl.results import CellFolder, Shelf, Store
+
+
+@dataclass(frozen=True)
+class Site:
+    """The same for all cells of a run. Can be pickled: workers get it as it is.
+
+    Attributes:
+        data: hashes of the data sets that could be read, by `data_key`; their snapshots are in the store.
+    """
+
+    store: Store
+    places: Places
+    data: Mapping[str, DataHashes] = field(default_factory=dict)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        return Shelf(self.store, self.data)
+
+    def folder(self, cell: Cell) -> CellFolder:
+        """Where the cell is computed."""
+        return self.shelf.folder(cell)
+
+    def open(self, data: Chosen, resize: int) -> VideoSource:
+        """A data set on this node, which must be as the run read it.
+
+        Raises:
+            NodeFault: it is not on this node, or not the same there.
+            StorageError: its snapshot cannot be read from the store.
+        """
+        hashes = self.data.get(data_key(data))
+        if hashes is None:
+            raise NodeFault(f"the data set {data.bound_name!r} could not be read when the run began")
+        try:
+            return open_source(data, self.places, resize=resize, snapshot=self.store.snapshot(hashes.snapshot))
+        except DataError as error:
+            raise NodeFault(str(error)) from error
+
+    def without_paths(self, text: str) -> str:
+        """A reason as it may be stored and reported: folders of this machine by their names, or left out."""
+        named = {f"<{name}>": path for name, path in self.places.roots.items()}
+        named |= {"<cache>": self.places.cache, "<store>": Path(self.store.place.root), "~": Path.home()}
+        named |= {"<tmp>": Path(tempfile.gettempdir())}
+        for name, path in sorted(named.items(), key=lambda pair: -len(str(pair[1]))):
+            if len(path.parts) > 1:
+                text = re.sub(rf"{re.escape(str(path))}(?=$|[/\s:;,'\")\]])", name, text)
+        return re.sub(r"(?<![\w.<>~])/(?:[^\s/:;,'\"()\[\]]+/)+([^\s/:;,'\"()\[\]]+)", r"…/\1", text)
+
+
+@dataclass(frozen=True)
+class ReadData:
+    """The data sets of a run.
+
+    Attributes:
+        hashes: of those that could be read, by `data_key`; their snapshots are in the store.
+        unavailable: why the others could not, by `data_key`.
+    """
+
+    hashes: dict[str, DataHashes]
+    unavailable: dict[str, str]
+
+
+def read_data(
+    needed: Iterable[tuple[Chosen, int]],
+    store: Store,
+    read: Callable[[Chosen, int], Snapshot],
+    note: Callable[[str], None],
+) -> ReadData:
+    """Reads data sets, and keeps each in the store as it was read.
+
+    Args:
+        needed: data sets with the short side of their frames in pixels.
+        read: on this machine, or on a node of a cluster; raises DataError or NodeFault.
+        note: called with a line for each.
+
+    Raises:
+        StorageError: a snapshot cannot be kept.
+    """
+    found = ReadData({}, {})
+    for data, resize in needed:
+        key = data_key(data)
+        try:
+            snapshot = read(data, resize)
+        except (DataError, NodeFault) as error:
+            found.unavailable[key] = str(error)
+            note(f"data set {data.bound_name}: {error}")
+            continue
+        if key not in found.hashes:
+            store.save_snapshot(snapshot)
+            note(f"data set {data.bound_name}: {_described(snapshot)}")
+        found.hashes[key] = snapshot.hashes
+    return found
+
+
+def needed_data(cells: Iterable[Cell]) -> list[tuple[Chosen, int]]:
+    """Everything that cells read: data sets, each with the short side of its frames in pixels, each once."""
+    needed: dict[tuple[str, int], Chosen] = {}
+    for cell in cells:
+        sets = [evaluation.data for evaluation in cell.evaluations]
+        for data in [cell.config.data, *sets] if cell.pretrains else sets:
+            needed.setdefault((data_key(data), cell.config.clip.resize), data)
+    return [(data, resize) for (_, resize), data in needed.items()]
+
+
+def known_data(sets: Iterable[Chosen], places: Places) -> dict[str, DataHashes]:
+    """Hashes of those data sets that this machine has and has decoded before; reads lists, decodes nothing."""
+    found: dict[str, DataHashes] = {}
+    for data in sets:
+        key = data_key(data)
+        snapshot = None if key in found else known_snapshot(data, places)
+        if snapshot is not None:
+            found[key] = snapshot.hashes
+    return found
+
+
+def _described(snapshot: Snapshot) -> str:
+    unreadable = snapshot.manifest.unreadable()
+    text = f"{len(snapshot.manifest.rows)} videos"
+    if unreadable:
+        path, reason = next(iter(unreadable.items()))
+        text += f", {len(unreadable)} of them unreadable (first: {path}: {reason})"
+    return text

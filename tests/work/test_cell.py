@@ -1,0 +1,234 @@
+"""One cell in this process, without Ray: what is stored, and that nothing is computed twice."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from raysl import results
+from raysl.commands.run import check_roots
+from raysl.config.cells import Cell
+from raysl.data.places import Places
+from raysl.errors import ConfigError, NodeFault
+from raysl.evaluation.run import trains
+from raysl.results import Store
+from raysl.training.progress import Progress
+from raysl.work.cell import compute_cell, evaluate_cell, pretrain_cell, uses_workers, workers_of
+from raysl.work.run import reopen
+from raysl.work.site import Site
+from tests.models.narrow_weights import NARROW, save_narrow_weights
+from tests.planning.studies import write_study
+from tests.ranks import run_ranks
+from tests.work.plans import plan, plan_file, site_here
+
+pytestmark = pytest.mark.slow
+
+FINE_TUNING = """
+title: "Fine-tuning"
+base: recipe
+training: {{steps: 2, batch_size: 8, workers: {workers}}}
+rows:
+  random: {{pretraining: none}}
+  supervised: {{pretraining: supervised, supervised.dropout: 0.5}}
+seeds: [0]
+evaluations: [{evaluations}]
+evaluation:
+  finetune:
+    epochs: 2
+    batch_size: 8
+    clips: 2
+    optimizer: {{name: adamw, learning_rate: {{value: 1e-3, at_batch: 8}}}}
+"""
+
+
+def fine_tuned(folder: Path, evaluations: str, workers: int = 1) -> list[Cell]:
+    text = FINE_TUNING.format(evaluations=evaluations, workers=workers)
+    if "finetune" not in evaluations:
+        text = text[: text.index("evaluation:\n")]
+    return plan_file(write_study(folder, text, name="tiny"))
+
+
+def labels(site: Site, cell: Cell) -> dict[str, str]:
+    return {one.label: one.status for one in site.shelf.find(cell).evaluations if one.status != "missing"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return results.open(tmp_path / "store")
+
+
+def test_a_cell_is_computed_once_and_a_failed_evaluation_leaves_the_others(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    evaluations = "retrieval/synthetic, tests.work.failing_protocol/synthetic, linear/synthetic"
+    (cell,) = plan(tmp_path, {"plain": "{training.steps: 2}"}, evaluations)
+    site = site_here([cell], store, places)
+    assert (site.shelf.find(cell).verdict, site.shelf.find(cell).state.status) == ("missing", "missing")
+
+    cell, site = pickle.loads(pickle.dumps((cell, site)))
+    steps: list[int] = []
+    assert pretrain_cell(cell, site, lambda progress: steps.append(progress.step)) is None
+    assert steps == [2]
+    assert "this protocol always fails" in (evaluate_cell(cell, site) or "")
+
+    found = site.shelf.find(cell)
+    assert found.verdict == "failed"
+    assert "this protocol always fails" in found.reason
+    assert labels(site, cell) == {
+        "retrieval/synthetic": "done",
+        "tests.work.failing_protocol/synthetic": "failed",
+        "linear/synthetic": "done",
+    }
+    predictions = site.folder(cell).predictions(str(found.evaluations[0].name))
+    assert predictions is not None
+    assert len(predictions) == 8
+
+    assert pretrain_cell(cell, site) is None
+    assert len(site.folder(cell).attempts()) == 1
+    reopen(found)
+    assert [one.label for one in site.shelf.find(cell).missing] == ["tests.work.failing_protocol/synthetic"]
+
+
+def test_what_the_configuration_asks_and_the_data_cannot_give_is_the_cells_result(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    (cell,) = plan(tmp_path, {"too large": "{training.batch_size: 512}"})
+    site = site_here([cell], store, places)
+    reason = pretrain_cell(cell, site)
+    assert reason is not None
+    assert "512" in reason
+    found = site.shelf.find(cell)
+    assert (found.verdict, found.reason) == ("failed", reason)
+    reopen(found)
+    assert site.shelf.find(cell).verdict == "missing"
+
+
+def test_rows_that_ask_one_label_with_different_options_get_both(tmp_path: Path, store: Store, places: Places) -> None:
+    rows = {"a": "{pretraining: none}", "b": "{pretraining: none, evaluation.retrieval.clips: 1}"}
+    (cell,) = plan(tmp_path, rows)
+    assert len(cell.evaluations) == 2
+    site = site_here([cell], store, places)
+    assert compute_cell(cell, site, lambda stage, progress: None) is None
+    assert {record["label"] for record in site.folder(cell).evaluations().values()} == {"retrieval/synthetic"}
+    assert site.shelf.find(cell).verdict == "done"
+
+
+def test_weights_to_inflate_are_found_among_the_roots_and_refused_before_anything_starts(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    (cell,) = plan(tmp_path, {"inflated": json.dumps({"pretraining": "none", "backbone": NARROW})})
+    with pytest.raises(ConfigError, match="--root narrow=FILE"):
+        check_roots([cell], store, places)
+    bound = replace(places, roots={**places.roots, "narrow": save_narrow_weights(tmp_path)})
+    check_roots([cell], store, bound)
+    assert compute_cell(cell, site_here([cell], store, bound), lambda stage, progress: None) is None
+    check_roots([cell], store, places)  # the cell is done: nobody needs the file any more
+
+
+def test_weights_that_are_missing_on_this_machine_are_no_result(tmp_path: Path, store: Store, places: Places) -> None:
+    (cell,) = plan(tmp_path, {"inflated": json.dumps({"pretraining": "none", "backbone": NARROW})})
+    site = site_here([cell], store, places)
+    with pytest.raises(NodeFault, match="--root narrow=FILE"):
+        pretrain_cell(cell, site)
+    found = site.shelf.find(cell)
+    assert (found.verdict, found.state.status) == ("missing", "missing")
+    assert "--root narrow=FILE" in found.reason
+
+
+def test_a_root_that_is_gone_is_noted_without_its_path_and_forgotten_when_it_is_back(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    own = Places({}, tmp_path / "cache", cache_gigabytes=0)
+    (cell,) = plan(tmp_path, {"plain": "{training.steps: 2}"})
+    site = site_here([cell], store, own)
+    videos = tmp_path / "cache" / "data" / "synthetic"
+    wrong = replace(site, places=replace(own, roots={"synthetic": tmp_path / "nowhere"}))
+    (tmp_path / "nowhere").write_text("a file where a folder must be")
+    with pytest.raises(NodeFault):
+        pretrain_cell(cell, wrong)
+    found = site.shelf.find(cell)
+    assert found.verdict == "missing"
+    assert found.reason
+    assert str(tmp_path) not in found.reason
+    assert videos.exists()
+    assert compute_cell(cell, site, lambda stage, progress: None) is None
+    assert site.folder(cell).faults() == {}
+
+
+def test_cells_are_pretrained_and_fine_tuned_in_one_process(tmp_path: Path, store: Store, places: Places) -> None:
+    cells = fine_tuned(tmp_path, "finetune/synthetic, retrieval/synthetic")
+    site = site_here(cells, store, places)
+    for cell in cells:
+        assert pretrain_cell(cell, site) is None
+        assert evaluate_cell(cell, site, trained=False) is None
+        assert labels(site, cell) == {"retrieval/synthetic": "done"}
+        seen: list[Progress] = []
+        assert evaluate_cell(cell, site, trained=True, on_progress=seen.append) is None
+        assert [progress.step for progress in seen] == [2, 4]
+        assert labels(site, cell) == {"retrieval/synthetic": "done", "finetune/synthetic": "done"}
+        found = site.shelf.find(cell)
+        assert found.verdict == "done"
+        (one,) = [one for one in found.evaluations if trains(one.config)]
+        assert one.record is not None
+        assert one.record["evaluation"]["protocol"]["epochs"] == 2
+        assert len(one.record["details"]["train_loss"]) == 2
+        predictions = site.folder(cell).predictions(str(one.name))
+        assert predictions is not None
+        assert len(predictions) == 8
+
+
+def test_who_needs_the_workers(tmp_path: Path, store: Store, places: Places) -> None:
+    both = fine_tuned(tmp_path / "both", "finetune/synthetic, retrieval/synthetic", workers=2)
+    features = fine_tuned(tmp_path / "features", "retrieval/synthetic", workers=2)
+    assert [uses_workers(cell) for cell in both] == [True, True]
+    assert [uses_workers(cell) for cell in features] == [False, True]
+    site = site_here([*both, *features], store, places)
+    assert [workers_of(site.shelf.find(cell)) for cell in (*both, *features)] == [2, 2, 1, 2]
+    random = both[0]
+    assert pretrain_cell(random, site) is None
+    assert evaluate_cell(random, site, trained=True) is None
+    # What is left needs no workers; what is done is not asked for again.
+    rest = site.shelf.find(random)
+    assert workers_of(rest) == 1
+    assert [trains(one.config) for one in rest.missing] == [False]
+
+
+def _one_rank_fails(rank: int, cell: Cell, site: Site, error: str) -> str:
+    """Rank 1 raises in the middle of a step; what each rank raises in the end."""
+    from raysl.training.learner import Learner
+
+    if rank == 1:
+        step = Learner.step
+
+        def failing(self: Learner, batches: object, done: int) -> object:
+            if done == 1:
+                raise {"memory": MemoryError("no memory left"), "bug": ZeroDivisionError("odd")}[error]
+            return step(self, batches, done)  # type: ignore[arg-type]
+
+        Learner.step = failing  # type: ignore[method-assign, assignment]
+    try:
+        pretrain_cell(cell, site)
+    except NodeFault as fault:
+        return f"{fault} / {fault.may_pass}"
+    return "nothing was raised"
+
+
+@pytest.mark.parametrize("error", ["memory", "bug"])
+def test_an_exception_on_one_rank_ends_the_others_and_is_kept(
+    error: str, tmp_path: Path, store: Store, places: Places
+) -> None:
+    """The others would wait in a collective until the group's timeout, which fails the test."""
+    (cell,) = plan(tmp_path, {"plain": "{training.steps: 4}"})
+    site = site_here([cell], store, places)
+    first, second = run_ranks(_one_rank_fails, 2, cell, site, error, finish_together=False)
+    assert second == {"memory": "MemoryError: no memory left / True", "bug": "ZeroDivisionError: odd / False"}[error]
+    assert first != "nothing was raised"
+    found = site.shelf.find(cell)
+    assert found.verdict == "missing"
+    assert found.state.reason == second.partition(" / ")[0], "the cause, not what it led to on the other rank"
+    faults = [path for path in site.folder(cell).place.sizes("faults") if path.endswith("1.json")]
+    assert b"in failing" in (site.folder(cell).place.read(faults[0]) or b"")
