@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import FileStore  # type: ignore[attr-defined]
 from torch.multiprocessing.spawn import spawn
 
 
@@ -20,7 +19,7 @@ def _entry(
     rank: int, folder: str, world_size: int, function: Callable[..., Any], args: tuple[Any, ...], finish_together: bool
 ) -> None:
     torch.set_num_threads(1)
-    store = FileStore(f"{folder}/store", world_size)
+    store = dist.FileStore(f"{folder}/store", world_size)  # type: ignore[attr-defined]
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=120))
     try:
         result: Any = ("ok", function(rank, *args))
