@@ -33,7 +33,8 @@ CLASSES = 6
 
 def build(name: str) -> FeatureProtocol:
     component = find("protocol", name)
-    protocol = component.build(component.options())
+    few = {"folds": 2} if "folds" in component.options.model_fields else {}  # of a cross-validation
+    protocol = component.build(component.options(**few))
     assert isinstance(protocol, FeatureProtocol)
     return protocol
 

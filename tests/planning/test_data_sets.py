@@ -10,6 +10,7 @@ from raysl.config.identity import cell_id
 from raysl.errors import ConfigError
 from raysl.planning.plan import with_seed
 from raysl.planning.study import Study, load_study
+from raysl.results.search import Value
 from tests.planning.studies import SEARCH, write_study
 
 TWO = """
@@ -81,7 +82,7 @@ def test_a_search_scores_on_a_set_of_its_own_name(tmp_path: Path) -> None:
     search = load(tmp_path, text.replace("seed: 7}", "seed: 7, data: second}")).search
     assert search is not None
     assert (search.base.cell.data.bound_name, search.data.bound_name) == ("first", "second")
-    point = {"objective.contrastive.temperature": 0.2, "objective.contrastive.framework": "simclr"}
+    point: dict[str, Value] = {"objective.contrastive.temperature": 0.2, "objective.contrastive.framework": "simclr"}
     assert search.trial(point).data.bound_name == "first"
 
 

@@ -13,7 +13,8 @@ from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import Study, find_studies, load_study, with_best
 from raysl.results import SearchTrial
-from tests.planning.studies import RECIPE, SEARCH, write_study
+from raysl.results.search import Value
+from tests.planning.studies import RECIPE, SEARCH, contrastive, write_study
 from tests.test_cli import raysl
 
 SHIPPED = Path(__file__).resolve().parents[2] / "search_spaces" / "search"
@@ -85,16 +86,16 @@ def test_a_trial_is_short_and_a_row_is_not(
 ) -> None:
     recipe = RECIPE.replace("steps: 4", training).replace("name: cosine", schedule)
     search = searched(tmp_path, recipe=recipe, search__length=length)
-    point = {TEMPERATURE: 0.34567, FRAMEWORK: "moco", QUEUE: "32"}
+    point: dict[str, Value] = {TEMPERATURE: 0.34567, FRAMEWORK: "moco", QUEUE: "32"}
     short, full = search.trial(point), search.row(point, "best 1").cell
     assert short.training.seed == 7
     found = {key: getattr(short.training, key, getattr(short.schedule.options, key, None)) for key in expected}
     assert found == expected
     assert (full.training, full.schedule) == (search.base.cell.training, search.base.cell.schedule)
     for cell in (short, full):
-        assert cell.objective.contrastive.name == "moco"
-        assert cell.objective.contrastive.options.temperature == 0.346
-        assert cell.objective.contrastive.options.queue_size == 32
+        assert (cell.objective.contrastive and cell.objective.contrastive.name) == "moco"
+        assert contrastive(cell).temperature == 0.346
+        assert contrastive(cell).queue_size == 32
     key, number = training.split(": ")
     assert search.length == f"{expected[key]} of {number} {key}"
 
@@ -216,7 +217,7 @@ def test_the_best_become_rows_in_their_order(tmp_path: Path) -> None:
     study = load_study(write_study(tmp_path, SEARCH))
     found = with_best(study, trials(search_of(study)))
     assert [row.name for row in found.rows] == ["random", "best 1", "best 2"]
-    temperatures = [row.cell.objective.contrastive.options.temperature for row in found.rows[1:]]
+    temperatures = [contrastive(row.cell).temperature for row in found.rows[1:]]
     assert temperatures == [0.3, 0.1]
     assert {row.cell.training.steps for row in found.rows[1:]} == {4}
     assert [cell.seed for cell in plan_study(found)] == [0, 1] * 3
