@@ -17,6 +17,7 @@ from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
+from raysl.planning.designs import read_design
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, resolve_row
@@ -41,11 +42,25 @@ class StudyOptions(Options):
     published: PublishedOptions | None = option(
         None, doc="which rows and columns of the published table are the study's", source="per study"
     )
-    design: Literal["rows", "search"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
-    rows: dict[str, Any] = option(
-        {}, doc="row name to what it changes; of a search: rows to stand beside the best", source="per study"
+    design: Literal["rows", "grid", "one_factor", "leave_one_out", "add_one_in", "search"] = option(
+        "rows", doc="how cells follow from the study", source="docs/design.md 4"
     )
-    axes: dict[str, Any] | None = option(None, doc="open keys of a search, with distributions", source="per study")
+    rows: dict[str, Any] = option(
+        {},
+        doc="row name to what it changes; beside another design: rows that stand before its own",
+        source="per study",
+    )
+    axes: dict[str, Any] | None = option(
+        None,
+        doc="keys of a grid or of one factor, with their values; of a search, with distributions",
+        source="per study",
+    )
+    parts: Any = option(None, doc="what leave_one_out takes away, or add_one_in adds, one by one", source="per study")
+    core: str | dict[str, Any] | None = option(
+        None,
+        doc="what add_one_in adds to: a row, or what it changes; null: the base without the parts",
+        source="per study",
+    )
     search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
     seeds: tuple[int, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
@@ -125,13 +140,16 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     written = load_document(path)
     given = overrides_tree(overrides or [])
     study_keys = [key for key in given.data if key in STUDY_KEYS or key in ("base", "datasets")]
-    document = merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins))
+    design = read_design(merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins)))
+    document = design.document
     rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)
     options = _options(document)
     document.data["evaluations"] = options.evaluations
     chosen = load_scale(scale, path, options.scales, document)
     document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
-    rows = tuple(resolve_row(document, name, chosen, rest) for name in options.rows)
+    rows = tuple(resolve_row(design.document_of(name), name, chosen, rest) for name in options.rows)
+    baseline = design.check(rows, chosen, rest)
+    options = options.model_copy(update={"baseline": options.baseline or baseline})
     if chosen is not AS_WRITTEN or given.data:
         _refuse_lost_factors(document, rows, scale or "paper", given)
     references = tuple(
@@ -153,13 +171,10 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
 def _options(document: Tree) -> StudyOptions:
     if not _is_study(document):
         raise document.error(
-            (), "has no rows, and does not say design: search: it is a recipe to extend, not a study to run"
+            (), "has no rows, and no design that makes any: it is a recipe to extend, not a study to run"
         )
     keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
     options = resolve(StudyOptions, Tree(keys, document.origins))
-    if options.design != "search" and (options.axes is not None or options.search is not None):
-        misplaced = "axes" if options.axes is not None else "search"
-        raise document.error((misplaced,), "belongs to a search: say design: search")
     if options.design == "search" and options.reproduces is not None:
         raise document.error(("reproduces",), "a search reproduces no table: its rows are whatever it finds")
     taken = [name for name in options.rows if name.startswith("best ")]
@@ -234,5 +249,5 @@ def _is_study_file(file: Path) -> bool:
 
 
 def _is_study(document: Tree) -> bool:
-    """A file without rows is a recipe to extend; a search has axes in their place."""
-    return bool(document.data.get("rows")) or document.data.get("design") == "search"
+    """A file without rows is a recipe to extend; other designs have axes or parts in their place."""
+    return bool(document.data.get("rows")) or document.data.get("design", "rows") != "rows"
