@@ -135,7 +135,7 @@ class Design:
     def _base_among(self, rows: Sequence[Row], scale: Scale, overrides: Tree) -> str | None:
         """The row that is the study's base; None where there is none, or where the base is no configuration."""
         try:
-            base = _resolved(self.document, "base", {}, scale, overrides)
+            base = resolve_change(self.document, "base", {}, scale, overrides)
         except ConfigError:  # the axes may supply what the base leaves open
             return None
         return next((row.name for row in rows if row.identity == base.identity), None)
@@ -283,7 +283,7 @@ def _add(document: Tree, explicit: Mapping[str, Any], points: dict[str, Point], 
     points[name] = point
 
 
-def _resolved(
+def resolve_change(
     document: Tree, name: str, change: Change, scale: Scale = AS_WRITTEN, overrides: Tree | None = None
 ) -> Row:
     """The row that makes a change, which need not be among the document's; as written where no scale is given."""
@@ -298,7 +298,7 @@ def _resolved(
 
 
 def _identity(document: Tree, change: Change) -> tuple[str, ...]:
-    return _resolved(document, "base", change).identity
+    return resolve_change(document, "base", change).identity
 
 
 def _origins(document: Tree, name: str, change: Change, at: KeyPath) -> dict[KeyPath, Origin]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
 from raysl.planning.designs import read_design
+from raysl.planning.differences import Given, given_changes, reference_row, report_name
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, resolve_row
@@ -84,6 +85,8 @@ class Study:
             where it reproduces none.
         search: what a study with ``design: search`` tries; its best configurations become rows once they are known
             (`with_best`).
+        report_name: the folder of its report at this scale and with these overrides.
+        given: what the scale and ``--set`` changed of its baseline.
     """
 
     name: str
@@ -95,6 +98,8 @@ class Study:
     references: tuple[Reference, ...]
     published: Match | None = None
     search: Search | None = None
+    report_name: str = ""
+    given: Given = field(default_factory=Given)
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -140,7 +145,8 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     written = load_document(path)
     given = overrides_tree(overrides or [])
     study_keys = [key for key in given.data if key in STUDY_KEYS or key in ("base", "datasets")]
-    design = read_design(merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins)))
+    own = {path: origin for path, origin in given.origins.items() if not path or path[0] in study_keys}
+    design = read_design(merge(written, Tree({key: given.data[key] for key in study_keys}, own)))
     document = design.document
     rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)
     options = _options(document)
@@ -161,7 +167,12 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     )
     seeds = chosen.seeds or options.seeds
     search = load_search(document, seeds, chosen, rest, given) if options.design == "search" else None
-    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, search=search)
+    report = report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given)
+    first = reference_row(rows or ((search.base,) if search is not None else ()), options.baseline)
+    changed = given_changes(design, first, chosen, path, overrides or [])
+    study = Study(
+        study_name(path), path, scale or "paper", options, rows, seeds, references, None, search, report, changed
+    )
     if found is None:
         return study
     columns = {study.column(written): name for written, name in found.columns.items()}
