@@ -21,12 +21,12 @@ from raysl.results.store import Store
 
 
 def write_reports(planned: list[Planned], storage: str, reports: Path, console: Console) -> list[Table]:
-    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/`` and prints the tables."""
+    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/[<scale>/]`` and prints the tables."""
     refuse_one_name(planned)
     store = open_store(storage)
     tables = []
     for item in with_known_best(planned, store):
-        folder = reports / item.study.name
+        folder = reports / item.study.report_name
         table = write_report(report_input(item, store, _link(storage, folder)), folder)
         console.print(render_markdown(table), markup=False, highlight=False, soft_wrap=True)
         names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
