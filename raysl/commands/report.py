@@ -9,6 +9,7 @@ from rich.console import Console
 
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
+from raysl.planning.differences import describe_differences
 from raysl.planning.locate import Locator
 from raysl.planning.plan import PlannedCell
 from raysl.reports.collect import TableCell, collect
@@ -50,6 +51,7 @@ def report_input(item: Planned, store: Store, store_link: str | None = None) -> 
         store_link=store_link,
         published=study.published,
         searched=searched(item, store),
+        differences=describe_differences(study),
     )
 
 
