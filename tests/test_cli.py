@@ -57,6 +57,8 @@ def test_plan_lists_every_cell_with_its_id(tmp_path: Path) -> None:
         assert cell.id in done.stdout
     assert "6 cells asked for, 6 unique; 4 pretrainings asked for, 4 unique; 12 evaluations" in done.stdout
     assert "published ablations" not in done.stdout, "it reproduces nothing"
+    assert "what each row changes against 'plain':" in done.stdout
+    assert "  warm: objective.contrastive.temperature 0.1 → 0.5\n" in done.stdout
 
 
 def test_plan_counts_what_studies_share_and_what_of_the_papers_they_compute(tmp_path: Path) -> None:

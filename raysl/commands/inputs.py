@@ -53,11 +53,11 @@ def refuse_one_name(planned: list[Planned]) -> None:
     """
     seen: dict[str, Path] = {}
     for item in planned:
-        twin = seen.setdefault(item.study.name, item.study.path)
+        twin = seen.setdefault(item.study.report_name, item.study.path)
         if twin != item.study.path:
             raise ConfigError(
-                f"{twin} and {item.study.path}: both would be reported to {item.study.name}/: rename one, or give them "
-                "to two commands with different --reports"
+                f"{twin} and {item.study.path}: both would be reported to {item.study.report_name}/: rename one, or "
+                "give them to two commands with different --reports"
             )
 
 

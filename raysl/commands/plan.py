@@ -15,7 +15,9 @@ from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError, RayslError
 from raysl.planning.advice import advice_lines
 from raysl.planning.coverage import coverage_lines, published_coverage
+from raysl.planning.differences import describe_differences, given_lines
 from raysl.planning.search import Search
+from raysl.planning.study import Study
 from raysl.training.check import check_cell
 from raysl.training.try_step import try_step
 
@@ -40,12 +42,24 @@ def print_plan(planned: list[Planned], console: Console) -> None:
                 " ".join(dict.fromkeys(evaluation.label for evaluation in cells[0].evaluations)),
             )
         console.print(table)
+        print_changes(study, console)
         if study.search is not None:
             print_search(study.search, len(study.seeds), console)
     everything = [cell for item in planned for cell in item.cells]
     work = unique_cells(everything)
     print_advice(everything, console)
     print_counts(planned, everything, work, console)
+
+
+def print_changes(study: Study, console: Console) -> None:
+    """What each row changes in its values as they are resolved, and what the scale and ``--set`` changed."""
+    found = describe_differences(study)
+    changing = {name: changes for name, changes in found.rows.items() if name != found.reference}
+    lines = [f"what each row changes against {found.reference!r}:"] if changing else []
+    for name, changes in changing.items():
+        lines.append(f"  {name}: {'; '.join(str(change) for change in changes) or 'nothing'}")
+    for line in [*lines, *given_lines(found.given, study.scale)]:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def print_search(search: Search, seeds: int, console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
 from raysl.planning.data_sets import check_names
+from raysl.planning.designs import Design, read_design
+from raysl.planning.differences import Given, given_changes, reference_row, report_name
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, evaluated_options, of_row, resolve_row
@@ -44,11 +46,25 @@ class StudyOptions(Options):
     published: PublishedOptions | None = option(
         None, doc="which rows and columns of the published table are the study's", source="per study"
     )
-    design: Literal["rows", "search"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
-    rows: dict[str, Any] = option(
-        {}, doc="row name to what it changes; of a search: rows to stand beside the best", source="per study"
+    design: Literal["rows", "grid", "one_factor", "leave_one_out", "add_one_in", "search"] = option(
+        "rows", doc="how cells follow from the study", source="docs/design.md 4"
     )
-    axes: dict[str, Any] | None = option(None, doc="open keys of a search, with distributions", source="per study")
+    rows: dict[str, Any] = option(
+        {},
+        doc="row name to what it changes; beside another design: rows that stand before its own",
+        source="per study",
+    )
+    axes: dict[str, Any] | None = option(
+        None,
+        doc="keys of a grid or of one factor, with their values; of a search, with distributions",
+        source="per study",
+    )
+    parts: Any = option(None, doc="what leave_one_out takes away, or add_one_in adds, one by one", source="per study")
+    core: str | dict[str, Any] | None = option(
+        None,
+        doc="what add_one_in adds to: a row, or what it changes; null: the base without the parts",
+        source="per study",
+    )
     search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
     seeds: tuple[Seed, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
@@ -73,6 +89,8 @@ class Study:
         search: what a study with ``design: search`` tries; its best configurations become rows once they are known
             (`with_best`).
         data_names: the data sets that it names, as it is written: those that a scale puts others in the place of too.
+        report_name: the folder of its report at this scale and with these overrides.
+        given: what the scale and ``--set`` changed of its baseline.
     """
 
     name: str
@@ -85,6 +103,8 @@ class Study:
     published: Match | None = None
     search: Search | None = None
     data_names: frozenset[str] = frozenset()
+    report_name: str = ""
+    given: Given = field(default_factory=Given)
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -130,16 +150,21 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     written = load_document(path)
     given = overrides_tree(overrides or [])
     study_keys = [key for key in given.data if key in STUDY_KEYS or key in ("base", "datasets")]
-    document = merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins))
+    own = {path: origin for path, origin in given.origins.items() if not path or path[0] in study_keys}
+    design = read_design(merge(written, Tree({key: given.data[key] for key in study_keys}, own)))
+    document = design.document
     rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)
     options = _options(document)
     document.data["evaluations"] = options.evaluations
     chosen = load_scale(scale, path, options.scales, document)
-    document = _with_data_sets(document, chosen)
+    design = design.on(_with_data_sets(document, chosen))
+    document = design.document
     check_names(document)
     check_study(document, options, chosen, path, rest)
     rest = evaluated_options(rest, document)
-    rows = resolve_rows(document, chosen, rest)
+    rows = resolve_rows(design, chosen, rest)
+    baseline = design.check(rows, chosen, rest)
+    options = options.model_copy(update={"baseline": options.baseline or baseline})
     _refuse_equal(document, rows, scale or "paper", chosen, given)
     references = tuple(
         resolve(Reference, document, ("reference", str(position)), data=line)
@@ -151,8 +176,20 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     seeds = chosen.seeds or options.seeds
     search = load_search(document, seeds, chosen, rest, given) if options.design == "search" else None
     check_columns(document, options, rows if search is None else [*rows, search.base])
-    names = frozenset(data_names(document))
-    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, None, search, names)
+    first = reference_row(rows or ((search.base,) if search is not None else ()), options.baseline)
+    study = Study(
+        name=study_name(path),
+        path=path,
+        scale=scale or "paper",
+        options=options,
+        rows=rows,
+        seeds=seeds,
+        references=references,
+        search=search,
+        data_names=frozenset(data_names(document)),
+        report_name=report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given),
+        given=given_changes(design, first, chosen, path, overrides or []),
+    )
     if found is None:
         return study
     columns = {study.column(written): name for written, name in found.columns.items()}
@@ -167,19 +204,20 @@ def _with_data_sets(document: Tree, scale: Scale) -> Tree:
     return Tree(data, {**origins, **document.origins})
 
 
-def resolve_rows(document: Tree, scale: Scale, overrides: Tree) -> tuple[Row, ...]:
+def resolve_rows(design: Design, scale: Scale, overrides: Tree) -> tuple[Row, ...]:
     """All rows of a study; one that says ``same_as: OTHER`` is resolved as the other.
 
     Raises:
         ConfigError: naming file, line, key and row.
     """
+    document = design.document
     repeated = _repeated(document)
     found: dict[str, Row] = {}
     for name in document.data.get("rows") or {}:
         if name in repeated:
             continue
         with of_row(name):
-            found[name] = resolve_row(document, name, scale, overrides)
+            found[name] = resolve_row(design.document_of(name), name, scale, overrides)
     rows = []
     for name in document.data.get("rows") or {}:
         target = name
@@ -222,13 +260,10 @@ def _repeated(document: Tree) -> dict[str, str]:
 def _options(document: Tree) -> StudyOptions:
     if not _is_study(document):
         raise document.error(
-            (), "has no rows, and does not say design: search: it is a recipe to extend, not a study to run"
+            (), "has no rows, and no design that makes any: it is a recipe to extend, not a study to run"
         )
     keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
     options = resolve(StudyOptions, Tree(_row_names_as_text(keys, document), document.origins))
-    if options.design != "search" and (options.axes is not None or options.search is not None):
-        misplaced = "axes" if options.axes is not None else "search"
-        raise document.error((misplaced,), "belongs to a search: say design: search")
     if options.design == "search" and options.reproduces is not None:
         raise document.error(("reproduces",), "a search reproduces no table: its rows are whatever it finds")
     taken = [name for name in options.rows if name.startswith("best ")]
@@ -336,5 +371,5 @@ def _is_study_file(file: Path) -> bool:
 
 
 def _is_study(document: Tree) -> bool:
-    """A file without rows is a recipe to extend; a search has axes in their place."""
-    return bool(document.data.get("rows")) or document.data.get("design") == "search"
+    """A file without rows is a recipe to extend; other designs have axes or parts in their place."""
+    return bool(document.data.get("rows")) or document.data.get("design", "rows") != "rows"

@@ -29,7 +29,8 @@ def numbered(names: list[str] = NAMES) -> str:
 def test_names_that_look_like_numbers_are_as_many_rows(tmp_path: Path) -> None:
     study = load(tmp_path, numbered())
     assert [row.name for row in study.rows] == NAMES
-    found = [row.cell.objective.contrastive.options.temperature for row in study.rows]
+    terms = [row.cell.objective.contrastive for row in study.rows]
+    found = [term.options.temperature for term in terms if term is not None]
     assert found == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 
 
@@ -104,6 +105,7 @@ def test_a_repetition_that_is_none_is_refused(case: str, tmp_path: Path) -> None
 def test_a_component_named_by_text_takes_options(written: str, tmp_path: Path) -> None:
     recipe = RECIPE.replace("contrastive: {framework: simclr, temperature: 0.1}", written)
     contrastive = load(tmp_path, recipe=recipe).rows[2].cell.objective.contrastive
+    assert contrastive is not None
     assert (contrastive.name, contrastive.options.temperature) == ("moco", 0.5)
 
 
