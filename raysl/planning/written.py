@@ -14,7 +14,7 @@ from raysl.config.suggest import nearest, suggestion
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.planning.data_sets import defined_name
-from raysl.planning.rows import Row, configuration, evaluated_names, of_row, row_change
+from raysl.planning.rows import Row, configuration, evaluated_names, evaluated_protocol, of_row, row_change
 
 
 class Written(Protocol):
@@ -41,6 +41,8 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
         ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
             exist, a data set that nothing uses, an option anywhere that does not fit.
     """
+    for position, label in enumerate(options.evaluations):
+        evaluated_protocol(label, ("evaluations", str(position)), document)
     known = evaluated_names(document) | {*aliases_of(document), *aliases_of(document).values()}
     for name in document.data.get("evaluation") or {}:
         if name not in known and is_own(document, ("evaluation", name)):
@@ -56,7 +58,7 @@ def _under(document: Tree, scale: Scale) -> Tree:
     """The document with what a scale lays on it."""
     base = configuration(document)
     base.data["datasets"] = document.data.get("datasets") or {}
-    return merge(base, scale.laid())
+    return merge(merge(scale.data_sets(), base), scale.laid())
 
 
 def _check_own_scale(name: str, document: Tree, options: Written, path: Path) -> None:
