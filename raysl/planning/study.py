@@ -23,7 +23,7 @@ from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, evaluated_options
 from raysl.planning.search import Search
-from raysl.planning.written import check_columns, check_study, data_names
+from raysl.planning.written import check_columns, check_study, root_names
 from raysl.published import Match
 from raysl.results.search import SearchTrial, best_trials
 
@@ -72,7 +72,7 @@ class Study:
             where it reproduces none.
         search: what a study with ``design: search`` tries; its best configurations become rows once they are known
             (`with_best`).
-        data_names: the data sets that it names, as it is written: those that a scale puts others in the place of too.
+        root_names: what ``--root`` may bind for it, at any scale.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Study:
     references: tuple[Reference, ...]
     published: Match | None = None
     search: Search | None = None
-    data_names: frozenset[str] = frozenset()
+    root_names: frozenset[str] = frozenset()
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -154,7 +154,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     found = find_match(
         document, options.reproduces, options.published, options.rows, options.columns or options.evaluations
     )
-    names = frozenset(data_names(document))
+    names = root_names(document, rows if search is None else [*rows, search.base])
     study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, None, search, names)
     if found is None:
         return study
