@@ -76,11 +76,11 @@ class Design:
         own = {} if point is None else _origins(self.written, name, point.change, point.at)
         return Tree(self.document.data, self.written.origins | own)
 
-    def on(self, document: Tree) -> Design:
-        """The same design of its document with more data sets, which a scale has brought."""
-        added = {path: origin for path, origin in document.origins.items() if path[:1] == ("datasets",)}
-        data = {**self.written.data, **{key: document.data[key] for key in ("datasets", "evaluations")}}
-        return replace(self, document=document, written=Tree(data, {**added, **self.written.origins}))
+    def over(self, document: Tree) -> Design:
+        """The same design over its document with more in it: the data sets of a scale, what ``--set`` says of rows."""
+        known = self.document.origins
+        added = {path: origin for path, origin in document.origins.items() if known.get(path) != origin}
+        return replace(self, document=document, written=Tree(self.written.data, self.written.origins | added))
 
     def check(self, rows: Sequence[Row], scale: Scale, overrides: Tree) -> str | None:
         """Refuses rows of the design that repeat others; returns the row that is the baseline where a study says none.

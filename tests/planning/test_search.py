@@ -127,7 +127,7 @@ BAD = {
     ),
     "an axis in no configuration": (
         SEARCH.replace("queue_size", "queue_sizes"),
-        r"study\.yaml:8: objective\.contrastive\.queue_sizes: unknown key \(did you mean 'queue_size'",
+        r"study\.yaml:8: axes\.objective\.contrastive\.queue_sizes: unknown key .* \(did you mean 'queue_size'",
     ),
     "an unknown section": (SEARCH.replace(AXIS, "objektive.weight: {uniform: [0, 1]}"), r"did you mean 'objective'"),
     "a condition that is never met": (
