@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raysl.config.scale import AS_WRITTEN, Scale
@@ -75,6 +75,11 @@ class Design:
         point = self.points.get(name)
         own = {} if point is None else _origins(self.written, name, point.change, point.at)
         return Tree(self.document.data, self.written.origins | own)
+
+    def over(self, document: Tree) -> Design:
+        """The same design over a document that has more beside it: the data sets of a scale."""
+        added = {path: origin for path, origin in document.origins.items() if path not in self.document.origins}
+        return replace(self, document=document, written=Tree(self.written.data, self.written.origins | added))
 
     def check(self, rows: Sequence[Row], scale: Scale, overrides: Tree) -> str | None:
         """Refuses rows of the design that repeat others; returns the row that is the baseline where a study says none.

@@ -145,8 +145,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     written = load_document(path)
     given = overrides_tree(overrides or [])
     study_keys = [key for key in given.data if key in STUDY_KEYS or key in ("base", "datasets")]
-    own = {path: origin for path, origin in given.origins.items() if not path or path[0] in study_keys}
-    design = read_design(merge(written, Tree({key: given.data[key] for key in study_keys}, own)))
+    design = read_design(merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins)))
     document = design.document
     rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)
     options = _options(document)
@@ -169,7 +168,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     search = load_search(document, seeds, chosen, rest, given) if options.design == "search" else None
     report = report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given)
     first = reference_row(rows or ((search.base,) if search is not None else ()), options.baseline)
-    changed = given_changes(design, first, chosen, path, overrides or [])
+    changed = given_changes(design, first, chosen, written, overrides or [])
     study = Study(
         study_name(path), path, scale or "paper", options, rows, seeds, references, None, search, report, changed
     )
