@@ -176,12 +176,13 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def given_changes(design: Design, row: Row | None, scale: Scale, path: Path, overrides: Sequence[str]) -> Given:
+def given_changes(design: Design, row: Row | None, scale: Scale, file: Tree, overrides: Sequence[str]) -> Given:
     """What the scale and ``--set`` changed of one row.
 
     Args:
-        design: of the study in ``path``.
+        design: of the study.
         row: with both.
+        file: the study as it was read, without ``--set``.
         overrides: as they were typed.
     """
     if row is None or (scale is AS_WRITTEN and not overrides):
@@ -191,14 +192,17 @@ def given_changes(design: Design, row: Row | None, scale: Scale, path: Path, ove
     inherited: list[Change] = []
     written = _without_overrides(design, row.name, AS_WRITTEN) if scale is not AS_WRITTEN else scaled
     for change in differences(written, scaled, unread=True):
-        origin = design.document.origins.get(tuple(change.key.split(".")))
-        (own if origin is not None and origin.file == str(path) else inherited).append(change)
+        origin = file.origins.get(tuple(change.key.split(".")))
+        (own if origin is not None and origin.file == file.origins[()].file else inherited).append(change)
     return Given(tuple(own), tuple(inherited), tuple(overrides), differences(scaled, row, unread=True))
 
 
 def _without_overrides(design: Design, name: str, scale: Scale) -> Row:
+    rows = design.document.data.get("rows") or {}
+    while "same_as" in (rows.get(name) or {}):
+        name = rows[name]["same_as"]
     document = design.document_of(name)
-    if name not in (document.data.get("rows") or {}):  # the base of a search, which has no rows
+    if name not in rows:  # the base of a search, which has no rows
         return resolve_change(document, name, {}, scale)
     return resolve_row(document, name, scale, Tree({}, {(): document.origins[()]}))
 

@@ -31,9 +31,9 @@ def changes(study: Study, row: str = "row") -> list[str]:
 @pytest.mark.parametrize(
     ("change", "shown"),
     [
-        ("{same_as: plain}", []),
+        ("{clip.size: 24}", ["clip.size 32 → 24"]),
         ("{objective.contrastive.temperature: 0.2}", ["objective.contrastive.temperature 0.1 → 0.2"]),
-        ("{objective: {contrastive: {temperature: 0.1}}, training.log_steps: 7, clip.size: 24}", ["clip.size 32 → 24"]),
+        ("{objective.contrastive: {temperature: 0.1}, training.log_steps: 7, clip.stride: 1}", ["clip.stride 2 → 1"]),
         ("{objective.contrastive.symmetric: one_way}", ["objective.contrastive.symmetric mean → one_way"]),
         ("{backbone: {name: mc3_18, width: 0.5}}", ["backbone r3d_18 → mc3_18 (width 0.5)"]),
         ("{optimizer: {name: sgd, learning_rate: {value: 0.1, at_batch: 8}}}",
