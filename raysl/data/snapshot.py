@@ -125,7 +125,7 @@ class Snapshot:
             about = json.loads((table.schema.metadata or {})[b"catalog"])
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):
-                listed = {name: row.pop(name, None) for name in _LISTED}
+                listed = {name: row.pop(name) for name in _LISTED}
                 rows.append(ManifestRow(**{**row, "keyframes": tuple(row["keyframes"])}))
                 videos.append(Video(index, row["path"], **listed))
             catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
@@ -159,8 +159,17 @@ def _evaluated(pair: tuple[Video, ManifestRow]) -> list[object]:
 
 
 def _everything(pair: tuple[Video, ManifestRow]) -> list[object]:
-    _, row = pair
-    rest = [row.header_frames, list(row.keyframes), row.height, row.width, row.rate, row.decord_agrees, row.error]
+    video, row = pair
+    rest = [
+        video.fold,
+        row.header_frames,
+        list(row.keyframes),
+        row.height,
+        row.width,
+        row.rate,
+        row.decord_agrees,
+        row.error,
+    ]
     return [*_evaluated(pair), *rest]
 
 
@@ -188,8 +197,6 @@ def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
 
 
 _LISTED = ("split", "label", "group", "fold")
-"""What a snapshot keeps of a `Video` beside its path; snapshots of older versions lack ``fold``."""
-
 _TYPES = {
     "path": pa.string(),
     "frames": pa.int64(),

@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from raysl.config.cells import Cell
@@ -107,11 +107,11 @@ class _Run:
             for one in found:
                 reopen(one)
             found = self._find(site)
-        tasks = [one for one in found if one.verdict == "missing" and can_advance(one, data)]
+        tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
         if tasks:
             self._compute(tasks, found, site)
             found = self._find(site)
-        return self._outcome(found, {task.cell.key for task in tasks}, data)
+        return self._outcome(found, {task.folder.name for task in tasks if task.folder is not None}, data)
 
     def _read(self, data: Chosen, resize: int) -> Snapshot:
         return self.backend.read(data, resize, self.on_event)
@@ -166,14 +166,14 @@ class _Run:
             if one.verdict == "missing":
                 said = self.backend.said.get(one.cell.key)
                 reason = (said.error if said is not None else None) or blocked(one, data) or one.reason
-                if not reason and one.cell.key in worked_on:
+                if not reason and _name(one) in worked_on:
                     reason = "it ended, and the store does not have it: does its node write to the same store?"
                 missing[one.cell.title] = reason
         return RunOutcome(
             done=tuple(one.cell.title for one in found if one.verdict == "done"),
             failed={one.cell.title: one.reason for one in found if one.verdict == "failed"},
             missing=missing,
-            computed=tuple(one.cell.title for one in found if one.cell.key in worked_on),
+            computed=tuple(one.cell.title for one in found if _name(one) in worked_on),
             seconds=self.seconds,
             data=data.hashes,
         )
@@ -190,6 +190,23 @@ class _Run:
         finally:
             self.seconds[name] = time.perf_counter() - started
             self.on_event(Phase(name, self.seconds[name]))
+
+
+def _name(found: Found) -> str | None:
+    return None if found.folder is None else found.folder.name
+
+
+def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
+    """One task for cells that turn out to be the same, since two names of data sets are bound to equal files."""
+    alike: dict[str | None, list[Found]] = {}
+    for task in tasks:
+        alike.setdefault(_name(task), []).append(task)
+    merged = []
+    for group in alike.values():
+        wanted = {one.name: one.config for task in group for one in task.evaluations}
+        cell = replace(group[0].cell, evaluations=tuple(wanted.values()))
+        merged.append(group[0] if len(group) == 1 else site.shelf.find(cell))
+    return merged
 
 
 def reopen(found: Found) -> None:

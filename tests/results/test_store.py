@@ -136,7 +136,7 @@ def test_an_address_that_is_not_understood(address: str) -> None:
 
 def test_a_file_address_is_a_local_store(tmp_path: Path) -> None:
     results.open(f"file://{tmp_path}/store").place.write("x", b"1")
-    assert results.open(tmp_path / "store").read("x") == b"1"
+    assert results.open(tmp_path / "store").place.read("x") == b"1"
 
 
 def test_a_write_that_fails_leaves_the_old_object_and_no_part(tmp_path: Path) -> None:

@@ -1,0 +1,246 @@
+"""Whole runs in this process, without Ray: rows of every kind, two roots in one study, folds, changed data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from raysl import results
+from raysl.commands.inputs import Planned, load_studies
+from raysl.commands.report import write_reports
+from raysl.config.cells import Cell, unique_cells
+from raysl.data.places import Places
+from raysl.results import Shelf, Store
+from raysl.work.progress import Event, Note, Overview
+from raysl.work.run import Here, RunOutcome, run_cells
+from tests.data.rendered import moving_square, write_video
+from tests.planning.studies import write_study
+from tests.work.plans import plan
+
+pytestmark = pytest.mark.slow
+
+SHORT = "training: {steps: 1, batch_size: 4}\n"
+TWO = f"""
+title: "Pretrain on one folder, evaluate on another"
+base: recipe
+{SHORT}
+datasets: {{first: {{name: folder}}, second: {{name: folder}}}}
+data: first
+rows: {{first: {{}}, second: {{data: second}}, random: {{pretraining: none}}}}
+seeds: [0]
+evaluations: [retrieval/second]
+"""
+FOLDS = f"""
+title: "Three folds"
+base: recipe
+{SHORT}
+datasets: {{mine: {{name: folder, split: folds, folds: 3}}}}
+data: mine
+rows: {{plain: {{}}, random: {{pretraining: none}}}}
+baseline: random
+seeds: [0]
+evaluations: [retrieval/mine]
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return results.open(tmp_path / "store")
+
+
+def videos(root: Path, names: Iterable[str], seed: int = 0, count: int = 6) -> Path:
+    """A class folder for each name, every video with other pixels."""
+    for label, name in enumerate(names):
+        for number in range(count):
+            write_video(root / name / f"{number}.mp4", moving_square(16, 40, 48, seed=seed + 10 * label + number))
+    return root
+
+
+def compute(
+    cells: Iterable[Cell], store: Store, places: Places, events: list[Event] | None = None, retry_failed: bool = False
+) -> RunOutcome:
+    events = [] if events is None else events
+    cells = unique_cells(cells)
+    return run_cells(cells, store, places, Here(places), retry_failed=retry_failed, on_event=events.append)
+
+
+def table(planned: Planned, store: Store, outcome: RunOutcome, reports: Path) -> pd.DataFrame:
+    shelf = Shelf(store, outcome.data)
+    write_reports([planned], shelf, store.place.root, reports, Console(file=io.StringIO()))
+    return pd.read_csv(reports / planned.study.name / "table.csv", keep_default_na=False)
+
+
+def test_rows_end_as_they_must_and_none_keeps_another_from_ending(tmp_path: Path, store: Store, places: Places) -> None:
+    nan = "{objective.contrastive: {framework: tests.training.failing_simclr, temperature: 0.1, step: 2}}"
+    rows = {
+        "random": "{pretraining: none}",
+        "one": "{training.steps: 2}",
+        "nan": nan,
+        "no root": "{data: {name: folder}}",
+    }
+    cells, events = plan(tmp_path, rows), list[Event]()
+    first = compute(cells, store, places, events)
+    assert first.done == ("tiny/random/seed0", "tiny/one/seed0")
+    assert "nan at step 2" in first.failed["tiny/nan/seed0"]
+    assert "--root folder=PATH" in first.missing["tiny/no root/seed0"]
+    notes = "\n".join(event.text for event in events if isinstance(event, Note))
+    assert "tiny/nan/seed0: failed: " in notes
+    last = [event for event in events if isinstance(event, Overview)][-1]
+    assert (last.done, last.failed, last.stopped, last.total, last.running) == (2, 1, 0, 3, ())
+
+    again = compute(cells, store, places)
+    assert again.computed == ()
+    assert (again.done, again.failed) == (first.done, first.failed)
+    retried = compute(cells, store, places, retry_failed=True)
+    assert retried.computed == ("tiny/nan/seed0",)
+
+
+def test_pretrained_on_one_folder_and_evaluated_on_another(tmp_path: Path, store: Store) -> None:
+    roots = {
+        "first": videos(tmp_path / "a", ("run", "walk")),
+        "second": videos(tmp_path / "b", ("jump", "sit"), seed=100),
+    }
+    places = Places.find(roots, tmp_path / "cache")
+    (planned,) = load_studies([write_study(tmp_path, TWO)], None, [])
+    assert planned.cells[0].id == planned.cells[1].id, "the name of a root enters no id"
+    outcome = compute(planned.cells, store, places)
+    assert len(outcome.done) == 3, (outcome.failed, outcome.missing)
+    shelf = Shelf(store, outcome.data)
+    first, second, _ = (shelf.find(cell) for cell in planned.cells)
+    assert first.folder is not None
+    assert second.folder is not None
+    assert first.folder.name != second.folder.name
+    predictions = first.folder.predictions(str(first.evaluations[0].name))
+    assert predictions is not None
+    assert {path.split("/")[0] for path in predictions["path"]} == {"jump", "sit"}
+    provenance = first.folder.provenance()
+    assert provenance is not None
+    assert provenance["data"]["name"] == "first"
+
+
+def test_two_names_of_one_folder_are_computed_once(tmp_path: Path, store: Store) -> None:
+    here = videos(tmp_path / "a", ("run", "walk"))
+    places = Places.find({"first": here, "second": here}, tmp_path / "cache")
+    (planned,) = load_studies([write_study(tmp_path, TWO)], None, [])
+    outcome = compute(planned.cells, store, places)
+    assert len(outcome.done) == 3
+    assert len(store.cells()) == 2
+    assert [len(folder.attempts()) for folder in store.cells()] == [1, 1]
+
+
+def test_each_fold_is_a_cell_and_the_table_has_their_mean(tmp_path: Path, store: Store) -> None:
+    places = Places.find({"mine": videos(tmp_path / "mine", ("run", "walk"))}, tmp_path / "cache")
+    (planned,) = load_studies([write_study(tmp_path, FOLDS)], None, [])
+    assert [cell.title for cell in planned.cells][:3] == [f"study/plain/seed0/fold{fold}" for fold in (1, 2, 3)]
+    outcome = compute(planned.cells, store, places)
+    assert len(outcome.done) == 4, (outcome.failed, outcome.missing)
+    shelf = Shelf(store, outcome.data)
+    tested: list[str] = []
+    values = []
+    for cell in planned.cells[:3]:
+        found = shelf.find(cell)
+        (one,) = found.evaluations
+        assert found.folder is not None
+        assert one.record is not None
+        predictions = found.folder.predictions(str(one.name))
+        assert predictions is not None
+        tested += predictions["path"].tolist()
+        values.append(one.record["metrics"]["R@1"])
+    assert len(tested) == len(set(tested)) == 12, "each video is tested once a seed"
+    lines = table(planned, store, outcome, tmp_path / "reports").set_index(["row", "metric"])
+    assert lines.loc[("plain", "R@1"), "n"] == 1
+    assert float(lines.loc[("plain", "R@1"), "values"]) == pytest.approx(np.mean(values), rel=1e-5)
+    text = (tmp_path / "reports/study/table.md").read_text()
+    assert "retrieval/mine 12" in text
+    assert "0, fold 2" in text
+
+    # A fold that is missing leaves a hole with its number.
+    folder = shelf.folder(planned.cells[1])
+    folder.place.delete("done.json")
+    lines = table(planned, store, outcome, tmp_path / "reports").set_index(["row", "metric"])
+    assert "fold 2" in lines.loc[("plain", "R@1"), "holes"]
+
+
+def test_other_pixels_under_the_same_names_are_computed_anew_and_both_are_known(tmp_path: Path, store: Store) -> None:
+    here, there = videos(tmp_path / "a", ("run", "walk")), videos(tmp_path / "b", ("run", "walk"), seed=50)
+    (planned,) = load_studies([write_study(tmp_path, TWO.replace("second: {data: second}, ", ""))], None, [])
+    outcomes = {}
+    for name, folder in (("a", here), ("b", there)):
+        places = Places.find({"folder": folder}, tmp_path / "cache")
+        outcomes[name] = compute(planned.cells, store, places)
+        assert outcomes[name].computed == outcomes[name].done == ("study/first/seed0", "study/random/seed0")
+    before, after = (Shelf(store, outcomes[name].data).find(planned.cells[0]) for name in "ab")
+    assert before.folder is not None
+    assert after.folder is not None
+    assert before.folder.name != after.folder.name
+    assert compute(planned.cells, store, Places.find({"folder": here}, tmp_path / "cache")).computed == ()
+    unknown = Shelf(store).find(planned.cells[0])
+    assert unknown.folder is None
+    assert "2 results of this cell, on different data" in unknown.reason
+
+
+def test_a_corrected_list_is_other_data_for_evaluations_and_trains_anew_only_what_read_it(
+    tmp_path: Path, store: Store
+) -> None:
+    root = tmp_path / "split"
+    for split, seed in (("train", 0), ("test", 50)):
+        videos(root / split, ("run", "walk"), seed=seed)
+    text = TWO.replace("{name: folder}", "{name: folder, split: folders}").replace("second: {data: second}, ", "")
+    (planned,) = load_studies([write_study(tmp_path, text)], None, [])
+    places = Places.find({"folder": root}, tmp_path / "cache")
+    compute(planned.cells, store, places)
+    # A test video was listed under the other class: training reads no label, the evaluation does.
+    (root / "test/run/5.mp4").rename(root / "test/walk/6.mp4")
+    outcome = compute(planned.cells, store, places)
+    assert outcome.computed == ("study/first/seed0", "study/random/seed0")
+    for cell in planned.cells:
+        folder = Shelf(store, outcome.data).folder(cell)
+        assert len(folder.attempts()) == 1, "nothing was trained anew"
+        assert len(folder.evaluations()) == 2
+    # A training video less is another pretraining.
+    (root / "train/run/5.mp4").unlink()
+    outcome = compute(planned.cells, store, places)
+    trained = Shelf(store, outcome.data).folder(planned.cells[0])
+    assert len([folder for folder in store.cells() if folder.name.startswith(planned.cells[0].id)]) == 2
+    assert trained.state().status == "done"
+
+
+def test_a_fault_that_may_pass_is_tried_once_more(
+    tmp_path: Path, store: Store, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from raysl.training.learner import Learner
+
+    step, failures = Learner.step, [MemoryError("no memory left")]
+
+    def failing(self: Learner, batches: object, done: int) -> object:
+        if failures:
+            raise failures.pop()
+        return step(self, batches, done)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Learner, "step", failing)
+    (cell,) = plan(tmp_path, {"plain": "{training.steps: 2}"})
+    assert compute([cell], store, places).done == (cell.title,)
+    (folder,) = store.cells()
+    assert len(folder.attempts()) == 2
+    assert folder.faults() == {}
+    failures += [MemoryError("no memory left")] * 2
+    (other,) = plan(tmp_path, {"other": "{training.steps: 3}"})
+    outcome = compute([other], store, places)
+    assert outcome.missing == {other.title: "MemoryError: no memory left"}
+    assert Shelf(store, outcome.data).find(other).verdict == "missing"
+
+
+def test_a_configuration_is_not_changed_by_who_computes_it(tmp_path: Path, store: Store, places: Places) -> None:
+    """Several workers are one process here: the same cell, by the same global batch."""
+    (one,) = plan(tmp_path / "one", {"plain": "{training.steps: 2}"})
+    config = one.config.model_copy(update={"training": one.config.training.model_copy(update={"workers": 2})})
+    assert replace(one, config=config).id == one.id
+    assert compute([replace(one, config=config)], store, places).done == (one.title,)
+    assert compute([one], store, places).computed == ()
