@@ -4,10 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
+# The tests start hundreds of processes: modules are compiled once, not once in each of them.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast smoke lint format clean setup
+.PHONY: help setup demo test test-fast test-slow test-ray smoke lint type format clean
+.NOTPARALLEL:
 
-setup: $(STAMP)
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/\1:\2/p' $(MAKEFILE_LIST) | column -t -s :
+
+setup: $(STAMP)  ## .venv with the project and all that its development needs
 
 $(STAMP): pyproject.toml constraints.txt
 	@start=$$(date +%s); \
@@ -16,36 +22,43 @@ $(STAMP): pyproject.toml constraints.txt
 	echo "set-up: $$(( $$(date +%s) - start )) s"
 	@touch $@
 
-demo: $(STAMP)
+demo: $(STAMP)  ## a small study on rendered videos
 	$(BIN)/raysl run search_spaces/quickstart.yaml $(DEMO_FLAGS)
 
 # Tests that start a Ray take a whole machine each, the others share it.
 TEST_PROCESSES ?= 2
+TEST := $(BIN)/python -m pytest --durations=15
 SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile
 
-test: $(STAMP)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not ray"
-	$(BIN)/python -m pytest -m ray
+test: test-fast test-slow test-ray  ## all tests
 
-test-fast: $(STAMP)
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not ray"
+test-fast: $(STAMP)  ## tests of a second or two each
+	$(TEST) $(SIDE_BY_SIDE) -m "not slow and not ray"
+
+test-slow: $(STAMP)  ## longer ones that need no Ray
+	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray"
+
+test-ray: $(STAMP)  ## those that start a local Ray
+	$(TEST) -m ray
 
 SMOKE := build/smoke
-smoke: $(STAMP)
+smoke: $(STAMP)  ## every shipped study at a scale of seconds
 	$(BIN)/python -m tests.search_spaces.image_weights $(SMOKE)/weights
 	$(BIN)/raysl run search_spaces --scale smoke --storage $(SMOKE)/store --reports $(SMOKE)/reports \
 		--root imagenet_resnet50=$(SMOKE)/weights/imagenet_resnet50.pth \
 		--root simclr_resnet50=$(SMOKE)/weights/simclr_resnet50.pth $(SMOKE_FLAGS)
 
-lint: $(STAMP)
+lint: $(STAMP) type  ## ruff, and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+type: $(STAMP)  ## mypy, strict, over the package and its tests
 	$(BIN)/mypy
 
-format: $(STAMP)
+format: $(STAMP)  ## what ruff can put right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
+clean:  ## removes .venv and all that was made
 	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

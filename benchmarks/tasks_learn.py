@@ -37,8 +37,8 @@ from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.objectives.objective import Objective
 from raysl.objectives.pretext_task import ClassificationTask
-from raysl.training.precision import resolve_precision
 from raysl.training.loop import Run
+from raysl.training.precision import resolve_precision
 from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
 from raysl.views.batch import Batch

@@ -11,6 +11,9 @@ from raysl.config.load import evaluation_from, resolve_cell
 from raysl.config.tree import expand, merge
 from raysl.config.yaml_reader import Origin, parse_tree
 
+TINY_BACKBONE = "tests.models.small_backbone"
+"""Of three layers: for tests that train and do not care for the network."""
+
 GOLDEN = Path(__file__).parent / "config" / "golden.yaml"
 
 TINY = """

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from torch.multiprocessing.spawn import spawn
 
 
 def _entry(
     rank: int, folder: str, world_size: int, function: Callable[..., Any], args: tuple[Any, ...], finish_together: bool
 ) -> None:
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/store", world_size)
+    store = dist.FileStore(f"{folder}/store", world_size)  # type: ignore[attr-defined]
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=120))
     try:
         result: Any = ("ok", function(rank, *args))
@@ -41,9 +41,7 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, finish_
         finish_together: False where a rank's group may be closed when its function returns.
     """
     with tempfile.TemporaryDirectory() as folder:
-        processes = mp.spawn(
-            _entry, (folder, world_size, function, args, finish_together), nprocs=world_size, join=False
-        )
+        processes = spawn(_entry, (folder, world_size, function, args, finish_together), nprocs=world_size, join=False)
         while not processes.join():
             pass
         results = [pickle.loads(Path(folder, f"result-{rank}").read_bytes()) for rank in range(world_size)]

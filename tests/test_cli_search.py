@@ -20,7 +20,7 @@ from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import load_study, with_best
 from raysl.results import SearchTrial, Shelf
-from raysl.results.search import TrialStatus
+from raysl.results.search import TrialStatus, Value
 from tests.data.test_snapshot import snapshot_of
 from tests.planning.studies import SEARCH, write_study
 from tests.test_cli import Done, raysl
@@ -39,7 +39,7 @@ def search_at(path: Path) -> Search:
 def trials_of(search: Search, ends: Sequence[tuple[TrialStatus, float]]) -> list[SearchTrial]:
     trials = []
     for number, (status, score) in enumerate(ends):
-        point = {TEMPERATURE: 0.1 + number / 10, FRAMEWORK: "simclr"}
+        point: dict[str, Value] = {TEMPERATURE: 0.1 + number / 10, FRAMEWORK: "simclr"}
         scores = (score,) if status == "stopped" else (score / 2, score)
         trials.append(SearchTrial(number, dict(point), cell_id(search.trial(dict(point))), status, scores))
     return trials
@@ -65,7 +65,7 @@ class Workplace:
         return trials
 
     def run(self, command: str, *more: str, storage: Path | None = None) -> Done:
-        places = (
+        places: list[str | Path] = (
             ["--reports", self.reports] if command == "report" else ["--to", self.slim] if command == "export" else []
         )
         done = raysl(command, self.path, "--storage", storage or self.storage, *places, *more)
@@ -176,7 +176,12 @@ def test_a_baseline_among_the_best(workplace: Workplace) -> None:
 def test_a_broken_record_is_one_line(workplace: Workplace) -> None:
     workplace.write(ENDS)
     next((workplace.storage / "searches").rglob("00001.json")).write_text("{")
-    for command in (["report", "--reports", workplace.reports], ["status"], ["export", "--to", workplace.slim]):
+    commands: list[list[str | Path]] = [
+        ["report", "--reports", workplace.reports],
+        ["status"],
+        ["export", "--to", workplace.slim],
+    ]
+    for command in commands:
         done = raysl(command[0], workplace.path, "--storage", workplace.storage, *command[1:])
         assert done.returncode == 1
         assert "trials/00001.json is no record of a trial" in done.stderr

@@ -14,7 +14,7 @@ from raysl.config.options import Options
 
 
 def all_options() -> Iterator[type[Options]]:
-    models = {CellConfig, *(find(kind, name).options for kind in KINDS for name in names(kind))}
+    models: set[type[Options]] = {CellConfig, *(find(kind, name).options for kind in KINDS for name in names(kind))}
     waiting = list(models)
     while waiting:
         model = waiting.pop()

@@ -26,7 +26,7 @@ def print_status(planned: list[Planned], shelf: Shelf, console: Console) -> None
             counts[found.state.status] += 1
             done = sum(one.status == "done" for one in found.evaluations)
             evaluations = f"{done}/{len(found.evaluations)}"
-            seed = f"{cell.seed}, fold {cell.part}" if cell.part else str(cell.seed)
+            seed = f"{cell.seed}" if cell.fold is None else f"{cell.seed}, fold {cell.fold}"
             line = (cell.row, seed, cell.id, found.state.status, evaluations, _note(found))
             table.add_row(*(Text(text) for text in line))
         console.print(table)

@@ -19,14 +19,12 @@ class Cell:
         config: the pretraining, seed included.
         evaluations: in the order of the table's columns; several may have one label, each on another fold.
         study, row: that asked for it; of a cell that several rows share, the first.
-        part: number (from 1) among a row's cells at one seed, one for each fold of its data; 0: the only one.
     """
 
     config: CellConfig
     evaluations: tuple[EvaluationConfig, ...] = ()
     study: str = ""
     row: str = ""
-    part: int = 0
 
     @cached_property
     def id(self) -> str:
@@ -39,8 +37,13 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """What people read in dashboards and progress lines: ``quickstart/SimCLR/seed1``, ``.../seed1/fold2``."""
-        return f"{self.study}/{self.row}/seed{self.seed}" + (f"/fold{self.part}" if self.part else "")
+        """For dashboards and progress lines: ``quickstart/SimCLR/seed1``, of a part ``mine/SimCLR/seed1/fold2``."""
+        return f"{self.study}/{self.row}/seed{self.seed}" + ("" if self.fold is None else f"/fold{self.fold}")
+
+    @property
+    def fold(self) -> int | None:
+        """The fold of its pretraining set that it is a part of its row for; None where there are no folds."""
+        return getattr(self.config.data.options, "fold", None) if self.pretrains else None
 
     @property
     def pretrains(self) -> bool:

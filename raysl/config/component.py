@@ -50,6 +50,9 @@ class Component:
         check: refuses what cannot be combined, by raising ConfigError with the reason.
         advise: what a user should know of a combination that is allowed; None: nothing.
         views: of a pretext task: makes what it does to views, a `raysl.views.task_views.TaskViews`; None: nothing.
+        metrics: of a protocol: the names of what it measures, the headline first; data may lack what some of them
+            need (``top5`` of five classes). None: not known before there are results.
+        labelled: of a data set: whether its videos have labels; None: they always have.
     """
 
     kind: str
@@ -60,6 +63,8 @@ class Component:
     check: Callable[[Any, CellConfig], None] | None = None
     advise: Callable[[Any, CellConfig], str | None] | None = None
     views: Callable[[Any, CellConfig], Any] | None = None
+    metrics: Callable[[Any], tuple[str, ...]] | None = None
+    labelled: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,12 @@ class Chosen:
     def build(self, *args: Any, **kwargs: Any) -> Any:
         """Builds the component: ``component.build(options, *args, **kwargs)``."""
         return self.component.build(self.options, *args, **kwargs)
+
+    @property
+    def labelled(self) -> bool:
+        """Of a data set: whether its videos have labels."""
+        known = self.component.labelled
+        return known is None or known(self.options)
 
 
 def names(kind: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from raysl.config.cell import CellConfig
+from raysl.config.load import check_written
 from raysl.config.suggest import nearest
 from raysl.config.tree import expand, merge
-from raysl.config.yaml_reader import KeyPath, Origin, Tree, parse_value, read_tree
+from raysl.config.yaml_reader import Origin, Tree, parse_override, read_tree
 from raysl.errors import ConfigError
 
 CELL_KEYS = tuple(CellConfig.model_fields)
@@ -19,20 +21,35 @@ STUDY_KEYS = (
 VALID_KEYS = (*CELL_KEYS, *SHARED_KEYS, *STUDY_KEYS)
 
 
+def _folders(start: Path) -> Iterator[Path]:
+    """The folder of ``start``'s file and those above it."""
+    yield from dict.fromkeys([start.parent, *start.resolve().parents])
+
+
 def _find(name: str, start: Path, folder: str = "") -> Path | None:
     """``name`` (with or without suffix) beside ``start``'s file or in a folder above it."""
-    for directory in [start.parent, *start.resolve().parents]:
+    for directory in _folders(start):
         for candidate in (directory / folder / name, directory / folder / f"{name}.yaml"):
             if candidate.is_file():
                 return candidate
     return None
 
 
+def _names(name: str, start: Path) -> list[str]:
+    """What could have been written in the place of ``name``: the files beside where it was looked for."""
+    inner = Path(name).parent
+    files = [file for directory in _folders(start) for file in (directory / inner).glob("*.yaml")]
+    return [(inner / file.stem).as_posix() for file in files if file.resolve() != start.resolve()]
+
+
 def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
     """A study or recipe with all that it extends.
 
+    Every file is checked by itself, laid on what it extends: also an option that a file above it replaces.
+
     Raises:
-        ConfigError: an unknown key, a base that does not exist, a cycle of bases.
+        ConfigError: an unknown key, a value of the wrong type or out of bounds, an unknown component; a base that does
+            not exist, a cycle of bases.
     """
     if path.resolve() in _open:
         chain = " -> ".join(opened.name for opened in (*_open, path.resolve()))
@@ -48,10 +65,12 @@ def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
     for base in [bases] if isinstance(bases, str) else bases:
         found = _find(str(base), path)
         if found is None:
-            raise expanded.error(("base",), f"there is no {base} or {base}.yaml beside this file or above it")
+            near = nearest(str(base), _names(str(base), path))
+            raise expanded.error(("base",), f"there is no {base} or {base}.yaml beside this file or above it{near}")
         result = merge(result, load_document(found, (*_open, path.resolve())))
     result = merge(result, expanded)
     result.origins[()] = Origin(str(path))
+    check_written(result)
     return result
 
 
@@ -63,6 +82,11 @@ def find_scale(name: str, study: Path) -> Path | None:
     return _find(name, study, "scales")
 
 
+def known_scales(study: Path) -> list[str]:
+    """The names of the scales whose files are found from a study."""
+    return sorted({file.stem for directory in _folders(study) for file in (directory / "scales").glob("*.yaml")})
+
+
 def overrides_tree(overrides: list[str]) -> Tree:
     """``["training.epochs=2"]`` from ``--set`` as a tree.
 
@@ -72,8 +96,9 @@ def overrides_tree(overrides: list[str]) -> Tree:
     result = Tree({}, {(): Origin("--set")})
     for override in overrides:
         key, equals, text = override.partition("=")
-        if not equals or not key.strip():
+        key = key.strip()
+        if not equals or not key:
             raise ConfigError(f"--set {override}: write --set section.key=value")
-        path: KeyPath = (key.strip(),)
-        result = merge(result, expand({key.strip(): parse_value(text)}, {path: Origin("--set")}))
+        given = parse_override(key, text)
+        result = merge(result, expand(given.data, given.origins))
     return result

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from raysl.config.cell import CellConfig, chosen_terms
-from raysl.config.component import Chosen, check_together
+from raysl.config.cell import CellConfig, Slot, chosen_terms
+from raysl.config.component import Chosen, check_together, find, names
 from raysl.config.evaluation import EvaluationConfig
-from raysl.config.resolve import resolve
+from raysl.config.resolve import check_choice, check_options, resolve
 from raysl.config.tree import get
-from raysl.config.yaml_reader import Origin, Tree, read_tree
+from raysl.config.yaml_reader import KeyPath, Origin, Tree, read_tree
+from raysl.errors import ConfigError
 
 
 def load_cell(path: Path) -> CellConfig:
@@ -26,11 +28,15 @@ def load_cell(path: Path) -> CellConfig:
 def resolve_cell(tree: Tree) -> CellConfig:
     """Validates a tree as a cell, and lets each component refuse what it cannot be combined with."""
     cell = resolve(CellConfig, _without_none(tree))
-    for chosen in _parts(cell):
+    for path, chosen in _parts(cell).items():
         if chosen.component.check is not None:
-            chosen.component.check(chosen.options, cell)
+            with _refused(tree, path):
+                chosen.component.check(chosen.options, cell)
+    if cell.pretraining == "supervised" and not cell.data.labelled:
+        raise tree.misfit(("data",), "labels are needed for pretraining: supervised, and this data set has none")
     if cell.objective.pretext:
-        check_together("pretext task", cell)
+        with _refused(tree, ("objective", "pretext")):
+            check_together("pretext task", cell)
     if cell.pretraining == "self_supervised":
         if cell.sampling.pair is None and cell.sampling.windows is None:
             raise tree.error(("sampling", "pair"), "this key is required and missing")
@@ -41,20 +47,87 @@ def resolve_cell(tree: Tree) -> CellConfig:
     return cell
 
 
-def _parts(cell: CellConfig) -> list[Chosen]:
-    """The components in use."""
-    parts = [cell.data, cell.augment, cell.backbone, cell.optimizer, cell.schedule]
+@contextmanager
+def _refused(tree: Tree, path: KeyPath) -> Iterator[None]:
+    """Adds file and line to what a component says of a combination."""
+    try:
+        yield
+    except ConfigError as error:
+        raise tree.misfit(path, str(error)) from error
+
+
+def _parts(cell: CellConfig) -> dict[KeyPath, Chosen]:
+    """The components in use, by their place."""
+    parts: dict[KeyPath, Chosen] = {
+        (name,): getattr(cell, name) for name in ("data", "augment", "backbone", "optimizer", "schedule")
+    }
     if cell.pretraining != "supervised":
-        parts += [chosen for chosen in (cell.sampling.pair, cell.sampling.windows) if chosen is not None]
-        parts += (chosen_terms(cell.objective) | cell.objective.pretext).values()
+        pair, windows, objective = cell.sampling.pair, cell.sampling.windows, cell.objective
+        parts |= {("sampling", "pair"): pair} if pair is not None else {}
+        parts |= {("sampling", "windows"): windows} if windows is not None else {}
+        terms = {name: term for name, term in chosen_terms(objective).items() if name not in objective.pretext}
+        parts |= {("objective", name): term for name, term in terms.items()}
+        parts |= {("objective", "pretext", name): task for name, task in objective.pretext.items()}
     return parts
+
+
+def check_written(document: Tree) -> None:
+    """Checks every option that a study or recipe writes, of data sets and protocols too, used or not.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or out of bounds, an unknown component.
+    """
+    tree = _without_none(document)
+    sections = {key: value for key, value in tree.data.items() if key in CellConfig.model_fields and key != "data"}
+    check_options(CellConfig, tree, (), sections)
+    defined = _mapping(document, "datasets")
+    for name, value in defined.items():
+        check_choice(Slot("data set"), value, document, ("datasets", name))
+    data = document.data.get("data")
+    chosen = data.get("name") if isinstance(data, Mapping) else data
+    if isinstance(chosen, str) and chosen not in defined and chosen.partition("/")[0] not in defined:
+        check_choice(Slot("data set"), data, document, ("data",))
+    for name, options in _mapping(document, "evaluation").items():
+        check_protocol(document, name, options)
+
+
+def _mapping(document: Tree, key: str) -> Mapping[str, Any]:
+    value = document.data.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise document.error((key,), f"a mapping of names is expected, not {value!r}")
+    return value or {}
+
+
+def check_protocol(tree: Tree, name: str, options: Any) -> None:
+    """Checks ``evaluation: {NAME: options}``, whether or not anything is evaluated by it.
+
+    Raises:
+        ConfigError: no protocol has this name, and ``protocol:`` names none either; an option that it does not have.
+    """
+    at = ("evaluation", name)
+    given = {} if options is None else options
+    if not isinstance(given, Mapping):
+        raise tree.error(at, f"a mapping of a protocol's options is expected, not {given!r}")
+    protocol = given.get("protocol", name)
+    if not isinstance(protocol, str):
+        raise tree.error((*at, "protocol"), f"the name of a protocol is expected, not {protocol!r}")
+    try:
+        component = find("protocol", protocol)
+    except ConfigError as error:
+        where = (*at, "protocol") if "protocol" in given else at
+        aside = "" if "protocol" in given else "; a second name of a protocol says which it is: {protocol: NAME, ...}"
+        raise tree.error(where, f"{error}{aside}") from error
+    if protocol != name and name in names("protocol"):
+        message = f"is the name of a protocol, so {protocol} needs another second name"
+        raise tree.error((*at, "protocol"), message)
+    check_options(component.options, tree, at, {key: value for key, value in given.items() if key != "protocol"})
 
 
 def advice(cell: CellConfig) -> list[str]:
     """What its components say of a cell that is allowed and may not be what its user wants, each once."""
     said = [
         chosen.component.advise(chosen.options, cell)
-        for chosen in (_parts(cell) if cell.pretraining == "self_supervised" else [])
+        for chosen in (_parts(cell).values() if cell.pretraining == "self_supervised" else [])
         if chosen.component.advise is not None
     ]
     return list(dict.fromkeys(one for one in said if one is not None))

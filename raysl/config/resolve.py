@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from raysl.config.cell import Slot
 from raysl.config.component import Chosen, find, names
 from raysl.config.options import Options
-from raysl.config.suggest import nearest
+from raysl.config.suggest import nearest, suggestion
 from raysl.config.yaml_reader import KeyPath, Tree
 from raysl.errors import ConfigError
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
+INCOMPLETE: Any = object()
+"""Stands for options of which a part is not written yet, where parts are checked (`check_options`)."""
 
 
 def resolve(model: type[AnyOptions], tree: Tree, path: KeyPath = (), *, data: Any = None) -> AnyOptions:
@@ -25,7 +29,22 @@ def resolve(model: type[AnyOptions], tree: Tree, path: KeyPath = (), *, data: An
         ConfigError: naming file, line and key: an unknown key (with the nearest valid one), a missing key, a value of
             the wrong type or out of bounds, an unknown component.
     """
-    data = tree.data if data is None else data
+    found: AnyOptions = _resolve(model, tree, path, tree.data if data is None else data, whole=True)
+    return found
+
+
+def check_options(model: type[Options], tree: Tree, path: KeyPath, data: Any) -> None:
+    """Checks names, types and bounds of what is written of a model, of which keys may be missing.
+
+    Keys that do not go together are left to `resolve`: another file may still change one of them.
+
+    Raises:
+        ConfigError: as `resolve` does.
+    """
+    _resolve(model, tree, path, data, whole=False)
+
+
+def _resolve(model: type[Options], tree: Tree, path: KeyPath, data: Any, whole: bool) -> Any:
     if not isinstance(data, Mapping):
         raise tree.error(path, f"a mapping of keys is expected, not {data!r}")
     for key in data:
@@ -38,11 +57,18 @@ def resolve(model: type[AnyOptions], tree: Tree, path: KeyPath = (), *, data: An
             for metadata in field.metadata:
                 if isinstance(metadata, Slot):
                     annotation = Annotated[annotation, metadata]  # type: ignore[assignment]
-            values[name] = _convert(annotation, data[name], tree, (*path, name))
+            value = _convert(annotation, data[name], tree, (*path, name), whole)
+            if value is not INCOMPLETE:
+                values[name] = value
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _explain(error, tree, path) from error
+        problems = error.errors()
+        if not whole:
+            problems = [one for one in problems if one["type"] != "missing" and one["loc"]]
+            if not problems:
+                return INCOMPLETE
+        raise _explain(problems, tree, path, data) from error
 
 
 def _alternatives(annotation: Any) -> list[Any]:
@@ -51,7 +77,7 @@ def _alternatives(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _convert(annotation: Any, value: Any, tree: Tree, path: KeyPath) -> Any:
+def _convert(annotation: Any, value: Any, tree: Tree, path: KeyPath, whole: bool) -> Any:
     """Mappings become options or chosen components, and lists tuples, where the annotation says so."""
     for alternative in _alternatives(annotation):
         if value is None:
@@ -59,37 +85,47 @@ def _convert(annotation: Any, value: Any, tree: Tree, path: KeyPath) -> Any:
         if get_origin(alternative) is Annotated:
             for metadata in get_args(alternative)[1:]:
                 if isinstance(metadata, Slot):
-                    chooser = _choose_many if metadata.many else choose
-                    return chooser(metadata, value, tree, path)
+                    chooser = _choose_many if metadata.many else _choose
+                    return chooser(metadata, value, tree, path, whole)
         if isinstance(alternative, type) and issubclass(alternative, Options) and isinstance(value, Mapping):
-            return resolve(alternative, tree, path, data=value)
+            return _resolve(alternative, tree, path, value, whole)
         if get_origin(alternative) is tuple and isinstance(value, list):
             return tuple(value)
     return value
 
 
-def _choose_many(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> dict[str, Chosen]:
+def _choose_many(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool) -> dict[str, Chosen]:
     """``{rotation: {weight: 0.5}, reverse: null}`` to components by name, without those that are null, sorted."""
     if not isinstance(value, Mapping):
         raise tree.error(path, f"a mapping from the name of a {slot.kind} to its options is expected, not {value!r}")
     chosen = {}
     for name in sorted(value):
+        _check_name(slot, name, value[name], tree, (*path, name))
         if value[name] is not None:
-            _refuse_split_path(slot, name, value[name], tree, (*path, name))
-            chosen[name] = choose(Slot(slot.kind, component=name), value[name], tree, (*path, name))
+            one = _choose(Slot(slot.kind, component=name), value[name], tree, (*path, name), whole)
+            if one is not INCOMPLETE:
+                chosen[name] = one
     return chosen
 
 
-def _refuse_split_path(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) -> None:
-    """Refuses ``objective.pretext.my.colour: {...}``: of a key all dots mean nesting, those of an import path too."""
-    if "." in name or name in names(slot.kind) or not isinstance(value, Mapping):
+def _check_name(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) -> None:
+    """Refuses a name that is of no component, also where it is switched off, and an import path in dotted keys.
+
+    In ``objective.pretext.my.colour: {...}`` all dots mean nesting, those of an import path too.
+    """
+    if name in names(slot.kind):
         return
-    if any(isinstance(inner, Mapping | None) for inner in value.values()):
+    if "." not in name and isinstance(value, Mapping) and any(isinstance(at, Mapping | None) for at in value.values()):
         raise tree.error(
             path,
             f"unknown {slot.kind} {name!r}{nearest(name, names(slot.kind))}; the import path of one in another package "
             f"is written inside the mapping, {'.'.join(path[:-1])}: {{{name}.module: {{...}}}}",
         )
+    if value is None:
+        try:
+            find(slot.kind, name)
+        except ConfigError as error:
+            raise tree.error(path, str(error)) from error
 
 
 def choose(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> Chosen:
@@ -97,32 +133,38 @@ def choose(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> Chosen:
 
     Where the slot takes one component alone its options stand without a name: ``{weight: 0.1}``.
     """
+    chosen: Chosen = _choose(slot, value, tree, path, whole=True)
+    return chosen
+
+
+def check_choice(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> None:
+    """Checks what is written of a component as `check_options` does; its name may be missing."""
+    _choose(slot, value, tree, path, whole=False)
+
+
+def _choose(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool) -> Any:
     if isinstance(value, Chosen):
         return value
     if slot.component is not None:
-        return _choose_only(slot, slot.component, value, tree, path)
-    if isinstance(value, str):
-        value = {slot.key: value}
-    if not isinstance(value, Mapping) or not isinstance(value.get(slot.key), str):
-        raise tree.error(path, f"name a {slot.kind} here, as text or as a mapping with the key {slot.key!r}")
-    name, _, variant = value[slot.key].partition("/")
+        if not isinstance(value, Mapping):
+            raise tree.error(path, f"a mapping of options is expected, or null for no {slot.component}, not {value!r}")
+        name, variant, given = slot.component, "", value
+    else:
+        value = {slot.key: value} if isinstance(value, str) else value
+        if not whole and isinstance(value, Mapping) and slot.key not in value:
+            return INCOMPLETE
+        if not isinstance(value, Mapping) or not isinstance(value.get(slot.key), str):
+            raise tree.error(path, f"name a {slot.kind} here, as text or as a mapping with the key {slot.key!r}")
+        name, _, variant = value[slot.key].partition("/")
+        given = {key: item for key, item in value.items() if key != slot.key}
     try:
         component = find(slot.kind, name)
         preset = _variant(slot.kind, name, variant)
     except ConfigError as error:
-        raise tree.error((*path, slot.key) if (*path, slot.key) in tree.origins else path, str(error)) from error
-    given = {key: item for key, item in value.items() if key != slot.key}
-    return Chosen(slot.kind, name, resolve(component.options, tree, path, data={**preset, **given}))
-
-
-def _choose_only(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) -> Chosen:
-    if not isinstance(value, Mapping):
-        raise tree.error(path, f"a mapping of options is expected, or null for no {name}, not {value!r}")
-    try:
-        component = find(slot.kind, name)
-    except ConfigError as error:
-        raise tree.error(path, str(error)) from error
-    return Chosen(slot.kind, name, resolve(component.options, tree, path, data=value))
+        at = (*path, slot.key) if (*path, slot.key) in tree.origins else path
+        raise tree.error(at, str(error)) from error
+    options = _resolve(component.options, tree, path, {**preset, **given}, whole)
+    return INCOMPLETE if options is INCOMPLETE else Chosen(slot.kind, name, options)
 
 
 def _variant(kind: str, name: str, variant: str) -> dict[str, Any]:
@@ -134,14 +176,44 @@ def _variant(kind: str, name: str, variant: str) -> dict[str, Any]:
     return make(variant)
 
 
-def _explain(error: ValidationError, tree: Tree, path: KeyPath) -> ConfigError:
+def _explain(problems: list[ErrorDetails], tree: Tree, path: KeyPath, data: Any) -> ConfigError:
     """The first problem of a pydantic error, in our words."""
-    problem = error.errors()[0]
-    kinds = ("function-", "constrained-", "tuple[", "dict[")  # of pydantic, and not keys
-    where = (*path, *(str(part) for part in problem["loc"] if not str(part).startswith(kinds)))
+    where = _place(problems[0], data)
+    same = [problem for problem in problems if _place(problem, data) == where]
+    # Of the alternatives of a key: the one of the value's own type, or all of them.
+    fitting = [one for one in same if not one["type"].endswith("_type") and one["type"] != "literal_error"] or same
+    problem = fitting[0]
     if problem["type"] == "missing":
-        return tree.error(where, "this key is required and missing")
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        return tree.error((*path, *where), "this key is required and missing")
     if problem["type"] == "value_error":
-        return tree.error(where, message)
-    return tree.error(where, f"{message}, not {problem['input']!r}")
+        return tree.misfit((*path, *where), problem["msg"].removeprefix("Value error, "))
+    expected = " or ".join(dict.fromkeys(_expected(one) for one in fitting))
+    value = problem["input"]
+    literals = [
+        name for one in fitting for name in re.findall(r"'([^']*)'", str(one.get("ctx", {}).get("expected", "")))
+    ]
+    near = suggestion(value, literals) if isinstance(value, str) else ""
+    return tree.error((*path, *where), f"should be {expected}, not {value!r}{near}")
+
+
+def _place(problem: ErrorDetails, data: Any) -> KeyPath:
+    """The keys of a problem's place, without what pydantic adds: the names of alternatives (``constrained-int``)."""
+    result: list[str] = []
+    for part in problem["loc"]:
+        if isinstance(data, Mapping) and part in data:
+            data = data[part]
+        elif isinstance(part, int):
+            data = data[part] if isinstance(data, list | tuple) and part < len(data) else None
+        elif result:
+            continue
+        result.append(str(part))
+    return tuple(result)
+
+
+def _expected(problem: ErrorDetails) -> str:
+    """What a value should be, without the words that pydantic begins with."""
+    if problem["type"] in ("tuple_type", "list_type", "dict_type"):
+        return "a mapping" if problem["type"] == "dict_type" else "a list in brackets"
+    if problem["type"] == "string_type" and isinstance(problem["input"], bool | int | float):
+        return "text (put it in quotes)"
+    return problem["msg"].removeprefix("Input should be ").removeprefix("Input should ")

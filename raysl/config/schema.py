@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from raysl.config.cell import CellConfig, Slot
 from raysl.config.component import Chosen, find, names
 from raysl.config.options import Options
+from raysl.config.parts import parts
 
 JsonSchema = dict[str, Any]
 NULL: JsonSchema = {"type": "null"}
@@ -47,6 +48,9 @@ class Schemas:
         required = [name for name, info in model.model_fields.items() if info.is_required()]
         if required and not self.partial:
             schema["required"] = required
+        nested = [name for name, info in model.model_fields.items() if any(True for _ in parts(info))]
+        if nested and self.partial:  # dotted keys may stand in any mapping
+            schema["patternProperties"] = {rf"^({'|'.join(nested)})\.": {}}
         return schema
 
     def field(self, info: FieldInfo) -> JsonSchema:
@@ -124,7 +128,7 @@ class Schemas:
         for name, info in model.model_fields.items():
             here = f"{at}{name}"
             yield here, self.field(info)
-            for inner in _parts(info.annotation, tuple(info.metadata)):
+            for inner in parts(info):
                 if isinstance(inner, Slot):
                     yield from self._slot_paths(inner, here)
                 else:
@@ -210,21 +214,6 @@ def _names(kind: str, components: list[str]) -> list[JsonSchema]:
     if varied:
         result.append({"type": "string", "pattern": f"^({'|'.join(varied)})/.+"})
     return result
-
-
-def _parts(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Slot | type[Options]]:
-    """The slots and options models that a dotted key may lead into."""
-    for slot in metadata:
-        if isinstance(slot, Slot):
-            yield slot
-            return
-    if isinstance(annotation, type) and issubclass(annotation, Options):
-        yield annotation
-    elif get_origin(annotation) is Annotated:
-        yield from _parts(get_args(annotation)[0], get_args(annotation)[1:])
-    elif get_origin(annotation) in (Union, types.UnionType):
-        for alternative in get_args(annotation):
-            yield from _parts(alternative)
 
 
 def _holds_options(annotation: Any) -> bool:

@@ -6,11 +6,13 @@ Those that terms of the objective are built from are in `raysl.config.objective_
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from raysl.config.options import Options, option
+
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class LearningRate(Options):
@@ -128,7 +130,7 @@ class TrainingOptions(Options):
         doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (provenance says)",
     )
     workers: int = option(1, doc="DDP workers", source="[?]", ge=1, le=4096, identity=False)
-    seed: int = option(0, doc="seed of everything random", source="[?]", ge=0, le=2**31 - 1)
+    seed: Seed = option(0, doc="seed of everything random", source="[?]")
     clip_gradient_norm: float | None = option(None, doc="largest gradient norm; null: no clipping", source="[?]", gt=0)
     accumulate: int = option(
         1,

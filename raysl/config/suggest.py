@@ -9,9 +9,10 @@ from collections.abc import Iterable
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`` (did you mean 'x'?)``, or the list of what is valid where nothing is near; empty if nothing is valid."""
     options = sorted(set(valid))
-    if not options:
-        return ""
-    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (valid: {', '.join(options)})"
+    return suggestion(name, options) or (f" (valid: {', '.join(options)})" if options else "")
+
+
+def suggestion(name: str, valid: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)``; empty where nothing is near."""
+    close = difflib.get_close_matches(name, sorted(set(valid)), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""

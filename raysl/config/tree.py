@@ -6,62 +6,134 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from raysl.config.parts import DOCUMENT, Part, below, chooser, splits
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
-
-CHOOSERS = ("name", "framework")
-"""Keys that choose a component: another choice replaces the whole mapping, whose options belong to the old choice."""
-
-KEYWORDS = ("shared",)
-"""Words that stand in the place of a mapping and name no component: a mapping laid over one replaces it."""
+from raysl.errors import ConfigError
 
 
-def expand(data: Mapping[str, Any], origins: Mapping[KeyPath, Origin], at: KeyPath = ()) -> Tree:
-    """Turns dotted keys of the outermost mapping into nested ones.
+def expand(data: Mapping[str, Any], origins: Mapping[KeyPath, Origin], at: KeyPath = (), part: Part = DOCUMENT) -> Tree:
+    """Turns dotted keys into nested ones, at the top and in every mapping of options.
 
     Args:
-        data: e.g. a row, ``{"clip.size": 56}``.
+        data: e.g. a row, ``{"clip.size": 56, "objective": {"contrastive.temperature": 0.2}}``.
         origins: of the document it comes from.
         at: its place in that document.
+        part: what it is.
+
+    Raises:
+        ConfigError: one key in two spellings.
     """
-    result = Tree({}, {(): origins[at]} if at in origins else {})
-    for key, value in data.items():
-        path = tuple(key.split("."))
-        nested: Any = copy.deepcopy(value)
-        for part in reversed(path):
-            nested = {part: nested}
-        placed = {path[:end]: origins[(*at, key)] for end in range(1, len(path) + 1) if (*at, key) in origins}
-        for source, origin in origins.items():
-            if source[: len(at) + 1] == (*at, key):
-                placed[path + source[len(at) + 1 :]] = origin
-        result = merge(result, Tree(nested, placed))
+    by_source: dict[KeyPath, Origin] = {}
+    for source, origin in origins.items():
+        if source[: len(at)] == at:
+            by_source[source[len(at) :]] = origin
+    result = Tree({}, {(): by_source[()]} if () in by_source else {})
+    _expand(result, result.data, data, (), (), part, by_source)
     return result
 
 
-def merge(base: Tree, over: Tree) -> Tree:
-    """``over`` laid on ``base``: mappings merge by key, anything else replaces; neither is changed."""
+def _expand(
+    result: Tree,
+    target: dict[str, Any],
+    data: Mapping[str, Any],
+    source: KeyPath,
+    path: KeyPath,
+    part: Part,
+    origins: Mapping[KeyPath, Origin],
+) -> None:
+    """Puts ``data``, which was written at ``source``, into ``target``, which is at ``path`` of the result."""
+    for key, value in data.items():
+        node, here, inner, written = target, path, part, (*source, key)
+        keys = key.split(".") if splits(part, key) else [key]
+        for step in keys[:-1]:
+            inner = below(inner, step, _chosen(inner, node))
+            here = (*here, step)
+            _record(result, here, origins.get(written))
+            node = _mapping(result, node, step, inner, here, origins.get(written))
+        last, leads_to = keys[-1], below(inner, keys[-1], _chosen(inner, node))
+        here = (*here, last)
+        if isinstance(value, Mapping) and leads_to is not None:
+            _record(result, here, origins.get(written))
+            deeper = _mapping(result, node, last, leads_to, here, origins.get(written))
+            _expand(result, deeper, value, written, here, leads_to, origins)
+            continue
+        if last in node:
+            named = chooser(leads_to)
+            if named is None or not isinstance(value, str) or not isinstance(node[last], dict) or named in node[last]:
+                raise _twice(result, here, origins.get(written))
+            node[last][named] = value
+            continue
+        node[last] = copy.deepcopy(value)
+        _record(result, here, origins.get(written))
+        if isinstance(value, Mapping | list):
+            inside = [known for known in origins if known[: len(written)] == written and known != written]
+            for known in inside:
+                result.origins[here + known[len(written) :]] = origins[known]
+
+
+def _chosen(part: Part, node: Mapping[str, Any]) -> Any:
+    named = chooser(part)
+    return node.get(named) if named is not None else None
+
+
+def _record(result: Tree, path: KeyPath, origin: Origin | None) -> None:
+    if origin is not None:
+        result.origins.pop(path, None)
+        result.origins[path] = origin
+
+
+def _mapping(
+    result: Tree, node: dict[str, Any], key: str, part: Part, path: KeyPath, origin: Origin | None
+) -> dict[str, Any]:
+    """The mapping at a key, made where there is none; a component that was named by text alone keeps its name."""
+    named, found = chooser(part), node.setdefault(key, {})
+    if isinstance(found, str) and named is not None:
+        found = node[key] = {named: found}
+    if not isinstance(found, dict):
+        raise _twice(result, path, origin)
+    return found
+
+
+def _twice(result: Tree, path: KeyPath, origin: Origin | None) -> ConfigError:
+    where = "" if origin is None else f"{origin}: "
+    return ConfigError(f"{where}{'.'.join(path)}: this key is written twice (first at {result.where(path)})")
+
+
+def merge(base: Tree, over: Tree, part: Part = DOCUMENT) -> Tree:
+    """``over`` laid on ``base``: mappings merge by key, anything else replaces; neither is changed.
+
+    Another choice of a component replaces the options of the old one. A component that ``base`` names by text alone
+    takes options.
+    """
     origins = dict(base.origins)
-    data = _merge(copy.deepcopy(base.data), over.data, (), origins)
-    origins.update({path: origin for path, origin in over.origins.items() if path})
-    if () not in origins and () in over.origins:
-        origins[()] = over.origins[()]
+    data = _merge(copy.deepcopy(base.data), over.data, part, (), origins)
+    for path, origin in over.origins.items():
+        if path or () not in origins:
+            origins.pop(path, None)
+            origins[path] = origin
     return Tree(data, origins)
 
 
-def _merge(base: Any, over: Any, path: KeyPath, origins: dict[KeyPath, Origin]) -> Any:
-    named = isinstance(base, str) and base not in KEYWORDS
-    if named and isinstance(over, dict) and not any(chooser in over for chooser in CHOOSERS):
-        base = {"name": base}
-    if not isinstance(base, dict) or not isinstance(over, dict) or _other_choice(base, over):
-        for known in [known for known in origins if known[: len(path)] == path and len(known) > len(path)]:
-            del origins[known]
+def _merge(base: Any, over: Any, part: Part, path: KeyPath, origins: dict[KeyPath, Origin]) -> Any:
+    named = chooser(part)
+    if named is not None and isinstance(base, str) and isinstance(over, Mapping):
+        base = {named: base}
+    if not isinstance(base, dict) or not isinstance(over, Mapping) or _other_choice(base, over, named):
+        if isinstance(base, dict | list):
+            for known in [known for known in origins if known[: len(path)] == path and len(known) > len(path)]:
+                del origins[known]
         return copy.deepcopy(over)
+    chosen = None if named is None else over.get(named, base.get(named))
     for key, value in over.items():
-        base[key] = _merge(base[key], value, (*path, key), origins) if key in base else copy.deepcopy(value)
+        if key in base:
+            base[key] = _merge(base[key], value, below(part, key, chosen), (*path, key), origins)
+        else:
+            base[key] = copy.deepcopy(value)
     return base
 
 
-def _other_choice(base: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
-    return any(chooser in base and chooser in over and base[chooser] != over[chooser] for chooser in CHOOSERS)
+def _other_choice(base: Mapping[str, Any], over: Mapping[str, Any], named: str | None) -> bool:
+    return named is not None and named in base and named in over and base[named] != over[named]
 
 
 def get(data: Mapping[str, Any], path: KeyPath) -> Any:

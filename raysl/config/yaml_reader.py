@@ -1,9 +1,12 @@
-"""YAML as a researcher means it: numbers as in YAML 1.2, duplicate keys refused, every key's line remembered."""
+"""YAML as a researcher means it: numbers as in YAML 1.2, keys as they are written, every key's line remembered."""
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,20 @@ import yaml
 from raysl.errors import ConfigError
 
 KeyPath = tuple[str, ...]
+TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value was written: a file and line (1-based), or something without lines such as ``--set``."""
+    """Where a value was written: a file and line (1-based), or something without lines such as ``--set``.
+
+    Attributes:
+        text: the characters of a value that is one word or number; ``0.10`` is read as 0.1.
+    """
 
     file: str
     line: int | None = None
+    text: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.file if self.line is None else f"{self.file}:{self.line}"
@@ -27,7 +36,12 @@ class Origin:
 
 @dataclass
 class Tree:
-    """Nested mappings from YAML, and where each key was written."""
+    """Nested mappings from YAML, and where each key and each item of a list was written.
+
+    Attributes:
+        origins: in the order in which they were laid over one another, so that the last of several keys is the one
+            that the user wrote last: base, study, scale, row, ``--set``.
+    """
 
     data: dict[str, Any]
     origins: dict[KeyPath, Origin] = field(default_factory=dict)
@@ -44,9 +58,38 @@ class Tree:
         parts = [str(part) for part in (self.where(path), key or None) if part is not None]
         return ConfigError(": ".join([*parts, message]))
 
+    def misfit(self, path: KeyPath, message: str) -> ConfigError:
+        """An error about a combination of keys: its file and line are those of the key that was written last.
+
+        Args:
+            path: the section that does not fit.
+            message: names the keys, relative to ``path`` or to a section around it, or in full.
+        """
+        named = set()
+        for word in re.findall(r"[A-Za-z_]\w*(?:\.\w+)*", message):
+            inner = tuple(word.split("."))
+            named |= {path[:end] + inner for end in range(len(path) + 1)}
+        written = [known for known in self.origins if known in named]
+        leaves = [known for known in written if not isinstance(_at(self.data, known), Mapping)]
+        where, key = self.where((leaves or written or [path])[-1]), ".".join(path)
+        shown = "" if not key or message.startswith(key) else f"{key}: "
+        return ConfigError(f"{'' if where is None else f'{where}: '}{shown}{message}")
+
+    def text(self, path: KeyPath, value: Any) -> Any:
+        """A name that YAML reads as a number, true or null, as it was written: ``baseline: 0.10``."""
+        origin = self.origins.get(path)
+        plain = isinstance(value, bool | int | float) or value is None
+        return origin.text if plain and origin is not None and origin.text is not None else value
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        data = data.get(part) if isinstance(data, Mapping) else None
+    return data
+
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the YAML 1.2 core schema: ``1e-6`` is a number; ``yes``, ``on``, ``1:30``, a date are text."""
+    """The YAML 1.2 core schema: ``1e-6`` is a number; ``yes``, ``on``, ``1:30``, a date are text."""
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -61,7 +104,7 @@ for _tag, _pattern, _first in [
     ),
     ("merge", r"<<", "<"),
 ]:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+    _Loader.add_implicit_resolver(f"{TAG}{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def _construct_int(loader: yaml.SafeLoader, node: yaml.Node) -> int:
@@ -69,25 +112,82 @@ def _construct_int(loader: yaml.SafeLoader, node: yaml.Node) -> int:
     return int(text, 0) if text.lstrip("+-")[:2].lower() in ("0x", "0o") else int(text)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+_Loader.add_constructor(f"{TAG}int", _construct_int)
+TAGS = {f"{TAG}{name}" for name in ("str", "bool", "null", "int", "float", "seq", "map")}
 
 
-def _index(node: yaml.Node, file: str, path: KeyPath, origins: dict[KeyPath, Origin]) -> None:
-    """Records the line of every key below ``node`` and refuses keys that are written twice."""
-    if isinstance(node, yaml.SequenceNode):
-        for position, item in enumerate(node.value):
-            _index(item, file, (*path, str(position)), origins)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key_node, value_node in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
-        if key in seen:
-            where = ".".join((*path, key))
-            raise ConfigError(f"{file}:{line}: {where}: this key is written twice (first on line {seen[key]})")
-        seen[key] = line
-        origins[(*path, key)] = Origin(file, line)
-        _index(value_node, file, (*path, key), origins)
+@dataclass
+class _Reader:
+    """From YAML's nodes to values whose keys are text, and to the origin of each key.
+
+    Attributes:
+        origins: filled while nodes are read.
+    """
+
+    loader: Any
+    file: str
+    origins: dict[KeyPath, Origin] = field(default_factory=dict)
+    _open: list[yaml.Node] = field(default_factory=list)
+
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        if node.tag not in TAGS:
+            raise self.error(node, path, f"the tag {node.tag} is not supported: remove it")
+        if isinstance(node, yaml.ScalarNode):
+            return self.loader.construct_object(node)
+        if any(node is one for one in self._open):
+            raise self.error(node, path, "an alias (*name) stands inside of what it refers to")
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
+            return [self._item(item, (*path, str(index))) for index, item in enumerate(node.value)]
+        finally:
+            self._open.pop()
+
+    def _item(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.origins[path] = self._origin(node, node)
+        return self.value(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        """Keys are read as text; one that is written twice is refused. ``<<: *name`` comes before the own keys."""
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == f"{TAG}merge":
+                sources = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for source in reversed(sources):
+                    if not isinstance(source, yaml.MappingNode):
+                        raise self.error(key_node, (*path, "<<"), "only mappings can be merged")
+                    result |= self.value(source, path)
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key, line = self._key(key_node, path), key_node.start_mark.line + 1
+            if key in lines:
+                raise self.error(key_node, (*path, key), f"this key is written twice (first on line {lines[key]})")
+            lines[key] = line
+            if key_node.tag == f"{TAG}merge":
+                continue
+            if key in result:
+                below = [known for known in self.origins if known[: len(path) + 1] == (*path, key)]
+                for known in below:
+                    del self.origins[known]
+            self.origins[*path, key] = self._origin(key_node, value_node)
+            result[key] = self.value(value_node, (*path, key))
+        return result
+
+    def _key(self, node: yaml.Node, path: KeyPath) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.error(node, path, "a list or a mapping cannot be a key: put it in quotes")
+        if not node.value:
+            raise self.error(node, path, "a key is empty: write one before the colon")
+        return str(node.value)
+
+    def _origin(self, at: yaml.Node, value: yaml.Node) -> Origin:
+        text = str(value.value) if isinstance(value, yaml.ScalarNode) else None
+        return Origin(self.file, at.start_mark.line + 1, text)
+
+    def error(self, node: yaml.Node, path: KeyPath, message: str) -> ConfigError:
+        key = ".".join(path)
+        return ConfigError(f"{self.file}:{node.start_mark.line + 1}: {f'{key}: ' if key else ''}{message}")
 
 
 def read_tree(path: Path, shown: str | None = None) -> Tree:
@@ -110,43 +210,59 @@ def read_tree(path: Path, shown: str | None = None) -> Tree:
 
 def parse_tree(text: str, file: str) -> Tree:
     """Parses YAML text; ``file`` names it in messages."""
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-        origins: dict[KeyPath, Origin] = {(): Origin(file)}
-        if node is not None:
-            _index(node, file, (), origins)
-        data = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{file}{line}: not valid YAML: {problem}") from error
+    tree = _parsed(text, file)
+    return Tree(copy.deepcopy(tree.data), dict(tree.origins))
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, file: str) -> Tree:
+    """All studies of a folder extend a few recipes, and parsing one takes as long as resolving its rows."""
+    reader, data = _parse(text, file)
     if data is None:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"{file}: a mapping of keys is expected, not a {type(data).__name__}")
-    return Tree(_text_keys(data, file), origins)
-
-
-def _text_keys(value: Any, file: str) -> Any:
-    if isinstance(value, dict):
-        return {_text_key(key, file): _text_keys(item, file) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_text_keys(item, file) for item in value]
-    return value
-
-
-def _text_key(key: Any, file: str) -> str:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, int | float) and not isinstance(key, bool):
-        return str(key)
-    raise ConfigError(f"{file}: the key {key!r} is read as {type(key).__name__}: put it in quotes")
+    return Tree(data, {(): Origin(file), **reader.origins})
 
 
 def parse_value(text: str) -> Any:
     """One value as YAML reads it: ``--set training.epochs=2`` gives the number 2."""
+    return _parse(text, "--set")[1]
+
+
+def parse_override(key: str, text: str) -> Tree:
+    """A key and value of ``--set``, and that the value and all in it was given there."""
+    reader, value = _parse(text, "--set")
+    inner = {(key, *path): Origin("--set", text=origin.text) for path, origin in reader.origins.items()}
+    return Tree({key: value}, {(): Origin("--set"), (key,): Origin("--set", text=text.strip()), **inner})
+
+
+def _parse(text: str, file: str) -> tuple[_Reader, Any]:
     try:
-        return yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        reader = _Reader(loader, file)
+        node = loader.get_single_node()
+        return reader, None if node is None else reader.value(node, ())
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set: {text!r} is not a YAML value") from error
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(f"{_where(file, text, error)}: not valid YAML: {problem}{_hint(text, error)}") from error
+
+
+def _where(file: str, text: str, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or file == "--set":
+        return file
+    return f"{file}:{min(mark.line + 1, max(len(text.splitlines()), 1))}"
+
+
+def _hint(text: str, error: yaml.YAMLError) -> str:
+    """What to do about the errors that people make most, in words that need no knowledge of YAML's grammar."""
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "; the line begins with a tab: indent with spaces"
+    began = f", in what begins on line {context.line + 1}" if context is not None else ""
+    if line:
+        return f" ({line.strip()!r}{began}): check its indentation and brackets, and quote text that holds ': ' or ' #'"
+    return f"{began}: check that every bracket and quote is closed"

@@ -125,7 +125,7 @@ class Snapshot:
             about = json.loads((table.schema.metadata or {})[b"catalog"])
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):
-                listed = {name: row.pop(name) for name in _LISTED}
+                listed = {name: row.pop(name, None) for name in _LISTED}
                 rows.append(ManifestRow(**{**row, "keyframes": tuple(row["keyframes"])}))
                 videos.append(Video(index, row["path"], **listed))
             catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
@@ -197,6 +197,8 @@ def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
 
 
 _LISTED = ("split", "label", "group", "fold")
+"""What a snapshot keeps of a `Video` beside its path; snapshots of older versions lack ``fold``."""
+
 _TYPES = {
     "path": pa.string(),
     "frames": pa.int64(),

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, percent, prediction_table
 
+METRICS = ("top1", "top5", "mean_class")
+"""What `classification` measures; of five classes or fewer there is no ``top5``."""
+
 
 def classification(
     probabilities: NDArray[np.float64], taught: NDArray[np.int64], test: LabelledVideos, classes: tuple[str, ...]

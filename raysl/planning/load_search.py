@@ -64,6 +64,9 @@ def load_search(document: Tree, seeds: Sequence[int], scale: Scale, overrides: T
         if len(folds_of(used)) > 1:
             message = f"a search trains and scores on one fold: choose it, for instance data: {used.bound_name}/1"
             raise document.error(place, message)
+    if not data.labelled:
+        message = f"trials are scored by labels, and {data.bound_name} has none: name a labelled set with search.data"
+        raise document.error(("search", "data") if options.data is not None else ("search",), message)
     search = Search(options, read_axes(document), base, data, document, scale, overrides)
     for axis in search.axes:
         _check_key(axis, document, overrides)

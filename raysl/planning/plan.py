@@ -6,7 +6,6 @@ from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
 from raysl.errors import ConfigError
 from raysl.planning.folds import parts_of
-from raysl.planning.rows import Row
 from raysl.planning.study import Study
 
 
@@ -16,20 +15,17 @@ def with_seed(config: CellConfig, seed: int) -> CellConfig:
 
 
 def plan_study(study: Study) -> list[Cell]:
-    """Rows times seeds, in the table's order; where the data set's fold is left open, one cell for each fold.
+    """Rows times seeds, in the table's order; a row on folds is one cell for each fold (`parts_of`).
 
     Raises:
         ConfigError: an evaluation would test on videos that another fold is pretrained on.
     """
-    return [cell for row in study.rows for seed in study.seeds for cell in _cells(study, row, seed)]
-
-
-def _cells(study: Study, row: Row, seed: int) -> list[Cell]:
-    try:
-        parts = parts_of(with_seed(row.cell, seed), row.evaluations)
-    except ConfigError as error:
-        raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
-    return [
-        Cell(config, evaluations, study.name, row.name, part=number if len(parts) > 1 else 0)
-        for number, (config, evaluations) in enumerate(parts, 1)
-    ]
+    cells = []
+    for row in study.rows:
+        try:
+            parts = parts_of(row.cell, row.evaluations)
+        except ConfigError as error:
+            raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
+        for seed in study.seeds:
+            cells += [Cell(with_seed(config, seed), wanted, study.name, row.name) for config, wanted in parts]
+    return cells

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from raysl.config.cell import CellConfig
+from raysl.config.cell import CellConfig, Slot
+from raysl.config.component import Chosen, find
 from raysl.config.document import CELL_KEYS
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import cell_id, evaluation_id, resolved
 from raysl.config.load import resolve_cell
-from raysl.config.resolve import resolve
-from raysl.config.scale import AS_WRITTEN, Scale, multiply, substitute_name
+from raysl.config.resolve import choose
+from raysl.config.scale import AS_WRITTEN, Scale, aliases_of, multiply, substitute_name
 from raysl.config.suggest import nearest
-from raysl.config.tree import expand, merge
-from raysl.config.yaml_reader import KeyPath, Tree
+from raysl.config.tree import expand, get, merge
+from raysl.config.yaml_reader import KeyPath, Origin, Tree
 from raysl.errors import ConfigError
 from raysl.planning.data_sets import defined_name, definition, names_set, root_name, with_root_name
 
@@ -24,11 +26,16 @@ ROW_KEYS = (*CELL_KEYS, "evaluation")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what is trained (seed still open), and what is measured on it."""
+    """One line of a table: what is trained (seed still open), and what is measured on it.
+
+    Attributes:
+        same_as: the row that this one repeats on purpose, as a published table does; the same computation.
+    """
 
     name: str
     cell: CellConfig
     evaluations: tuple[EvaluationConfig, ...]
+    same_as: str | None = None
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -46,6 +53,49 @@ def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row
     Raises:
         ConfigError: naming file, line and key.
     """
+    base = merge(configuration(document), scale.laid())
+    tree = merge(base, row_change(document, name))
+    rest = Tree({key: value for key, value in overrides.data.items() if key != "evaluation"}, dict(overrides.origins))
+    bound = root_name(tree.data.get("data"), document, scale)
+    tree = _with_data_set(tree, document, scale)
+    if names_set(rest.data.get("data")):
+        bound = root_name(rest.data["data"], document, AS_WRITTEN)
+        rest = _with_data_set(rest, document, AS_WRITTEN)
+    pretraining = Tree({key: value for key, value in tree.data.items() if key != "evaluation"}, tree.origins)
+    cell, written = _scaled_cell(pretraining, scale, rest)
+    shared = _pretraining_set(base, document, scale, overrides)
+    evaluations = []
+    for position, label in enumerate(document.data["evaluations"]):
+        at = ("evaluations", str(position))
+        evaluation, options = _evaluation(label, at, tree, document, scale, overrides, shared)
+        _check(evaluation, cell, Tree({**written.data, **options.data}, {**written.origins, **options.origins}))
+        evaluations.append(evaluation)
+    return Row(name, with_root_name(cell, bound), tuple(evaluations))
+
+
+@contextmanager
+def of_row(name: str) -> Iterator[None]:
+    """Adds the row to an error that does not name it."""
+    try:
+        yield
+    except ConfigError as error:
+        shown = f"(row {name!r})"
+        if shown in str(error) or f"rows.{name}" in str(error):
+            raise
+        raise ConfigError(f"{error} {shown}") from error
+
+
+def configuration(document: Tree) -> Tree:
+    """What rows are laid on: the sections of a cell and the options of protocols."""
+    return Tree({key: value for key, value in document.data.items() if key in ROW_KEYS}, dict(document.origins))
+
+
+def row_change(document: Tree, name: str) -> Tree:
+    """What a row changes, as a tree.
+
+    Raises:
+        ConfigError: no mapping; a key that no row has; options of a protocol that the study does not evaluate.
+    """
     change = document.data["rows"][name] or {}
     at: KeyPath = ("rows", name)
     if not isinstance(change, Mapping):
@@ -53,42 +103,67 @@ def resolve_row(document: Tree, name: str, scale: Scale, overrides: Tree) -> Row
     for key in change:
         if key.split(".")[0] not in ROW_KEYS:
             raise document.error((*at, key), f"unknown row key{nearest(key.split('.')[0], ROW_KEYS)}")
-    base = Tree({key: value for key, value in document.data.items() if key in ROW_KEYS}, dict(document.origins))
-    base = merge(base, expand(scale.set, {}))
-    tree = merge(base, expand(change, document.origins, at))
-    bound = root_name(tree.data.get("data"), document, scale)
-    if "data" in tree.data:
-        tree.data["data"] = data_set(tree.data["data"], document, scale)
-    evaluation_options = tree.data.pop("evaluation", None) or {}
-    if not isinstance(evaluation_options, Mapping):
-        raise document.error(("evaluation",), "a mapping from protocol to its options is expected")
-    rest = Tree({key: value for key, value in overrides.data.items() if key != "evaluation"}, overrides.origins)
-    if names_set(rest.data.get("data")):
-        bound = root_name(rest.data["data"], document, AS_WRITTEN)
-        rest.data["data"] = data_set(rest.data["data"], document, AS_WRITTEN)
-    cell = with_root_name(_scaled_cell(tree, scale, rest), bound)
-    shared = _pretraining_set(base, document, scale, overrides)
-    evaluations = tuple(
-        _evaluation(label, evaluation_options, document, scale, overrides, shared)
-        for label in document.data["evaluations"]
-    )
-    for evaluation in evaluations:
-        _check(evaluation, cell)
-    return Row(name, cell, evaluations)
+    return evaluated_options(expand(change, document.origins, at), document)
 
 
-def _check(evaluation: EvaluationConfig, cell: CellConfig) -> None:
-    """Lets the protocol refuse a cell that it cannot be applied to."""
+def evaluated_names(document: Tree) -> set[str]:
+    """What a row and ``--set`` may write below ``evaluation``: what is evaluated, and the protocols of such aliases."""
+    named = {str(label).partition("/")[0] for label in document.data["evaluations"]}
+    return named | {protocol for alias, protocol in aliases_of(document).items() if alias in named}
+
+
+def evaluated_options(change: Tree, document: Tree) -> Tree:
+    """The change of a row or of ``--set``, whose options of protocols must be of some that the study evaluates.
+
+    Raises:
+        ConfigError: naming the one that is not.
+    """
+    options = change.data.get("evaluation")
+    if options is None:
+        return change
+    known = evaluated_names(document)
+    if not isinstance(options, Mapping):
+        raise change.error(("evaluation",), f"a mapping from protocols to options is expected, not {options!r}")
+    change = _with_import_paths(change, known)
+    for name in change.data["evaluation"]:
+        if name not in known:
+            raise change.error(
+                ("evaluation", name),
+                f"the study evaluates no {name!r}, so this would change nothing{nearest(name, known)}",
+            )
+    return change
+
+
+def _with_import_paths(change: Tree, known: set[str]) -> Tree:
+    """``evaluation.lab.probe.clips: 3`` as options of the protocol ``lab.probe``."""
+    for name in known:
+        path = ("evaluation", *name.split("."))
+        if len(path) > 2 and isinstance(get(change.data, path), Mapping):
+            lifted = {"evaluation": {name: get(change.data, path)}}
+            origins = {
+                ("evaluation", name, *at[len(path) :]): origin
+                for at, origin in change.origins.items()
+                if at[: len(path)] == path
+            }
+            others = {key: value for key, value in change.data["evaluation"].items() if key != path[1]}
+            rest = Tree({**change.data, "evaluation": others}, change.origins)
+            change = merge(rest, Tree(lifted, origins))
+    return change
+
+
+def _check(evaluation: EvaluationConfig, cell: CellConfig, written: Tree) -> None:
+    """Lets the protocol refuse a cell or data that it cannot be applied to."""
     protocol = evaluation.protocol
     if protocol.component.check is None:
         return
     try:
         protocol.component.check(protocol.options, cell)
     except ConfigError as error:
-        raise ConfigError(f"evaluation {evaluation.label}: {error}") from error
+        name = evaluation.label.partition("/")[0]
+        raise written.misfit(("evaluation", name), str(error)) from error
 
 
-def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) -> tuple[str, Any]:
+def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) -> tuple[str, Tree]:
     """Name and options of the study's own ``data``, which an evaluation of the same name is made on.
 
     It is the study's and not the row's: a row that pretrains on other videos is tested on the same ones. Likewise
@@ -97,18 +172,21 @@ def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) 
     written = base.data.get("data")
     name = written if isinstance(written, str) else (written or {}).get("name", "")
     if not name:
-        return "", None
-    resolved_set = Tree({"data": data_set(written, document, scale)})
+        return "", Tree({})
     change = {key: value for key, value in overrides.data.items() if key == "data" and not names_set(value)}
-    return substitute_name(name, scale), merge(resolved_set, Tree(change)).data["data"]
+    resolved_set = _with_data_set(Tree({"data": written}, base.origins), document, scale)
+    return substitute_name(name, scale), merge(resolved_set, Tree(change, overrides.origins))
 
 
-def _scaled_cell(tree: Tree, scale: Scale, overrides: Tree) -> CellConfig:
+def _scaled_cell(tree: Tree, scale: Scale, overrides: Tree) -> tuple[CellConfig, Tree]:
+    """The cell, and where its values come from."""
+    cell = resolve_cell(tree)
     if not scale.multiply and not overrides.data:
-        return resolve_cell(tree)
-    data = resolved(resolve_cell(tree))
-    multiply(data, scale)
-    return resolve_cell(merge(Tree(data, tree.origins), overrides))
+        return cell, tree
+    data, origins = resolved(cell), dict(tree.origins)
+    multiply(data, scale, origins)
+    changed = merge(Tree(data, origins), overrides)
+    return resolve_cell(changed), changed
 
 
 def data_set(value: Any, document: Tree, scale: Scale) -> Any:
@@ -126,44 +204,83 @@ def data_set(value: Any, document: Tree, scale: Scale) -> Any:
     return {**definition(known, substitute, document), **{key: item for key, item in given.items() if key != "name"}}
 
 
+def _with_data_set(tree: Tree, document: Tree, scale: Scale) -> Tree:
+    """The tree with its ``data`` as `data_set` gives it, whose options are where ``datasets:`` says them."""
+    value = tree.data.get("data")
+    if value is None:
+        return tree
+    if not isinstance(value, str | Mapping):
+        raise tree.error(("data",), f"name a data set here, as text or as a mapping with the key 'name', not {value!r}")
+    name = value if isinstance(value, str) else value.get("name")
+    known = defined_name(substitute_name(name, scale), document) if isinstance(name, str) else None
+    inside = ("datasets", known)
+    defined = {("data", *at[2:]): origin for at, origin in document.origins.items() if at[:2] == inside and at[2:]}
+    return Tree({**tree.data, "data": data_set(value, document, scale)}, {**defined, **tree.origins})
+
+
 def _evaluation(
     label: str,
-    options: Mapping[str, Any],
+    at: KeyPath,
+    tree: Tree,
     document: Tree,
     scale: Scale,
     overrides: Tree,
-    shared: tuple[str, Any],
-) -> EvaluationConfig:
-    """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol.
+    shared: tuple[str, Tree],
+) -> tuple[EvaluationConfig, Tree]:
+    """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol, and these options.
 
     ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol a second name: its options are those under
     the protocol's own name, with what is said here laid over them.
     """
     named, slash, set_name = label.partition("/")
     if not slash:
-        raise document.error(("evaluations",), f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
+        raise document.error(at, f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
+    protocol = aliases_of(document).get(named, named)
+    try:
+        find("protocol", protocol)
+    except ConfigError as error:
+        raise document.error(at, str(error)) from error
     substitute = substitute_name(set_name, scale)
-    own = dict(options.get(named) or {})
-    protocol = own.pop("protocol", named)
-    given = own
-    if isinstance(protocol, str) and protocol != named:
-        given = merge(Tree(dict(options.get(protocol) or {})), Tree(own)).data
-    tree = Tree(
-        {
-            "label": f"{named}/{substitute}",
-            "protocol": {"name": protocol, **given},
-            "data": shared[1] if shared[0] == substitute else data_set(substitute, document, AS_WRITTEN),
-        },
-        {(): document.where(("evaluations",)) or document.origins[()]},
-    )
-    for name in (protocol, named):
-        for path, origin in document.origins.items():
-            if path[:2] == ("evaluation", name):
-                tree.origins[("protocol", *path[2:])] = origin
-    resolved_once = {"evaluation": {protocol: resolved(resolve(EvaluationConfig, tree))["protocol"]}}
-    multiply(resolved_once, scale)
-    tree.data["protocol"] = {"name": protocol, **resolved_once["evaluation"][protocol]}
-    change = (overrides.data.get("evaluation") or {}).get(named)
-    if change:
-        tree = merge(tree, Tree({"protocol": {"name": protocol, **change}}, {(): overrides.origins[()]}))
-    return with_root_name(resolve(EvaluationConfig, tree), root_name(substitute, document, AS_WRITTEN))
+    if shared[0] == substitute:
+        data = choose(Slot("data set"), shared[1].data["data"], shared[1], ("data",))
+    else:
+        inside = ("datasets", defined_name(substitute, document) or "")
+        data = choose(
+            Slot("data set"),
+            data_set(substitute, document, AS_WRITTEN),
+            document,
+            inside if inside in document.origins else at,
+        )
+    if not data.labelled:
+        raise document.error(at, f"{label!r} needs labels, and this data set has none: it is only to pretrain on")
+    chosen, options = _protocol(named, protocol, tree, scale, overrides)
+    evaluation = EvaluationConfig(label=f"{named}/{substitute}", protocol=chosen, data=data)
+    return with_root_name(evaluation, root_name(substitute, document, AS_WRITTEN)), options
+
+
+def _protocol(named: str, protocol: str, tree: Tree, scale: Scale, overrides: Tree) -> tuple[Chosen, Tree]:
+    """The protocol with its options, scaled and overridden, and where they come from."""
+    slot, at = Slot("protocol", component=protocol), ("evaluation", named)
+    options = _options(named, protocol, tree)
+    chosen = choose(slot, options.data["evaluation"][named], options, at)
+    change = _options(named, protocol, overrides)
+    if scale.multiply or change.data["evaluation"][named]:
+        data, origins = {"evaluation": {named: resolved(chosen.options)}}, dict(options.origins)
+        multiply(data, scale.for_alias(protocol, named), origins)
+        options = merge(Tree(data, origins), change)
+        chosen = choose(slot, options.data["evaluation"][named], options, at)
+    return chosen, options
+
+
+def _options(named: str, protocol: str, tree: Tree) -> Tree:
+    """The options of an evaluation: those of its protocol, and, laid over them, those of its own name."""
+    result = Tree({"evaluation": {named: {"protocol": protocol}}})
+    for name in dict.fromkeys((protocol, named)):
+        inside = ("evaluation", name)
+        origins: dict[KeyPath, Origin] = {
+            ("evaluation", named, *at[2:]): origin for at, origin in tree.origins.items() if at[:2] == inside
+        }
+        options = dict(get(tree.data, inside) or {})
+        result = merge(result, Tree({"evaluation": {named: {**options, "protocol": protocol}}}, origins))
+    del result.data["evaluation"][named]["protocol"]
+    return result

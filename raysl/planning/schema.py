@@ -150,7 +150,7 @@ def _written_otherwise(schemas: Schemas) -> dict[str, Any]:
         "rows": {
             "description": "row name to what it changes",
             "type": "object",
-            "additionalProperties": {"anyOf": [NULL, reference("row")]},
+            "additionalProperties": {"anyOf": [NULL, reference("row"), _repeated()]},
         },
         "evaluations": {
             "description": "PROTOCOL/DATASET, e.g. linear/ucf101",
@@ -169,6 +169,12 @@ def _written_otherwise(schemas: Schemas) -> dict[str, Any]:
             "additionalProperties": scale,
         },
     }
+
+
+def _repeated() -> JsonSchema:
+    """A row that says which other it repeats, and nothing else."""
+    named = {"same_as": {"type": "string", "description": "the row that this one repeats on purpose"}}
+    return {"type": "object", "properties": named, "required": ["same_as"], "additionalProperties": False}
 
 
 def _all(schema: JsonSchema) -> JsonSchema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,8 @@ from raysl.config.document import STUDY_KEYS, load_document, overrides_tree
 from raysl.config.identity import evaluation_id, identity
 from raysl.config.options import Options, option
 from raysl.config.resolve import resolve
-from raysl.config.scale import AS_WRITTEN, load_scale
+from raysl.config.scale import AS_WRITTEN, Scale, load_scale
+from raysl.config.sections import Seed
 from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
@@ -20,8 +21,9 @@ from raysl.errors import ConfigError
 from raysl.planning.data_sets import check_names
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
-from raysl.planning.rows import Row, resolve_row
+from raysl.planning.rows import Row, evaluated_options, of_row, resolve_row
 from raysl.planning.search import Search
+from raysl.planning.written import check_columns, check_study, data_names
 from raysl.published import Match
 from raysl.results.search import SearchTrial, best_trials
 
@@ -49,7 +51,7 @@ class StudyOptions(Options):
     axes: dict[str, Any] | None = option(None, doc="open keys of a search, with distributions", source="per study")
     search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
-    seeds: tuple[int, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
+    seeds: tuple[Seed, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
     evaluations: tuple[str, ...] = option(doc="PROTOCOL/DATASET, e.g. linear/ucf101", source="per study", min_length=1)
     columns: tuple[str, ...] | None = option(
         None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"
@@ -70,6 +72,7 @@ class Study:
             where it reproduces none.
         search: what a study with ``design: search`` tries; its best configurations become rows once they are known
             (`with_best`).
+        data_names: the data sets that it names, as it is written: those that a scale puts others in the place of too.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Study:
     references: tuple[Reference, ...]
     published: Match | None = None
     search: Search | None = None
+    data_names: frozenset[str] = frozenset()
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -131,11 +135,12 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     options = _options(document)
     document.data["evaluations"] = options.evaluations
     chosen = load_scale(scale, path, options.scales, document)
-    document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
+    document = _with_data_sets(document, chosen)
     check_names(document)
-    rows = tuple(resolve_row(document, name, chosen, rest) for name in options.rows)
-    if chosen is not AS_WRITTEN or given.data:
-        _refuse_lost_factors(document, rows, scale or "paper", given)
+    check_study(document, options, chosen, path, rest)
+    rest = evaluated_options(rest, document)
+    rows = resolve_rows(document, chosen, rest)
+    _refuse_equal(document, rows, scale or "paper", chosen, given)
     references = tuple(
         resolve(Reference, document, ("reference", str(position)), data=line)
         for position, line in enumerate(options.reference)
@@ -145,11 +150,73 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     )
     seeds = chosen.seeds or options.seeds
     search = load_search(document, seeds, chosen, rest, given) if options.design == "search" else None
-    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, search=search)
+    check_columns(document, options, rows if search is None else [*rows, search.base])
+    names = frozenset(data_names(document))
+    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, None, search, names)
     if found is None:
         return study
     columns = {study.column(written): name for written, name in found.columns.items()}
     return replace(study, published=replace(found, columns=columns))
+
+
+def _with_data_sets(document: Tree, scale: Scale) -> Tree:
+    """The document with the data sets that the scale names; those of the study win."""
+    own, added = document.data.get("datasets") or {}, scale.data_sets()
+    origins = {path: origin for path, origin in added.origins.items() if path[1:2] and path[1] not in own}
+    data = {**document.data, "datasets": {**added.data["datasets"], **own}}
+    return Tree(data, {**origins, **document.origins})
+
+
+def resolve_rows(document: Tree, scale: Scale, overrides: Tree) -> tuple[Row, ...]:
+    """All rows of a study; one that says ``same_as: OTHER`` is resolved as the other.
+
+    Raises:
+        ConfigError: naming file, line, key and row.
+    """
+    repeated = _repeated(document)
+    found: dict[str, Row] = {}
+    for name in document.data.get("rows") or {}:
+        if name in repeated:
+            continue
+        with of_row(name):
+            found[name] = resolve_row(document, name, scale, overrides)
+    rows = []
+    for name in document.data.get("rows") or {}:
+        target = name
+        while target in repeated:
+            target = repeated[target]
+        rows.append(replace(found[target], name=name, same_as=repeated.get(name)))
+    return tuple(rows)
+
+
+def _repeated(document: Tree) -> dict[str, str]:
+    """The rows that say ``same_as: OTHER``, and the others.
+
+    Raises:
+        ConfigError: another key beside it; no such row; a circle.
+    """
+    rows = document.data.get("rows") or {}
+    repeated: dict[str, str] = {}
+    for name, change in rows.items():
+        if not isinstance(change, Mapping) or "same_as" not in change:
+            continue
+        at = ("rows", name, "same_as")
+        other = document.text(at, change["same_as"])
+        if len(change) > 1:
+            raise document.error(at, "stands alone: a row that repeats another changes nothing of it")
+        if not isinstance(other, str) or other not in rows:
+            raise document.error(at, f"there is no row {other!r}{nearest(str(other), rows.keys() - {name})}")
+        repeated[name] = other
+    for name in repeated:
+        chain = [name]
+        while chain[-1] in repeated:
+            following = repeated[chain[-1]]
+            if following in chain:
+                raise document.error(
+                    ("rows", name, "same_as"), f"goes round in a circle: {' -> '.join([*chain, following])}"
+                )
+            chain.append(following)
+    return repeated
 
 
 def _options(document: Tree) -> StudyOptions:
@@ -158,7 +225,7 @@ def _options(document: Tree) -> StudyOptions:
             (), "has no rows, and does not say design: search: it is a recipe to extend, not a study to run"
         )
     keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
-    options = resolve(StudyOptions, Tree(keys, document.origins))
+    options = resolve(StudyOptions, Tree(_row_names_as_text(keys, document), document.origins))
     if options.design != "search" and (options.axes is not None or options.search is not None):
         misplaced = "axes" if options.axes is not None else "search"
         raise document.error((misplaced,), "belongs to a search: say design: search")
@@ -175,29 +242,60 @@ def _options(document: Tree) -> StudyOptions:
             ("baseline",), f"there is no row {options.baseline!r}{nearest(options.baseline, options.rows)}"
         )
     if len(set(options.seeds)) != len(options.seeds):
-        raise document.error(("seeds",), f"a seed stands twice in {list(options.seeds)}")
+        raise document.error(("seeds",), f"a seed is given twice: {list(options.seeds)}")
+    for position, label in enumerate(options.evaluations):
+        if label in options.evaluations[:position]:
+            raise document.error(("evaluations", str(position)), f"{label!r} is given twice")
     return options
 
 
-def _refuse_lost_factors(document: Tree, rows: tuple[Row, ...], scale: str, given: Tree) -> None:
-    """Refuses rows that differ as written and that the scale or --set has made equal.
+def _row_names_as_text(keys: Mapping[str, Any], document: Tree) -> dict[str, Any]:
+    """The keys of a study in which rows named by a number, true or null are text: ``baseline: 0.10``."""
+    rows = keys.get("rows") or {}
+
+    def text(value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, list):
+            return [text(item, (*path, str(position))) for position, item in enumerate(value)]
+        if isinstance(value, Mapping):
+            return {key: text(item, (*path, key)) for key, item in value.items()}
+        written = document.text(path, value)
+        return written if written in rows else value
+
+    result = {key: text(value, (key,)) if key == "baseline" else value for key, value in keys.items()}
+    published = keys.get("published")
+    if isinstance(published, Mapping):
+        pairs = {
+            key: text(published[key], ("published", key)) for key in ("unscored", "unscored_in") if key in published
+        }
+        result["published"] = {**published, **pairs}
+    return result
+
+
+def _refuse_equal(document: Tree, rows: tuple[Row, ...], scale: str, chosen: Scale, given: Tree) -> None:
+    """Refuses two rows that are one computation, as they are written or because of the scale or ``--set``.
 
     Raises:
-        ConfigError: naming both rows and the keys that were lost.
+        ConfigError: naming both rows, and the keys that a scale or ``--set`` took from them.
     """
     bare = Tree({}, given.origins)
     seen: dict[tuple[str, ...], Row] = {}
     for row in rows:
-        twin = seen.setdefault(row.identity, row)
+        twin = seen.setdefault(row.identity, row) if row.same_as is None else row
         if twin is row:
             continue
-        first, second = (resolve_row(document, name, AS_WRITTEN, bare) for name in (twin.name, row.name))
-        if first.identity != second.identity:
-            lost = ", ".join(_difference(first, second))
-            cause = f"--scale {scale}" + (" with --set" if given.data else "")
-            raise ConfigError(
-                f"{document.origins[()]}: {cause} makes the rows {twin.name!r} and {row.name!r} equal: lost: {lost}"
-            )
+        if chosen is not AS_WRITTEN or given.data:
+            first, second = (resolve_row(document, name, AS_WRITTEN, bare) for name in (twin.name, row.name))
+            if first.identity != second.identity:
+                lost = ", ".join(_difference(first, second))
+                cause = f"--scale {scale}" + (" with --set" if given.data else "")
+                raise ConfigError(
+                    f"{document.origins[()]}: {cause} makes the rows {twin.name!r} and {row.name!r} equal: lost: {lost}"
+                )
+        raise document.error(
+            ("rows", row.name),
+            f"is the same computation as row {twin.name!r}: nothing that it changes makes a difference. Correct or "
+            f"remove one of them, or say {row.name}: {{same_as: {twin.name}}} if the table repeats a row on purpose",
+        )
 
 
 def _difference(first: Row, second: Row) -> list[str]:

@@ -52,12 +52,12 @@ def collect(
         ConfigError: a column is of no evaluation of these cells; not checked where there are none.
     """
     reader = _Reader({cell.key: shelf.find(cell) for cell in unique_cells(cells)})
-    parts: dict[tuple[str, int], list[Cell]] = {}
+    parts: dict[tuple[str, int], list[CellResult]] = {}
     for cell in cells:
-        parts.setdefault((cell.row, cell.seed), []).append(cell)
+        parts.setdefault((cell.row, cell.seed), []).append(reader.cell(cell))
     rows: dict[str, list[CellResult]] = {}
-    for (row, _), same_seed in parts.items():
-        rows.setdefault(row, []).append(pooled_cell([reader.cell(cell) for cell in same_seed]))
+    for (row, _), results in parts.items():
+        rows.setdefault(row, []).append(pooled_cell(results))
     labels = list(dict.fromkeys(evaluation.label for cell in cells for evaluation in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
@@ -107,24 +107,21 @@ class _Reader:
     def cell(self, cell: Cell) -> CellResult:
         found = self.found[cell.key]
         if found.folder is None:
-            return CellResult(cell.seed, "", "missing", found.reason, fold=cell.part or None)
+            return CellResult(cell.seed, "", "missing", found.reason, fold=cell.fold)
         if cell.key not in self._results:
             self._results[cell.key] = _cell_result(found, found.folder)
         by_key = {evaluation_key(one.config): one for one in found.evaluations}
-        done = found.state.status == "done"
-        records: dict[str, list[EvaluationRecord | None]] = {}
+        wanted: dict[str, dict[str, FoundEvaluation]] = {}
+        for evaluation in cell.evaluations:
+            fold = f"fold {getattr(evaluation.data.options, 'fold', None)}"
+            wanted.setdefault(evaluation.label, {})[fold] = by_key[evaluation_key(evaluation)]
+        records: dict[str, EvaluationRecord | None] = dict.fromkeys(wanted)
         waiting: dict[str, str] = {}
-        for one in (by_key[evaluation_key(evaluation)] for evaluation in cell.evaluations):
-            records.setdefault(one.label, []).append(self._record(found.folder, one) if done else None)
-            if done and one.record is None and one.reason:
-                waiting.setdefault(one.label, one.reason)
-        over_folds = {
-            label: pooled_record({f"fold {number}": record for number, record in enumerate(of_folds, 1)})
-            for label, of_folds in records.items()
-        }
-        return replace(
-            self._results[cell.key], seed=cell.seed, fold=cell.part or None, evaluations=over_folds, waiting=waiting
-        )
+        for label, ones in wanted.items() if found.state.status == "done" else ():
+            records[label] = pooled_record({fold: self._record(found.folder, one) for fold, one in ones.items()})
+            reasons = [one.reason for one in ones.values() if one.record is None and one.reason]
+            waiting |= {label: reasons[0]} if reasons else {}
+        return replace(self._results[cell.key], seed=cell.seed, fold=cell.fold, evaluations=records, waiting=waiting)
 
     def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
         if one.name is None or one.record is None:

@@ -31,7 +31,6 @@ def pooled_cell(parts: Sequence[CellResult]) -> CellResult:
         fold=None,
         cell=" ".join(part.cell for part in parts if part.cell),
         reason="" if worst.status == "done" else reason,
-        waiting={label: f"fold {part.fold}: {why}" for part in parts for label, why in part.waiting.items()},
         evaluations={
             label: pooled_record({f"fold {part.fold}": part.evaluations.get(label) for part in parts})
             for label in labels
@@ -40,6 +39,9 @@ def pooled_cell(parts: Sequence[CellResult]) -> CellResult:
         missing=max(part.missing for part in parts),
         too_short=max(part.too_short for part in parts),
         left_out=max(part.left_out for part in parts),
+        waiting={
+            label: f"fold {part.fold}: {said}" for part in reversed(parts) for label, said in part.waiting.items()
+        },
         minutes=None if None in minutes else math.fsum(one for one in minutes if one is not None),
         clips_per_second=None,
         parts=tuple(parts),

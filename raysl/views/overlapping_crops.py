@@ -8,6 +8,9 @@ import numpy as np
 
 from raysl.views.augmentation import Box
 
+ROUNDING = 1e-9
+"""What floating point may have taken from a whole number."""
+
 
 def second_crop(first: Box, rate: float, generator: np.random.Generator) -> Box:
     """A crop of the first one's size that shares ``rate`` of it at one of its corners; it may leave the frame.
@@ -26,11 +29,13 @@ def second_crop(first: Box, rate: float, generator: np.random.Generator) -> Box:
 def second_crops(first: Box, rate: float, size: tuple[int, int]) -> list[Box]:
     """All that `second_crop` can give inside a frame of this ``size``, each as often as it would."""
     top, left, height, width = first
-    boxes = []
-    for shared_width in range(_least_width(width, rate), width + 1):
-        down, right = height - _shared_height(height, width, rate, shared_width), width - shared_width
-        boxes += [(top + y, left + x, height, width) for y in (-down, down) for x in (-right, right)]
-    return [box for box in boxes if inside(box, size)]
+    shared_width = np.arange(_least_width(width, rate), width + 1)
+    shared_height = np.floor(rate * width * height / shared_width + ROUNDING).astype(np.int64).clip(1, height)
+    down, right = height - shared_height, width - shared_width
+    tops = top + np.stack([-down, -down, down, down], axis=1).ravel()
+    lefts = left + np.stack([-right, right, -right, right], axis=1).ravel()
+    fits = (tops >= 0) & (tops <= size[0] - height) & (lefts >= 0) & (lefts <= size[1] - width)
+    return [(y, x, height, width) for y, x in zip(tops[fits].tolist(), lefts[fits].tolist(), strict=True)]
 
 
 def _least_width(width: int, rate: float) -> int:
@@ -49,4 +54,4 @@ def inside(box: Box, size: tuple[int, int]) -> bool:
 
 def floor(value: float) -> int:
     """Rounded down, where what floating point left below a whole number counts as that: (1 - 0.8) * 15 is 3."""
-    return math.floor(value + 1e-9)
+    return math.floor(value + ROUNDING)

@@ -30,7 +30,7 @@ SMALL = {"name": "synthetic", "classes": 2, "train_per_class": 4, "test_per_clas
 
 
 def small_cell(task: str, **changes: Any) -> CellConfig:
-    only = {"objective.contrastive": None, "objective.pretext": {task: {}}, "training.steps": 1}
+    only: dict[str, Any] = {"objective.contrastive": None, "objective.pretext": {task: {}}, "training.steps": 1}
     return tiny_cell({"data": SMALL, "clip.resize": 32, **only, **changes})
 
 
@@ -112,9 +112,16 @@ def test_the_same_seed_trains_and_measures_the_same(places: Places) -> None:
 
 
 def made(*scores: float, row: str = "rotation", classes: int = 4, trivial: float = 0.3) -> list[report.Measured]:
-    fixed = {"task": row, "steps": 5, "batch_size": 4, "questions": 8, "cpu_seconds": 30.0, "seconds": 60.0}
+    fixed: dict[str, Any] = {
+        "task": row,
+        "steps": 5,
+        "batch_size": 4,
+        "questions": 8,
+        "cpu_seconds": 30.0,
+        "seconds": 60.0,
+    }
     return [
-        report.Measured(row=row, seed=seed, score=score, classes=classes, trivial=trivial, **fixed)  # type: ignore[arg-type]
+        report.Measured(row=row, seed=seed, score=score, classes=classes, trivial=trivial, **fixed)
         for seed, score in enumerate(scores)
     ]
 

@@ -124,7 +124,11 @@ def test_a_data_set_by_the_name_that_a_study_gives_it(tmp_path: Path) -> None:
     assert (other.bound_name, other.options.split_seed) == ("other", 3)
     assert chosen_set("other", ["split_seed=5"], study, None).options.split_seed == 5
     assert chosen_set("synthetic", [], study, None).options.classes == 4, "the study's own `data`"
-    search = write_study(tmp_path, SEARCH.replace("seed: 7}", "seed: 7, data: mine/1}") + SETS)
+    search = write_study(
+        tmp_path,
+        SEARCH.replace("seed: 7}", "seed: 7, data: mine/1}")
+        + SETS.replace("  other: {name: folder, split_seed: 3}\n", ""),
+    )
     assert chosen_set("mine", [], search, None).options.fold == 1
 
 

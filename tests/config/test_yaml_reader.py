@@ -53,10 +53,37 @@ def test_lines_of_nested_keys_are_remembered() -> None:
     assert str(tree.where(("a", "b", "unknown"))) == "f.yaml:2"
 
 
-def test_number_keys_become_text_and_other_keys_are_refused() -> None:
-    assert parse_tree("rows: {0.1: {}, 2: {}}", "f.yaml").data == {"rows": {"0.1": {}, "2": {}}}
-    with pytest.raises(ConfigError, match="put it in quotes"):
-        parse_tree("rows: {true: {}}", "f.yaml")
+NAMES = ["0.1", "0.10", "1", "1.0", "1e-3", "true", "null", "~", "2024-01-01", "0x10", "16", "yes"]
+
+
+@pytest.mark.parametrize("text", [f"rows: {{{', '.join(f'{name}: {{}}' for name in NAMES)}}}"])
+def test_keys_are_read_as_they_are_written(text: str) -> None:
+    assert list(parse_tree(text, "f.yaml").data["rows"]) == NAMES
+    nested = "axes: {a: {choice: {0.1: x, 0.10: y}}}\nbase: &base {1: a, 1.0: b}\nover: {<<: *base, 1: c}\n"
+    data = parse_tree(nested, "f.yaml").data
+    assert data["axes"] == {"a": {"choice": {"0.1": "x", "0.10": "y"}}}
+    assert data["over"] == {"1": "c", "1.0": "b"}
+    assert parse_value("{0.10: 1}") == {"0.10": 1}
+
+
+def test_a_key_that_is_quoted_once_and_bare_once_is_written_twice() -> None:
+    with pytest.raises(ConfigError, match=r"f\.yaml:1: rows\.0\.10: this key is written twice"):
+        parse_tree("rows: {0.10: {}, '0.10': {}}", "f.yaml")
+
+
+def test_values_keep_the_characters_that_they_were_written_with() -> None:
+    tree = parse_tree("baseline: 0.10\npairs: [1.0, true, '2']\n", "f.yaml")
+    assert tree.text(("baseline",), tree.data["baseline"]) == "0.10"
+    assert [tree.text(("pairs", str(at)), value) for at, value in enumerate(tree.data["pairs"])] == ["1.0", "true", "2"]
+    assert str(tree.where(("pairs", "1"))) == "f.yaml:2"
+
+
+def test_merged_keys_are_found_where_they_were_written() -> None:
+    tree = parse_tree("a: &a\n  x: 1\n  y: {z: 2}\nb:\n  <<: *a\n  y: 3\n", "f.yaml")
+    assert tree.data["b"] == {"x": 1, "y": 3}
+    assert str(tree.where(("b", "x"))) == "f.yaml:2"
+    assert str(tree.where(("b", "y"))) == "f.yaml:6"
+    assert ("b", "y", "z") not in tree.origins
 
 
 @pytest.mark.parametrize(
@@ -64,7 +91,13 @@ def test_number_keys_become_text_and_other_keys_are_refused() -> None:
     [
         ("a: [1, 2", r"f\.yaml:1: not valid YAML"),
         ("- 1\n- 2\n", "a mapping of keys is expected"),
-        ("a:\n\tb: 1", "not valid"),
+        ("a:\n\tb: 1", r"f\.yaml:2: not valid YAML: .*the line begins with a tab: indent with spaces"),
+        ("a: 1\n b: 2", r"f\.yaml:2: not valid YAML: .*check its indentation"),
+        ("a: &a {b: *a}", r"f\.yaml:1: a\.b: an alias"),
+        ("? [1, 2]\n: 3", "cannot be a key"),
+        ('a: {"": 3}', r"a: a key is empty"),
+        ("a: {<<: 3}", r"a\.<<: only mappings can be merged"),
+        ("a: !!set {b}", "is not supported"),
     ],
 )
 def test_what_is_no_mapping_or_no_yaml_is_one_clear_error(text: str, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -32,7 +33,7 @@ def write_video(path: Path, frames: NDArray[np.uint8], codec: str = "libx264", *
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = {"g": str(GOP), "sc_threshold": "0", "threads": "1", **options}
     with av.open(str(path), "w") as container:
-        stream_ = container.add_stream(codec, rate=25, options=settings)
+        stream_: Any = container.add_stream(codec, rate=25, options=settings)
         stream_.height, stream_.width, stream_.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
         for frame in frames:
             container.mux(stream_.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
@@ -63,7 +64,7 @@ def rotate_flag(path: Path) -> Path:
 
 def _position(path: Path, packet: int) -> int:
     with av.open(str(path)) as container:
-        return [part.pos for part in container.demux(video=0) if part.size][packet]
+        return [part.pos or 0 for part in container.demux(video=0) if part.size][packet]
 
 
 def damage(path: Path, packet: int) -> Path:

@@ -58,18 +58,18 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
 }
 
 
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[CatalogReader, Path]:
-    """A reader, and a root that it can read."""
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[CatalogReader, Path]:
+    """A reader, and a root that it can read and that no test changes."""
     name, options, make = CASES[request.param]
     component = find("data set", name)
     reader = component.build(component.options(**options))
-    root = make(tmp_path / "root")
+    root = make(tmp_path_factory.mktemp("catalog") / "root")
     reader.prepare(root)
     return reader, root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def catalog(case: tuple[CatalogReader, Path]) -> Catalog:
     reader, root = case
     return reader.read(root)

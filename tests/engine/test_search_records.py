@@ -296,13 +296,13 @@ def test_optuna_knows_the_trials_of_earlier_runs(told: Told, search: Search) -> 
         assert (QUEUE in distributions) == (QUEUE in trial.point)
 
     suggestions = _suggestions(told.records)
-    study = suggestions._ot_study
+    study: Any = suggestions._ot_study
     kept = study.get_trials()
     assert [trial.value for trial in kept[:4]] == [40.0, 30.0, 0.0, 40.0]
     assert study.best_value == 40.0
     assert len(kept) == 6, "two are in the queue"
     # The interrupted ones are asked first, with their own points and numbers.
-    asked = [suggestions.suggest(f"tune{index}") for index in range(3)]
+    asked: list[Any] = [suggestions.suggest(f"tune{index}") for index in range(3)]
     assert [config["number"] for config in asked] == [3, 5, 6]
     assert [told.kept(number).point for number in (3, 5)] == [trial.point for trial in running]
     suggestions.on_trial_complete("tune0", {SCORE: 55.0, "training_iteration": 2})
@@ -316,7 +316,7 @@ def test_the_same_search_suggests_the_same_and_a_later_run_goes_on(told: Told, t
     from raysl.engine.search import _suggestions
 
     def asked(records: Records, count: int) -> list[Point]:
-        suggestions = _suggestions(records)
+        suggestions: Any = _suggestions(records)
         return [records.trials[suggestions.suggest(str(index))["number"]].point for index in range(count)]
 
     first = asked(told.records, 4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from raysl.views.evaluation_clips import evaluation_clips
 from tests.evaluation.tiny import CLIP, CPU, UNREADABLE, backbone, damage, open_tiny
 
 
-def extract(source: VideoSource, split: str, **options: int) -> Features:
+def extract(source: VideoSource, split: str, **options: Any) -> Features:
     return extract_features(backbone(), source, split, CLIP, 2, device=CPU, **options)
 
 
@@ -48,7 +49,7 @@ def test_bfloat16_is_near_float32(tiny: VideoSource) -> None:
 
 def test_backbone_is_left_as_it_was(tiny: VideoSource) -> None:
     network = backbone().train()
-    network.layer4.eval()
+    network.get_submodule("layer").eval()
     modes = [module.training for module in network.modules()]
     state = {name: value.clone() for name, value in network.state_dict().items()}
     extract_features(network, tiny, "test", CLIP, 2, device=CPU)

@@ -25,6 +25,7 @@ from raysl.evaluation.protocol import EvaluationResult
 from raysl.evaluation.run import evaluate, record, trains
 from raysl.training.progress import Progress
 from raysl.views.evaluation_clips import evaluation_clips
+from tests.cells import TINY_BACKBONE
 from tests.evaluation.tiny import CLIP, CPU, DATA, UNREADABLE, backbone, damage, open_tiny
 from tests.ranks import run_ranks
 
@@ -49,7 +50,7 @@ def tiny_cell(seed: int = 0, **training: Any) -> CellConfig:
             "data": {"name": DATA.name, **resolved(DATA.options)},
             "clip": CLIP.model_dump(),
             "augment": "none",
-            "backbone": {"name": "r3d_18", "width": 0.0625},
+            "backbone": TINY_BACKBONE,
             "optimizer": {"name": "adamw", "learning_rate": {"value": 1e-3, "at_batch": 4}},
             "schedule": "cosine",
             "training": {"epochs": 1, "batch_size": 4, "seed": seed, **training},
@@ -115,12 +116,12 @@ def test_it_overfits_and_tests_every_video_once_after_training(tiny: VideoSource
         source.training = progress.step < progress.steps
 
     rate = {"name": "adamw", "learning_rate": {"value": 5e-3, "at_batch": 14}}
-    config = finetune(epochs=25, batch_size=14, augment="none", optimizer=rate)
+    config = finetune(epochs=40, batch_size=14, augment="none", optimizer=rate)
     (result,) = run(source, config, on_progress=on_progress)
     assert sorted(source.tested) == [video.index for video in tiny.catalog.split("test")]
-    assert [progress.step for progress in told] == list(range(1, 26))
+    assert [progress.step for progress in told] == list(range(1, 41))
     details = result.details
-    assert (details["epochs"], details["steps"], details["batch_size"]) == (25, 25, 14)
+    assert (details["epochs"], details["steps"], details["batch_size"]) == (40, 40, 14)
     losses, accuracy = details["train_loss"], details["train_accuracy"]
     assert isinstance(losses, list)
     assert isinstance(accuracy, list)
@@ -199,7 +200,8 @@ def test_scores_are_averaged_over_clips(tiny: VideoSource, average: str, monkeyp
 
     monkeypatch.setattr(FineTuned, "logits", logits)
     (result,) = run(tiny, finetune(average=average, epochs=1, clips=3))
-    for row in result.predictions.itertuples():
+    rows: Any = result.predictions.itertuples()
+    for row in rows:
         scores = evaluation_clips(tiny, row.video, CLIP, 3).mean(dim=(2, 3, 4)).double() * 4
         shares = scores.softmax(dim=1).mean(dim=0) if average == "softmax" else scores.mean(dim=0).softmax(dim=0)
         assert row.predicted == int(shares.argmax())

@@ -68,11 +68,15 @@ def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource) -> 
             )
     assert len(turns) > 2
     # At a rate that changes nothing both test the same network on the same clips.
-    frozen = {"optimizer": {"name": "sgd", "learning_rate": {"value": 1e-30, "at_batch": 4}}, "batch_norm": "eval"}
+    frozen: dict[str, Any] = {
+        "optimizer": {"name": "sgd", "learning_rate": {"value": 1e-30, "at_batch": 4}},
+        "batch_norm": "eval",
+    }
+    changes: list[dict[str, Any]] = [{}, {"pretext": ROTATION, "strides": [1, 2]}]
     tables = [
         next(iter(evaluate(backbone(), {"f": finetune(**frozen, epochs=1, **given)}, CLIP, lambda _: tiny, seed=0,
                            device=CPU, cell=tiny_cell()).values())).predictions
-        for given in ({}, {"pretext": ROTATION, "strides": [1, 2]})
+        for given in changes
     ]  # fmt: skip
     torch.testing.assert_close(*(torch.tensor(table["probability"].to_numpy()) for table in tables))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pydantic
@@ -22,7 +23,7 @@ def normalized(train: np.ndarray, other: np.ndarray, how: str) -> np.ndarray:
 
 @pytest.mark.parametrize("how", ["none", "l2", "standardize"])
 @pytest.mark.parametrize("c", [0.01, 1.0])
-def test_against_sklearn_by_hand(how: str, c: float) -> None:
+def test_against_sklearn_by_hand(how: Any, c: float) -> None:
     train, test = toy_features(80, 8, signal=2.0, split="train"), toy_features(45, 8, signal=2.0, split="test")
     result = LinearProbe(LinearOptions(c=c, normalize=how)).evaluate(train, test, class_names(8), 0)
     x, y = train.values.astype(np.float64), test.values.astype(np.float64)
@@ -137,6 +138,6 @@ def test_too_few_steps_are_said() -> None:
 @pytest.mark.parametrize(
     "options", [{"c": 0.0}, {"c": -1.0}, {"c": "best"}, {"c": float("inf")}, {"grid": (1.0, 0.1)}, {"grid": (1.0,)}]
 )
-def test_bad_options_are_refused(options: dict[str, object]) -> None:
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError, match=next(iter(options))):
         LinearOptions(**options)

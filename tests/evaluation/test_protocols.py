@@ -14,14 +14,18 @@ import pandas as pd
 import pytest
 
 from raysl.config.component import find, names
-from raysl.data.source import VideoSource
+from raysl.config.identity import resolved
+from raysl.data.places import Places
+from raysl.data.source import VideoSource, open_source
 from raysl.errors import CellFailure, DataError
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from raysl.evaluation.run import evaluate
 from raysl.evaluation.trained_options import TrainedOptions
 from raysl.models.backbone import Backbone
-from tests.evaluation.tiny import CLIP, CPU, backbone
+from tests.cells import tiny_cell
+from tests.evaluation.tiny import CLIP, CPU, DATA, backbone, chosen, evaluation
 from tests.evaluation.toy import class_names, toy_features
 
 CLASSES = 6
@@ -29,7 +33,8 @@ CLASSES = 6
 
 def build(name: str) -> FeatureProtocol:
     component = find("protocol", name)
-    protocol = component.build(component.options())
+    few = {"folds": 2} if "folds" in component.options.model_fields else {}  # of a cross-validation
+    protocol = component.build(component.options(**few))
     assert isinstance(protocol, FeatureProtocol)
     return protocol
 
@@ -41,6 +46,13 @@ def run(name: str, train: Features, test: Features, seed: int = 0) -> Evaluation
 def split(name: str, videos: int, signal: float, **options: int) -> Features:
     return toy_features(videos, CLASSES, signal=signal, split=name, **options)
 
+
+SMALL: dict[str, dict[str, object]] = {
+    "finetune": {"epochs": 1, "batch_size": 4, "clips": 1},
+    "retrieval": {"k": (1, 4, 9)},
+    "similarity": {"distances": (0.1, 0.2, 0.4)},
+}
+"""Options with which a protocol measures all that it can on twelve training videos of six classes, in a second."""
 
 KINDS_OF_OPTIONS = (FeatureOptions, PerClipOptions, TrainedOptions)
 
@@ -57,6 +69,29 @@ def protocol(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("name", names("protocol"))
 def test_options_extend_those_of_one_kind(name: str) -> None:
     assert sum(issubclass(find("protocol", name).options, kind) for kind in KINDS_OF_OPTIONS) == 1
+
+
+@pytest.fixture(scope="module")
+def six_classes(tmp_path_factory: pytest.TempPathFactory) -> VideoSource:
+    data = chosen("data set", "synthetic", **{**resolved(DATA.options), "classes": CLASSES, "train_per_class": 2})
+    return open_source(data, Places({}, tmp_path_factory.mktemp("six")), resize=CLIP.resize)
+
+
+@pytest.mark.parametrize("name", names("protocol"))
+def test_metrics_are_those_that_are_declared_before_there_are_any(name: str, six_classes: VideoSource) -> None:
+    config = evaluation(name, "label", **SMALL.get(name, {}))
+    declared = find("protocol", name).metrics
+    assert declared is not None
+    results = evaluate(
+        backbone(),
+        {"label": config},
+        CLIP,
+        lambda _: six_classes,
+        seed=0,
+        device=CPU,
+        cell=tiny_cell({"pretraining": "none"}),
+    )
+    assert tuple(results["label"].metrics) == declared(config.protocol.options)
 
 
 @pytest.mark.parametrize("signal", [0.0, 2.0])

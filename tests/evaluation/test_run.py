@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -42,7 +43,7 @@ class Counting(Backbone):
 
 
 def run(
-    network: Backbone, evaluations: list[EvaluationConfig], source: VideoSource, **options: object
+    network: Backbone, evaluations: list[EvaluationConfig], source: VideoSource, **options: Any
 ) -> dict[str, EvaluationResult]:
     named = {config.label: config for config in evaluations}
     return evaluate(network, named, CLIP, lambda _: source, seed=0, device=CPU, batch_clips=4, **options)

@@ -12,6 +12,7 @@ from raysl.config.sections import ClipOptions
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.models.backbone import Backbone
+from tests.cells import TINY_BACKBONE
 
 RESIZE = 32
 CLIP = ClipOptions(frames=4, stride=3, size=32, resize=RESIZE)
@@ -39,7 +40,7 @@ def open_tiny(places: Places) -> VideoSource:
 
 def backbone() -> Backbone:
     torch.manual_seed(0)
-    network = chosen("backbone", "r3d_18", width=0.0625).build()
+    network = chosen("backbone", TINY_BACKBONE).build()
     assert isinstance(network, Backbone)
     return network
 

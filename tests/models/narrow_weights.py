@@ -25,7 +25,7 @@ def image_state(backbone: InflatableBackbone) -> dict[str, Tensor]:
 
 def save_narrow_weights(folder: Path) -> Path:
     """An image ResNet-18 of 4 channels after the stem."""
-    component = find("backbone", NARROW["name"])
+    component: Any = find("backbone", NARROW["name"])
     torch.manual_seed(7)
     torch.save(image_state(component.build(component.options(width=NARROW["width"]))), folder / "narrow.pt")
     return folder / "narrow.pt"

@@ -13,14 +13,16 @@ import yaml
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 from torchvision.models.video import mc3_18, r2plus1d_18, r3d_18, s3d
 
 from raysl.config.component import find, names
 from raysl.config.identity import cell_id
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone, pool, stem_channels
 from raysl.models.backbones.cvrl_r3d import draw_variance_scaling
-from raysl.models.projector import Projector, ProjectorOptions
+from raysl.models.projector import Projector
 from raysl.models.s3d_network import SelfGating
 from tests.cells import tiny_cell
 
@@ -75,9 +77,17 @@ def build(name: str, seed: int = 0, **options: Any) -> Backbone:
     return backbone
 
 
+class _NothingDrawn(TorchFunctionMode):
+    """Weights on the device "meta" are drawn in Python, layer by layer, for nothing."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
+
+
+@cache
 def shapes(name: str, **options: Any) -> Backbone:
-    """The backbone without numbers: shapes and counts cost nothing."""
-    with torch.device("meta"):
+    """The backbone without numbers: shapes and counts cost nothing. Not to be changed."""
+    with torch.device("meta"), _NothingDrawn():
         return build(name, **options).eval()
 
 
@@ -146,7 +156,7 @@ class TestContract:
 
     def test_width_that_gives_no_whole_channel_is_refused(self, name: str) -> None:
         with pytest.raises(ValidationError, match="width"):
-            find("backbone", name).options(width=0.1)
+            build(name, width=0.1)
 
     def test_a_clip_too_small_for_it_is_refused_with_the_size_it_needs(self, name: str) -> None:
         limits = {key: size for key, size in SMALLEST.items() if key[0] == name}
@@ -220,17 +230,18 @@ def test_feature_map_shapes(
 
 
 def test_shapes_within_r3d_18() -> None:
-    backbone = shapes("r3d_18")
-    sizes = []
+    backbone: Any = shapes("r3d_18")
+    features, sizes = torch.empty(1, 3, 16, 112, 112, device="meta"), []
     for stage in (backbone.stem, backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4):
-        stage.register_forward_hook(lambda _, __, output: sizes.append(tuple(output.shape[1:4])))
-    backbone(torch.empty(1, 3, 16, 112, 112, device="meta"))
+        features = stage(features)
+        sizes.append(tuple(features.shape[1:4]))
     assert sizes == [(64, 16, 56), (64, 16, 56), (128, 8, 28), (256, 4, 14), (512, 2, 7)]
 
 
 @pytest.mark.parametrize("last_stage_time", ["halved", "kept"])
 def test_a_max_pool_of_r3d_18_follows_the_stem_and_changes_nothing_else(last_stage_time: str) -> None:
-    options = {"width": 1 / 16, "last_stage_time": last_stage_time}
+    options: dict[str, Any] = {"width": 1 / 16, "last_stage_time": last_stage_time}
+    without: Any
     without, pooled = (build("r3d_18", **options, max_pool=on).eval() for on in (False, True))
     assert pooled.state_dict().keys() == without.state_dict().keys()
     for key, value in without.state_dict().items():
@@ -252,19 +263,19 @@ def test_resnets_are_torchvisions(name: str) -> None:
     theirs = {"r3d_18": r3d_18, "r2plus1d_18": r2plus1d_18, "mc3_18": mc3_18}[name]().eval()
     weights = {key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")}
     ours = build(name, seed=9).eval()
+    for key, value in ours.named_parameters():
+        if value.ndim == 5 and value.numel() > 5000:  # as widely spread as torchvision's draw
+            assert value.std().item() == pytest.approx(weights[key].std().item(), rel=0.1), key
     ours.load_state_dict(weights)
     theirs.fc = nn.Identity()
     with torch.no_grad():
         torch.testing.assert_close(pool(ours(clips())), theirs(clips()), rtol=1e-5, atol=1e-6)
-    for key, value in build(name, seed=9).named_parameters():
-        if value.ndim == 5 and value.numel() > 5000:  # as widely spread as torchvision's draw
-            assert value.std().item() == pytest.approx(weights[key].std().item(), rel=0.1), key
 
 
 def test_s3d_is_torchvisions() -> None:
     torch.manual_seed(0)
     theirs = s3d().eval()
-    ours = build("s3d", seed=9).eval()
+    ours: Any = build("s3d", seed=9).eval()
     ours.features.load_state_dict(theirs.features.state_dict())
     with torch.no_grad():
         torch.testing.assert_close(ours(clips()), theirs.features(clips()), rtol=1e-5, atol=1e-6)
@@ -290,6 +301,8 @@ def test_keeping_time_changes_the_first_block_of_the_last_stage_alone(
 
 
 def test_a_dilated_last_stage_sees_what_the_strided_one_saw_at_its_steps() -> None:
+    halved: Any
+    kept: Any
     halved, kept = (build("vcop_r3d", width=1 / 16, last_stage_time=time).eval() for time in ("halved", "kept"))
     earlier = torch.randn(1, 16, 4, 6, 6)
     first, again = halved.layer4[0].conv1[0], kept.layer4[0].conv1[0]
@@ -303,14 +316,15 @@ def test_a_dilated_last_stage_sees_what_the_strided_one_saw_at_its_steps() -> No
 
 def test_temporal_kernels_of_slow_r18() -> None:
     def spans(**options: Any) -> list[list[int]]:
-        stages = [list(stage.modules()) for stage in shapes("slow_r18", **options).network.blocks[1:]]
+        backbone: Any = shapes("slow_r18", **options)
+        stages = [list(stage.modules()) for stage in backbone.network.blocks[1:]]
         kernels = [[module.kernel_size for module in stage if isinstance(module, nn.Conv3d)] for stage in stages]
         return [[time for time, height, _ in stage if height > 1] for stage in kernels]
 
     assert spans() == [[1, 1, 1, 1], [1, 1, 1, 1], [3, 1, 3, 1], [3, 1, 3, 1]]
     assert spans(temporal_convs="both") == [[1] * 4, [1] * 4, [3] * 4, [3] * 4]
     with pytest.raises(ValidationError, match="temporal_convs: both"):
-        find("backbone", "slow_r18").options(block="bottleneck", temporal_convs="both")
+        build("slow_r18", block="bottleneck", temporal_convs="both")
 
 
 def test_self_gating_scales_channels_by_what_all_channels_say() -> None:
@@ -328,10 +342,10 @@ def test_first_weights_are_those_of_the_source() -> None:
     draw_variance_scaling(kernel)
     assert kernel.std().item() == pytest.approx((1 / (32 * 27)) ** 0.5, rel=0.02)
     assert kernel.abs().max() <= 2 * (1 / (32 * 27)) ** 0.5 / 0.8796
-    component = find("backbone", "cvrl_r3d")
+    component: Any = find("backbone", "cvrl_r3d")
     cvrl = component.build(component.options(width=1 / 16))
     assert all(bool((m.weight == 1).all()) for m in cvrl.modules() if isinstance(m, nn.BatchNorm3d))
-    gated = build("s3d_g", width=1 / 8)
+    gated: Any = build("s3d_g", width=1 / 8)
     assert gated.features[3][0][0].weight.std().item() == pytest.approx(0.01, rel=0.1)
 
 

@@ -100,9 +100,10 @@ def trained(net: nn.Module, views: int) -> dict[str, Any]:
     gradients = {name.replace("norm.", ""): p.grad for name, p in net.named_parameters() if p.grad is not None}
     average_over_ranks(list(gradients.values()))
     average_statistics(net)
+    assert samples.grad is not None
     return {
         "output": output.detach().unflatten(0, (views, -1)),
-        "input gradient": (samples.grad / world_size()).unflatten(0, (views, -1)),  # type: ignore[operator]
+        "input gradient": samples.grad.div(world_size()).unflatten(0, (views, -1)),
         "gradients": gradients,
         "state": {name.replace("norm.", ""): value for name, value in net.state_dict().items()},
     }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet, resnet18, resnet50, resnet101
 
 from raysl.config.component import find
+from raysl.config.options import Options
 from raysl.errors import ConfigError
 from raysl.models.inflate import (
     InflatableBackbone,
@@ -40,8 +41,8 @@ def image_network(make: Callable[[], ResNet]) -> ResNet:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.0)
             nn.init.uniform_(module.bias, -0.2, 0.2)
-            module.running_mean.uniform_(-0.2, 0.2)
-            module.running_var.uniform_(0.5, 1.5)
+            module.get_buffer("running_mean").uniform_(-0.2, 0.2)
+            module.get_buffer("running_var").uniform_(0.5, 1.5)
     return network
 
 
@@ -50,6 +51,10 @@ def video_network(name: str, **options: Any) -> InflatableBackbone:
     backbone = component.build(component.options(**options)).eval()
     assert isinstance(backbone, InflatableBackbone)
     return backbone
+
+
+def options_of(name: str, **given: Any) -> Options:
+    return find("backbone", name).options(**given)
 
 
 def feature_maps(network: ResNet, images: Tensor) -> Tensor:
@@ -167,11 +172,10 @@ class TestFile:
     """What is said of a file that cannot be used names the name it is bound to, and not where it lies."""
 
     def test_options_want_both_or_neither(self) -> None:
-        options = find("backbone", "slow_r50").options
         with pytest.raises(ValidationError, match="--root NAME=FILE"):
-            options(init="inflate")
+            options_of("slow_r50", init="inflate")
         with pytest.raises(ValidationError, match="not used unless init is inflate"):
-            options(inflate_from="imagenet")
+            options_of("slow_r50", inflate_from="imagenet")
 
     def test_an_unbound_name_and_an_absent_file_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="--root imagenet=FILE"):
@@ -202,7 +206,7 @@ class TestFile:
     ) -> None:
         file = tmp_path / "resnet50.pt"
         torch.save(weights, file)
-        options = find("backbone", "slow_r50").options(init="inflate", inflate_from="imagenet")
+        options = options_of("slow_r50", init="inflate", inflate_from="imagenet")
         three = video_network("slow_r50")
         start_weights(three, options, {"imagenet": file})
         assert torch.equal(three.state_dict()["network.blocks.0.conv.weight"][:, :, 0], weights["conv1.weight"])
@@ -211,7 +215,7 @@ class TestFile:
         assert len(record["inflate_sha256"]) == 64
 
     def test_random_weights_are_left_alone(self) -> None:
-        options = find("backbone", "slow_r18").options(width=1 / 16)
+        options = options_of("slow_r18", width=1 / 16)
         three = video_network("slow_r18", width=1 / 16)
         before = {key: value.clone() for key, value in three.state_dict().items()}
         start_weights(three, options, {})

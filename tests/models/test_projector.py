@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
-from raysl.models.projector import Projector, ProjectorOptions
+from raysl.config.objective_sections import ProjectorOptions
+from raysl.models.projector import Projector
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ def test_hidden_dim_follows_the_feature_unless_given() -> None:
 
 
 @pytest.mark.parametrize(("batch_norm", "norms"), [("none", 0), ("hidden", 2), ("all", 3)])
-def test_where_batch_norm_stands(batch_norm: str, norms: int) -> None:
+def test_where_batch_norm_stands(batch_norm: Any, norms: int) -> None:
     projector = Projector(8, ProjectorOptions(hidden_layers=2, batch_norm=batch_norm))
     assert sum(isinstance(layer, nn.BatchNorm1d) for layer in projector.modules()) == norms
     assert not isinstance(projector.layers[-1], nn.ReLU)
@@ -41,7 +44,7 @@ def test_where_batch_norm_stands(batch_norm: str, norms: int) -> None:
 
 def test_batch_norm_without_scale_and_linear_layers_without_the_bias_it_cancels() -> None:
     plain = ProjectorOptions(hidden_layers=2, hidden_dim=5, output_dim=3, batch_norm="all")
-    given = {"hidden_layers": 2, "hidden_dim": 5, "output_dim": 3}
+    given: dict[str, Any] = {"hidden_layers": 2, "hidden_dim": 5, "output_dim": 3}
     bare = Projector(4, ProjectorOptions(**given, batch_norm="all", last_affine=False, bias_before_norm=False))
     full = sum(parameter.numel() for parameter in Projector(4, plain).parameters())
     assert full - sum(parameter.numel() for parameter in bare.parameters()) == 2 * 3 + 2 * 5

@@ -38,7 +38,7 @@ def train(inner: Objective, rank: int, size: int, batch_of: Callable[[int], Batc
         with torch.no_grad():
             for parameter in inner.parameters():
                 if parameter.grad is not None:
-                    parameter -= 0.1 * parameter.grad
+                    parameter.sub_(0.1 * parameter.grad)
         inner.end_step()
         average_statistics(inner)
         state = {name: value.clone() for name, value in inner.state_dict().items()}

@@ -44,13 +44,13 @@ def test_the_loss_is_the_distance_of_predictions_to_the_other_views_targets(symm
 
 def test_the_target_follows_with_the_steps_momentum() -> None:
     backbone, term = byol(momentum=0.9)
-    weight = term.target.encoder.projector.layers[0].weight
+    weight = term.target.encoder.get_parameter("projector.layers.0.weight")
     expected = weight.clone()
     for step in (0, 5, 9):
         with torch.no_grad():
-            term.projector.layers[0].weight.add_(1)
+            term.projector.get_parameter("layers.0.weight").add_(1)
         momentum = momentum_at(step, 10, 0.9, "cosine")
-        expected = momentum * expected + (1 - momentum) * term.projector.layers[0].weight.detach()
+        expected = momentum * expected + (1 - momentum) * term.projector.get_parameter("layers.0.weight").detach()
         term.begin_step(step, backbone)
         torch.testing.assert_close(weight, expected)
 

@@ -70,13 +70,14 @@ def test_the_head_is_vcops_with_dropout_by_video_and_step(dropout: float) -> Non
     generator = torch.Generator().manual_seed(0)
     features = {name: torch.rand(4, 6, generator=generator).double() for name in VIEWS}
     answers = torch.tensor([0, 5, 3, 3])
+    first: Any = term.pair[0]
     batch = Batch({VIEWS[0]: view(torch.zeros(4, 3, 2, 2, 2))}, {"clip_order": answers})
     kept = dropout_factors(0, 2, range(4), 15, dropout).double()
     assert (kept == 0).any() == (dropout > 0)
     losses = []
     for video, answer in enumerate(answers.tolist()):
         a, b, c = (features[name][video] for name in VIEWS)
-        hidden = [term.pair[0].weight @ torch.cat(pair) + term.pair[0].bias for pair in ((a, b), (a, c), (b, c))]
+        hidden = [first.weight @ torch.cat(pair) + first.bias for pair in ((a, b), (a, c), (b, c))]
         logits = term.last.weight @ (kept[video] * torch.relu(torch.cat(hidden))) + term.last.bias
         losses.append(logits.logsumexp(0) - logits[answer])
     term.begin_step(2, TinyBackbone())

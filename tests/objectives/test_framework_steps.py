@@ -16,7 +16,7 @@ from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term
 from raysl.training.learner import Learner
 from raysl.views.batch import Batch
-from tests.cells import tiny_cell
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.objectives.batches import WINDOWS, context, random_batch, renumbered, small, small_options, view
 
 VIDEOS = 32
@@ -30,7 +30,7 @@ def learner(name: str, **changes: Any) -> Learner:
         {
             **WINDOWS,
             "objective.contrastive": small(name, **changes),
-            "backbone.width": 0.03125,
+            "backbone": TINY_BACKBONE,
             "training.steps": STEPS,
             "optimizer": {"name": "adamw", "learning_rate": {"value": 3e-3, "at_batch": 8}},
             "schedule": "constant",

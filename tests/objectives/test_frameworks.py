@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
 
 from raysl.config.component import find, names
-from raysl.models.projector import ProjectorOptions
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
 from raysl.objectives.nt_xent import nt_xent
 from raysl.objectives.term import Term
@@ -39,11 +41,12 @@ class TestContract:
         term = self.build(name)
         given = {view: rows.requires_grad_() for view, rows in features(term).items()}
         term(given, random_batch()).loss.backward()
-        assert all(given[view].grad is not None and given[view].grad.any() for view in term.view_names)
+        gradients = [given[view].grad for view in term.view_names]
+        assert all(gradient is not None and gradient.any() for gradient in gradients)
         assert all(p.grad is not None for p in term.parameters() if p.requires_grad)
 
     def test_has_a_nonnegative_weight(self, name: str) -> None:
-        options = find("framework", name).options
+        options: Any = find("framework", name).options
         assert options().weight == 1.0
         with pytest.raises(ValidationError, match="weight"):
             options(weight=-0.1)
@@ -53,10 +56,8 @@ def test_simclr_is_nt_xent_of_projected_features() -> None:
     options = SimCLROptions(temperature=0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False)
     term = SimCLR(options, context())
     maps = features(term)
-    projected = term.projector(torch.cat([maps["query"], maps["key"]]))
-    expected = nt_xent(
-        *projected.chunk(2), 0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False
-    )
+    query, key = term.projector(torch.cat([maps["query"], maps["key"]])).chunk(2)
+    expected = nt_xent(query, key, 0.2, symmetric="sum", same_view_negatives=False, positive_in_denominator=False)
     output = term(maps, random_batch())
     torch.testing.assert_close(output.loss, expected.loss)
     assert output.metrics["contrastive_accuracy"] == expected.accuracy
@@ -71,6 +72,6 @@ def test_simclr_metrics_of_one_video_seen_twice() -> None:
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"symmetric": "both"}, {"tau": 0.1}], ids=str)
-def test_simclr_refuses_bad_options(options: dict[str, object]) -> None:
+def test_simclr_refuses_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(options))):
         SimCLROptions(**options)

@@ -51,7 +51,7 @@ def test_the_normaliser_is_fixed_by_the_first_batch() -> None:
     term.end_step()
     assert term.log_z == log_z
     term.begin_step(1, TinyBackbone())
-    term.projector.layers[-1].weight.data.mul_(-3)
+    list(term.projector.parameters())[-2].data.mul_(-3)
     output = term(features(), random_batch())
     torch.testing.assert_close(output.loss, noise_contrastive_loss(expected_logits(term, 0, 1), log_z, 16))
     term.end_step()

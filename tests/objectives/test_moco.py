@@ -69,13 +69,13 @@ def test_keys_of_all_accumulated_batches_enter_after_the_step(symmetric: str, vi
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_the_encoder_moves_before_the_keys_with_the_steps_momentum(schedule: str) -> None:
+def test_the_encoder_moves_before_the_keys_with_the_steps_momentum(schedule: Any) -> None:
     backbone, term = moco(momentum=0.9, momentum_schedule=schedule)
-    weight = term.target.encoder.backbone.convolution.weight
+    weight = term.target.encoder.get_parameter("backbone.convolution.weight")
     expected = weight.clone()
     for step in (0, 5, 9):
         with torch.no_grad():
-            backbone.convolution.weight.add_(1)
+            backbone.get_parameter("convolution.weight").add_(1)
         momentum = momentum_at(step, 10, 0.9, schedule)
         expected = momentum * expected + (1 - momentum) * backbone.convolution.weight.detach()
         term.begin_step(step, backbone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -65,7 +66,9 @@ def nce_ours(query: Tensor, bank: Tensor, drawn: Tensor, temperature: float) -> 
 @pytest.mark.parametrize("pair", [(softmax_ours, softmax_oracle), (nce_ours, nce_oracle)], ids=["softmax", "nce"])
 @pytest.mark.parametrize("temperature", [0.07, 0.3, 1.0])
 @pytest.mark.parametrize(("batch", "negatives"), [(1, 2), (3, 5), (4, 20)])
-def test_value_and_gradient_equal_the_oracle(pair: tuple, batch: int, negatives: int, temperature: float) -> None:
+def test_value_and_gradient_equal_the_oracle(
+    pair: tuple[Callable[..., Tensor], ...], batch: int, negatives: int, temperature: float
+) -> None:
     results = []
     for function in pair:
         query, bank, drawn = tensors(batch, negatives)

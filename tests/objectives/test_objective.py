@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.models.backbone import Backbone, pool
 from raysl.models.backbones.r3d_18 import R3D18
 from raysl.models.batch_norm import convert_batch_norm
-from raysl.models.projector import ProjectorOptions
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term, TermOutput

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,14 +53,14 @@ class Hurry(OneClipTask):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_it_says_which_views_it_makes_and_what_it_sets(view: str) -> None:
+def test_it_says_which_views_it_makes_and_what_it_sets(view: Any) -> None:
     views = HurryViews(HurryOptions(view=view), tiny_cell())
     assert views.own_views == (VIEWS[view] if view == "own" else ())
     assert views.changes == dict.fromkeys(VIEWS[view], frozenset({"rate", "place"}))
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_each_clip_is_placed_where_it_is_new_then_changed_before_the_next(view: str) -> None:
+def test_each_clip_is_placed_where_it_is_new_then_changed_before_the_next(view: Any) -> None:
     cell = tiny_cell()
     frames, before = cell.clip.frames, {name: Placement(7, cell.clip.frames, 2) for name in ("query", "key")}
     plan, generator = VideoPlan(LENGTH, cell.clip, dict(before)), stream(0, "hurry")
@@ -76,10 +77,11 @@ def test_each_clip_is_placed_where_it_is_new_then_changed_before_the_next(view: 
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_losses_of_its_clips_are_added_through_one_head(view: str) -> None:
+def test_the_losses_of_its_clips_are_added_through_one_head(view: Any) -> None:
     task = Hurry(HurryOptions(view=view, rates=3), context()).double()
     assert task.view_names == VIEWS[view]
-    (linear,) = task.head.layers
+    layers: Any = task.head.layers
+    (linear,) = layers
     assert (linear.in_features, linear.out_features) == (6, 3)
     generator = torch.Generator().manual_seed(0)
     features = {name: torch.randn(4, 6, generator=generator).double() for name in VIEWS[view]}

@@ -15,9 +15,8 @@ from raysl.config.resolve import resolve
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
 from raysl.objectives.build import build_objective
-from raysl.objectives.term import Term
 from raysl.views.batch import Batch
-from tests.cells import tiny_cell
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.objectives.batches import context, random_batch
 
 CLASSES = {"spatial_overlap": 5, "temporal_overlap": 5, "playback_rate": 4}
@@ -27,10 +26,10 @@ HEADS: list[dict[str, Any]] = [{}, MLP]
 OVERLAP: dict[str, Any] = {"sampling.pair": {"name": "overlap"}}
 
 
-def task(name: str, **options: Any) -> Term:
+def task(name: str, **options: Any) -> Any:
     torch.manual_seed(0)
     component = find("pretext task", name)
-    made: Term = component.build(resolve(component.options, Tree(options)), context(pair_classes=CLASSES))
+    made = component.build(resolve(component.options, Tree(options)), context(pair_classes=CLASSES))
     return made.double()
 
 
@@ -105,8 +104,8 @@ def test_accuracy_stands_beside_that_of_the_commonest_answer(name: str) -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_it_overfits_a_fixed_batch_through_the_backbone(name: str) -> None:
-    cell = tiny_cell({**OVERLAP, "sampling.playback_rates": [1, 2, 4, 8], "objective.contrastive": None,
-                      "objective.pretext": {name: {}}})  # fmt: skip
+    own: dict[str, Any] = {"backbone": TINY_BACKBONE, "objective.contrastive": None, "objective.pretext": {name: {}}}
+    cell = tiny_cell({**OVERLAP, "sampling.playback_rates": [1, 2, 4, 8], **own})
     objective = build_objective(cell, range(16), 30)
     batch = replace(random_batch(10), targets={key: torch.arange(10) % count for key, count in CLASSES.items()})
     if name == "playback_rate":
@@ -127,11 +126,12 @@ def test_it_overfits_a_fixed_batch_through_the_backbone(name: str) -> None:
 
 
 def test_the_number_of_classes_is_the_samplers() -> None:
-    pretext = {"objective.pretext": {name: {} for name in CLASSES}}
+    pretext: dict[str, Any] = {"objective.pretext": {name: {} for name in CLASSES}}
     for candidates, rates in (([0.5, 1.0], [1, 2]), ([0.25, 0.5, 0.75, 1.0], [1, 2, 4])):
         change = {"sampling": {"pair": {"name": "overlap", "candidates": candidates}, "playback_rates": rates}}
         objective = build_objective(tiny_cell(pretext | change), range(16), 4)
-        found = {name: objective.term(name).head.layers[-1].out_features for name in CLASSES}
+        heads: dict[str, Any] = {name: objective.term(name).head for name in CLASSES}
+        found = {name: head.layers[-1].out_features for name, head in heads.items()}
         assert found == {**dict.fromkeys(OVERLAPS, len(candidates)), "playback_rate": len(rates)}
 
 

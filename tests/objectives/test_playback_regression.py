@@ -37,7 +37,8 @@ def forward(head: PlaybackRegression, given: dict[str, Tensor]) -> Any:
 
 def oracle(head: PlaybackRegression, given: dict[str, Tensor]) -> Tensor:
     """Linear layer, ReLU, linear layer of all values of the map, one clip at a time; mean of ``(s - s')^2 / 2``."""
-    first, _, last = head.head
+    layers: Any = head.head
+    first, _, last = layers
     total = torch.zeros((), dtype=torch.float64)
     for name, feature_map in given.items():
         for clip, rate in zip(feature_map, BATCH.views[name].distortion.tolist(), strict=True):
@@ -61,7 +62,7 @@ def test_value_and_gradient_equal_the_oracle() -> None:
 
 
 def test_metrics_stand_beside_those_of_a_constant_guess() -> None:
-    head = term()
+    head: Any = term()
     rates = torch.cat([BATCH.views[name].distortion for name in ("query", "key")]).tolist()
     mean = sum(rates) / 8
     with torch.no_grad():

@@ -91,7 +91,8 @@ def features() -> dict[str, torch.Tensor]:
 def test_the_head_is_its_formula(fusion: str) -> None:
     made, given = term(fusion), features()
     answers = torch.tensor([0, 2, 1, 1])
-    first, _, last = made.head.layers
+    layers: Any = made.head.layers
+    first, _, last = layers
     losses = []
     for video, answer in enumerate(answers.tolist()):
         a, b, c = (made.head.each.weight @ given[name][video] for name in VIEWS)

@@ -42,9 +42,9 @@ def bank_of(term: SimCLR) -> TemporalMemory:
 def test_negatives_are_the_steps_draw(step: int) -> None:
     term, rows = simclr(), features()
     term.begin_step(step, TinyBackbone())
-    embedded = [term.projector(rows[name]) for name in ("query", "key")]
+    query, key = (term.projector(rows[name]) for name in ("query", "key"))
     entries = bank_of(term).draw(torch.arange(5, 9), 7, 4, step, "bank negatives")
-    torch.testing.assert_close(term(rows, BATCH).loss, nt_xent(*embedded, 0.1, bank_negatives=entries).loss)
+    torch.testing.assert_close(term(rows, BATCH).loss, nt_xent(query, key, 0.1, bank_negatives=entries).loss)
 
 
 def test_both_views_enter_the_bank_after_the_step_the_query_first() -> None:

@@ -38,7 +38,9 @@ def test_the_loss_is_the_mean_of_both_directions_and_targets_get_no_gradient() -
 
 
 def test_networks_of_the_paper() -> None:
-    projector = Projector(2048, SimSiamOptions().projector)
+    options = SimSiamOptions().projector
+    assert options != "shared"
+    projector = Projector(2048, options)
     linear = [layer for layer in projector.modules() if isinstance(layer, nn.Linear)]
     norms = [layer for layer in projector.modules() if isinstance(layer, nn.BatchNorm1d)]
     assert [layer.bias for layer in linear] == [None] * 3

@@ -90,7 +90,7 @@ def term(**options: Any) -> Speed:
 
 
 def test_the_head_is_its_formula() -> None:
-    head = term(rates=(1, 3))
+    head: Any = term(rates=(1, 3))
     generator = torch.Generator().manual_seed(0)
     features = {name: torch.rand(4, 6, generator=generator).double() for name in head.view_names}
     answers = torch.tensor([0, 1, 1, 0])

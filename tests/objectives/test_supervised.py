@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from tests.objectives.batches import context, random_batch
 LABELS = [2, 0, 1, 2]
 
 
-def term(**options: object) -> Supervised:
+def term(**options: Any) -> Supervised:
     torch.manual_seed(0)
     return Supervised(SupervisedOptions(**options), context(classes=3))
 

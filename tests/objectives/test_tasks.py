@@ -17,7 +17,7 @@ from raysl.objectives.build import build_objective
 from raysl.training.learner import Learner
 from raysl.views.batch import Batch
 from raysl.views.task_views import task_views
-from tests.cells import tiny_cell
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.objectives.task_videos import MovingSource, in_float64, loaded_batches
 from tests.ranks import run_ranks
 from tests.training.steps import assert_same_training, cell_of, taken
@@ -34,7 +34,7 @@ BATCH, STEPS = 8, 40
 SOURCE = MovingSource(*[60] * 16)
 SMALL: dict[str, Any] = {
     "clip.size": 16,
-    "backbone": {"name": "r3d_18", "width": 0.03125},
+    "backbone": TINY_BACKBONE,
     "training": {"steps": STEPS, "batch_size": BATCH},
     "optimizer": {"name": "adamw", "learning_rate": {"value": 3e-3, "at_batch": BATCH}},
     "schedule": "constant",
@@ -163,7 +163,7 @@ class TestOwnViews:
         assert f"contrast_{name}" in output.metrics
         assert not {metric for metric in output.metrics if metric.endswith("_majority")}
         output.loss.backward()
-        assert reached(objective.term("contrastive").transformed.projections[0].parameters())
+        assert reached(objective.term("contrastive").get_submodule("transformed.projections.0").parameters())
 
     def test_as_task_alone_nothing_contrasts_it(self, name: str) -> None:
         cell = cell_with({"objective.pretext": {name: {"contrast": False}}})

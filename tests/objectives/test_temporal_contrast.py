@@ -204,7 +204,7 @@ def test_bad_input(loss: Callable[..., Tensor], inputs: list[Tensor], temperatur
 
 def term_of(kind: type[Term], options: Any, batch: int, steps: int) -> Term:
     """Without a projector: features are embeddings."""
-    term = kind(options, context(batch_size=batch, timesteps=steps))  # type: ignore[call-arg]
+    term = kind(options, context(batch_size=batch, timesteps=steps))
     term.projector = nn.Identity()
     return term
 

@@ -60,7 +60,7 @@ class TestRates:
 
     @pytest.mark.parametrize("update", UPDATES)
     @pytest.mark.parametrize("cells", [1, 2, 3, 5])
-    def test_equal_a_loop_over_the_formula(self, update: str, cells: int) -> None:
+    def test_equal_a_loop_over_the_formula(self, update: Any, cells: int) -> None:
         options = MemoryOptions(cells=cells, momentum=0.7, attenuation=0.4, update=update)
         centers = torch.rand(20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         for center, found in zip(centers.tolist(), update_rates(centers, options), strict=True):
@@ -95,7 +95,7 @@ class TestUpdate:
 
     @pytest.mark.parametrize("update", UPDATES)
     @pytest.mark.parametrize("cells", [1, 2, 3])
-    def test_views_enter_in_the_order_in_which_they_were_observed(self, update: str, cells: int) -> None:
+    def test_views_enter_in_the_order_in_which_they_were_observed(self, update: Any, cells: int) -> None:
         bank, options = memory(cells=cells, update=update), MemoryOptions(cells=cells, update=update)
         expected = bank.entries.clone()
         videos, seen = torch.tensor([40, 3]), {name: embeddings(2, seed=seed) for seed, name in enumerate("qk")}
@@ -205,7 +205,7 @@ class TestDraw:
 def test_a_videos_feature_is_the_mean_over_its_cells() -> None:
     bank = memory(cells=3)
     found = bank.video_features(torch.tensor([40, 2]))
-    torch.testing.assert_close(found, torch.stack([sum(bank.entries[row]) / 3 for row in (4, 0)]))
+    torch.testing.assert_close(found, torch.stack([bank.entries[row].sum(dim=0) / 3 for row in (4, 0)]))
 
 
 @pytest.mark.parametrize("missing", [0, 4, 41])

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from raysl.config.component import find
+from raysl.config.objective_sections import ProjectorOptions
 from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
-from raysl.models.projector import Projector, ProjectorOptions
+from raysl.models.projector import Projector
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term
 from tests.objectives.batches import PROJECTOR, context

@@ -16,9 +16,10 @@ from raysl.errors import ConfigError
 from raysl.models.projector import Projector
 from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
+from raysl.objectives.term import Term
 from raysl.training.learner import Learner
 from raysl.views.batch import Batch
-from tests.cells import tiny_cell
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.objectives.batches import PROJECTOR, TIMESTEPS, WINDOWS, random_batch
 from tests.training.steps import assert_same_training, cell_of, learner_of, taken
 
@@ -33,7 +34,7 @@ BATCH, FRAMES, STEPS = 8, 8, 30
 BASE: dict[str, Any] = {
     **WINDOWS,
     "clip": {"frames": FRAMES, "size": 16},
-    "backbone": {"name": "r3d_18", "width": 0.03125, "last_stage_time": "kept"},
+    "backbone": {"name": TINY_BACKBONE, "last_stage_time": "kept"},
     "objective.contrastive": None,
     "objective.projector": PROJECTOR,
     "objective.memory": {"cells": 2},
@@ -129,15 +130,19 @@ WITH_PROJECTOR = [
 ]
 
 
+def projector_of(term: Term) -> Projector:
+    assert isinstance(term.projector, Projector)
+    return term.projector
+
+
 @pytest.mark.parametrize("name", WITH_PROJECTOR)
 def test_a_projector_of_its_own_needs_no_shared_one(name: str) -> None:
     own = {**only(name, {"projector": {"hidden_dim": 5, "output_dim": 3}}), "objective.projector": None}
     term = objective_of({**own, "objective.memory": None}).term(next(iter(objective_of(own).terms)))
-    assert isinstance(term.projector, Projector)
-    assert term.projector.output_dim == 3
+    assert projector_of(term).output_dim == 3
     both = objective_of({**ALL, **own, "objective.projector": PROJECTOR})
-    shared = {id(both.term(other).projector) for other in both.terms if both.term(other).projector.output_dim == 8}
-    assert len(shared) == 1
+    projectors = [projector_of(both.term(other)) for other in both.terms]
+    assert len({id(projector) for projector in projectors if projector.output_dim == 8}) == 1
     assert both(fixed_batch()).loss.isfinite()
 
 
@@ -162,9 +167,8 @@ def test_the_shared_projector_is_one_set_of_parameters_for_all_terms(per_view: b
 
 
 def test_the_shared_projector_starts_the_same_whatever_shares_it() -> None:
-    states = [
-        objective_of(changes).term("local_local").projector.state_dict() for changes in (only("local_local"), ALL)
-    ]
+    objectives = [objective_of(changes) for changes in (only("local_local"), ALL)]
+    states = [projector_of(objective.term("local_local")).state_dict() for objective in objectives]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
@@ -260,7 +264,7 @@ def test_reusing_the_global_clip_saves_a_pass_and_is_feeding_it_as_the_query() -
 def test_the_reused_clip_is_in_the_bank_where_it_lies_in_its_video() -> None:
     changes = {**only("clip_to_video"), **REUSE, "objective.memory": {"cells": 2, "update": "own_only"}}
     objective = objective_of(changes)
-    memory = objective.term("clip_to_video").memory
+    memory: Any = objective.term("clip_to_video").memory
     before = memory.entries.clone()
     early = {
         name: replace(view, center=torch.full_like(view.center, 0.1)) for name, view in fixed_batch().views.items()

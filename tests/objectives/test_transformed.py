@@ -182,7 +182,7 @@ def test_value_and_gradient_equal_the_oracle(case: str, weight: float) -> None:
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-10, atol=1e-12)
     assert gradients[0].keys() == gradients[1].keys()
     for key, expected in gradients[1].items():
-        torch.testing.assert_close(gradients[0][key], expected, rtol=1e-8, atol=1e-11, msg=lambda m, key=key: key + m)
+        torch.testing.assert_close(gradients[0][key], expected, rtol=1e-8, atol=1e-11, msg=f"{key} differs")
     assert any(expected.any() for expected in gradients[1].values())
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from raysl.config.cell import CellConfig
 
 RECIPE = """
 data: {name: synthetic, classes: 4, train_per_class: 4, test_per_class: 2, frames: 24, height: 40, width: 48}
@@ -53,3 +56,9 @@ def write_study(folder: Path, study: str = STUDY, recipe: str = RECIPE, name: st
     path = folder / f"{name}.yaml"
     path.write_text(study)
     return path
+
+
+def contrastive(cell: CellConfig) -> Any:
+    """Options of the framework that a cell chose."""
+    assert cell.objective.contrastive is not None
+    return cell.objective.contrastive.options

@@ -10,6 +10,7 @@ from raysl.config.identity import cell_id
 from raysl.errors import ConfigError
 from raysl.planning.plan import with_seed
 from raysl.planning.study import Study, load_study
+from raysl.results.search import Value
 from tests.planning.studies import SEARCH, write_study
 
 TWO = """
@@ -63,7 +64,7 @@ def test_set_may_name_a_data_set_of_the_study(tmp_path: Path) -> None:
 def test_substitutes_have_their_own_names(tmp_path: Path) -> None:
     (tmp_path / "scales").mkdir()
     (tmp_path / "scales" / "small.yaml").write_text(
-        "datasets: {tiny: {name: synthetic, classes: 3}}\nsubstitute: {first: tiny, tiny: other}\n"
+        "datasets: {tiny: {name: synthetic, classes: 3}}\nsubstitute: {first: tiny, tiny: hmdb51}\n"
     )
     text = TWO.replace("[retrieval/second]", "[retrieval/first]")
     study = load(tmp_path, text, scale="small")
@@ -72,8 +73,8 @@ def test_substitutes_have_their_own_names(tmp_path: Path) -> None:
 
 
 def test_rows_that_differ_only_in_the_name_of_a_rendered_set_are_equal(tmp_path: Path) -> None:
-    study = load(tmp_path, TWO.replace("folder", "synthetic"))
-    assert study.rows[0].identity == study.rows[1].identity
+    with pytest.raises(ConfigError, match=r"rows\.second: is the same computation as row 'first'"):
+        load(tmp_path, TWO.replace("folder", "synthetic"))
 
 
 def test_a_search_scores_on_a_set_of_its_own_name(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_search_scores_on_a_set_of_its_own_name(tmp_path: Path) -> None:
     search = load(tmp_path, text.replace("seed: 7}", "seed: 7, data: second}")).search
     assert search is not None
     assert (search.base.cell.data.bound_name, search.data.bound_name) == ("first", "second")
-    point = {"objective.contrastive.temperature": 0.2, "objective.contrastive.framework": "simclr"}
+    point: dict[str, Value] = {"objective.contrastive.temperature": 0.2, "objective.contrastive.framework": "simclr"}
     assert search.trial(point).data.bound_name == "first"
 
 
@@ -114,6 +115,9 @@ def test_a_name_that_leaves_the_root_open_is_refused(case: str, tmp_path: Path) 
 def test_a_readers_own_name_may_hold_its_options(tmp_path: Path) -> None:
     own = "ucf101: {name: ucf101/2}, folder: {name: folder, split_seed: 4}"
     text = TWO.replace("datasets: {", f"datasets: {{{own}, ")
+    text = text.replace("first: {name: folder}, ", "").replace(
+        "[retrieval/second]", "[retrieval/second, linear/ucf101]"
+    )
     study = load(tmp_path, text.replace("data: first", "data: folder"))
     assert study.rows[0].cell.data.bound_name == "folder"
     assert study.rows[0].cell.data.options.split_seed == 4

@@ -64,8 +64,8 @@ def test_random_weights_are_one_part_that_is_tested_on_every_fold(tmp_path: Path
 
 @pytest.mark.parametrize("label", ["linear/mine", "linear/mine/2"])
 def test_a_chosen_fold_is_one_part(tmp_path: Path, label: str) -> None:
-    text = STUDY.replace("[linear/mine,", f"[{label},")
-    (part,) = parts(tmp_path, 2, text.replace("data: mine\n", "data: mine/2\n"))
+    text = STUDY.replace("[linear/mine,", f"[{label},").replace("data: mine\n", "data: mine/2\n")
+    (part,) = parts(tmp_path, 0, text.replace(", fixed: {data: mine/2}", ""))
     assert folds(part) == (2, [(label, 2), *OTHERS])
 
 

@@ -84,6 +84,8 @@ GOOD = {
     "no term": "rows: {a: {objective.contrastive: null}, b: {objective.contrastive: {framework: none}}, c: null}\n",
     "no schedule of batch norm": "batch_norm_group: 8\n",
     "protocol of another package": "evaluations: [lab.probe/ucf101, linear/ucf101/2]\n",
+    "a row that repeats another": "rows: {a: {}, b: {same_as: a}}\n",
+    "dotted keys in a nested mapping": "objective: {contrastive.temperature: 0.2}\n",
     "own scale": "scales: {laptop: {set: {clip.size: 32}, multiply: {training.epochs: {by: 0.1}}}}\n",
 }  # fmt: skip
 BAD = {
@@ -98,6 +100,8 @@ BAD = {
     "an option of another component": "optimizer: {name: adamw, nesterov: true}\n",
     "an option of no component": "backbone: {widht: 0.5}\n",
     "an unknown key of a row": "rows: {a: {trainings.epochs: 5}}\n",
+    "a repetition with a change": "rows: {a: {}, b: {same_as: a, training.epochs: 5}}\n",
+    "a dotted key of a nested mapping that leads nowhere": "clip: {frames.number: 5}\n",
     "a wrong type in a row": "rows: {a: {training.epochs: five}}\n",
     "an unknown option of a protocol": "evaluation: {linear: {clip: 5}}\n",
     "an unknown table": "reproduces: cvrl_t66\n",

@@ -13,7 +13,8 @@ from raysl.planning.plan import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import Study, find_studies, load_study, with_best
 from raysl.results import SearchTrial
-from tests.planning.studies import RECIPE, SEARCH, write_study
+from raysl.results.search import Value
+from tests.planning.studies import RECIPE, SEARCH, contrastive, write_study
 from tests.test_cli import raysl
 
 SHIPPED = Path(__file__).resolve().parents[2] / "search_spaces" / "search"
@@ -64,7 +65,7 @@ def test_the_id_is_of_what_decides_how_a_trial_is_made_trained_and_scored(tmp_pa
         "data": searched(tmp_path, data__classes=3).id,
         "a section that the base does not use": searched(tmp_path, supervised__dropout=0.5).id,
         "what a scale does to points alone": searched(
-            tmp_path, SEARCH + f"scales: {{own: {{multiply: {{{QUEUE}: {{by: 2}}}}}}}}\n", scale="own"
+            tmp_path, SEARCH + f"scales: {{own: {{title: own, multiply: {{{QUEUE}: {{by: 2}}}}}}}}\n", scale="own"
         ).id,
     }  # fmt: skip
     assert len({known, *other.values()}) == 1 + len(other), other
@@ -85,16 +86,16 @@ def test_a_trial_is_short_and_a_row_is_not(
 ) -> None:
     recipe = RECIPE.replace("steps: 4", training).replace("name: cosine", schedule)
     search = searched(tmp_path, recipe=recipe, search__length=length)
-    point = {TEMPERATURE: 0.34567, FRAMEWORK: "moco", QUEUE: "32"}
+    point: dict[str, Value] = {TEMPERATURE: 0.34567, FRAMEWORK: "moco", QUEUE: "32"}
     short, full = search.trial(point), search.row(point, "best 1").cell
     assert short.training.seed == 7
     found = {key: getattr(short.training, key, getattr(short.schedule.options, key, None)) for key in expected}
     assert found == expected
     assert (full.training, full.schedule) == (search.base.cell.training, search.base.cell.schedule)
     for cell in (short, full):
-        assert cell.objective.contrastive.name == "moco"
-        assert cell.objective.contrastive.options.temperature == 0.346
-        assert cell.objective.contrastive.options.queue_size == 32
+        assert (cell.objective.contrastive and cell.objective.contrastive.name) == "moco"
+        assert contrastive(cell).temperature == 0.346
+        assert contrastive(cell).queue_size == 32
     key, number = training.split(": ")
     assert search.length == f"{expected[key]} of {number} {key}"
 
@@ -106,7 +107,7 @@ def test_points_that_round_to_one_configuration_are_one(tmp_path: Path) -> None:
 
 
 def test_set_beats_the_scale_and_the_scale_the_study(tmp_path: Path) -> None:
-    text = SEARCH + "scales: {own: {trials: 5}}\n"
+    text = SEARCH + "scales: {own: {title: own, trials: 5}}\n"
     assert searched(tmp_path, text).options.trials == 3
     assert searched(tmp_path, text, scale="own").options.trials == 5
     assert searched(tmp_path, text, scale="own", search__trials=6).options.trials == 6
@@ -216,7 +217,7 @@ def test_the_best_become_rows_in_their_order(tmp_path: Path) -> None:
     study = load_study(write_study(tmp_path, SEARCH))
     found = with_best(study, trials(search_of(study)))
     assert [row.name for row in found.rows] == ["random", "best 1", "best 2"]
-    temperatures = [row.cell.objective.contrastive.options.temperature for row in found.rows[1:]]
+    temperatures = [contrastive(row.cell).temperature for row in found.rows[1:]]
     assert temperatures == [0.3, 0.1]
     assert {row.cell.training.steps for row in found.rows[1:]} == {4}
     assert [cell.seed for cell in plan_study(found)] == [0, 1] * 3
@@ -239,7 +240,7 @@ def test_a_search_may_have_no_rows_and_one_of_the_best_as_baseline(tmp_path: Pat
 
 def test_a_scale_puts_in_the_set_that_is_scored_on(tmp_path: Path) -> None:
     text = SEARCH.replace("seed: 7", "seed: 7, data: ucf101")
-    text += "scales: {own: {substitute: {ucf101: tiny}, datasets: {tiny: {name: synthetic, classes: 3}}}}\n"
+    text += "scales: {own: {title: own, substitute: {ucf101: tiny}, datasets: {tiny: {name: synthetic, classes: 3}}}}\n"
     assert searched(tmp_path, text).data.name == "ucf101"
     search = searched(tmp_path, text, scale="own")
     assert (search.data.options.classes, search.base.cell.data.options.classes) == (3, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ CELL = {
 }
 
 
-def small_differences(monkeypatch: pytest.MonkeyPatch, folder: Path, cell: dict) -> list:
+def small_differences(monkeypatch: pytest.MonkeyPatch, folder: Path, cell: dict[str, Any]) -> list[Any]:
     settings = read(written(folder, SMALL))
     monkeypatch.setattr("raysl.published.settings._everything", lambda: settings)
     return differences("r", cell)
@@ -88,7 +89,7 @@ def test_a_configuration_that_agrees(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ],
 )
 def test_each_difference_is_named(
-    change: dict, expected: list, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    change: dict[str, Any], expected: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert small_differences(monkeypatch, tmp_path, {**CELL, **change}) == expected
 

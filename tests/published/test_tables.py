@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_counts_of_networks() -> None:
     ("find", "name", "near"),
     [(published_table, "cvrl_t66", "cvrl_t6"), (architecture, "cvrl_r3d5", "cvrl_r3d50"), (paper, "cvrll", "cvrl")],
 )
-def test_an_unknown_id_is_an_error_with_the_nearest(find, name: str, near: str) -> None:
+def test_an_unknown_id_is_an_error_with_the_nearest(find: Callable[[str], object], name: str, near: str) -> None:
     with pytest.raises(ConfigError, match=rf"'{name}' \(did you mean '{near}'\?\)"):
         find(name)
 

@@ -98,7 +98,7 @@ def test_a_table_on_folds() -> None:
         ReportInput("t", (RowInput("random", (random,)), RowInput("ours", (ours,))), (LINEAR,), "random")
     )
     entry = table.rows[1].entries[0]
-    assert entry.sample.values == (pytest.approx(200 / 3),)
+    assert entry.sample.values == pytest.approx((200 / 3,))
     assert entry.difference is not None
     assert entry.difference.p_videos == pytest.approx(2 * 0.5**3), "three videos, all won"
     assert table.test_videos == {LINEAR.evaluation: (6,)}

@@ -21,7 +21,7 @@ from raysl.reports import (
     render_trials,
     write_report,
 )
-from raysl.results import SearchTrial, best_trials
+from raysl.results import SearchTrial, Shelf, best_trials
 from tests.reports.examples import example
 
 TEMPERATURE, BANK, FRAMEWORK, NORM = "contrastive.temperature", "contrastive.bank", "framework", "norm"
@@ -175,8 +175,8 @@ def test_no_rows_yet_is_a_table_all_the_same(tmp_path: Path) -> None:
     table = build_table(ReportInput("t", (), (), searched=searched))
     assert "## Search" in render_markdown(table)
     assert render_csv(table).count("\n") == 1
-    store = results.open(tmp_path / "store")
-    source = collect(store, [], title="t", baseline="best 1", columns=["linear/u:top1", "linear/u"], searched=searched)
+    shelf = Shelf(results.open(tmp_path / "store"), {})
+    source = collect(shelf, [], title="t", baseline="best 1", columns=["linear/u:top1", "linear/u"], searched=searched)
     text = render_markdown(build_table(source))
     assert (source.baseline, source.searched) == (None, searched)
     assert "- No differences yet: the search has not given the baseline, best 1." in text
@@ -185,7 +185,7 @@ def test_no_rows_yet_is_a_table_all_the_same(tmp_path: Path) -> None:
 
 def test_without_a_search_an_absent_baseline_is_still_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the baseline 'best 1' is none of the rows"):
-        collect(results.open(tmp_path / "store"), [], title="t", baseline="best 1")
+        collect(Shelf(results.open(tmp_path / "store"), {}), [], title="t", baseline="best 1")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ SMOKE_WIDTH = 0.25
 
 def save_image_weights(folder: Path, width: float = SMOKE_WIDTH) -> list[Path]:
     """One state dict by torchvision's names for each of `NAMES`, each drawn anew."""
-    component = find("backbone", "cvrl_r3d")
+    component: Any = find("backbone", "cvrl_r3d")
     files = []
     for seed, name in enumerate(NAMES):
         torch.manual_seed(seed)

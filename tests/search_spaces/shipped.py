@@ -23,12 +23,18 @@ from raysl.planning.rows import resolve_row
 from raysl.planning.study import find_studies
 from raysl.views.placement import Placement
 from raysl.views.temporal import augment_in_time
+from tests.cells import TINY_BACKBONE
 
 SEARCH_SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
+STUDIES = find_studies([SEARCH_SPACES])
 BASE = "the base itself"
-NARROW = {"name": "r3d_18", "width": 0.0625}
+NARROW = {"name": TINY_BACKBONE}
 """In the place of a backbone that is not the row's factor: a step then takes a fraction of a second. As many timesteps
 are left at its end as at that of the other."""
+
+VIDEOS = {"name": "synthetic", "classes": 6, "train_per_class": 4, "test_per_class": 1, "frames": 72, "height": 40,
+          "width": 48, "sprites": 2}  # fmt: skip
+"""In the place of a rendered set that is not the row's factor and has no longer videos: one set serves all rows."""
 
 CLIP = ClipOptions(frames=4, stride=2, size=32, resize=32)
 """For samplers and augmentations, so that a row that changes the clip is seen to change nothing else."""
@@ -53,7 +59,7 @@ class ShippedRow:
 
 def shipped_rows() -> Iterator[ShippedRow]:
     """Every row of every study below ``search_spaces``."""
-    for path in find_studies([SEARCH_SPACES]):
+    for path in STUDIES:
         for name, change in (load_document(path).data.get("rows") or {}).items():
             paths = frozenset(tuple(key.split(".")) for key in change or {})
             yield ShippedRow(path.relative_to(SEARCH_SPACES).with_suffix("").as_posix(), name, paths)
@@ -67,7 +73,6 @@ def cells(study: str, scale: str | None) -> dict[str, CellConfig]:
     chosen = load_scale(scale, path, document.data.get("scales", {}), document) if scale else AS_WRITTEN
     document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
     document.data["rows"] = {**document.data["rows"], BASE: {}}
-    document.data["evaluations"] = ()
     nothing = Tree({}, {(): Origin("nothing")})
     return {name: resolve_row(document, name, chosen, nothing).cell for name in document.data["rows"]}
 
@@ -88,6 +93,8 @@ def narrow(cell: CellConfig, row: ShippedRow) -> CellConfig:
     if cell.data.name == "synthetic":
         few = min(cell.data.options.train_per_class, 6)
         tree.data["data"] |= {"train_per_class": few, "test_per_class": 1}
+        if "data" not in row.changes and few <= 4 and cell.data.options.frames <= VIDEOS["frames"]:
+            tree.data["data"] = dict(VIDEOS)
     return resolve_cell(tree)
 
 
@@ -124,7 +131,9 @@ def placements(cell: CellConfig) -> list[Any]:
     """Where the samplers of pair and windows put the clips of a video of 90 frames; what stands in for what."""
     pair, windows = cell.sampling.pair, cell.sampling.windows
     made: list[Any] = []
-    for rate in cell.sampling.playback_rates if pair is not None else ():
+    for rate in cell.sampling.playback_rates:
+        if pair is None:
+            break
         sampler = pair.build(CLIP.model_copy(update={"stride": CLIP.stride * rate}))
         made.append([sampler.pair(90, (40, 48), np.random.default_rng(seed)) for seed in range(20)])
     if windows is not None:

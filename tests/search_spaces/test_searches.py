@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from raysl.config.cell import CellConfig
+from raysl.config.document import load_document
 from raysl.config.identity import cell_id
 from raysl.data.places import Places
 from raysl.data.source import open_source
 from raysl.planning.axes import RandomSuggestions, suggest
 from raysl.planning.search import Search
-from raysl.planning.study import find_studies, load_study
+from raysl.planning.study import load_study
 from raysl.training.try_step import try_step
-from tests.search_spaces.shipped import SEARCH_SPACES, ShippedRow, narrow
+from tests.search_spaces.shipped import STUDIES, ShippedRow, narrow
 
-SEARCHES = [path for path in find_studies([SEARCH_SPACES]) if load_study(path).search is not None]
+SEARCHES = [path for path in STUDIES if load_document(path).data.get("design") == "search"]
 
 
 @cache

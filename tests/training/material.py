@@ -32,6 +32,7 @@ FAILING = "tests.training.failing_simclr"
 """A framework whose loss is NaN from one step on."""
 
 SMALLEST: dict[str, Any] = {
+    "backbone": cells.TINY_BACKBONE,
     "data.classes": 2,
     "data.train_per_class": 8,
     "data.frames": 12,

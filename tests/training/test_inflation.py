@@ -61,6 +61,7 @@ def test_training_records_the_file_and_no_path(source: VideoSource, weights: Pat
     folder = folder_of(tmp_path, cell, source)
     pretrain(cell, folder, source, files={"narrow": weights})
     provenance = folder.provenance()
+    assert provenance is not None
     (attempt,) = provenance["attempts"]
     assert attempt["inflate_from"] == "narrow"
     assert attempt["inflate_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()

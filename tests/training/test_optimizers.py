@@ -23,7 +23,7 @@ def network() -> nn.Sequential:
 
 
 def build(name: str, module: nn.Module, learning_rate: float = 0.1, **options: Any) -> torch.optim.Optimizer:
-    component = find("optimizer", name)
+    component: Any = find("optimizer", name)
     optimizer = component.build(component.options(learning_rate=RATE, **options), module, learning_rate)
     assert isinstance(optimizer, torch.optim.Optimizer)
     return optimizer
@@ -91,7 +91,7 @@ def test_sgd_has_the_options_given() -> None:
 
 def test_sgd_refuses_nesterov_without_momentum() -> None:
     with pytest.raises(ValidationError, match=r"nesterov needs optimizer\.momentum"):
-        find("optimizer", "sgd").options(learning_rate=RATE, momentum=0.0, nesterov=True)
+        build("sgd", network(), momentum=0.0, nesterov=True)
 
 
 def test_groups_count_a_shared_parameter_once() -> None:

@@ -19,7 +19,7 @@ from raysl.views.random_crop import draw_crop
 from tests.views.sets import clip_options, small_cell
 from tests.views.test_augmentations import noise
 
-OFF = {"jitter": 0.0, "grey": 0.0, "flip": 0.0, "min_area": 1.0, "min_aspect": 1.0, "max_aspect": 1.0}
+OFF: dict[str, Any] = {"jitter": 0.0, "grey": 0.0, "flip": 0.0, "min_area": 1.0, "min_aspect": 1.0, "max_aspect": 1.0}
 
 
 def cvrl(size: int = 24, **options: Any) -> CvrlAugmentation:
@@ -62,7 +62,7 @@ def test_area_and_aspect_are_uniform() -> None:
 
 
 def test_without_blur_and_with_one_aspect_it_is_the_standard_one() -> None:
-    shared = {"min_aspect": 1.0, "max_aspect": 1.0}
+    shared: dict[str, Any] = {"min_aspect": 1.0, "max_aspect": 1.0}
     ours, standard = cvrl(blur=0.0, **shared), StandardAugmentation(StandardOptions(**shared), clip_options())
     for key in range(20):
         one, other = ours(noise(), stream(key)), standard(noise(), stream(key))
@@ -73,11 +73,11 @@ def test_without_blur_and_with_one_aspect_it_is_the_standard_one() -> None:
 @pytest.mark.parametrize(
     "off", [{"blur": 0.0}, {"hue": 0.0, "contrast": 0.0}, {"jitter": 0.0}, {"flip": 0.0, "grey": 0.0}, {"solarise": 0}]
 )
-def test_switching_an_operation_off_moves_no_other_draw(off: dict[str, float]) -> None:
-    every: dict[str, float] = {"jitter": 1.0, "solarise": 0.5}
+def test_switching_an_operation_off_moves_no_other_draw(off: dict[str, Any]) -> None:
+    every: dict[str, Any] = {"jitter": 1.0, "solarise": 0.5}
     for with_all, without in zip(draws(many=200, **every), draws(many=200, **every | off), strict=True):
         kept = tuple(one for one in with_all.jitter if off.get(one.name) != 0 and "jitter" not in off)
-        changed = {"flip": False, "grey": False, "blur": None, "solarise": None}
+        changed: dict[str, Any] = {"flip": False, "grey": False, "blur": None, "solarise": None}
         expected = with_all._replace(jitter=kept, **{name: changed[name] for name in off if name in changed})
         assert without == expected
 

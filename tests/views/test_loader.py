@@ -61,6 +61,7 @@ def test_center_box_and_rate_say_where_the_clip_came_from(source: VideoSource) -
     cell = small_cell(augment={"jitter": 0.0, "grey": 0.0, "flip": 0.0, "min_area": 0.25, "max_area": 0.5})
     made = PretrainingLoader(cell, source, view_names=PAIR, rank=0, world_size=1)
     view = next(iter(made.epoch(1))).views["key"]
+    assert cell.sampling.pair is not None
     pair = cell.sampling.pair.build(cell.clip)
     for row, video in enumerate(view.video.tolist()):
         placement = pair.place(20, stream(3, 1, video, "pair", "placement"))["key"]
@@ -169,7 +170,9 @@ def test_no_readable_video_left_fails_the_cell(source: VideoSource, tmp_path: Pa
     broken = copy_without(source, tmp_path, list(range(14)))
     with pytest.raises(CellFailure, match=r"no readable video is left .*\.mp4 at epoch 1, step 2") as caught:
         list(loader(broken, loader_workers=workers).epoch(1, first_step=2))
-    assert len(caught.value.details["unreadable"]) >= 2
+    unreadable = caught.value.details["unreadable"]
+    assert isinstance(unreadable, list)
+    assert len(unreadable) >= 2
 
 
 def test_a_batch_that_does_not_divide_or_is_too_large_is_refused(source: VideoSource) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
 SPATIAL, TEMPORAL = "spatial_overlap", "temporal_overlap"
 SHARES, FRAMES = [0, 0.02, 0.05, 0.29, 0.5, 0.95, 1], [28, 64, 72, 121, 165, 349, 1776]
 """Quantiles of the lengths of UCF101 (recipe, section 0), between which they are taken to be uniform."""
-OPTIONS = [{}, {"label_balance": "balanced"}]
+OPTIONS: list[dict[str, Any]] = [{}, {"label_balance": "balanced"}]
 PUBLISHED = published_table("cstp_t4").candidate_values
 
 
@@ -39,6 +40,12 @@ def sampler(stride: int = 1, **options: Any) -> OverlapPair:
 
 def drawn(made: OverlapPair, many: int, length: int = 90, size: tuple[int, int] = FRAME) -> Iterator[Pair]:
     return (made.pair(length, size, stream("overlap", i)) for i in range(many))
+
+
+@cache
+def balanced(many: int, length: int, size: tuple[int, int]) -> list[Pair]:
+    """Drawn once for all tests that look at them."""
+    return list(drawn(sampler(label_balance="balanced"), many, length, size))
 
 
 def shared_area(pair: Pair) -> float:
@@ -129,7 +136,7 @@ def test_balanced_labels_are_uniform_and_independent_of_each_other_and_of_the_pl
 @pytest.mark.parametrize("size", [FRAME, (64, 64)])
 def test_the_size_of_balanced_crops_says_nothing(size: tuple[int, int]) -> None:
     """The shortcut that the recipe warns of: a small overlap would go with a small crop."""
-    pairs = list(drawn(sampler(label_balance="balanced"), 1200, size=size))
+    pairs = balanced(3000 if size == FRAME else 1200, 300, size)[:1200]
     labels = np.array([pair.targets[SPATIAL] for pair in pairs])
     sizes = np.array([pair.boxes["query"][2:] for pair in pairs])
     for of_size in (sizes[:, 0], sizes[:, 1], sizes.prod(1)):
@@ -140,7 +147,7 @@ def test_the_size_of_balanced_crops_says_nothing(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("name", ["query", "key"])
 def test_the_place_of_one_balanced_clip_says_little(name: str) -> None:
     """A quarter of five labels from where a crop lies, a fifth, as chance, from where a clip of a long video starts."""
-    pairs = list(drawn(sampler(label_balance="balanced"), 3000, length=300))
+    pairs = balanced(3000, 300, FRAME)
     spatial, temporal = (np.array([pair.targets[target] for pair in pairs]) for target in (SPATIAL, TEMPORAL))
     boxes = np.array([pair.boxes[name] for pair in pairs])
     starts = np.array([[pair.placements[name].start] for pair in pairs])

@@ -12,7 +12,8 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.config.sections import ClipOptions
 from raysl.streams import stream
-from raysl.views.augmentations.tclr import TclrAugmentation, TclrOptions, TclrParameters
+from raysl.views.augmentations._tclr_options import TclrOptions
+from raysl.views.augmentations.tclr import TclrAugmentation, TclrParameters
 from raysl.views.color import adjust_gamma
 from raysl.views.pixel_operations import Jitter
 from tests.views.sets import clip_options
@@ -29,8 +30,14 @@ NOTHING = TclrParameters(
     blur=None,
     erased=None,
 )
-TABLE_8 = {"blur": 0.3, "shear_rotate": 0.3}
-CROP_AND_FLIP = {"contrast_probability": 0, "color_probability": 0, "grey": 0, "drop_channel": 0, "erase": 0}
+TABLE_8: dict[str, Any] = {"blur": 0.3, "shear_rotate": 0.3}
+CROP_AND_FLIP: dict[str, Any] = {
+    "contrast_probability": 0,
+    "color_probability": 0,
+    "grey": 0,
+    "drop_channel": 0,
+    "erase": 0,
+}
 
 
 def tclr(size: int = 24, **options: Any) -> TclrAugmentation:
@@ -281,7 +288,7 @@ def test_with_zeros_it_is_the_crop_scale_and_flip_of_fine_tuning() -> None:
 
 def test_one_draw_serves_all_frames_or_each_has_its_own() -> None:
     static = noise(1).expand(5, -1, -1, -1)
-    everything = {
+    everything: dict[str, Any] = {
         "grey": 0.5,
         "gamma_probability": 1.0,
         "drop_channel": 0.5,

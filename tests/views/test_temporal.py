@@ -27,7 +27,7 @@ from tests.views.numbered import SEED, NumberedSource, batches, numbered_cell, n
 from tests.views.sets import small_cell
 
 PAIR = ("query", "key")
-SSTL = {"buffer_frames": 12, "dropped_frames": 4, "max_rate": 1.25}
+SSTL: dict[str, Any] = {"buffer_frames": 12, "dropped_frames": 4, "max_rate": 1.25}
 CROP, DROPOUT, DISTORTION = {"buffer_frames": 12}, {"buffer_frames": 4, "dropped_frames": 4}, {"max_rate": 1.25}
 MODES = {"crop": CROP, "dropout": DROPOUT, "distortion": CROP | DISTORTION, "all": SSTL}
 MANY = 3000

@@ -204,7 +204,7 @@ def test_the_clips_of_a_batch_hold_the_frames_of_their_placements() -> None:
                 for name in view_names(4):
                     view, frames = batch.views[name], clips[name].indices(length)
                     assert read(view.clips[row]) == (frames if kind == "rgb" else np.diff(frames).tolist())
-                    assert (view.rate[row], view.distortion[row]) == (4 if "global" in name else 1, 1)
+                    assert (view.rate[row].item(), view.distortion[row].item()) == (4 if "global" in name else 1, 1)
                     middle = clips[name].start + clips[name].stride * (clips[name].frames - 1) / 2
                     assert view.center[row].item() == pytest.approx(middle / length)
 

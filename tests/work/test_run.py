@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,7 +155,7 @@ def test_each_fold_is_a_cell_and_the_table_has_their_mean(tmp_path: Path, store:
         tested += predictions["path"].tolist()
         values.append(one.record["metrics"]["R@1"])
     assert len(tested) == len(set(tested)) == 12, "each video is tested once a seed"
-    lines = table(planned, store, outcome, tmp_path / "reports").set_index(["row", "metric"])
+    lines: Any = table(planned, store, outcome, tmp_path / "reports").set_index(["row", "metric"])
     assert lines.loc[("plain", "R@1"), "n"] == 1
     assert float(lines.loc[("plain", "R@1"), "values"]) == pytest.approx(np.mean(values), rel=1e-5)
     text = (tmp_path / "reports/study/table.md").read_text()

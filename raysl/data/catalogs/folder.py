@@ -271,4 +271,10 @@ def _variant(name: str) -> dict[str, Any]:
     return {"fold": int(name)}
 
 
-COMPONENT = Component(kind="data set", options=FolderOptions, build=FolderReader, variant=_variant)
+COMPONENT = Component(
+    kind="data set",
+    options=FolderOptions,
+    build=FolderReader,
+    variant=_variant,
+    labelled=lambda options: options.labels != "none",
+)

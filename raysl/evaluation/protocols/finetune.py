@@ -18,7 +18,7 @@ from raysl.config.component import Component
 from raysl.config.sections import ClipOptions
 from raysl.distributed import world_size
 from raysl.errors import ConfigError
-from raysl.evaluation.classification import classification
+from raysl.evaluation.classification import METRICS, classification
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.fine_tuning import FineTuned, FineTuning
 from raysl.evaluation.finetune_options import FinetuneOptions, supervised_cell
@@ -123,4 +123,6 @@ def _details(tuned: FineTuned, cell: CellConfig, clip: ClipOptions) -> dict[str,
     }
 
 
-COMPONENT = Component(kind="protocol", options=FinetuneOptions, build=Finetune, check=_check)
+COMPONENT = Component(
+    kind="protocol", options=FinetuneOptions, build=Finetune, check=_check, metrics=lambda options: METRICS
+)

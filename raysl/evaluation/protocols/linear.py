@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.evaluation.classification import classification
+from raysl.evaluation.classification import METRICS, classification
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.logistic import Normalize, choose, fit
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
@@ -78,4 +78,4 @@ class LinearProbe(FeatureProtocol):
         return replace(result, details={**details, "c": c, "converged": model.converged, **result.details})
 
 
-COMPONENT = Component(kind="protocol", options=LinearOptions, build=LinearProbe)
+COMPONENT = Component(kind="protocol", options=LinearOptions, build=LinearProbe, metrics=lambda options: METRICS)

@@ -123,4 +123,9 @@ def _unit(values: NDArray[np.float32]) -> Floats:
     return np.asarray(rows / np.where(length > 0, length, 1.0), dtype=np.float64)
 
 
-COMPONENT = Component(kind="protocol", options=RetrievalOptions, build=Retrieval)
+def _metrics(options: RetrievalOptions) -> tuple[str, ...]:
+    """A list longer than the gallery has none."""
+    return tuple(f"R@{k}" for k in options.k)
+
+
+COMPONENT = Component(kind="protocol", options=RetrievalOptions, build=Retrieval, metrics=_metrics)

@@ -201,4 +201,11 @@ def _band(values: Floats) -> list[float]:
     return [float(end) for end in np.nanpercentile(values, [2.5, 97.5])]
 
 
-COMPONENT = Component(kind="protocol", options=SimilarityOptions, build=Similarity)
+def _metrics(options: SimilarityOptions) -> tuple[str, ...]:
+    """A bin without a pair of clips has none."""
+    distances = (f"distance@{upper:g}" for upper in options.distances)
+    copies = (f"augmented@{share:g}" for share in options.buffers)
+    return ("apart", "within", *distances, *copies, "between")
+
+
+COMPONENT = Component(kind="protocol", options=SimilarityOptions, build=Similarity, metrics=_metrics)

@@ -1,0 +1,159 @@
+"""What the keys of a configuration lead to, told from its options models: options, a choice of component, or names."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from raysl.config.cell import CellConfig, Slot
+from raysl.config.component import find, names
+from raysl.config.options import Options
+from raysl.config.suggest import nearest
+from raysl.config.yaml_reader import KeyPath
+from raysl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Names:
+    """A mapping whose keys are names: of components, or the user's own. They may hold dots.
+
+    Attributes:
+        kind: the names are those of components of this kind, whose options they lead to; None: the user's own.
+        of: what a name of the user's own leads to.
+    """
+
+    kind: str | None = None
+    of: Part = None
+
+
+Part = type[Options] | Slot | Names | Mapping[str, Any] | None
+"""What a key leads to. A mapping: known keys and what they lead to. None: a plain value, or nothing that is known."""
+
+
+def parts(info: FieldInfo) -> Iterator[Slot | type[Options]]:
+    """The slots and options models that a dotted key may lead into through a field."""
+    yield from _parts(info.annotation, tuple(info.metadata))
+
+
+def _parts(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Slot | type[Options]]:
+    for slot in metadata:
+        if isinstance(slot, Slot):
+            yield slot
+            return
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        yield annotation
+    elif get_origin(annotation) is Annotated:
+        yield from _parts(get_args(annotation)[0], get_args(annotation)[1:])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for alternative in get_args(annotation):
+            yield from _parts(alternative)
+
+
+@cache
+def _field(model: type[Options], key: str) -> Part:
+    found = next(parts(model.model_fields[key]), None) if key in model.model_fields else None
+    return Names(found.kind) if isinstance(found, Slot) and found.many else found
+
+
+def options_of(kind: str | None, name: Any) -> type[Options] | None:
+    """The options of a component, whose name may have a variant (``synthetic/large``); None where there is none."""
+    if kind is None or not isinstance(name, str):
+        return None
+    try:
+        return find(kind, name.partition("/")[0]).options
+    except ConfigError:
+        return None
+
+
+CONFIGURATION: Mapping[str, Any] = {
+    **{name: _field(CellConfig, name) for name in CellConfig.model_fields},
+    "evaluation": Names("protocol", of=Slot("protocol", key="protocol")),
+}
+"""What a row may change."""
+
+DATA_SETS = Names(of=Slot("data set"))
+SCALE: Mapping[str, Any] = {"set": CONFIGURATION, "multiply": CONFIGURATION, "datasets": DATA_SETS}
+DOCUMENT: Mapping[str, Any] = {**CONFIGURATION, "datasets": DATA_SETS, "scales": Names(of=SCALE)}
+"""A study or a recipe. What its other keys hold is read by whoever they belong to."""
+
+
+def below(part: Part, key: str, chosen: Any = None) -> Part:
+    """What a key of ``part`` leads to.
+
+    Args:
+        chosen: name of the component at ``part``; where it is not known, any component that has the key tells.
+    """
+    if isinstance(part, Mapping):
+        return part.get(key)
+    if isinstance(part, Names):
+        return part.of if part.kind is None else options_of(part.kind, key) or part.of
+    models = _models(part, chosen)
+    return next((_field(model, key) for model in models if key in model.model_fields), None)
+
+
+def _models(part: type[Options] | Slot | None, chosen: Any = None) -> list[type[Options]]:
+    """The options models of which one holds at a part."""
+    if part is None or not isinstance(part, Slot):
+        return [] if part is None else [part]
+    own = options_of(part.kind, part.component or chosen)
+    return [own] if own is not None else [find(part.kind, name).options for name in names(part.kind)]
+
+
+def splits(part: Part, key: str) -> bool:
+    """Whether the dots of a key mean nesting. Those of an import path and of the user's own names do not."""
+    if "." not in key or part is None:
+        return False
+    return not isinstance(part, Names) or (part.kind is not None and key.partition(".")[0] in names(part.kind))
+
+
+def chooser(part: Part) -> str | None:
+    """The key that says which component is chosen; None where none is, or where its place says it."""
+    return part.key if isinstance(part, Slot) and part.is_named else None
+
+
+def refusal(path: KeyPath, aliases: Mapping[str, str]) -> str | None:
+    """Why no configuration has a key that holds a number here; None where one has.
+
+    Args:
+        path: as a row writes it.
+        aliases: second names of protocols, and the protocols.
+    """
+    if path[0] != "evaluation":
+        return _refusal(CellConfig, path)
+    protocols = {name: name for name in names("protocol")} | dict(aliases)
+    for end in range(2, len(path)):  # the name may be an import path
+        name = ".".join(path[1:end])
+        model = options_of("protocol", protocols.get(name, name))
+        if model is not None:
+            return _refusal(model, path[end:])
+    return f"there is no protocol {path[1]!r}{nearest(path[1], protocols)}" if path[1:] else "'evaluation' is no number"
+
+
+def _refusal(part: type[Options] | Slot, path: KeyPath) -> str | None:
+    key, rest = path[0], path[1:]
+    if isinstance(part, Slot) and part.many:
+        model = options_of(part.kind, key)
+        if model is None or not rest:
+            return (
+                f"there is no {part.kind} {key!r}{nearest(key, names(part.kind))}" if rest else f"{key!r} is no number"
+            )
+        return _refusal(model, rest)
+    models = _models(part)
+    found = [model.model_fields[key] for model in models if key in model.model_fields]
+    if not found:
+        return f"unknown key {key!r}{nearest(key, {name for model in models for name in model.model_fields})}"
+    if not rest:
+        return None if any(_holds_number(info.annotation) for info in found) else f"{key!r} is no number"
+    reasons = [_refusal(inner, rest) for info in found for inner in parts(info)]
+    return None if None in reasons else next(iter(reasons), f"{key!r} has no keys below it")
+
+
+def _holds_number(annotation: Any) -> bool:
+    if isinstance(annotation, type) and not get_args(annotation):
+        return issubclass(annotation, int | float) and not issubclass(annotation, bool)
+    return get_origin(annotation) is not dict and any(_holds_number(inner) for inner in get_args(annotation))

@@ -1,0 +1,160 @@
+"""Refuses what a study writes and nothing reads: columns, data sets, options of protocols, names of scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from raysl.config.component import names
+from raysl.config.document import find_scale, known_scales
+from raysl.config.load import check_written
+from raysl.config.scale import Scale, aliases_of, load_scale
+from raysl.config.suggest import nearest, suggestion
+from raysl.config.tree import merge
+from raysl.config.yaml_reader import Tree
+from raysl.planning.data_sets import defined_name
+from raysl.planning.rows import Row, configuration, evaluated_names, of_row, row_change
+
+
+class Written(Protocol):
+    """What of a study's options is checked here."""
+
+    design: Any
+    evaluations: tuple[str, ...]
+    columns: tuple[str, ...] | None
+
+
+def is_own(document: Tree, path: tuple[str, ...]) -> bool:
+    """Whether a key was written in the study itself, or with ``--set``: not in a recipe or a scale."""
+    origin = document.where(path)
+    return origin is not None and origin.file in (document.origins[()].file, "--set")
+
+
+def check_study(document: Tree, options: Written, scale: Scale, path: Path, overrides: Tree) -> None:
+    """Checks the names that a study writes, before its rows are resolved.
+
+    Args:
+        overrides: what ``--set`` says of configurations; it may name a data set too.
+
+    Raises:
+        ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
+            exist, a data set that nothing uses, an option anywhere that does not fit.
+    """
+    known = evaluated_names(document) | {*aliases_of(document), *aliases_of(document).values()}
+    for name in document.data.get("evaluation") or {}:
+        if name not in known and is_own(document, ("evaluation", name)):
+            message = f"the study evaluates no {name!r}, so this changes nothing{nearest(name, known)}"
+            raise document.error(("evaluation", name), message)
+    check_written(_under(document, scale))
+    for name in document.data.get("scales") or {}:
+        _check_own_scale(name, document, options, path)
+    _check_data_sets(document, scale, path, overrides)
+
+
+def _under(document: Tree, scale: Scale) -> Tree:
+    """The document with what a scale lays on it."""
+    base = configuration(document)
+    base.data["datasets"] = document.data.get("datasets") or {}
+    return merge(base, scale.laid())
+
+
+def _check_own_scale(name: str, document: Tree, options: Written, path: Path) -> None:
+    """Checks ``scales: {NAME: ...}``, whether or not the study is loaded at this scale."""
+    at = ("scales", name)
+    written, origin = document.data["scales"][name], document.where(at)
+    if not isinstance(written, Mapping):
+        raise document.error(at, f"a mapping of what the scale says is expected, not {written!r}")
+    near = list(dict.fromkeys([path, *([] if origin is None else [Path(origin.file)])]))
+    file = next((one for one in near if find_scale(name, one) is not None), None)
+    if file is None and name != "paper" and not written.get("title"):
+        known = sorted({scale for one in near for scale in known_scales(one)} | {"paper"})
+        raise document.error(
+            at, f"there is no scale {name!r}{nearest(name, known)}; one that only this study has needs a title"
+        )
+    if "trials" in written and options.design != "search" and is_own(document, (*at, "trials")):
+        raise document.error((*at, "trials"), "only a search has trials (design: search)")
+    check_written(_under(document, load_scale(name, file or path, document.data["scales"], document)))
+
+
+def _check_data_sets(document: Tree, scale: Scale, path: Path, overrides: Tree) -> None:
+    own = [name for name in document.data.get("datasets") or {} if is_own(document, ("datasets", name))]
+    named = data_names(document) | _named([overrides.data.get("data")])
+    used = {defined_name(name, document) for name in named}
+    if set(own) <= used:
+        return
+    for one in _scales(document, scale, path):
+        used |= {defined_name(name, document) for pair in one.substitute.items() for name in pair} | {*one.datasets}
+    for name in own:
+        if name not in used:
+            near = suggestion(name, named - {*names("data set")})
+            raise document.error(("datasets", name), f"nothing in the study uses this data set{near}")
+
+
+def data_names(document: Tree) -> set[str]:
+    """The data sets that a study names, as it is written: to pretrain on, to evaluate on, to score a search on."""
+    values = [document.data.get("data"), (document.data.get("search") or {}).get("data")]
+    values += [_row_data(document, name) for name in document.data.get("rows") or {}]
+    values += [label.partition("/")[2] for label in document.data["evaluations"]]
+    return _named(values)
+
+
+def _named(values: Iterable[Any]) -> set[str]:
+    """What ``data: NAME`` or ``data: {name: NAME}`` names."""
+    found = [value.get("name") if isinstance(value, Mapping) else value for value in values]
+    return {name for name in found if isinstance(name, str) and name}
+
+
+def _row_data(document: Tree, name: str) -> Any:
+    row = document.data["rows"][name]
+    if isinstance(row, Mapping) and "same_as" in row:
+        return None
+    with of_row(name):
+        return row_change(document, name).data.get("data")
+
+
+def _scales(document: Tree, scale: Scale, path: Path) -> Iterator[Scale]:
+    """Every scale that may put a data set of this study in: in use, of the study, and with a file."""
+    yield scale
+    own = document.data.get("scales") or {}
+    for name in dict.fromkeys([*own, *known_scales(path)]):
+        if name in own or find_scale(name, path) is not None:
+            yield load_scale(name, path, own, document)
+
+
+def check_columns(document: Tree, options: Written, rows: Sequence[Row]) -> None:
+    """Refuses columns that no result will have, and numbers of reference lines that belong to no column.
+
+    Raises:
+        ConfigError: naming file, line and key.
+    """
+    metrics = {label: _metrics(position, rows) for position, label in enumerate(options.evaluations)}
+    table = []
+    for position, text in enumerate(options.columns or options.evaluations):
+        at = ("columns" if options.columns else "evaluations", str(position))
+        label, colon, metric = text.partition(":")
+        if label not in metrics:
+            raise document.error(at, f"{text!r}: no evaluation is called {label!r}{nearest(label, metrics)}")
+        measured = metrics[label]
+        if colon and measured is not None and metric not in measured:
+            raise document.error(at, f"{text!r}: {label} measures no {metric!r}{nearest(metric, measured)}")
+        shown = text if colon or not measured else f"{label}:{measured[0]}"
+        if shown in table:
+            raise document.error(at, f"{text!r} is given twice")
+        table.append(shown)
+    for position, line in enumerate(document.data.get("reference") or ()):
+        for key in line.get("values") or {} if isinstance(line, Mapping) else {}:
+            if key not in table:
+                where = ("reference", str(position), "values", key)
+                raise document.error(where, f"is no column of the table{nearest(key, table)}")
+
+
+def _metrics(position: int, rows: Sequence[Row]) -> tuple[str, ...] | None:
+    """What an evaluation measures in any row; None where its protocol does not say."""
+    found: dict[str, None] = {}
+    for row in rows:
+        protocol = row.evaluations[position].protocol
+        if protocol.component.metrics is None:
+            return None
+        found |= dict.fromkeys(protocol.component.metrics(protocol.options))
+    return tuple(found)
