@@ -11,7 +11,7 @@ from typing import Any, Literal
 from raysl.config.document import STUDY_KEYS, load_document, overrides_tree
 from raysl.config.options import Options, option
 from raysl.config.resolve import resolve
-from raysl.config.scale import Scale, load_scale
+from raysl.config.scale import AS_WRITTEN, Scale, load_scale
 from raysl.config.sections import Seed
 from raysl.config.suggest import nearest
 from raysl.config.tree import merge

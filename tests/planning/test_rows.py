@@ -195,6 +195,7 @@ def test_a_protocol_that_does_not_fit_the_cell_is_reported_where_it_was_written(
 def test_set_may_change_one_row(tmp_path: Path) -> None:
     study = load(tmp_path, STUDY, "rows.warm.objective.contrastive.temperature=0.7", "rows.plain.clip.frames=8")
     _, plain, warm = (row.cell for row in study.rows)
+    assert warm.objective.contrastive is not None
     assert (warm.objective.contrastive.options.temperature, warm.clip.frames, plain.clip.frames) == (0.7, 4, 8)
 
 

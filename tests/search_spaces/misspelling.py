@@ -115,7 +115,9 @@ def words(file: Path) -> Iterator[Word]:
             yield Word(file, path, start, end, node.start_mark.line + 1, is_key)
 
     text = file.read_text(encoding="utf-8")
-    yield from walk(yaml.compose(text, Loader=yaml.SafeLoader), ())
+    document = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert document is not None
+    yield from walk(document, ())
 
 
 def all_words() -> list[Word]:
