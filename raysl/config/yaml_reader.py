@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from raysl.errors import ConfigError
+
+if TYPE_CHECKING or yaml.__with_libyaml__:
+    from yaml import CSafeLoader
+else:
+    from yaml import SafeLoader as CSafeLoader
 
 KeyPath = tuple[str, ...]
 TAG = "tag:yaml.org,2002:"
@@ -115,6 +120,21 @@ def _construct_int(loader: yaml.SafeLoader, node: yaml.Node) -> int:
 
 
 _Loader.add_constructor(f"{TAG}int", _construct_int)
+
+
+class _Parser(CSafeLoader):
+    """Composes what `_Loader` does, ten times as fast."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_Parser)
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=_Loader)  # its messages are the better ones
+
+
 TAGS = {f"{TAG}{name}" for name in ("str", "bool", "null", "int", "float", "seq", "map")}
 
 
@@ -241,9 +261,8 @@ def parse_override(key: str, text: str) -> Tree:
 
 def _parse(text: str, file: str) -> tuple[_Reader, Any]:
     try:
-        loader = _Loader(text)
-        reader = _Reader(loader, file)
-        node = loader.get_single_node()
+        reader = _Reader(_Loader(""), file)
+        node = _composed(text)
         return reader, None if node is None else reader.value(node, ())
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or str(error)
