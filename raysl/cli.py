@@ -67,7 +67,12 @@ def run(
     cache: Cache = None,
     reports: Reports = Path("reports"),
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; a local one is started without.")] = None,
-    local: Annotated[bool, typer.Option("--local", help="In this process, cell after cell, without Ray.")] = False,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local", help="On this machine without Ray, cell after cell; --max-concurrent N: in N processes."
+        ),
+    ] = False,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed cells and evaluations again.")] = False,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Cells at a time; default: what fits.")] = None,
 ) -> None:
@@ -76,8 +81,8 @@ def run(
     from raysl.commands.run import run_studies
     from raysl.engine.run import RunOptions
 
-    if local and (address is not None or max_concurrent is not None):
-        raise ConfigError("--local computes in this process: leave --address and --max-concurrent out")
+    if local and address is not None:
+        raise ConfigError("--local computes on this machine: leave --address out")
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent)
     if run_studies(planned, storage, places_for(planned, root, cache), reports, options, wide_console(), local=local):

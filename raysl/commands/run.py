@@ -38,7 +38,7 @@ def run_studies(
     """Computes the missing cells of the studies, prints and writes their tables.
 
     Args:
-        local: in this process, cell after cell, without Ray.
+        local: on this machine without Ray; cell after cell, or ``max_concurrent`` beside each other.
 
     Returns:
         How many cells and searches are not complete.
@@ -62,7 +62,7 @@ def run_studies(
     with Display(console) as display:
         if local:
             store.check_writable()
-            here = Here(places)
+            here = Here(places, options.max_concurrent or 1)
             outcome = run_cells(unique, store, places, here, retry_failed=options.retry_failed, on_event=display)
         else:
             outcome = run_on_cluster(unique, store, places, options, display)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import torch
@@ -20,6 +21,7 @@ class FailingOptions(SimCLROptions):
 
     step: int = option(3, doc="first step, from 1, whose loss is NaN", source="a test", ge=1)
     on_rank: int = option(0, doc="the rank whose loss it is", source="a test", ge=0)
+    kills: bool = option(False, doc="whether its process dies there instead", source="a test")
 
 
 class FailingSimCLR(SimCLR):
@@ -35,6 +37,8 @@ class FailingSimCLR(SimCLR):
         self.passes += 1
         if self.passes < self.failing.step or rank() != self.failing.on_rank:
             return output
+        if self.failing.kills:
+            os._exit(1)
         return TermOutput(output.loss * torch.nan, output.metrics)
 
 

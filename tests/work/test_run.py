@@ -72,6 +72,14 @@ def compute(
     return run_cells(cells, store, places, Here(places), retry_failed=retry_failed, on_event=events.append)
 
 
+def curves(shelf: Shelf, cell: Cell) -> pd.DataFrame:
+    folder = shelf.find(cell).folder
+    assert folder is not None
+    kept = folder.curves()
+    assert kept is not None
+    return kept[[name for name in kept if not str(name).startswith("time/")]]
+
+
 def table(planned: Planned, store: Store, outcome: RunOutcome, reports: Path) -> pd.DataFrame:
     shelf = Shelf(store, outcome.data)
     write_reports([planned], shelf, store.place.root, reports, Console(file=io.StringIO()))
@@ -101,6 +109,36 @@ def test_rows_end_as_they_must_and_none_keeps_another_from_ending(tmp_path: Path
     assert (again.done, again.failed) == (first.done, first.failed)
     retried = compute(cells, store, places, retry_failed=True)
     assert retried.computed == ("tiny/nan/seed0",)
+
+
+def test_cells_beside_each_other_are_those_of_one_after_the_other(tmp_path: Path, places: Places) -> None:
+    rows = {f"{rate}": f"{{training.threads: 1, optimizer.learning_rate.value: {rate}}}" for rate in (0.1, 0.2, 0.3)}
+    cells, shelves, events = plan(tmp_path, rows), [], list[Event]()
+    for name, processes in (("one", 1), ("two", 2)):
+        store = results.open(tmp_path / name)
+        outcome = run_cells(cells, store, places, Here(places, processes), on_event=events.append)
+        assert outcome.computed == outcome.done == tuple(f"tiny/{row}/seed0" for row in rows)
+        shelves.append(Shelf(store, outcome.data))
+    assert max(len(event.running) for event in events if isinstance(event, Overview)) == 2
+    for cell in cells:
+        one, two = (curves(shelf, cell) for shelf in shelves)
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+        records = [shelf.find(cell).evaluations[0].record for shelf in shelves]
+        assert records[0] is not None
+        assert records[1] is not None
+        assert records[0]["metrics"] == records[1]["metrics"]
+
+
+def test_a_process_that_dies_leaves_its_cells_missing_and_the_others_go_on(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    kills = "{objective.contrastive: {framework: tests.training.failing_simclr, step: 1, kills: true}}"
+    cells = plan(tmp_path, {"dies": kills, "one": "{training.steps: 2}", "two": "{training.steps: 3}"})
+    outcome = run_cells(cells, store, places, Here(places, 2))
+    assert "died: it may have run out of memory" in outcome.missing["tiny/dies/seed0"]
+    assert "tiny/two/seed0" in outcome.done
+    again = run_cells([cell for cell in cells if cell.row != "dies"], store, places, Here(places, 2))
+    assert again.done == ("tiny/one/seed0", "tiny/two/seed0")
 
 
 def test_pretrained_on_one_folder_and_evaluated_on_another(tmp_path: Path, store: Store) -> None:
