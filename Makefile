@@ -43,10 +43,7 @@ test-ray: $(STAMP)  ## those that start a local Ray
 
 SMOKE := build/smoke
 smoke: $(STAMP)  ## every shipped study at a scale of seconds
-	$(BIN)/python -m tests.search_spaces.image_weights $(SMOKE)/weights
-	$(BIN)/raysl run search_spaces --scale smoke --storage $(SMOKE)/store --reports $(SMOKE)/reports \
-		--root imagenet_resnet50=$(SMOKE)/weights/imagenet_resnet50.pth \
-		--root simclr_resnet50=$(SMOKE)/weights/simclr_resnet50.pth $(SMOKE_FLAGS)
+	$(BIN)/python -m tests.search_spaces.smoke $(SMOKE) $(SMOKE_FLAGS)
 
 lint: $(STAMP) type  ## ruff, and the types
 	$(BIN)/ruff check .

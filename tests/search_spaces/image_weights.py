@@ -1,11 +1,10 @@
-"""``python -m tests.search_spaces.image_weights FOLDER``: narrow image networks for the inflated rows at ``smoke``.
+"""Narrow image networks for the inflated rows at ``smoke``.
 
 What a ResNet-50 from ImageNet is to a study as published: random weights, as narrow as the scale makes the backbone.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,3 @@ def save_image_weights(folder: Path, width: float = SMOKE_WIDTH) -> list[Path]:
         files.append(folder / f"{name}.pth")
         torch.save(state, files[-1])
     return files
-
-
-if __name__ == "__main__":
-    save_image_weights(Path(sys.argv[1]))
