@@ -1,7 +1,8 @@
-"""Runs a function on several gloo ranks, each a fresh process."""
+"""Runs a function on several gloo ranks, each a process of its own."""
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import tempfile
 import traceback
@@ -12,7 +13,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
+
+multiprocessing.set_forkserver_preload(["torch._dynamo", "raysl.work.run", "tests.training.steps"])
+"""Ranks are forked from a process that has imported what takes seconds, and does nothing else."""
 
 
 def _entry(
@@ -41,8 +45,9 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, finish_
         finish_together: False where a rank's group may be closed when its function returns.
     """
     with tempfile.TemporaryDirectory() as folder:
-        processes = spawn(_entry, (folder, world_size, function, args, finish_together), nprocs=world_size, join=False)
-        while not processes.join():
+        given = (folder, world_size, function, args, finish_together)
+        processes = start_processes(_entry, given, nprocs=world_size, join=False, start_method="forkserver")
+        while processes is not None and not processes.join():
             pass
         results = [pickle.loads(Path(folder, f"result-{rank}").read_bytes()) for rank in range(world_size)]
     for rank, (status, value) in enumerate(results):

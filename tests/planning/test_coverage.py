@@ -6,11 +6,10 @@ from functools import cache
 
 import pytest
 
-from raysl.config.document import load_document
 from raysl.planning.coverage import Coverage, coverage_lines, published_coverage
-from raysl.planning.study import find_studies, study_name
+from raysl.planning.study import study_name
 from raysl.published import Match, Uncovered, match, published_table, published_tables, uncovered
-from tests.search_spaces.shipped import SEARCH_SPACES
+from tests.search_spaces.shipped import STUDIES, document_of
 
 NOTHING = Uncovered({}, {}, {}, {})
 
@@ -19,8 +18,8 @@ NOTHING = Uncovered({}, {}, {}, {})
 def shipped() -> tuple[tuple[str, Match], ...]:
     """What the shipped studies reproduce; that their rows and columns exist, loading them tests elsewhere."""
     found = []
-    for path in find_studies([SEARCH_SPACES]):
-        data = load_document(path).data
+    for path in STUDIES:
+        data = document_of(path).data
         if "reproduces" in data:
             rows = data.get("published", {}).get("rows", {})
             found.append((study_name(path), match(published_table(data["reproduces"]), rows, {})))

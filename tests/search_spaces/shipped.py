@@ -58,11 +58,17 @@ class ShippedRow:
         return f"{self.study}-{self.name}".replace(" ", "_")
 
 
+@cache
+def document_of(path: Path) -> Tree:
+    """Not to be changed."""
+    return load_document(path)
+
+
 def shipped_rows() -> Iterator[ShippedRow]:
     """Every row of every study below ``search_spaces``."""
-    for path in find_studies([SEARCH_SPACES]):
+    for path in STUDIES:
         study = path.relative_to(SEARCH_SPACES).with_suffix("").as_posix()
-        design = read_design(load_document(path))
+        design = read_design(document_of(path))
         for name, change in (design.document.data.get("rows") or {}).items():
             paths = frozenset(tuple(key.split(".")) for key in change or {})
             if name in design.points:  # a value of an axis may be the base's own

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from raysl.config.cell import CellConfig
-from raysl.config.document import load_document
 from raysl.config.identity import cell_id
 from raysl.data.places import Places
 from raysl.data.source import open_source
@@ -18,9 +17,9 @@ from raysl.planning.axes import RandomSuggestions, suggest
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
 from raysl.training.try_step import try_step
-from tests.search_spaces.shipped import STUDIES, ShippedRow, narrow
+from tests.search_spaces.shipped import STUDIES, ShippedRow, document_of, narrow
 
-SEARCHES = [path for path in STUDIES if load_document(path).data.get("design") == "search"]
+SEARCHES = [path for path in STUDIES if document_of(path).data.get("design") == "search"]
 
 
 @cache

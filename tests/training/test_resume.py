@@ -128,14 +128,18 @@ def test_precision_is_kept_on_resume(source: VideoSource, tmp_path: Path, monkey
     assert pretrain(cell, folder, source).precision == "bfloat16"
 
 
+def _kill_on_rank(rank: int, videos: str, storage: str) -> None:
+    """Whatever ends a rank's training ends its process group."""
+    cell = _cell(**{"training.workers": 2})
+    source = tiny_source(Path(videos))
+    with pytest.raises(KilledError):
+        pretrain(cell, folder_of(Path(storage) / "killed", cell, source), source, stop_after=7)
+
+
 def _resume_on_rank(rank: int, videos: str, storage: str) -> tuple[int, float | None]:
     cell = _cell(**{"training.workers": 2})
     source = tiny_source(Path(videos))
-    folder = folder_of(Path(storage) / "killed", cell, source)
-    try:
-        pretrain(cell, folder, source, stop_after=7)
-    except KilledError:
-        resumed = pretrain(cell, folder, source)
+    resumed = pretrain(cell, folder_of(Path(storage) / "killed", cell, source), source)
     whole = pretrain(cell, folder_of(Path(storage) / "whole", cell, source), source)
     assert resumed.final_loss == whole.final_loss
     return resumed.attempts, resumed.final_loss
@@ -143,6 +147,7 @@ def _resume_on_rank(rank: int, videos: str, storage: str) -> tuple[int, float | 
 
 @pytest.mark.slow
 def test_two_ranks_resume_together(video_folder: Path, source: VideoSource, tmp_path: Path) -> None:
+    run_ranks(_kill_on_rank, 2, str(video_folder), str(tmp_path), finish_together=False)
     results = run_ranks(_resume_on_rank, 2, str(video_folder), str(tmp_path))
     assert results[0] == results[1]
     assert results[0][0] == 2
