@@ -37,10 +37,12 @@ def plan(
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     show_cell: Annotated[str | None, typer.Option(metavar="ROW", help="Print this row's resolved cell.")] = None,
-    try_step: Annotated[bool, typer.Option(help="Take one real training step of every distinct cell.")] = False,
+    try_step: Annotated[
+        bool, typer.Option(help="Take one real step of every distinct cell, and evaluate a few videos.")
+    ] = False,
 ) -> None:
     """List the cells of studies with their ids; nothing is computed."""
-    from raysl.commands.inputs import find_places, load_studies
+    from raysl.commands.inputs import load_studies, places_for
     from raysl.commands.plan import print_plan, try_steps
     from raysl.commands.plan import show_cell as show
 
@@ -48,9 +50,10 @@ def plan(
     if show_cell is not None:
         typer.echo(show(planned, show_cell), nl=False)
         return
+    places = places_for(planned, root, cache)
     console = wide_console()
     print_plan(planned, console)
-    if try_step and try_steps(planned, find_places(root, cache), console):
+    if try_step and try_steps(planned, places, console):
         raise typer.Exit(1)
 
 
@@ -69,7 +72,7 @@ def run(
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Cells at a time; default: what fits.")] = None,
 ) -> None:
     """Compute what is missing, then print and write the tables."""
-    from raysl.commands.inputs import find_places, load_studies
+    from raysl.commands.inputs import load_studies, places_for
     from raysl.commands.run import run_studies
     from raysl.engine.run import RunOptions
 
@@ -77,7 +80,7 @@ def run(
         raise ConfigError("--local computes in this process: leave --address and --max-concurrent out")
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent)
-    if run_studies(planned, storage, find_places(root, cache), reports, options, wide_console(), local=local):
+    if run_studies(planned, storage, places_for(planned, root, cache), reports, options, wide_console(), local=local):
         raise typer.Exit(1)
 
 
@@ -91,11 +94,11 @@ def status(
     cache: Cache = None,
 ) -> None:
     """Show which cells are done, running, failed (and why) or missing."""
-    from raysl.commands.inputs import find_places, load_studies, shelf_of
+    from raysl.commands.inputs import load_studies, places_for, shelf_of
     from raysl.commands.status import print_status
 
     planned = load_studies(studies, scale, set_)
-    print_status(planned, shelf_of(planned, storage, find_places(root, cache)), wide_console())
+    print_status(planned, shelf_of(planned, storage, places_for(planned, root, cache)), wide_console())
 
 
 @app.command()
@@ -109,11 +112,13 @@ def report(
     reports: Reports = Path("reports"),
 ) -> None:
     """Write the tables from what the store holds; computes nothing."""
-    from raysl.commands.inputs import find_places, load_studies, shelf_of
+    from raysl.commands.inputs import load_studies, places_for, shelf_of
     from raysl.commands.report import write_reports
 
     planned = load_studies(studies, scale, set_)
-    write_reports(planned, shelf_of(planned, storage, find_places(root, cache)), storage, reports, wide_console())
+    write_reports(
+        planned, shelf_of(planned, storage, places_for(planned, root, cache)), storage, reports, wide_console()
+    )
 
 
 @app.command()
@@ -128,10 +133,10 @@ def export(
 ) -> None:
     """Copy the results of studies without checkpoints: what is checked in beside a report."""
     from raysl.commands.export import export_slim
-    from raysl.commands.inputs import find_places, load_studies, shelf_of
+    from raysl.commands.inputs import load_studies, places_for, shelf_of
 
     planned = load_studies(studies, scale, set_)
-    export_slim(planned, shelf_of(planned, storage, find_places(root, cache)), to, wide_console())
+    export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, wide_console())
 
 
 @app.command()

@@ -57,6 +57,8 @@ def test_plan_lists_every_cell_with_its_id(tmp_path: Path) -> None:
         assert cell.id in done.stdout
     assert "6 cells asked for, 6 unique; 4 pretrainings asked for, 4 unique; 12 evaluations" in done.stdout
     assert "published ablations" not in done.stdout, "it reproduces nothing"
+    assert "what each row changes against 'plain':" in done.stdout
+    assert "  warm: objective.contrastive.temperature 0.1 → 0.5\n" in done.stdout
 
 
 def test_plan_counts_what_studies_share_and_what_of_the_papers_they_compute(tmp_path: Path) -> None:
@@ -96,6 +98,26 @@ def test_try_step_takes_one_step_of_every_distinct_cell_and_names_what_fails(tmp
     assert "study/huge/seed0" in failed
     assert "512" in failed
     assert "16" in failed
+    assert all(line.endswith("linear/synthetic, retrieval/synthetic") for line in lines if line.startswith("ok"))
+
+
+@pytest.mark.slow
+def test_try_step_tries_evaluations_too(tmp_path: Path) -> None:
+    schedule = "{name: multistep, milestones: [30, 60]}"
+    text = STUDY.replace("retrieval/synthetic", "finetune/synthetic") + (
+        f"evaluation: {{finetune: {{epochs: 90, batch_size: 16, schedule: {schedule}, clips: 2}}}}\n"
+    )
+    path = write_study(tmp_path, text)
+    done = raysl("plan", path, "--try-step", "--cache", tmp_path / "cache", "--set", "rows.warm.clip.frames=8")
+    assert done.returncode == 0, done.stdout
+    wrong = raysl(
+        "plan", path, "--try-step", "--cache", tmp_path / "cache", "--set", "evaluation.finetune.batch_size=17"
+    )
+    assert wrong.returncode == 1
+    failed = [line for line in wrong.stdout.splitlines() if line.startswith("failed")]
+    assert len(failed) == 3
+    assert "evaluation finetune/synthetic" in failed[0]
+    assert "batch_size 17 is larger than the set: 16 labelled training videos; lower it to 16 or less" in failed[0]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +125,14 @@ def test_try_step_takes_one_step_of_every_distinct_cell_and_names_what_fails(tmp
     [
         (["plan", "absent.yaml"], 2, "absent.yaml: there is no such file or folder"),
         (["status", "STUDY", "--storage", "nosuch://x"], 1, "nosuch"),
-        (["plan", "STUDY", "--root", "ucf101"], 0, ""),
-        (["plan", "STUDY", "--try-step", "--root", "ucf101"], 2, "write --root NAME=PATH"),
+        (["plan", "STUDY", "--root", "ucf101"], 2, "write --root NAME=PATH"),
+        (
+            ["plan", "STUDY", "--root", "syntetic=x"],
+            2,
+            "--root syntetic: nothing in these studies has this name (",
+        ),
+        (["run", "UCF101", "--root", "ufc101=x"], 2, "--root ufc101: nothing in these studies has this name (did you"),
+        (["status", "STUDY", "--storage", "s3:/bucket/x"], 1, "write s3://bucket/x, or ./s3:/bucket/x for a folder"),
         (["run", "UCF101", "--storage", "STORE"], 1, "--root ucf101="),
         (["run", "STUDY", "--storage", "STUDY"], 1, "is a file: give a folder with --storage"),
         (["data", "check", "ufc101"], 2, "did you mean 'ucf101'"),

@@ -75,7 +75,7 @@ class Workplace:
     def report(self, *more: str, storage: Path | None = None) -> tuple[str, pd.DataFrame, pd.DataFrame]:
         """Markdown, table and trials."""
         said = self.run("report", *more, storage=storage).stdout
-        folder = self.reports / "study"
+        folder = self.reports / load_study(self.path, overrides=[text for text in more if "=" in text]).report_name
         assert f"written: {folder / 'table.md'}, {folder / 'table.csv'}, {folder / 'trials.csv'}" in said
         table, trials = (pd.read_csv(folder / name) for name in ("table.csv", "trials.csv"))
         return (folder / "table.md").read_text(), table, trials

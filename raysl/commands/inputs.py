@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raysl.config.cells import Cell
+from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.planning.plan import plan_study
@@ -53,12 +54,25 @@ def refuse_one_name(planned: list[Planned]) -> None:
     """
     seen: dict[str, Path] = {}
     for item in planned:
-        twin = seen.setdefault(item.study.name, item.study.path)
+        twin = seen.setdefault(item.study.report_name, item.study.path)
         if twin != item.study.path:
             raise ConfigError(
-                f"{twin} and {item.study.path}: both would be reported to {item.study.name}/: rename one, or give them "
-                "to two commands with different --reports"
+                f"{twin} and {item.study.path}: both would be reported to {item.study.report_name}/: rename one, or "
+                "give them to two commands with different --reports"
             )
+
+
+def places_for(planned: list[Planned], roots: list[str], cache: Path | None) -> Places:
+    """`find_places`, where every name that is given must be one that the studies use.
+
+    Raises:
+        ConfigError: without ``=``, a name that was given before, or one that nothing in the studies has.
+    """
+    places = find_places(roots, cache)
+    known = {name for item in planned for name in item.study.root_names}
+    for name in places.unused(known):
+        raise ConfigError(f"--root {name}: nothing in these studies has this name{nearest(name, known)}")
+    return places
 
 
 def find_places(roots: list[str], cache: Path | None) -> Places:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from raysl.commands.inputs import Planned
 from raysl.config.cells import Cell, unique_cells
+from raysl.config.component import Chosen
 from raysl.config.identity import resolved
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError, RayslError
+from raysl.evaluation.against_data import check_against_data
+from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.planning.advice import advice_lines
 from raysl.planning.coverage import coverage_lines, published_coverage
+from raysl.planning.differences import describe_differences, given_lines
 from raysl.planning.search import Search
+from raysl.planning.study import Study
 from raysl.training.check import check_cell
 from raysl.training.try_step import try_step
 
@@ -40,12 +48,24 @@ def print_plan(planned: list[Planned], console: Console) -> None:
                 " ".join(dict.fromkeys(evaluation.label for evaluation in cells[0].evaluations)),
             )
         console.print(table)
+        print_changes(study, console)
         if study.search is not None:
             print_search(study.search, len(study.seeds), console)
     everything = [cell for item in planned for cell in item.cells]
     work = unique_cells(everything)
     print_advice(everything, console)
     print_counts(planned, everything, work, console)
+
+
+def print_changes(study: Study, console: Console) -> None:
+    """What each row changes in its values as they are resolved, and what the scale and ``--set`` changed."""
+    found = describe_differences(study)
+    changing = {name: changes for name, changes in found.rows.items() if name != found.reference}
+    lines = [f"what each row changes against {found.reference!r}:"] if changing else []
+    for name, changes in changing.items():
+        lines.append(f"  {name}: {'; '.join(str(change) for change in changes) or 'nothing'}")
+    for line in [*lines, *given_lines(found.given, study.scale)]:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def print_search(search: Search, seeds: int, console: Console) -> None:
@@ -111,28 +131,42 @@ def show_cell(planned: list[Planned], row: str) -> str:
 
 
 def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
-    """One real training step of every distinct cell (at one seed), a line each; returns how many failed."""
+    """One real step of every distinct cell (at one seed), then its evaluations on a few videos, a line each.
+
+    Returns:
+        How many cells failed.
+    """
     first_seeds = [cell for item in planned for cell in item.cells if cell.seed == item.study.seeds[0]]
     sources: dict[str, VideoSource] = {}
+
+    def source(data: Chosen, resize: int) -> VideoSource:
+        key = f"{data}@{resize}"
+        if key not in sources:
+            sources[key] = open_source(data, places, resize=resize)
+        return sources[key]
+
     failed = 0
-    for work in unique_cells(first_seeds):
+    for cell in unique_cells(first_seeds):
         try:
-            console.print(_try_one(work, places, sources))
+            console.print(_try_one(cell, places, source), highlight=False, soft_wrap=True)
         except RayslError as error:
             failed += 1
-            console.print(f"[red]failed[/red]  {work.title}: {error}", highlight=False, soft_wrap=True)
+            console.print(f"[red]failed[/red]  {cell.title}: {escape(str(error))}", highlight=False, soft_wrap=True)
     return failed
 
 
-def _try_one(work: Cell, places: Places, sources: dict[str, VideoSource]) -> str:
-    if work.config.pretraining == "none":
-        try_step(work.config, None, files=places.roots)
-        return f"ok      {work.title}: nothing to train (pretraining: none)"
-    check_cell(work.config)
-    key = f"{work.config.data}@{work.config.clip.resize}"
-    if key not in sources:
-        sources[key] = open_source(work.config.data, places, resize=work.config.clip.resize)
-    report = try_step(work.config, sources[key], files=places.roots)
-    return (
-        f"ok      {work.title}: loss {report.loss:.4f}, {report.seconds:.2f} s a step, {report.peak_memory_mb:.0f} MB"
-    )
+def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSource]) -> str:
+    config = cell.config
+    if cell.pretrains:
+        check_cell(config)
+        videos = source(config.data, config.clip.resize)
+        check_against_data(config, None, videos.snapshot)
+        report = try_step(config, videos, files=places.roots)
+        said = f"loss {report.loss:.4f}, {report.seconds:.2f} s a step, {report.peak_memory_mb:.0f} MB"
+    else:
+        report = try_step(config, None, files=places.roots)
+        said = "nothing to train (pretraining: none)"
+    for evaluation in cell.evaluations:
+        try_evaluation(config, evaluation, report.backbone, source(evaluation.data, config.clip.resize))
+    tried = ", ".join(dict.fromkeys(evaluation.label for evaluation in cell.evaluations))
+    return f"ok      {escape(cell.title)}: {said}; tried on a few videos: {escape(tried)}"

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
+from raysl.planning.differences import describe_differences
 from raysl.reports.collect import collect
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
@@ -18,11 +19,11 @@ from raysl.results import Shelf
 
 
 def write_reports(planned: list[Planned], shelf: Shelf, storage: str, reports: Path, console: Console) -> list[Table]:
-    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/`` and prints the tables."""
+    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/[<scale>/]`` and prints the tables."""
     refuse_one_name(planned)
     tables = []
     for item in with_known_best(planned, shelf):
-        folder = reports / item.study.name
+        folder = reports / item.study.report_name
         table = write_report(report_input(item, shelf, _link(storage, folder)), folder)
         console.print(render_markdown(table), markup=False, highlight=False, soft_wrap=True)
         names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
@@ -46,6 +47,7 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
         store_link=store_link,
         published=study.published,
         searched=searched(item, shelf),
+        differences=describe_differences(study),
     )
 
 

@@ -52,6 +52,9 @@ class Component:
         views: of a pretext task: makes what it does to views, a `raysl.views.task_views.TaskViews`; None: nothing.
         metrics: of a protocol: the names of what it measures, the headline first; data may lack what some of them
             need (``top5`` of five classes). None: not known before there are results.
+        check_data: of a protocol: refuses data that it cannot be applied to, by raising ConfigError or DataError; its
+            arguments are options, cell and a `raysl.evaluation.against_data.LabelledSplits`.
+        on_few: of a protocol: its options for a trial on so many training videos; None: as they are.
         labelled: of a data set: whether its videos have labels; None: they always have.
     """
 
@@ -64,6 +67,8 @@ class Component:
     advise: Callable[[Any, CellConfig], str | None] | None = None
     views: Callable[[Any, CellConfig], Any] | None = None
     metrics: Callable[[Any], tuple[str, ...]] | None = None
+    check_data: Callable[[Any, CellConfig, Any], None] | None = None
+    on_few: Callable[[Any, int], Any] | None = None
     labelled: Callable[[Any], bool] | None = None
 
 

@@ -15,8 +15,8 @@ from raysl.errors import ConfigError
 CELL_KEYS = tuple(CellConfig.model_fields)
 SHARED_KEYS = ("base", "evaluation", "datasets")
 STUDY_KEYS = (
-    "title", "reproduces", "published", "design", "rows", "axes", "search", "baseline", "seeds", "evaluations",
-    "columns", "reference", "scales",
+    "title", "reproduces", "published", "design", "rows", "axes", "parts", "core", "search", "baseline", "seeds",
+    "evaluations", "columns", "reference", "scales",
 )  # fmt: skip
 VALID_KEYS = (*CELL_KEYS, *SHARED_KEYS, *STUDY_KEYS)
 

@@ -76,17 +76,16 @@ SELF_SUPERVISED_LEAVES_OUT = ("supervised",)
 
 def identity(cell: CellConfig) -> list[tuple[KeyPath, Any]]:
     """What a cell's id is made of."""
-    pairs = list(leaves(cell))
+    return [(path, value) for path, value in leaves(cell) if reads(cell, path)]
+
+
+def reads(cell: CellConfig, path: KeyPath) -> bool:
+    """Whether a cell's result depends on the value at a path, or on a part of it."""
     if cell.pretraining == "none":
-        return [pair for pair in pairs if any(pair[0][: len(need)] == need for need in RANDOM_WEIGHTS_NEED)]
+        return any(path[: len(need)] == need[: len(path)] for need in RANDOM_WEIGHTS_NEED)
     if cell.pretraining == "supervised":
-        read = _of_labels(cell)
-        return [
-            pair
-            for pair in pairs
-            if pair[0][0] not in SUPERVISED_LEAVES_OUT or any(pair[0][: len(path)] == path for path in read)
-        ]
-    return [pair for pair in pairs if pair[0][0] not in SELF_SUPERVISED_LEAVES_OUT]
+        return path[0] not in SUPERVISED_LEAVES_OUT or any(path[: len(own)] == own for own in _of_labels(cell))
+    return path[0] not in SELF_SUPERVISED_LEAVES_OUT
 
 
 def _of_labels(cell: CellConfig) -> list[KeyPath]:

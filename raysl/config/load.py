@@ -114,6 +114,7 @@ def check_protocol(tree: Tree, name: str, options: Any) -> None:
     try:
         component = find("protocol", protocol)
     except ConfigError as error:
+        check_choice(Slot("protocol", key="protocol"), given, tree, at)
         where = (*at, "protocol") if "protocol" in given else at
         aside = "" if "protocol" in given else "; a second name of a protocol says which it is: {protocol: NAME, ...}"
         raise tree.error(where, f"{error}{aside}") from error

@@ -152,7 +152,7 @@ def _choose(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool) -> A
     else:
         value = {slot.key: value} if isinstance(value, str) else value
         if not whole and isinstance(value, Mapping) and slot.key not in value:
-            return INCOMPLETE
+            return _check_any(slot, value, tree, path)
         if not isinstance(value, Mapping) or not isinstance(value.get(slot.key), str):
             raise tree.error(path, f"name a {slot.kind} here, as text or as a mapping with the key {slot.key!r}")
         name, _, variant = value[slot.key].partition("/")
@@ -165,6 +165,15 @@ def _choose(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool) -> A
         raise tree.error(at, str(error)) from error
     options = _resolve(component.options, tree, path, {**preset, **given}, whole)
     return INCOMPLETE if options is INCOMPLETE else Chosen(slot.kind, name, options)
+
+
+def _check_any(slot: Slot, value: Mapping[str, Any], tree: Tree, path: KeyPath) -> Any:
+    """Options of a component that another file names: each must be one of some component."""
+    known = {key for name in names(slot.kind) for key in find(slot.kind, name).options.model_fields}
+    for key in value:
+        if key not in known:
+            raise tree.error((*path, key), f"unknown key{nearest(key, known | {slot.key})}")
+    return INCOMPLETE
 
 
 def _variant(kind: str, name: str, variant: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def check_scale(scale: Scale, document: Tree) -> None:
     """
     aliases = aliases_of(document)
     for key in scale.multiply:
-        reason = refusal(tuple(key.split(".")), aliases)
+        reason = refusal(tuple(key.split(".")), aliases, number=True)
         if reason is not None:
             raise scale.error(("multiply", key), reason)
     known = {*names("data set"), *scale.datasets, *(document.data.get("datasets") or {})}

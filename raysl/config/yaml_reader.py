@@ -71,7 +71,9 @@ class Tree:
             named |= {path[:end] + inner for end in range(len(path) + 1)}
         written = [known for known in self.origins if known in named]
         leaves = [known for known in written if not isinstance(_at(self.data, known), Mapping)]
-        where, key = self.where((leaves or written or [path])[-1]), ".".join(path)
+        candidates = leaves or written or [path]
+        typed = [known for known in candidates if known in self.origins and self.origins[known].file == "--set"]
+        where, key = self.where((typed or candidates)[-1]), ".".join(path)
         shown = "" if not key or message.startswith(key) else f"{key}: "
         return ConfigError(f"{'' if where is None else f'{where}: '}{shown}{message}")
 

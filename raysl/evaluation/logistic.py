@@ -103,6 +103,15 @@ def choose(
     return Choice(best, accuracy, len(splits), _groups(train) is not None)
 
 
+def check_folds(train: Features, folds: int) -> None:
+    """Whether `choose` can split the training videos; their features do not matter.
+
+    Raises:
+        DataError: they cannot be split so that both sides have something to say.
+    """
+    _splits(train, folds, seed=0)
+
+
 def _groups(train: Features) -> NDArray[np.int64] | None:
     """Group numbers; a video without a group is one of its own; None where no video has one."""
     if all(group is None for group in train.group):

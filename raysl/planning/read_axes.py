@@ -90,7 +90,7 @@ def _values(written: Any, kind: str, document: Tree, at: tuple[str, ...]) -> dic
     else:
         values = {_shown(value): ({} if kind == "subsets" else value) for value in written}
         if len(values) != len(written):
-            raise document.error(at, f"{kind}: a value stands twice")
+            raise document.error(at, f"{kind}: a value is given twice")
     if len(values) < (1 if kind == "subsets" else 2):
         raise document.error(at, f"{kind}: there is nothing to choose from")
     return values
@@ -115,15 +115,25 @@ def _bounds(written: tuple[Any, ...], kind: str, document: Tree, at: tuple[str, 
 
 
 def _names(key: str, value: Any, earlier: Mapping[str, Axis], document: Tree, at: tuple[str, ...]) -> tuple[str, ...]:
+    where = (*at, "when", key)
     if key not in earlier:
-        raise document.error(at, f"when: {key!r} is no axis that stands before this one{nearest(key, earlier)}")
-    names = tuple(_shown(one) for one in (value if isinstance(value, list | tuple) else [value]))
+        raise document.error(where, f"when: {key!r} is no axis that comes before this one{nearest(key, earlier)}")
     known = earlier[key].values
+    if isinstance(value, list | tuple):
+        names = tuple(_name(one, (*where, str(position)), known, document) for position, one in enumerate(value))
+    else:
+        names = (_name(value, where, known, document),)
     if not names:
-        raise document.error(at, f"when: {key} has no value in an empty list")
+        raise document.error(where, f"when: {key} has no value in an empty list")
     for name in names:
         if not known:
-            raise document.error(at, f"when: {key} is a number: conditions are on choice and subsets")
+            raise document.error(where, f"when: {key} is a number: conditions are on choice and subsets")
         if name not in known:
-            raise document.error(at, f"when: {name!r} is no value of {key}{nearest(name, known)}")
+            raise document.error(where, f"when: {name!r} is no value of {key}{nearest(name, known)}")
     return names
+
+
+def _name(value: Any, at: tuple[str, ...], known: Mapping[str, Any], document: Tree) -> str:
+    """The name of a value, which may look like a number: ``when: {rate: 0.10}``."""
+    written = document.text(at, value)
+    return written if written in known else _shown(value)

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
-from raysl.config.yaml_reader import Tree
+from raysl.config.yaml_reader import KeyPath, Tree
 from raysl.errors import ConfigError
-from raysl.published import Match, match, published_table
+from raysl.published import Match, PublishedTable, match, published_table
 
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 
@@ -77,4 +77,23 @@ def find_match(
     try:
         return match(table, published.rows, published.columns, published.unscored, published.unscored_in)
     except ConfigError as error:
-        raise document.error(("published",), str(error)) from error
+        raise document.misfit(_place(table, published), str(error)) from error
+
+
+def _place(table: PublishedTable, published: PublishedOptions) -> KeyPath:
+    """The row or the column of ``published`` that cannot be matched, each tried by itself."""
+    for text, name in published.columns.items():
+        if not _matches(table, {}, {text: name}):
+            return ("published", "columns", text)
+    for row, given in published.rows.items():
+        if not _matches(table, {row: given}, published.columns):
+            return ("published", "rows", row)
+    return ("published",)
+
+
+def _matches(table: PublishedTable, rows: dict[str, dict[str, Any]], columns: dict[str, str]) -> bool:
+    try:
+        match(table, rows, columns)
+    except ConfigError:
+        return False
+    return True

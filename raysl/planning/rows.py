@@ -15,7 +15,7 @@ from raysl.config.identity import cell_id, evaluation_id, resolved
 from raysl.config.load import resolve_cell
 from raysl.config.resolve import choose
 from raysl.config.scale import AS_WRITTEN, Scale, aliases_of, multiply, substitute_name
-from raysl.config.suggest import nearest
+from raysl.config.suggest import nearest, suggestion
 from raysl.config.tree import expand, get, merge
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
 from raysl.errors import ConfigError
@@ -232,14 +232,8 @@ def _evaluation(
     ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol a second name: its options are those under
     the protocol's own name, with what is said here laid over them.
     """
-    named, slash, set_name = label.partition("/")
-    if not slash:
-        raise document.error(at, f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
-    protocol = aliases_of(document).get(named, named)
-    try:
-        find("protocol", protocol)
-    except ConfigError as error:
-        raise document.error(at, str(error)) from error
+    named, _, set_name = label.partition("/")
+    protocol = evaluated_protocol(label, at, document)
     substitute = substitute_name(set_name, scale)
     if shared[0] == substitute:
         data = choose(Slot("data set"), shared[1].data["data"], shared[1], ("data",))
@@ -256,6 +250,25 @@ def _evaluation(
     chosen, options = _protocol(named, protocol, tree, scale, overrides)
     evaluation = EvaluationConfig(label=f"{named}/{substitute}", protocol=chosen, data=data)
     return with_root_name(evaluation, root_name(substitute, document, AS_WRITTEN)), options
+
+
+def evaluated_protocol(label: str, at: KeyPath, document: Tree) -> str:
+    """The protocol of ``linear/ucf101/1``, which may be written under a second name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    named, slash, _ = label.partition("/")
+    if not slash:
+        raise document.error(at, f"{label!r}: write PROTOCOL/DATASET, for instance linear/ucf101")
+    aliases = aliases_of(document)
+    protocol = aliases.get(named, named)
+    try:
+        find("protocol", protocol)
+    except ConfigError as error:
+        near = suggestion(named, aliases)
+        raise document.error(at, f"unknown protocol {named!r}{near}" if near else str(error)) from error
+    return protocol
 
 
 def _protocol(named: str, protocol: str, tree: Tree, scale: Scale, overrides: Tree) -> tuple[Chosen, Tree]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from raysl.config.cell import CellConfig, Slot
@@ -10,6 +10,7 @@ from raysl.config.component import find, names
 from raysl.config.document import STUDY_KEYS
 from raysl.config.scale import Factor, Scale
 from raysl.config.schema import NULL, JsonSchema, Schemas, document, reference
+from raysl.planning.levels import DISTRIBUTIONS
 from raysl.planning.load_search import NO_AXES
 from raysl.planning.read_axes import AxisOptions
 from raysl.planning.search_options import SearchOptions
@@ -29,7 +30,7 @@ def study_schema() -> JsonSchema:
         **row["properties"],
         **schemas.options(StudyOptions)["properties"],
         **_written_otherwise(schemas),
-        **_searched(schemas, row["properties"]),
+        **_designed(schemas, row["properties"]),
     }
     schema: JsonSchema = {
         "type": "object",
@@ -104,17 +105,60 @@ def _scale(schemas: Schemas) -> JsonSchema:
     return schema
 
 
-def _searched(schemas: Schemas, keys: Iterable[str]) -> dict[str, JsonSchema]:
-    """Keys of a search: axes are a row's keys, but for those that cannot be searched."""
+def _designed(schemas: Schemas, keys: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:
+    """Keys of designs: axes are a row's keys, of a search but for those that cannot be searched; parts are keys too."""
     closed = tuple(f"{key}." for key in NO_AXES)
     schemas.definitions["axis"] = _axis(schemas)
-    axes = {key: reference("axis") for key in keys if not f"{key}.".startswith(closed)}
+    schemas.definitions["subsets"] = _subsets()
+    schemas.definitions["part"] = _part(keys)
+    free = {"not": {"enum": [*DISTRIBUTIONS, "subsets"]}}
+    axes = {}
+    for key, value in keys.items():
+        searched = [] if f"{key}.".startswith(closed) else [reference("axis")]
+        levels = [{"type": "array", "items": value, "minItems": 1}, {**_named(value), "propertyNames": free}]
+        axes[key] = {"anyOf": [*searched, reference("subsets"), *levels]}
+    several = {"anyOf": [reference("subsets"), _named(reference("row"))]}
+    parts = [{"type": "array", "items": _key(keys), "minItems": 1}, _named(reference("part"))]
     return {
         "axes": {
-            "description": "open keys of a search, with distributions",
-            "anyOf": [NULL, {"type": "object", "properties": axes, "additionalProperties": False}],
+            "description": "keys with their values, or with distributions where they are searched; under another name, "
+            "values that each change several keys",
+            "anyOf": [NULL, {"type": "object", "properties": axes, "additionalProperties": several}],
+        },
+        "parts": {"description": "what leave_one_out takes away, or add_one_in adds", "anyOf": [NULL, *parts]},
+        "core": {
+            "description": "what add_one_in adds to: a row by its name, or what it changes",
+            "anyOf": [NULL, {"type": "string"}, reference("row")],
         },
         "search": {"description": "settings of a search", "anyOf": [NULL, schemas.options(SearchOptions)]},
+    }
+
+
+def _named(schema: JsonSchema) -> JsonSchema:
+    return {"type": "object", "additionalProperties": schema, "minProperties": 1}
+
+
+def _key(keys: Iterable[str]) -> JsonSchema:
+    """A key of a configuration, of which the known ones are completed."""
+    return {"anyOf": [{"enum": list(keys)}, {"type": "string", "pattern": r"\."}]}
+
+
+def _part(keys: Iterable[str]) -> JsonSchema:
+    sides = {"type": "object", "properties": {side: reference("row") for side in ("with", "without")}}
+    several = {"type": "array", "items": _key(keys), "minItems": 1}
+    closed = {**sides, "additionalProperties": False, "minProperties": 1}
+    return {"anyOf": [_key(keys), several, closed, reference("row")]}
+
+
+def _subsets() -> JsonSchema:
+    members = [{"type": "array", "items": {"type": "string"}, "minItems": 1}, {"type": "object", "minProperties": 1}]
+    sizes = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+    return {
+        "description": "all subsets of names below the key, or of parts; sizes: how many are in, all where absent",
+        "type": "object",
+        "properties": {"subsets": {"anyOf": members}, "sizes": sizes},
+        "required": ["subsets"],
+        "additionalProperties": False,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -119,6 +119,14 @@ def _sorted_leaves(options: Options) -> list[tuple[str, Any]]:
     return sorted((".".join(path), value) for path, value in leaves(options))
 
 
+def _value_places(axis: Any, key: str, value: Any) -> Iterator[tuple[str, ...]]:
+    """Where the options of a value were written: of all members of subsets, of the value of a choice."""
+    if isinstance(axis, Mapping) and isinstance(axis.get("subsets"), Mapping):
+        yield ("axes", key, "subsets")
+    if isinstance(axis, Mapping) and isinstance(axis.get("choice"), Mapping):
+        yield from (("axes", key, "choice", name) for name, options in axis["choice"].items() if options == value)
+
+
 def search_row(document: Tree, scale: Scale, overrides: Tree, change: Mapping[str, Any], name: str) -> Row:
     """A row of the study that changes these keys, whose errors name the lines of the axes.
 
@@ -126,7 +134,10 @@ def search_row(document: Tree, scale: Scale, overrides: Tree, change: Mapping[st
         ConfigError: it is no configuration.
     """
     origins = dict(document.origins)
-    for key in change:
+    for key, value in change.items():
         if ("axes", key) in origins:
             origins["rows", name, key] = origins["axes", key]
+            for inside in _value_places(document.data["axes"][key], key, value):
+                below = [path for path in document.origins if path[: len(inside)] == inside]
+                origins |= {("rows", name, key, *path[len(inside) :]): document.origins[path] for path in below}
     return resolve_row(Tree({**document.data, "rows": {name: dict(change)}}, origins), name, scale, overrides)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from raysl.config.document import STUDY_KEYS, load_document, overrides_tree
-from raysl.config.identity import evaluation_id, identity
 from raysl.config.options import Options, option
 from raysl.config.resolve import resolve
 from raysl.config.scale import AS_WRITTEN, Scale, load_scale
@@ -18,12 +17,15 @@ from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
+from raysl.planning.all_rows import refuse_equal, resolve_rows, with_row_overrides
 from raysl.planning.data_sets import check_names
+from raysl.planning.designs import read_design
+from raysl.planning.differences import Given, given_changes, reference_row, report_name
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
-from raysl.planning.rows import Row, evaluated_options, of_row, resolve_row
+from raysl.planning.rows import Row, evaluated_options
 from raysl.planning.search import Search
-from raysl.planning.written import check_columns, check_study, data_names
+from raysl.planning.written import check_columns, check_study, root_names
 from raysl.published import Match
 from raysl.results.search import SearchTrial, best_trials
 
@@ -44,11 +46,25 @@ class StudyOptions(Options):
     published: PublishedOptions | None = option(
         None, doc="which rows and columns of the published table are the study's", source="per study"
     )
-    design: Literal["rows", "search"] = option("rows", doc="how cells follow from the study", source="DESIGN 4")
-    rows: dict[str, Any] = option(
-        {}, doc="row name to what it changes; of a search: rows to stand beside the best", source="per study"
+    design: Literal["rows", "grid", "one_factor", "leave_one_out", "add_one_in", "search"] = option(
+        "rows", doc="how cells follow from the study", source="docs/design.md 4"
     )
-    axes: dict[str, Any] | None = option(None, doc="open keys of a search, with distributions", source="per study")
+    rows: dict[str, Any] = option(
+        {},
+        doc="row name to what it changes; beside another design: rows that stand before its own",
+        source="per study",
+    )
+    axes: dict[str, Any] | None = option(
+        None,
+        doc="keys of a grid or of one factor, with their values; of a search, with distributions",
+        source="per study",
+    )
+    parts: Any = option(None, doc="what leave_one_out takes away, or add_one_in adds, one by one", source="per study")
+    core: str | dict[str, Any] | None = option(
+        None,
+        doc="what add_one_in adds to: a row, or what it changes; null: the base without the parts",
+        source="per study",
+    )
     search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
     seeds: tuple[Seed, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
@@ -72,7 +88,9 @@ class Study:
             where it reproduces none.
         search: what a study with ``design: search`` tries; its best configurations become rows once they are known
             (`with_best`).
-        data_names: the data sets that it names, as it is written: those that a scale puts others in the place of too.
+        root_names: what ``--root`` may bind for it, at any scale.
+        report_name: the folder of its report at this scale and with these overrides.
+        given: what the scale and ``--set`` changed of its baseline.
     """
 
     name: str
@@ -84,7 +102,9 @@ class Study:
     references: tuple[Reference, ...]
     published: Match | None = None
     search: Search | None = None
-    data_names: frozenset[str] = frozenset()
+    root_names: frozenset[str] = frozenset()
+    report_name: str = ""
+    given: Given = field(default_factory=Given)
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -129,30 +149,50 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     """
     written = load_document(path)
     given = overrides_tree(overrides or [])
-    study_keys = [key for key in given.data if key in STUDY_KEYS or key in ("base", "datasets")]
-    document = merge(written, Tree({key: given.data[key] for key in study_keys}, given.origins))
+    study_keys = [key for key in given.data if key in STUDY_KEYS or key == "datasets"]
+    if "base" in given.data:
+        raise given.error(("base",), "a study is laid on its base before --set is read: change it in the file")
+    laid = {key: given.data[key] for key in study_keys if key != "rows"}
+    design = read_design(merge(written, Tree(laid, given.origins)))
+    design = design.over(with_row_overrides(design.document, given))
+    document = design.document
     rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)
     options = _options(document)
     document.data["evaluations"] = options.evaluations
     chosen = load_scale(scale, path, options.scales, document)
-    document = _with_data_sets(document, chosen)
+    design = design.over(_with_data_sets(document, chosen))
+    document = design.document
     check_names(document)
     check_study(document, options, chosen, path, rest)
     rest = evaluated_options(rest, document)
-    rows = resolve_rows(document, chosen, rest)
-    _refuse_equal(document, rows, scale or "paper", chosen, given)
+    rows = resolve_rows(design, chosen, rest)
+    baseline = design.check(rows, chosen, rest)
+    options = options.model_copy(update={"baseline": options.baseline or baseline})
+    refuse_equal(document, rows, scale or "paper", chosen, given)
     references = tuple(
         resolve(Reference, document, ("reference", str(position)), data=line)
         for position, line in enumerate(options.reference)
     )
-    found = find_match(
-        document, options.reproduces, options.published, options.rows, options.columns or options.evaluations
-    )
     seeds = chosen.seeds or options.seeds
     search = load_search(document, seeds, chosen, rest, given) if options.design == "search" else None
     check_columns(document, options, rows if search is None else [*rows, search.base])
-    names = frozenset(data_names(document))
-    study = Study(study_name(path), path, scale or "paper", options, rows, seeds, references, None, search, names)
+    found = find_match(
+        document, options.reproduces, options.published, options.rows, options.columns or options.evaluations
+    )
+    first = reference_row(rows or ((search.base,) if search is not None else ()), options.baseline)
+    study = Study(
+        name=study_name(path),
+        path=path,
+        scale=scale or "paper",
+        options=options,
+        rows=rows,
+        seeds=seeds,
+        references=references,
+        search=search,
+        root_names=root_names(document, rows if search is None else [*rows, search.base]),
+        report_name=report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given),
+        given=given_changes(design, first, chosen, written, overrides or []),
+    )
     if found is None:
         return study
     columns = {study.column(written): name for written, name in found.columns.items()}
@@ -167,68 +207,13 @@ def _with_data_sets(document: Tree, scale: Scale) -> Tree:
     return Tree(data, {**origins, **document.origins})
 
 
-def resolve_rows(document: Tree, scale: Scale, overrides: Tree) -> tuple[Row, ...]:
-    """All rows of a study; one that says ``same_as: OTHER`` is resolved as the other.
-
-    Raises:
-        ConfigError: naming file, line, key and row.
-    """
-    repeated = _repeated(document)
-    found: dict[str, Row] = {}
-    for name in document.data.get("rows") or {}:
-        if name in repeated:
-            continue
-        with of_row(name):
-            found[name] = resolve_row(document, name, scale, overrides)
-    rows = []
-    for name in document.data.get("rows") or {}:
-        target = name
-        while target in repeated:
-            target = repeated[target]
-        rows.append(replace(found[target], name=name, same_as=repeated.get(name)))
-    return tuple(rows)
-
-
-def _repeated(document: Tree) -> dict[str, str]:
-    """The rows that say ``same_as: OTHER``, and the others.
-
-    Raises:
-        ConfigError: another key beside it; no such row; a circle.
-    """
-    rows = document.data.get("rows") or {}
-    repeated: dict[str, str] = {}
-    for name, change in rows.items():
-        if not isinstance(change, Mapping) or "same_as" not in change:
-            continue
-        at = ("rows", name, "same_as")
-        other = document.text(at, change["same_as"])
-        if len(change) > 1:
-            raise document.error(at, "stands alone: a row that repeats another changes nothing of it")
-        if not isinstance(other, str) or other not in rows:
-            raise document.error(at, f"there is no row {other!r}{nearest(str(other), rows.keys() - {name})}")
-        repeated[name] = other
-    for name in repeated:
-        chain = [name]
-        while chain[-1] in repeated:
-            following = repeated[chain[-1]]
-            if following in chain:
-                raise document.error(
-                    ("rows", name, "same_as"), f"goes round in a circle: {' -> '.join([*chain, following])}"
-                )
-            chain.append(following)
-    return repeated
-
-
 def _options(document: Tree) -> StudyOptions:
     if not _is_study(document):
         raise document.error(
-            (), "has no rows, and does not say design: search: it is a recipe to extend, not a study to run"
+            (), "has no rows, and no design that makes any: it is a recipe to extend, not a study to run"
         )
     keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
     options = resolve(StudyOptions, Tree(_row_names_as_text(keys, document), document.origins))
-    if options.design != "search" and (options.axes is not None or options.search is not None):
-        misplaced = "axes" if options.axes is not None else "search"
-        raise document.error((misplaced,), "belongs to a search: say design: search")
     if options.design == "search" and options.reproduces is not None:
         raise document.error(("reproduces",), "a search reproduces no table: its rows are whatever it finds")
     taken = [name for name in options.rows if name.startswith("best ")]
@@ -271,44 +256,6 @@ def _row_names_as_text(keys: Mapping[str, Any], document: Tree) -> dict[str, Any
     return result
 
 
-def _refuse_equal(document: Tree, rows: tuple[Row, ...], scale: str, chosen: Scale, given: Tree) -> None:
-    """Refuses two rows that are one computation, as they are written or because of the scale or ``--set``.
-
-    Raises:
-        ConfigError: naming both rows, and the keys that a scale or ``--set`` took from them.
-    """
-    bare = Tree({}, given.origins)
-    seen: dict[tuple[str, ...], Row] = {}
-    for row in rows:
-        twin = seen.setdefault(row.identity, row) if row.same_as is None else row
-        if twin is row:
-            continue
-        if chosen is not AS_WRITTEN or given.data:
-            first, second = (resolve_row(document, name, AS_WRITTEN, bare) for name in (twin.name, row.name))
-            if first.identity != second.identity:
-                lost = ", ".join(_difference(first, second))
-                cause = f"--scale {scale}" + (" with --set" if given.data else "")
-                raise ConfigError(
-                    f"{document.origins[()]}: {cause} makes the rows {twin.name!r} and {row.name!r} equal: lost: {lost}"
-                )
-        raise document.error(
-            ("rows", row.name),
-            f"is the same computation as row {twin.name!r}: nothing that it changes makes a difference. Correct or "
-            f"remove one of them, or say {row.name}: {{same_as: {twin.name}}} if the table repeats a row on purpose",
-        )
-
-
-def _difference(first: Row, second: Row) -> list[str]:
-    pairs = [{(".".join(path), repr(value)) for path, value in identity(row.cell)} for row in (first, second)]
-    keys = {key for key, _ in pairs[0] ^ pairs[1]}
-    if first.cell.data.bound_name != second.cell.data.bound_name:
-        keys.add("data")
-    for one, other in zip(first.evaluations, second.evaluations, strict=True):
-        if evaluation_id(one) != evaluation_id(other):
-            keys.add(f"evaluation.{one.protocol.name}")
-    return sorted(keys)
-
-
 def find_studies(paths: list[Path]) -> list[Path]:
     """The study files among ``paths``; a folder stands for all files with rows, or of a search, below it.
 
@@ -336,5 +283,5 @@ def _is_study_file(file: Path) -> bool:
 
 
 def _is_study(document: Tree) -> bool:
-    """A file without rows is a recipe to extend; a search has axes in their place."""
-    return bool(document.data.get("rows")) or document.data.get("design") == "search"
+    """A file without rows is a recipe to extend; other designs have axes or parts in their place."""
+    return bool(document.data.get("rows")) or document.data.get("design", "rows") != "rows"

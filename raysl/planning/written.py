@@ -13,8 +13,10 @@ from raysl.config.scale import Scale, aliases_of, load_scale
 from raysl.config.suggest import nearest, suggestion
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
+from raysl.data.places import used_names
+from raysl.models.inflate import inflated_from
 from raysl.planning.data_sets import defined_name
-from raysl.planning.rows import Row, configuration, evaluated_names, of_row, row_change
+from raysl.planning.rows import Row, configuration, evaluated_names, evaluated_protocol, of_row, row_change
 
 
 class Written(Protocol):
@@ -41,6 +43,8 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
         ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
             exist, a data set that nothing uses, an option anywhere that does not fit.
     """
+    for position, label in enumerate(options.evaluations):
+        evaluated_protocol(label, ("evaluations", str(position)), document)
     known = evaluated_names(document) | {*aliases_of(document), *aliases_of(document).values()}
     for name in document.data.get("evaluation") or {}:
         if name not in known and is_own(document, ("evaluation", name)):
@@ -56,7 +60,7 @@ def _under(document: Tree, scale: Scale) -> Tree:
     """The document with what a scale lays on it."""
     base = configuration(document)
     base.data["datasets"] = document.data.get("datasets") or {}
-    return merge(base, scale.laid())
+    return merge(merge(scale.data_sets(), base), scale.laid())
 
 
 def _check_own_scale(name: str, document: Tree, options: Written, path: Path) -> None:
@@ -97,6 +101,25 @@ def data_names(document: Tree) -> set[str]:
     values += [_row_data(document, name) for name in document.data.get("rows") or {}]
     values += [label.partition("/")[2] for label in document.data["evaluations"]]
     return _named(values)
+
+
+def root_names(document: Tree, rows: Sequence[Row]) -> frozenset[str]:
+    """What ``--root NAME=PATH`` may bind for a study, at any scale: data sets, their readers, files of weights."""
+    sets = {part for name in data_names(document) for part in (name, name.partition("/")[0])}
+    readers = _named(document.data["datasets"][name] for name in sets if name in document.data["datasets"])
+    chosen = [row.cell.data for row in rows] + [one.data for row in rows for one in row.evaluations]
+    weights = {inflated_from(row.cell.backbone.options) for row in rows} | set(_texts(document.data.get("axes")))
+    return frozenset(
+        {*sets, *(name.partition("/")[0] for name in readers), *used_names(chosen), *(name for name in weights if name)}
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value: a search may choose among files of weights."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
 
 
 def _named(values: Iterable[Any]) -> set[str]:

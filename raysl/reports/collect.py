@@ -9,6 +9,7 @@ from typing import Any
 from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
+from raysl.planning.differences import Differences
 from raysl.published import Match
 from raysl.reports.folds import pooled_cell, pooled_record
 from raysl.reports.input import (
@@ -37,6 +38,7 @@ def collect(
     store_link: str | None = None,
     published: Match | None = None,
     searched: Searched | None = None,
+    differences: Differences | None = None,
 ) -> ReportInput:
     """Reads what a table needs; a missing, failed or unreadable cell becomes a hole with its reason.
 
@@ -74,6 +76,7 @@ def collect(
         store_link=store_link,
         published=None if published is None else _published(published, found_columns),
         searched=searched,
+        differences=differences,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from raysl.planning.differences import Differences
 from raysl.published import Match, PublishedTable, Value
 from raysl.results.search import SearchTrial
 
@@ -212,6 +213,7 @@ class ReportInput:
         store_link: folder of the store, relative to the report, that cells link to; None for no links.
         published: the table that the study reproduces; None for none.
         searched: the search that chose the rows; None where the study names them.
+        differences: what each row changes, and what the scale and ``--set`` changed; None where that is not known.
 
     Raises:
         ValueError: the baseline is no row, or a name or seed stands twice.
@@ -227,6 +229,7 @@ class ReportInput:
     store_link: str | None = None
     published: Published | None = None
     searched: Searched | None = None
+    differences: Differences | None = None
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from raysl.planning.differences import given_lines
 from raysl.reports.input import CellResult, ReportInput
 from raysl.reports.published import published_section
 from raysl.reports.searched import search_section
@@ -12,9 +13,9 @@ from raysl.reports.text import HOLE, difference_text, grid, sample_text
 
 
 def render_markdown(table: Table) -> str:
-    """Rows x columns, differences, footnotes, how numbers were made, what was published or searched, and the cells."""
+    """Rows x columns, what rows change, differences, footnotes, how numbers were made, published, search, cells."""
     source = table.source
-    blocks = [f"# {source.title}", _about(source), _results(table)]
+    blocks = [f"# {source.title}", _about(source), _results(table), *_changes(source)]
     if source.baseline is not None and len(source.rows) > 1:
         blocks += [f"## Difference to {source.baseline}", _differences(table)]
     notes = [f"- [{letter}] {text}" for letter, text in table.footnotes]
@@ -41,6 +42,22 @@ def _results(table: Table) -> str:
         values = (reference.values.get(column.key) for column in columns)
         lines.append([f"*{reference.name}*", *(HOLE if value is None else f"{value:.1f}" for value in values)])
     return grid(["row", *headings], lines)
+
+
+def _changes(source: ReportInput) -> list[str]:
+    """What each row changes, in its values as they are resolved, and what the scale and ``--set`` changed."""
+    found = source.differences
+    if found is None:
+        return []
+    lines = []
+    for name, changes in found.rows.items():
+        if name != found.reference:
+            lines.append(f"- {name}: {', '.join(f'`{change}`' for change in changes) or 'nothing'}")
+    blocks = [f"## What each row changes against {found.reference}", "\n".join(lines)] if lines else []
+    given = [f"- {line}" for line in given_lines(found.given, source.scale, "`")]
+    if given:
+        blocks += ["## What the scale and `--set` changed", "\n".join(given)]
+    return blocks
 
 
 def _entry(entry: Entry) -> str:

@@ -31,6 +31,7 @@ FIELDS = (
     "p_videos",
     "p_videos_holm",
     "holes",
+    "changes",  # of the row against the baseline, in its configuration
 )
 PUBLISHED_FIELDS = (
     "published_table",  # from here on only where the study reproduces a published table
@@ -46,15 +47,17 @@ PUBLISHED_FIELDS = (
 
 
 def render_csv(table: Table) -> str:
-    """Lists within a field (seeds, values) are separated by blanks, holes by `` | ``; what is not known is empty."""
+    """Lists within a field (seeds, values) are separated by blanks, holes and changes by `` | ``; unknown is empty."""
     out = io.StringIO()
     fields = FIELDS if table.source.published is None else (*FIELDS, *PUBLISHED_FIELDS)
     writer = csv.DictWriter(out, fields, restval="", lineterminator="\n")
     writer.writeheader()
+    known = {} if table.source.differences is None else table.source.differences.rows
     for row in table.rows:
+        changes = {"changes": " | ".join(str(change) for change in known.get(row.name, ()))}
         for column, entry in zip(table.source.columns, row.entries, strict=True):
             ours = _head("row", row.name, column) | _entry(entry) | _difference(entry, table.source.baseline)
-            writer.writerow(ours | _published(table, row.name, column, entry))
+            writer.writerow(ours | changes | _published(table, row.name, column, entry))
     for reference in table.source.references:
         for column in table.source.columns:
             writer.writerow(_head("reference", reference.name, column) | _reference(reference, column))

@@ -123,6 +123,12 @@ def place(storage: str | Path) -> Place:
     text = str(storage)
     if not text:
         raise StorageError("the address of the results store is empty: give a folder or a bucket with --storage")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/(?!/)", text):
+        scheme, _, rest = text.partition(":/")
+        raise StorageError(
+            f"the results store {text} is neither a folder nor an address: write {scheme}://{rest}, or ./{text} for a "
+            "folder of this name"
+        )
     if "://" not in text:
         return _local(Path(text).expanduser().absolute())
     try:

@@ -16,6 +16,7 @@ from raysl.config.cell import CellConfig
 from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
+from raysl.models.backbone import Backbone
 from raysl.objectives.build import build_backbone
 from raysl.training.batches import StepBatches
 from raysl.training.check import check_cell
@@ -31,11 +32,13 @@ class StepReport:
     loss: of the first step; None for random weights, which take none.
     seconds: of the step, loading its clips included; the first of a process, so slower than later ones.
     peak_memory_mb: of the process while it ran (of the GPU where there is one), MiB.
+    backbone: after the step.
     """
 
     loss: float | None
     seconds: float
     peak_memory_mb: float
+    backbone: Backbone
 
 
 def try_step(
@@ -56,8 +59,8 @@ def try_step(
     with cpu_threads(cell):
         if cell.pretraining == "none":
             started = time.perf_counter()
-            build_backbone(cell, files)
-            return StepReport(None, time.perf_counter() - started, _peak_mb(chosen))
+            backbone = build_backbone(cell, files)
+            return StepReport(None, time.perf_counter() - started, _peak_mb(chosen), backbone)
         if source is None:
             raise DataError("a training step needs a source of videos, and none was given")
         precision = resolve_precision(cell.training.precision, chosen)
@@ -79,7 +82,7 @@ def try_step(
         if failure is not None:
             raise failure
         loss = run.learner.step(loaded, 0).loss
-        return StepReport(loss, time.perf_counter() - started, _peak_mb(chosen))
+        return StepReport(loss, time.perf_counter() - started, _peak_mb(chosen), run.learner.objective.backbone)
 
 
 def _reset_peak(device: torch.device) -> None:

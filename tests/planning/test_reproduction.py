@@ -76,7 +76,10 @@ BAD = {
         r"study\.yaml:15: published\.rows\.plane: .*row \(did you mean 'plain'",
     ),
     "unknown column": (("linear/synthetic", "linear/sinthetic"), r"column \(did you mean 'linear/synthetic'\?\)"),
-    "unmatched row": (("hidden_layers: 0", "hidden_layers: 9"), r"study\.yaml:13: published: row 'warm': no row"),
+    "unmatched row": (
+        ("hidden_layers: 0", "hidden_layers: 9"),
+        r"study\.yaml:16: published\.rows\.warm: row 'warm': no row",
+    ),
     "unknown published column": (("top1}", "top2}"), r"cvrl_t6 has no column 'top2'"),
     "unknown key": (("unscored", "unscord"), r"published\.unscord: unknown key \(did you mean 'unscored'"),
     "a pair of three": (("[[plain, warm]]", "[[plain, warm, random]]"), r"published\.unscored"),

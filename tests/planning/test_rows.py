@@ -29,7 +29,8 @@ def numbered(names: list[str] = NAMES) -> str:
 def test_names_that_look_like_numbers_are_as_many_rows(tmp_path: Path) -> None:
     study = load(tmp_path, numbered())
     assert [row.name for row in study.rows] == NAMES
-    found = [row.cell.objective.contrastive.options.temperature for row in study.rows]
+    terms = [row.cell.objective.contrastive for row in study.rows]
+    found = [term.options.temperature for term in terms if term is not None]
     assert found == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 
 
@@ -104,6 +105,7 @@ def test_a_repetition_that_is_none_is_refused(case: str, tmp_path: Path) -> None
 def test_a_component_named_by_text_takes_options(written: str, tmp_path: Path) -> None:
     recipe = RECIPE.replace("contrastive: {framework: simclr, temperature: 0.1}", written)
     contrastive = load(tmp_path, recipe=recipe).rows[2].cell.objective.contrastive
+    assert contrastive is not None
     assert (contrastive.name, contrastive.options.temperature) == ("moco", 0.5)
 
 
@@ -188,3 +190,25 @@ def test_a_protocol_that_does_not_fit_the_cell_is_reported_where_it_was_written(
         load(tmp_path, text)
     with pytest.raises(ConfigError, match=r"--set: evaluation\.finetune: finetune: batch_size 7 does not divide"):
         load(tmp_path, text, "evaluation.finetune.batch_size=7")
+
+
+def test_set_may_change_one_row(tmp_path: Path) -> None:
+    study = load(tmp_path, STUDY, "rows.warm.objective.contrastive.temperature=0.7", "rows.plain.clip.frames=8")
+    _, plain, warm = (row.cell for row in study.rows)
+    assert warm.objective.contrastive is not None
+    assert (warm.objective.contrastive.options.temperature, warm.clip.frames, plain.clip.frames) == (0.7, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("rows.wram.clip.frames=8", r"--set: rows\.wram: there is no row 'wram' \(did you mean 'warm'\?\)"),
+        ("rows.warm=8", r"--set: rows\.warm: a mapping of what the row changes is expected"),
+        ("rows=8", r"--set: rows: a mapping from rows"),
+        ("rows.warm.clip.frame=8", r"--set: clip\.frame: unknown key \(did you mean 'frames'\?\) \(row 'warm'\)"),
+        ("base=other", r"--set: base: a study is laid on its base before --set is read"),
+    ],
+)
+def test_what_set_cannot_change_of_rows_is_refused(override: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, STUDY, override)

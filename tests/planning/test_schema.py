@@ -73,6 +73,17 @@ GOOD = {
         "  augment.flip: {uniform: [0, 0.5], when: {backbone: deep}}\n"
         "  objective.pretext: {subsets: {speed: {weight: 0.5}, rotation: null}}\n"
     ),
+    "a grid": (
+        "design: grid\naxes:\n  objective.contrastive.temperature: [0.1, 0.5]\n  clip.size: {small: 32, large: 64}\n"
+        "  backbone: {deep: {name: slow_r50}, plain: r3d_18}\n  length: {short: {training.epochs: 5}, none: {}}\n"
+        "  objective.pretext: {subsets: [speed, rotation], sizes: [1]}\n"
+        "  losses: {subsets: {IC: objective.contrastive}}\n"
+    ),
+    "one part out": "design: leave_one_out\nparts: [objective.local_local, objective.pretext.speed]\n",
+    "one part in": (
+        "design: add_one_in\ncore: plain\nparts:\n  a: {clip.size: 32}\n  b: objective.contrastive\n"
+        "  c: {with: {clip.size: 32}, without: {}}\n  d: [augment, sampling.windows]\n"
+    ),
     "trials of a scale": "scales: {smoke: {trials: 3}}\n",
     "published": STUDY + "reproduces: cvrl_t6\npublished: {rows: {plain: {hidden_layers: 3}}, unscored: [[a, b]]}\n",
     "dotted keys": "training.epochs: 5\naugment.min_area: 0.5\nevaluation.linear.clips: 3\nbackbone.name: slow_r50\n",
@@ -119,6 +130,14 @@ BAD = {
     "an unknown setting of a search": "search: {trails: 3}\n",
     "an unknown setting of its score": "search: {knn: {k: 3}}\n",
     "a search of no length": "search: {length: 0}\n",
+    "an axis without values": "axes: {clip.size: []}\n",
+    "a value of the wrong type": "axes: {clip.size: ['32']}\n",
+    "a named value of the wrong type": "axes: {clip.size: {small: '32'}}\n",
+    "an unknown key among the changes of a value": "axes: {size: {small: {clips.size: 32}}}\n",
+    "a misspelt axis": "axes: {clips.size: [32]}\n",
+    "an unknown key beside subsets": "axes: {objective.pretext: {subsets: [speed], size: [1]}}\n",
+    "a part that is no key": "parts: [speed]\n",
+    "an unknown key of a part": "parts: {speed: {with: {}, wihtout: {}}}\n",
     "trials of a scale that are none": "scales: {smoke: {trials: 0}}\n",
     "a reference without its name": "reference: [{values: {a: 1.0}}]\n",
 }

@@ -127,7 +127,7 @@ BAD = {
     ),
     "an axis in no configuration": (
         SEARCH.replace("queue_size", "queue_sizes"),
-        r"study\.yaml:8: objective\.contrastive\.queue_sizes: unknown key \(did you mean 'queue_size'",
+        r"study\.yaml:8: axes\.objective\.contrastive\.queue_sizes: unknown key .* \(did you mean 'queue_size'",
     ),
     "an unknown section": (SEARCH.replace(AXIS, "objektive.weight: {uniform: [0, 1]}"), r"did you mean 'objective'"),
     "a condition that is never met": (
@@ -157,15 +157,15 @@ BAD = {
     ),
     "no axes": (SEARCH[: SEARCH.index("axes:")] + SEARCH[SEARCH.index("search: {"):], r"axes: a search needs axes"),
     "axes without a search": (
-        SEARCH.replace("design: search", ""), r"study\.yaml:5: axes: belongs to a search: say design: search"
+        SEARCH.replace("design: search", ""), r"study\.yaml:5: axes: belongs to design: grid or one_factor or search"
     ),
     "no axes without a search": (
         SEARCH[: SEARCH.index("design:")] + "axes: {}\nrows: {a: {}}\nevaluations: [linear/x]\n",
-        r"study\.yaml:4: axes: belongs to a search",
+        r"study\.yaml:4: axes: belongs to design: grid",
     ),
     "settings without a search": (
         SEARCH[: SEARCH.index("axes:")].replace("design: search", "") + SEARCH[SEARCH.index("search: {"):],
-        r"search: belongs to a search: say design: search",
+        r"search: belongs to design: search; this is design: rows",
     ),
     "a table": (SEARCH + "reproduces: cvrl_t6\n", r"study\.yaml:15: reproduces: a search reproduces no table"),
     "a row called best": (

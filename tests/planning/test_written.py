@@ -235,7 +235,9 @@ def test_a_recipe_may_configure_what_a_study_does_not_use(tmp_path: Path) -> Non
 
 def test_an_option_that_the_study_replaces_is_checked_all_the_same(tmp_path: Path) -> None:
     other = STUDY + "objective: {contrastive: {framework: moco, queue_size: 16}}\n"
-    assert load(tmp_path, other).rows[1].cell.objective.contrastive.name == "moco"
+    contrastive = load(tmp_path, other).rows[1].cell.objective.contrastive
+    assert contrastive is not None
+    assert contrastive.name == "moco"
     with pytest.raises(ConfigError, match=r"recipe\.yaml:7: objective\.contrastive\.temprature: unknown key"):
         load(tmp_path, other, recipe=RECIPE.replace("temperature: 0.1", "temprature: 0.1"))
     augment = STUDY + "augment: {name: none}\n"
@@ -319,7 +321,7 @@ def test_data_sets_that_a_scale_uses_are_used(tmp_path: Path) -> None:
 
 def test_a_search_uses_the_set_that_it_is_scored_on(tmp_path: Path) -> None:
     text = SEARCH.replace("seed: 7}", "seed: 7, data: scored}") + "datasets: {scored: {name: synthetic, classes: 3}}\n"
-    assert load(tmp_path, text).data_names == {"synthetic", "scored"}
+    assert load(tmp_path, text).root_names >= {"synthetic", "scored"}
 
 
 def test_a_protocol_of_another_package_takes_options_everywhere(

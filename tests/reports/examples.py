@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raysl.planning.differences import Change, Differences, Given
 from raysl.reports import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput
 
 LINEAR, RETRIEVAL = Column("linear/ucf", "top1"), Column("retrieval/ucf", "R@5")
@@ -53,4 +54,19 @@ def example() -> ReportInput:
         references=(ReferenceLine("motion baseline", {LINEAR.key: 77.2}, "frame-difference maps, no learning"),),
         footnotes=("Rendered videos.",),
         store_link="store",
+        differences=Differences(
+            "SimCLR",
+            {
+                "random": (Change("pretraining", "self_supervised", "none"),),
+                "SimCLR": (),
+                "strong | wide": (Change("augment.jitter", "0.0", "0.8"), Change("backbone.width", "0.5", "1.0")),
+                "absent": (Change("objective.pretext.speed", "off", "on (rates [1, 2])"),),
+                "again": (),
+            },
+            Given(
+                own=(Change("clip.stride", "12", "4"),),
+                inherited=(Change("training.epochs", "200", "20"),),
+                overrides=("training.workers=2",),
+            ),
+        ),
     )

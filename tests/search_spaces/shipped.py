@@ -19,6 +19,7 @@ from raysl.config.scale import AS_WRITTEN, load_scale
 from raysl.config.sections import ClipOptions
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
 from raysl.objectives.build import build_objective
+from raysl.planning.designs import read_design
 from raysl.planning.rows import resolve_row
 from raysl.planning.study import find_studies
 from raysl.views.placement import Placement
@@ -42,7 +43,7 @@ CLIP = ClipOptions(frames=4, stride=2, size=32, resize=32)
 
 @dataclass(frozen=True)
 class ShippedRow:
-    """Attributes: paths: the dotted keys that the row writes, as paths."""
+    """Attributes: paths: the dotted keys that the row writes, as paths; of a design, those that change its base."""
 
     study: str
     name: str
@@ -59,17 +60,23 @@ class ShippedRow:
 
 def shipped_rows() -> Iterator[ShippedRow]:
     """Every row of every study below ``search_spaces``."""
-    for path in STUDIES:
-        for name, change in (load_document(path).data.get("rows") or {}).items():
+    for path in find_studies([SEARCH_SPACES]):
+        study = path.relative_to(SEARCH_SPACES).with_suffix("").as_posix()
+        design = read_design(load_document(path))
+        for name, change in (design.document.data.get("rows") or {}).items():
             paths = frozenset(tuple(key.split(".")) for key in change or {})
-            yield ShippedRow(path.relative_to(SEARCH_SPACES).with_suffix("").as_posix(), name, paths)
+            if name in design.points:  # a value of an axis may be the base's own
+                known = cells(study, None)
+                changed = changed_leaves(known[name], known[BASE])
+                paths = frozenset(own for own in paths if any(path[: len(own)] == own for path in changed))
+            yield ShippedRow(study, name, paths)
 
 
 @cache
 def cells(study: str, scale: str | None) -> dict[str, CellConfig]:
     """By row, and the base under `BASE`, at a scale."""
     path = SEARCH_SPACES / f"{study}.yaml"
-    document = load_document(path)
+    document = read_design(load_document(path)).document
     chosen = load_scale(scale, path, document.data.get("scales", {}), document) if scale else AS_WRITTEN
     document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
     document.data["rows"] = {**document.data["rows"], BASE: {}}

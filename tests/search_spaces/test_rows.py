@@ -85,4 +85,7 @@ def test_a_row_takes_a_step_with_its_own_factor_in_place(
     key = cell_id(cell)
     if key not in losses:
         losses[key] = try_step(cell, open_source(cell.data, places, resize=cell.clip.resize)).loss
-    assert math.isfinite(losses[key] or math.nan)
+    # It may be 0: to a query that is its key, random negatives at a low temperature are nothing in float32.
+    loss = losses[key]
+    assert loss is not None
+    assert math.isfinite(loss)

@@ -126,7 +126,7 @@ def test_a_row_on_folds_is_the_mean_of_its_parts(tmp_path: Path) -> None:
             if one.label == label and one.record
         ]
         assert len(values) == 2
-        assert entry.sample.values == (pytest.approx(sum(values) / 2),)
+        assert list(entry.sample.values) == [pytest.approx(sum(values) / 2)]
         assert entry.difference is not None
         assert entry.difference.p_videos is not None
     assert [one.label for one in random.evaluations] == ["retrieval/mine", "retrieval/mine", "retrieval/other"]

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Chosen, Component
 from raysl.config.sections import ClipOptions
 from raysl.distributed import world_size
 from raysl.errors import ConfigError
+from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.classification import METRICS, classification
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.fine_tuning import FineTuned, FineTuning
@@ -26,6 +27,7 @@ from raysl.evaluation.label_subset import label_subset
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, check_videos, coverage
 from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
+from raysl.training.schedules.constant import ConstantOptions
 
 
 class Finetune(TrainedProtocol):
@@ -91,12 +93,28 @@ class Finetune(TrainedProtocol):
         return np.asarray(exact / exact.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _check_batch(batch_size: int, videos: int) -> None:
+def _check_data(options: FinetuneOptions, cell: CellConfig, splits: LabelledSplits) -> None:
+    train = label_subset(splits.train, options.label_fraction, supervised_cell(options, cell, cell.data).training.seed)
+    _check_size(options.batch_size, len(train))
+
+
+def _on_few(options: FinetuneOptions, videos: int) -> FinetuneOptions:
+    """One epoch at the base rate."""
+    schedule = Chosen("schedule", "constant", ConstantOptions())
+    few = {"epochs": 1, "batch_size": min(options.batch_size, videos), "label_fraction": 1.0, "schedule": schedule}
+    return options.model_copy(update=few)
+
+
+def _check_size(batch_size: int, videos: int) -> None:
     if batch_size > videos:
         raise ConfigError(
             f"finetune: batch_size {batch_size} is larger than the set: {videos} labelled training videos; "
             f"lower it to {videos} or less"
         )
+
+
+def _check_batch(batch_size: int, videos: int) -> None:
+    _check_size(batch_size, videos)
     if batch_size % world_size():
         raise ConfigError(f"finetune: batch_size {batch_size} does not divide by {world_size()} workers")
 
@@ -124,5 +142,11 @@ def _details(tuned: FineTuned, cell: CellConfig, clip: ClipOptions) -> dict[str,
 
 
 COMPONENT = Component(
-    kind="protocol", options=FinetuneOptions, build=Finetune, check=_check, metrics=lambda options: METRICS
+    kind="protocol",
+    options=FinetuneOptions,
+    build=Finetune,
+    check=_check,
+    check_data=_check_data,
+    on_few=_on_few,
+    metrics=lambda options: METRICS,
 )

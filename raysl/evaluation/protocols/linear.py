@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
+from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
+from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.classification import METRICS, classification
 from raysl.evaluation.feature_options import FeatureOptions
-from raysl.evaluation.logistic import Normalize, choose, fit
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from raysl.evaluation.logistic import Normalize, check_folds, choose, fit
+from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, LabelledVideos
 
 
 class LinearOptions(FeatureOptions):
@@ -78,4 +81,17 @@ class LinearProbe(FeatureProtocol):
         return replace(result, details={**details, "c": c, "converged": model.converged, **result.details})
 
 
-COMPONENT = Component(kind="protocol", options=LinearOptions, build=LinearProbe, metrics=lambda options: METRICS)
+def _check_data(options: LinearOptions, cell: CellConfig, splits: LabelledSplits) -> None:
+    """The folds in which c is chosen depend on labels and groups alone."""
+    if isinstance(options.c, str):
+        videos = LabelledVideos.of(splits.train)
+        check_folds(Features(**vars(videos), values=np.zeros((len(videos), 1), np.float32)), options.folds)
+
+
+COMPONENT = Component(
+    kind="protocol",
+    options=LinearOptions,
+    build=LinearProbe,
+    check_data=_check_data,
+    metrics=lambda options: METRICS,
+)

@@ -13,9 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.errors import DataError
+from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, percent, prediction_table
 
@@ -65,12 +67,8 @@ class Retrieval(FeatureProtocol):
         Raises:
             DataError: the gallery is smaller than the smallest k.
         """
+        _check_gallery(self.options, len(train))
         sizes = [k for k in self.options.k if k <= len(train)]
-        if not sizes:
-            raise DataError(
-                f"a gallery of {len(train)} training videos is smaller than the smallest k of retrieval, "
-                f"{self.options.k[0]}: set a smaller protocol option k"
-            )
         found = neighbours(test, train)
         hit = found.first_hit > 0
         predictions = prediction_table(
@@ -123,9 +121,32 @@ def _unit(values: NDArray[np.float32]) -> Floats:
     return np.asarray(rows / np.where(length > 0, length, 1.0), dtype=np.float64)
 
 
+def _check_gallery(options: RetrievalOptions, videos: int) -> None:
+    if options.k[0] > videos:
+        raise DataError(
+            f"a gallery of {videos} training videos is smaller than the smallest k of retrieval, {options.k[0]}: set a "
+            "smaller protocol option k"
+        )
+
+
+def _check_data(options: RetrievalOptions, cell: CellConfig, splits: LabelledSplits) -> None:
+    _check_gallery(options, len(splits.train))
+
+
+def _on_few(options: RetrievalOptions, videos: int) -> RetrievalOptions:
+    return options.model_copy(update={"k": tuple(k for k in options.k if k <= videos) or (1,)})
+
+
 def _metrics(options: RetrievalOptions) -> tuple[str, ...]:
     """A list longer than the gallery has none."""
     return tuple(f"R@{k}" for k in options.k)
 
 
-COMPONENT = Component(kind="protocol", options=RetrievalOptions, build=Retrieval, metrics=_metrics)
+COMPONENT = Component(
+    kind="protocol",
+    options=RetrievalOptions,
+    build=Retrieval,
+    metrics=_metrics,
+    check_data=_check_data,
+    on_few=_on_few,
+)

@@ -15,12 +15,14 @@ import numpy as np
 from pydantic import Field, field_validator
 from torch import Tensor
 
+from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.catalog import Video
 from raysl.distributed import on_first_rank
 from raysl.errors import DataError
+from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.clip_similarity import (
     BINS,
     ClipSimilarities,
@@ -130,11 +132,7 @@ class Similarity(PerClipProtocol):
         """The test videos in use, in catalog order, and how many are too short to hold two different clips."""
         readable = labelled_videos(task.source, "test")
         long = [video for video in readable if task.source.length(video.index) > task.clip.span]
-        if len(long) < 2:
-            raise DataError(
-                f"{task.source.catalog.name}: {len(long)} of {len(readable)} test videos are longer than a clip, which "
-                f"spans {task.clip.span} frames; similarity compares different clips of two videos or more"
-            )
+        _check_lengths(len(long), len(readable), task.clip)
         order = stream(self.options.videos_seed, "similarity", "videos").permutation(len(long))
         return tuple(long[row] for row in sorted(order[: self.options.videos].tolist())), len(readable) - len(long)
 
@@ -201,6 +199,19 @@ def _band(values: Floats) -> list[float]:
     return [float(end) for end in np.nanpercentile(values, [2.5, 97.5])]
 
 
+def _check_lengths(long: int, videos: int, clip: ClipOptions) -> None:
+    if long < 2:
+        raise DataError(
+            f"{long} of {videos} test videos are longer than a clip, which spans {clip.span} frames; similarity "
+            "compares different clips of two videos or more"
+        )
+
+
+def _check_data(options: SimilarityOptions, cell: CellConfig, splits: LabelledSplits) -> None:
+    long = sum(splits.lengths[video.index] > cell.clip.span for video in splits.test)
+    _check_lengths(long, len(splits.test), cell.clip)
+
+
 def _metrics(options: SimilarityOptions) -> tuple[str, ...]:
     """A bin without a pair of clips has none."""
     distances = (f"distance@{upper:g}" for upper in options.distances)
@@ -208,4 +219,6 @@ def _metrics(options: SimilarityOptions) -> tuple[str, ...]:
     return ("apart", "within", *distances, *copies, "between")
 
 
-COMPONENT = Component(kind="protocol", options=SimilarityOptions, build=Similarity, metrics=_metrics)
+COMPONENT = Component(
+    kind="protocol", options=SimilarityOptions, build=Similarity, metrics=_metrics, check_data=_check_data
+)

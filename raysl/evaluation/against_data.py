@@ -1,0 +1,82 @@
+"""What can be said of a cell and its evaluations once their data is known, before anything is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from raysl.config.cell import CellConfig
+from raysl.config.evaluation import EvaluationConfig
+from raysl.data.catalog import Video
+from raysl.data.snapshot import Snapshot
+from raysl.errors import ConfigError, DataError
+from raysl.evaluation.protocol import LabelledVideos, check_videos
+
+
+@dataclass(frozen=True)
+class LabelledSplits:
+    """The videos of a data set that evaluations use: labelled, and readable by its manifest.
+
+    Attributes:
+        train, test: in catalog order.
+        lengths: decoded frames, by ``Video.index``.
+    """
+
+    train: tuple[Video, ...]
+    test: tuple[Video, ...]
+    lengths: tuple[int, ...]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, data: Snapshot) -> LabelledSplits:
+        rows = data.manifest.rows
+        usable = [video for video in data.catalog.videos if video.label is not None and rows[video.index].error is None]
+        train, test = (tuple(video for video in usable if video.split == split) for split in ("train", "test"))
+        return cls(train, test, tuple(row.frames for row in rows), data.catalog.classes)
+
+
+def check_against_data(config: CellConfig, evaluation: EvaluationConfig | None, data: Snapshot) -> None:
+    """Refuses what the data cannot fill.
+
+    Args:
+        config: the pretraining.
+        evaluation: made on ``data``; None: ``data`` is what is pretrained on.
+        data: as it was read; no video is decoded here.
+
+    Raises:
+        ConfigError: naming the key, or the evaluation: a batch that is larger than the set, a protocol that needs
+            more videos, longer ones, or labels.
+    """
+    if evaluation is None:
+        _check_pretraining(config, data)
+        return
+    splits, protocol = LabelledSplits.of(data), evaluation.protocol
+    try:
+        check_videos(LabelledVideos.of(splits.train), LabelledVideos.of(splits.test), splits.classes)
+        if protocol.component.check_data is not None:
+            protocol.component.check_data(protocol.options, config, splits)
+    except (ConfigError, DataError) as error:
+        raise ConfigError(f"evaluation {evaluation.label}, data set {evaluation.data.bound_name}: {error}") from error
+
+
+def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
+    if config.pretraining == "none":
+        return
+    readable = [
+        video
+        for video in data.catalog.videos
+        if video.split == "train" and data.manifest.rows[video.index].error is None
+    ]
+    if config.pretraining == "supervised":
+        readable = [video for video in readable if video.label is not None]
+        labels = Counter(video.label for video in readable)
+        if len(labels) < 2:
+            raise ConfigError(
+                f"pretraining: supervised: the training videos of data set {config.data.bound_name!r} have "
+                f"{len(labels) or 'no'} classes; take a labelled set with two or more"
+            )
+    if config.training.batch_size > len(readable):
+        raise ConfigError(
+            f"training.batch_size {config.training.batch_size} is larger than the set: {len(readable)} readable "
+            f"training videos in data set {config.data.bound_name!r}; lower it to {len(readable)} or less"
+        )

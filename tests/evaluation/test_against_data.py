@@ -1,0 +1,97 @@
+"""What data cannot fill is said before anything is trained, and an evaluation of a few videos tries the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import names
+from raysl.data.catalog import Video
+from raysl.data.manifest_types import Manifest
+from raysl.data.snapshot import Snapshot
+from raysl.data.source import VideoSource
+from raysl.errors import ConfigError
+from raysl.evaluation.against_data import check_against_data
+from raysl.evaluation.try_evaluation import few_videos, try_evaluation
+from tests.cells import tiny_cell
+from tests.evaluation.tiny import CLIP, CPU, backbone, evaluation
+
+CELL: dict[str, Any] = {"clip": CLIP.model_dump(), "training.batch_size": 4}
+LABELLED = {"pretraining": "supervised"}
+
+
+def cell(**change: Any) -> CellConfig:
+    return tiny_cell({**CELL, **change})
+
+
+def with_videos(data: Snapshot, *, frames: int | None = None, **change: Any) -> Snapshot:
+    """The same files, with another label, split or group, or other lengths."""
+    rows = tuple(row if frames is None else replace(row, frames=frames) for row in data.manifest.rows)
+    videos: tuple[Video, ...] = tuple(replace(video, **change) for video in data.catalog.videos)
+    return Snapshot(replace(data.catalog, videos=videos), Manifest(data.manifest.catalog, rows))
+
+
+@pytest.mark.parametrize("name", names("protocol"))
+def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> None:
+    options: dict[str, dict[str, Any]] = {"finetune": {"batch_size": 9, "epochs": 70}, "retrieval": {"k": (14,)}}
+    config = evaluation(name, f"{name}/synthetic", **options.get(name, {}))
+    check_against_data(cell(), config, tiny.snapshot)
+    network = backbone()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    assert try_evaluation(cell(), config, network, tiny, device=CPU) > 0
+    assert all(value.equal(before[key]) for key, value in network.state_dict().items())
+
+
+def test_few_videos_are_readable_and_of_every_class_on_both_sides(tiny: VideoSource) -> None:
+    few = few_videos(tiny)
+    assert [video.index for video in few.catalog.videos] == list(range(len(few.catalog.videos)))
+    for split, count in (("train", 4), ("test", 2)):
+        labels = [video.label for video in few.readable(split) if video.label is not None]
+        assert sorted(labels) == sorted([0, 1, 2] * count)
+    assert [row.path for row in few.manifest.rows] == [video.path for video in few.catalog.videos]
+
+
+def test_few_videos_come_from_as_many_groups_as_there_are(tiny: VideoSource) -> None:
+    """Otherwise a choice by cross-validation, which keeps groups whole, would fail on them alone."""
+    videos = tuple(replace(video, group=str(video.index // 3 % 3)) for video in tiny.catalog.videos)
+    grouped = VideoSource(replace(tiny.catalog, videos=videos), tiny.manifest, tiny.root, tiny.cache)
+    train = few_videos(grouped).catalog.split("train")
+    assert {video.group for video in train if video.label == 1} == {"0", "1", "2"}
+
+
+REFUSED: dict[str, tuple[tuple[str, dict[str, Any]], dict[str, Any], dict[str, Any], str]] = {
+    "a fine-tuning batch larger than its set": (
+        ("finetune", {"batch_size": 15}), {}, {}, r"batch_size 15 is larger than the set: 14 .*lower it to 14 or less",
+    ),
+    "a fine-tuning batch larger than its share of the labels": (
+        ("finetune", {"batch_size": 9, "label_fraction": 0.5}), {}, {}, r"batch_size 9 is larger than the set: 8 ",
+    ),
+    "a gallery smaller than every list": (("retrieval", {"k": (15, 20)}), {}, {}, r"gallery of 14 .*smallest k"),
+    "videos of one group": (("linear", {}), {"group": "one"}, {}, r"c cannot be chosen by cross-validation"),
+    "videos without labels": (("linear", {}), {"label": None}, {}, r"no readable labelled video in the train split"),
+    "videos of one class": (("retrieval", {"k": (1,)}), {"label": 1}, {}, r"are of one class"),
+    "no test videos": (("linear", {}), {"split": "train"}, {}, r"no readable labelled video in the test split"),
+    "videos as long as a clip": (("similarity", {}), {}, {"frames": CLIP.span}, r"0 of 9 test videos are longer than"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_an_evaluation_that_its_data_cannot_fill_is_refused(case: str, tiny: VideoSource) -> None:
+    (name, options), change, lengths, message = REFUSED[case]
+    config = evaluation(name, f"{name}/synthetic", **options)
+    with pytest.raises(ConfigError, match=rf"evaluation {name}/synthetic, data set synthetic: .*{message}"):
+        check_against_data(cell(), config, with_videos(tiny.snapshot, **change, **lengths))
+
+
+def test_pretraining_that_its_data_cannot_fill_is_refused(tiny: VideoSource) -> None:
+    check_against_data(cell(), None, tiny.snapshot)
+    with pytest.raises(ConfigError, match=r"training\.batch_size 15 is larger than the set: 14 readable .* 14 or less"):
+        check_against_data(cell(**{"training.batch_size": 15}), None, tiny.snapshot)
+    with pytest.raises(ConfigError, match=r"pretraining: supervised: .*have no classes"):
+        check_against_data(cell(**LABELLED), None, with_videos(tiny.snapshot, label=None))
+    with pytest.raises(ConfigError, match=r"pretraining: supervised: .*have 1 classes"):
+        check_against_data(cell(**LABELLED), None, with_videos(tiny.snapshot, label=1))
+    check_against_data(cell(pretraining="none"), None, with_videos(tiny.snapshot, label=None))
