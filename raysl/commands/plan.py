@@ -33,7 +33,7 @@ def print_plan(planned: list[Planned], console: Console) -> None:
     for item in planned:
         study = item.study
         table = Table(title=f"{study.options.title}  [{study.name}, scale {study.scale}]", title_justify="left")
-        for heading in ("row", "backbone", "pretraining", "length", "cells (one a seed, or a fold)", "evaluations"):
+        for heading in ("row", "backbone", "pretraining", "length", "cells (one a seed or fold)", "evaluations"):
             table.add_column(heading, overflow="fold")
         for row in study.rows:
             cells = [cell for cell in item.cells if cell.row == row.name]

@@ -15,6 +15,8 @@ from raysl.commands.report import write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
+from raysl.data.snapshot import data_key
+from raysl.data.source import check_lists
 from raysl.engine.run import RunOptions, TitledSearch, reads, run_on_cluster, run_searches
 from raysl.errors import ConfigError
 from raysl.models.inflate import inflated_from, weights_file
@@ -116,20 +118,24 @@ def _search(
 
 
 def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
-    """Refuses, before Ray is started, a run on this machine of data sets and weights that are bound to no place.
+    """Refuses, before Ray is started, a run on this machine of data sets and weights that are not there to be read.
 
     Raises:
-        DataError: no root was given for a data set, and something that reads it is still missing in the store.
+        DataError: no root was given for a data set, or its lists cannot be read as the study has it (another number of
+            folds, a class that cannot be split), and something that reads it is still missing in the store.
         ConfigError: no file was given for weights to inflate, and the store does not hold the cell that needs them.
     """
     shelf = Shelf(store, known_data((data for data, _ in needed_data(cells)), places))
+    readable = set(shelf.data)
     for cell in cells:
         found = shelf.find(cell)
         if found.verdict != "missing":
             continue
         sets = [one.config.data for one in found.missing]
         for data in [cell.config.data, *sets] if found.to_train else sets:
-            places.root(data)
+            if data_key(data) not in readable:
+                check_lists(data, places)
+                readable.add(data_key(data))
         name = inflated_from(cell.config.backbone.options)
         if name is not None and found.state.status != "done":
             weights_file(name, places.roots)

@@ -185,6 +185,17 @@ def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
     return None if manifest is None else Snapshot(catalog, manifest)
 
 
+def check_lists(data: Chosen, places: Places) -> None:
+    """Reads a data set's lists on this machine; of one that makes its own files nothing is read.
+
+    Raises:
+        DataError: no root, or lists that cannot be read.
+    """
+    root, reader = places.root(data), data.build()
+    if reader.needs_root:
+        reader.read(root)
+
+
 def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Catalog]:
     reader: CatalogReader = data.build()
     root = places.root(data)

@@ -9,9 +9,10 @@ import pytest
 from raysl import results
 from raysl.commands.inputs import load_studies
 from raysl.commands.report import report_input
+from raysl.commands.run import check_roots
 from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
-from raysl.errors import ConfigError
+from raysl.errors import ConfigError, DataError
 from raysl.reports import build_table, render_markdown
 from raysl.results import Found
 from raysl.work.cell import compute_cell
@@ -153,3 +154,15 @@ def test_a_row_that_would_test_on_what_it_learned_names_file_and_row(tmp_path: P
     study = write_study(tmp_path, FOLDS.replace("plain: {}", "plain: {data.folds: 3}"))
     with pytest.raises(ConfigError, match=r"study\.yaml: rows\.plain: evaluation retrieval/mine: it would test on"):
         load_studies([study], None, [])
+
+
+def test_lists_that_cannot_be_read_are_said_before_anything_runs(tmp_path: Path) -> None:
+    small_folder(tmp_path / "a", ("run", "walk"), seed=0)
+    text = FOLDS.replace("folds: 2", "folds: 4").replace("  other: {name: folder}", "  other: {name: synthetic}")
+    (planned,) = load_studies([write_study(tmp_path, text, SHORT)], None, [])
+    store, places = results.open(tmp_path / "store"), Places.find({"mine": tmp_path / "a"}, tmp_path / "cache")
+    with pytest.raises(DataError, match=r"`folds` is 4, and `group` '\^\(\.\)' names 2 groups: set `folds: 2`"):
+        check_roots(unique_cells(planned.cells), store, places)
+    (planned,) = load_studies([write_study(tmp_path, text.replace("folds: 4", "folds: 2"), SHORT)], None, [])
+    check_roots(unique_cells(planned.cells), store, places)
+    assert not (tmp_path / "cache").exists(), "nothing is rendered or decoded for it"
