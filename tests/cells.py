@@ -9,7 +9,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.load import evaluation_from, resolve_cell
 from raysl.config.tree import expand, merge
-from raysl.config.yaml_reader import Origin, parse_tree
+from raysl.config.yaml_reader import Origin, Tree, parse_tree
 
 TINY_BACKBONE = "tests.models.small_backbone"
 """Of three layers: for tests that train and do not care for the network."""
@@ -30,9 +30,11 @@ training: {steps: 4, batch_size: 8}
 
 
 def tiny_cell(change: dict[str, Any] | None = None) -> CellConfig:
-    """A cell on 16 rendered training videos, 4 steps; ``change`` has dotted keys."""
-    tree = parse_tree(TINY, "tiny")
-    return resolve_cell(merge(tree, expand(change or {}, {(): Origin("change")})))
+    """A cell on 16 rendered training videos, 4 steps; ``change`` has dotted keys, of which later ones win."""
+    laid = Tree({}, {(): Origin("change")})
+    for key, value in (change or {}).items():
+        laid = merge(laid, expand({key: value}, laid.origins))
+    return resolve_cell(merge(parse_tree(TINY, "tiny"), laid))
 
 
 def tiny_evaluation(protocol: str, **options: Any) -> EvaluationConfig:
