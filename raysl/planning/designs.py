@@ -156,10 +156,12 @@ def read_design(document: Tree) -> Design:
             have, more than `raysl.planning.levels.LIMIT` rows, two rows of one name.
     """
     kind = document.data.get("design", "rows")
+    if kind not in ("rows", "search", *DESIGNS):  # refused with the other options of a study
+        return Design(document, {}, None, document)
     for key, kinds in KEYS.items():
         if document.data.get(key) is not None and kind not in kinds:
             raise document.error((key,), f"belongs to design: {' or '.join(kinds)}; this is design: {kind}")
-    make = DESIGNS.get(kind) if isinstance(kind, str) else None
+    make = DESIGNS.get(kind)
     if make is None:
         return Design(document, {}, None, document)
     explicit = document.data.get("rows") or {}

@@ -89,7 +89,7 @@ def _levels(document: Tree, axis: str, value: Any, short: str) -> list[Level]:
     if isinstance(value, list):
         items = [((*at, str(position)), one) for position, one in enumerate(value)]
         found = [_level(document, axis, f"{short} {_text(document, own, one)}", one, own, False) for own, one in items]
-    elif "subsets" in value:
+    elif "subsets" in value or "sizes" in value:
         found = _subsets(document, axis, value, short)
     else:
         for key in DISTRIBUTIONS:
@@ -130,6 +130,8 @@ def _subsets(document: Tree, axis: str, value: Mapping[str, Any], short: str) ->
     for key in value:
         if key not in ("subsets", "sizes"):
             raise document.error((*at, key), f"unknown key{nearest(key, ('subsets', 'sizes'))}")
+    if "subsets" not in value:
+        raise document.error((*at, "sizes"), "are of subsets, which the axis does not have")
     below = axis.split(".")[0] in ROW_KEYS
     members = _members(document, inside, axis) if below else read_parts(document, inside, value["subsets"], "with")
     sizes = value.get("sizes", list(range(len(members) + 1)))

@@ -111,7 +111,7 @@ def _designed(schemas: Schemas, keys: Mapping[str, JsonSchema]) -> dict[str, Jso
     schemas.definitions["axis"] = _axis(schemas)
     schemas.definitions["subsets"] = _subsets()
     schemas.definitions["part"] = _part(keys)
-    free = {"not": {"enum": [*DISTRIBUTIONS, "subsets"]}}
+    free = {"not": {"enum": [*DISTRIBUTIONS, "subsets", "sizes"]}}
     axes = {}
     for key, value in keys.items():
         searched = [] if f"{key}.".startswith(closed) else [reference("axis")]

@@ -303,6 +303,11 @@ BAD = {
         "design: grid\naxes:\n  objective.pretext: {subsets: [reverse], sizes: [2]}\n",
         r"study\.yaml:7: axes\.objective\.pretext\.sizes: a list of numbers from 0 to 1",
     ),
+    "sizes of nothing": (
+        "design: grid\naxes:\n  objective.pretext:\n    sizes: [1]\n    substs: [reverse]\n",
+        r"study\.yaml:9: axes\.objective\.pretext\.substs: unknown key \(did you mean 'subsets'",
+    ),
+    "a misspelt design": ("design: gird\naxes: {clip.size: [24]}\n", r"study\.yaml:5: design: .*mean 'grid'"),
     "a part that the base does not have": (
         "design: leave_one_out\nparts:\n  - objective.pretext.shufle\n",
         r"study\.yaml:6: parts: the base has no objective\.pretext\.shufle to switch off \(did you mean 'shuffle'",

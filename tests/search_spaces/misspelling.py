@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from raysl.config.parts import CONFIGURATION
-from raysl.planning.read_axes import AxisOptions
+from raysl.planning.levels import DISTRIBUTIONS
+from raysl.planning.rows import ROW_KEYS
 from tests.search_spaces.shipped import SEARCH_SPACES
 
 NAMED = (
@@ -29,8 +29,6 @@ NAMED = (
 )
 """Keys whose value is a name of which there are only some."""
 
-AXIS_KEYS = (*AxisOptions.model_fields, "sizes")
-"""What may be said of an axis; other keys are names of its values."""
 
 Keys = tuple[str, ...]
 
@@ -63,17 +61,16 @@ class Word:
 
     @property
     def is_free(self) -> bool:
-        """A name that nothing has to refer to: of a row, a part, an axis or a value of one; what a merge takes."""
+        """A name that nothing has to refer to: of a row, a part, an axis that is no key, a value; a merge."""
         if not self.is_key:
             return False
-        *around, name = self.path
-        if around in (["axes"], ["parts"]):
-            return "." not in name and name not in CONFIGURATION
-        if around[:1] == ["axes"] and len(around) == 2:
-            return name not in AXIS_KEYS
-        if around[:1] == ["axes"] and around[2:] == ["subsets"]:
-            return around[1] not in CONFIGURATION and "." not in around[1]
-        return around == ["rows"] or around[-1:] == ["choice"] or name == "<<"
+        around = self.path[:-1]
+        own = around == ("rows",) or around == ("parts",) or around[-1:] == ("choice",) or self.path[-1] == "<<"
+        if own or self.path[0] != "axes" or len(self.path) == 1:
+            return own
+        no_key = self.path[1].partition(".")[0] not in ROW_KEYS
+        value = len(self.path) == 3 and self.path[2] not in (*DISTRIBUTIONS, "subsets", "sizes")
+        return value or (no_key and (len(self.path) == 2 or around[2:] == ("subsets",)))
 
     def misspelt(self, text: str, generator: np.random.Generator) -> tuple[str, str]:
         """The file's text with one letter of the word dropped, doubled, replaced, or swapped with its neighbour.
