@@ -140,6 +140,20 @@ def export(
 
 
 @app.command()
+def carry(
+    storage: Annotated[str, typer.Argument(help="A results store that an older version of raysl wrote.")],
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+) -> None:
+    """Give an older version's results the names of this one, where they were made from the data that is here."""
+    from raysl.commands.carry import carry as carry_over
+    from raysl.commands.inputs import find_places
+
+    if carry_over(storage, find_places(root, cache), wide_console()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     kind: Annotated[
         str, typer.Option(help="study (recipes too), scale, cell, or a kind of component: backbone, data-set, ...")

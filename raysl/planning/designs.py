@@ -1,7 +1,7 @@
 """Designs: the rows of a study that follow from a few lines of it.
 
-A design is a function from a document to rows, which are then resolved as if they had been written out. What a study
-writes under ``rows`` comes first, then the design's rows in the order of its values or parts.
+A design is a function from a document to rows, which are then resolved as if they had been written out. The rows that
+a study lists under ``rows`` come first, then those of the design in the order of its values or parts.
 """
 
 from __future__ import annotations
@@ -95,13 +95,14 @@ class Design:
         if not self.points:
             return None
         own = [row for row in rows if row.same_as is None]
+        identities = {row.name: row.identity for row in own}
         for axis in next(iter(self.points.values())).levels:
-            self._check_axis(axis, {row.name: row.identity for row in own})
+            self._check_axis(axis, identities)
         seen: dict[tuple[str, ...], str] = {}
-        for row in own:
-            twin = seen.setdefault(row.identity, row.name)
-            if twin != row.name and {row.name, twin} & self.points.keys():
-                self._refuse_twins(twin, row.name)
+        for name, identity in identities.items():
+            twin = seen.setdefault(identity, name)
+            if twin != name and {name, twin} & self.points.keys():
+                self._refuse_twins(twin, name)
         return self.reference or self._base_among(own, scale, overrides)
 
     def _check_axis(self, axis: str, identities: Mapping[str, tuple[str, ...]]) -> None:
@@ -227,7 +228,7 @@ def _leave_one_out(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | N
 
 
 def _add_one_in(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | None, dict[str, Point]]:
-    """The core, and the core with each part; what a part says of a key stands in the place of what the core says."""
+    """The core, and the core with each part; where a part and the core set the same key, the part wins."""
     core = document.data.get("core") or {}
     named = core if isinstance(core, str) else None
     if named is not None and named not in explicit:
@@ -283,7 +284,7 @@ def _add(document: Tree, explicit: Mapping[str, Any], points: dict[str, Point], 
         ConfigError: there is one of this name.
     """
     if name in explicit:
-        raise document.error(point.at, f"gives the row {name!r}, which stands under rows too: rename one of them")
+        raise document.error(point.at, f"gives the row {name!r}, which rows has too: rename one of them")
     if name in points:
         raise document.error(point.at, f"gives the row {name!r}, as {'.'.join(points[name].at)} does: name them apart")
     points[name] = point

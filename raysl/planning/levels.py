@@ -87,14 +87,15 @@ def _levels(document: Tree, axis: str, value: Any, short: str) -> list[Level]:
     if axis == "training.seed":
         raise document.error(at, "is no axis: seeds are paired across rows, and listed under seeds")
     if isinstance(value, list):
-        found = [_level(document, axis, f"{short} {_text(document, at, one)}", one, at) for one in value]
+        items = [((*at, str(position)), one) for position, one in enumerate(value)]
+        found = [_level(document, axis, f"{short} {_text(document, own, one)}", one, own, False) for own, one in items]
     elif "subsets" in value:
         found = _subsets(document, axis, value, short)
     else:
         for key in DISTRIBUTIONS:
             if key in value:
                 raise document.error((*at, key), "belongs to the axes of a search; list the values, or name them")
-        found = [_level(document, axis, name, one, (*at, name)) for name, one in value.items()]
+        found = [_level(document, axis, name, one, (*at, name), True) for name, one in value.items()]
     names = [level.name for level in found]
     for name in names:
         if names.count(name) > 1:
@@ -102,10 +103,10 @@ def _levels(document: Tree, axis: str, value: Any, short: str) -> list[Level]:
     return found
 
 
-def _level(document: Tree, axis: str, name: str, value: Any, at: KeyPath) -> Level:
+def _level(document: Tree, axis: str, name: str, value: Any, at: KeyPath, named: bool) -> Level:
     if axis.split(".")[0] in ROW_KEYS:
         return Level(name, {axis: Written(value, at)}, at)
-    if not isinstance(value, Mapping) or len(at) == len(("axes", axis)):
+    if not named or not isinstance(value, Mapping):
         message = (
             f"is no key of a configuration{nearest(axis.split('.')[0], ROW_KEYS)}; an axis that moves several keys is "
             "a mapping from the names of its values to what each of them changes"

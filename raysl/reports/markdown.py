@@ -92,7 +92,7 @@ def _p(value: float | None) -> str:
 
 def _method(table: Table) -> str:
     sentences = [
-        "Intervals are 95 % t-intervals over seeds; below three seeds the values themselves stand, without one.",
+        "Intervals are 95 % t-intervals over seeds; with fewer than three seeds the values themselves are given.",
     ]
     if table.source.baseline is not None:
         sentences.append(

@@ -74,6 +74,16 @@ class Place:
             except (FileNotFoundError, NotADirectoryError):
                 return
 
+    def delete_folder(self) -> None:
+        """Deletes this folder where it is empty of objects; no error if it is not there."""
+        if self.sizes():
+            return
+        with self._named("delete", ""):
+            try:
+                self.filesystem.delete_dir(self.root)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+
     def sizes(self, path: str = "") -> dict[str, int]:
         """Every object below a folder: its path relative to this place, and its size in bytes."""
         found = self._listing(path, recursive=True)

@@ -11,10 +11,12 @@ from typing import Protocol
 
 from raysl.config.cells import Cell
 from raysl.config.component import Chosen
+from raysl.config.evaluation import EvaluationConfig
 from raysl.data.places import Places
 from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.data.source import open_source
-from raysl.errors import RayslError
+from raysl.errors import ConfigError, RayslError
+from raysl.evaluation.against_data import check_against_data
 from raysl.results import Found, Shelf, Store
 from raysl.training.progress import Progress
 from raysl.work.cell import compute_cell
@@ -108,6 +110,7 @@ class _Run:
                 reopen(one)
             found = self._find(site)
         tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
+        refuse_what_data_cannot_fill(tasks, data)
         if tasks:
             self._compute(tasks, found, site)
             found = self._find(site)
@@ -218,6 +221,34 @@ def reopen(found: Found) -> None:
     for one in found.evaluations:
         if one.status == "failed" and one.name is not None:
             found.folder.clear_evaluation(one.name)
+
+
+def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData) -> None:
+    """Refuses a run whose data shows already that cells or evaluations of it must fail, before anything is paid for.
+
+    Raises:
+        ConfigError: each reason once, with the cells that it is for.
+    """
+    problems: dict[str, list[str]] = {}
+    for task in tasks:
+        asked: list[tuple[Chosen, EvaluationConfig | None]] = [(one.config.data, one.config) for one in task.missing]
+        if task.to_train:
+            asked.append((task.cell.config.data, None))
+        for chosen, evaluation in asked:
+            snapshot = data.snapshots.get(data_key(chosen))
+            if snapshot is None:
+                continue
+            try:
+                check_against_data(task.cell.config, evaluation, snapshot)
+            except ConfigError as error:
+                problems.setdefault(str(error), []).append(task.cell.title)
+    if problems:
+        lines = [f"{error} (asked by {titles[0]}{_and_more(titles)})" for error, titles in problems.items()]
+        raise ConfigError("; ".join(lines))
+
+
+def _and_more(titles: Sequence[str]) -> str:
+    return f" and {len(titles) - 1} more" if len(titles) > 1 else ""
 
 
 def can_advance(found: Found, data: ReadData) -> bool:

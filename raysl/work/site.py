@@ -71,10 +71,12 @@ class ReadData:
     Attributes:
         hashes: of those that could be read, by `data_key`; their snapshots are in the store.
         unavailable: why the others could not, by `data_key`.
+        snapshots: of those that could be read; they stay with the driver.
     """
 
     hashes: dict[str, DataHashes]
     unavailable: dict[str, str]
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
 
 def read_data(
@@ -105,7 +107,7 @@ def read_data(
         if key not in found.hashes:
             store.save_snapshot(snapshot)
             note(f"data set {data.bound_name}: {_described(snapshot)}")
-        found.hashes[key] = snapshot.hashes
+        found.hashes[key], found.snapshots[key] = snapshot.hashes, snapshot
     return found
 
 

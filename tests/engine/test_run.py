@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
 from raysl import results
 from raysl.config.cells import Cell
@@ -13,8 +15,9 @@ from raysl.data.places import Places
 from raysl.engine.run import RunOptions, run_on_cluster
 from raysl.errors import RayslError, StorageError
 from raysl.results import CellFolder, Store
+from raysl.training.checkpoint import read_checkpoint
 from raysl.work.progress import Event, Note, Overview, Phase
-from raysl.work.run import RunOutcome
+from raysl.work.run import Here, RunOutcome, run_cells
 from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
@@ -25,7 +28,7 @@ NAN = (
 )
 ROWS = {
     "random": "{pretraining: none}",
-    "one": "{training.steps: 2}",
+    "one": "{training.steps: 2, training.threads: 1}",
     "two": "{training.steps: 2, training.workers: 2, objective.contrastive.temperature: 0.2}",
     "nan": f"{{{NAN}}}",
     "no root": "{data: {name: folder}}",
@@ -109,6 +112,22 @@ def test_a_person_is_told_phases_failures_and_progress(first: First) -> None:
     assert ended == ["data", "pretraining and evaluation"]
     last = [event for event in first.told.events if isinstance(event, Overview)][-1]
     assert (last.done, last.failed, last.stopped, last.total, last.running) == (3, 1, 0, 4, ())
+
+
+def test_a_run_without_ray_gives_the_same_bits(first: First, places: Places, tmp_path: Path) -> None:
+    store = results.open(tmp_path / "store")
+    cells = [cell for cell in first.work if cell.row in ("random", "one")]
+    assert run_cells(cells, store, places, Here(places)).done == ("tiny/random/seed0", "tiny/one/seed0")
+    for row in ("random", "one"):
+        theirs = first.cell(row)
+        ours = store.named(theirs.name)
+        weights = [
+            read_checkpoint(folder.final_checkpoint() or b"", theirs.name[:12]).model for folder in (ours, theirs)
+        ]
+        assert weights[0].keys() == weights[1].keys()
+        assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+        (name,) = theirs.evaluations()
+        pd.testing.assert_frame_equal(ours.predictions(name), theirs.predictions(name))  # type: ignore[arg-type]
 
 
 def test_running_again_computes_nothing(first: First, places: Places) -> None:

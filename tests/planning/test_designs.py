@@ -174,6 +174,12 @@ def test_rows_of_ones_own_stand_before_the_designs(tmp_path: Path) -> None:
     assert study.options.baseline == "all"
 
 
+def test_a_row_may_repeat_one_of_the_design(tmp_path: Path) -> None:
+    study = load(tmp_path, f"rows: {{again: {{same_as: temperature 0.5}}}}\ndesign: grid\naxes: {{{T}: [0.1, 0.5]}}\n")
+    again, _, warm = study.rows
+    assert (again.same_as, again.identity) == ("temperature 0.5", warm.identity)
+
+
 def test_names_are_as_short_as_tells_keys_apart(tmp_path: Path) -> None:
     recipe = RECIPE.replace("temperature: 0.1}}", "temperature: 0.1, projector: {hidden_dim: 8}}}")
     text = (
@@ -215,6 +221,13 @@ def test_a_scale_or_set_that_loses_an_axis_is_refused(tmp_path: Path) -> None:
         load(tmp_path, f"design: grid\naxes: {{{T}: [0.1, 0.5]}}\n", overrides=[f"{T}=0.3"])
 
 
+def test_a_value_of_a_long_list_is_reported_at_its_own_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"study\.yaml:9: objective\.contrastive\.temperature: should be a valid numb"
+    ):
+        load(tmp_path, f"design: grid\naxes:\n  {T}:\n    - 0.5\n    - five\n")
+
+
 @pytest.mark.parametrize("values", ["[0.5, 0.7]", "{a: 0.5, b: 0.7}"])
 def test_a_value_that_is_refused_is_reported_at_its_axis(tmp_path: Path, values: str) -> None:
     with pytest.raises(ConfigError, match=r"study\.yaml:6: objective\.contrastive\.temperatur: unknown key"):
@@ -244,7 +257,7 @@ BAD = {
         GRID.replace("  objective", "  objektive"), r"study\.yaml:7: axes\.obj\S+: is no key of a .*mean 'objective'"
     ),
     "a value that needs a name": (
-        "design: grid\naxes:\n  sampling.pair: [{name: same}]\n", r"study\.yaml:7: axes\.sampling\.pair: a value that"
+        "design: grid\naxes:\n  sampling.pair: [{name: same}]\n", r"study\.yaml:7: axes\.sampling\.pair\.0: a value"
     ),
     "a value twice": (GRID.replace("0.5]", "0.10]"), r"study\.yaml:7: axes\.\S+: has the value 'temperature 0\.1' tw"),
     "an axis that is the base's": (GRID.replace("[0.1, 0.5]", "[0.1]"), r"study\.yaml:7: axes\.\S+: changes nothing"),
@@ -268,11 +281,11 @@ BAD = {
     ),
     "two axes of one key": (
         GRID + f"  heat: {{low: {{{T}: 0.01}}}}\n",
-        rf"study\.yaml:8: axes\.heat\.low\.{T}: sets {T}, which axes\.{T} sets too",
+        rf"study\.yaml:8: axes\.heat\.low\.{T}: sets {T}, which axes\.{T}\.0 sets too",
     ),
     "a name that rows has": (
         GRID + "rows: {temperature 0.5: {clip.size: 24}}\n",
-        r"study\.yaml:7: axes\.\S+: gives the row 'temperature 0\.5', which stands under rows too",
+        r"study\.yaml:7: axes\.\S+: gives the row 'temperature 0\.5', which rows has too",
     ),
     "a name that two axes give": (
         "design: one_factor\naxes:\n  clip.size: {small: 24}\n  clip.frames: {small: 8}\n",

@@ -27,11 +27,13 @@ evaluations: [{evaluations}]
 
 
 def plan(
-    folder: Path, rows: dict[str, str], evaluations: str = "retrieval/synthetic", seeds: str = "[0]"
+    folder: Path, rows: dict[str, str], evaluations: str = "retrieval/synthetic", seeds: str = "[0]", extra: str = ""
 ) -> list[Cell]:
     """The distinct cells of a study with these rows (name to YAML mapping) on 16 + 8 rendered videos."""
     text = "\n".join(f"  {name}: {change}" for name, change in rows.items())
-    return plan_file(write_study(folder, STUDY.format(rows=text, seeds=seeds, evaluations=evaluations), name="tiny"))
+    return plan_file(
+        write_study(folder, STUDY.format(rows=text, seeds=seeds, evaluations=evaluations) + extra, name="tiny")
+    )
 
 
 def plan_file(path: Path) -> list[Cell]:

@@ -18,6 +18,7 @@ from raysl.commands.inputs import Planned, load_studies
 from raysl.commands.report import write_reports
 from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
+from raysl.errors import ConfigError
 from raysl.results import Shelf, Store
 from raysl.work.progress import Event, Note, Overview
 from raysl.work.run import Here, RunOutcome, run_cells
@@ -211,6 +212,22 @@ def test_a_corrected_list_is_other_data_for_evaluations_and_trains_anew_only_wha
     trained = Shelf(store, outcome.data).folder(planned.cells[0])
     assert len([folder for folder in store.cells() if folder.name.startswith(planned.cells[0].id)]) == 2
     assert trained.state().status == "done"
+
+
+def test_what_the_data_cannot_fill_is_said_before_anything_is_trained(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    rows = {"one": "{}", "two": "{objective.contrastive.temperature: 0.2}", "large": "{training.batch_size: 64}"}
+    cells = plan(
+        tmp_path, rows, "retrieval/synthetic, finetune/synthetic", extra="evaluation: {finetune: {batch_size: 99}}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        compute(cells, store, places)
+    said = str(caught.value)
+    assert "batch_size 99 is larger than the set" in said
+    assert "(asked by tiny/one/seed0 and 2 more)" in said
+    assert "training.batch_size 64 is larger than the set: 16" in said
+    assert store.cells() == []
 
 
 def test_a_fault_that_may_pass_is_tried_once_more(

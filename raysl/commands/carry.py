@@ -1,0 +1,40 @@
+"""`raysl carry`: results of an older version under the names that this one looks for."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from raysl.config.component import Chosen
+from raysl.data.places import Places
+from raysl.data.snapshot import Snapshot, data_key
+from raysl.data.source import open_source
+from raysl.errors import NodeFault, RayslError
+from raysl.results import open as open_store
+from raysl.results.carry import carry_store
+
+
+def carry(storage: str, places: Places, console: Console) -> int:
+    """Takes over what was made from the data that is here, and says what was not; returns how many that are."""
+    store, known = open_store(storage), dict[str, Snapshot | RayslError]()
+
+    def open_data(data: Chosen) -> Snapshot:
+        key = data_key(data)
+        if key not in known:
+            try:
+                known[key] = open_source(data, places, resize=128, processes=None, fill=False).snapshot
+            except RayslError as error:
+                known[key] = error
+        found = known[key]
+        if isinstance(found, RayslError):
+            raise NodeFault(str(found))
+        return found
+
+    done = carry_store(store, open_data)
+    for name, reason in done.refused.items():
+        console.print(f"left as it is: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"{len(done.taken)} results taken over, {done.current} of this version, {len(done.refused)} left as they are",
+        markup=False,
+        highlight=False,
+    )
+    return len(done.refused)
