@@ -18,7 +18,7 @@ from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Origin, Tree
 from raysl.data.check import check_catalog, write_videos
-from raysl.data.places import Places
+from raysl.data.places import Places, used_names
 from raysl.data.source import open_source
 from raysl.errors import ConfigError, DataError
 from raysl.planning.folds import folds_of
@@ -77,8 +77,12 @@ def print_check(
         videos: CSV file to which one line a video is written.
 
     Raises:
+        ConfigError: a root was given for a name that is not the data set's.
         DataError: no root, lists that cannot be read, or a file that cannot be written.
     """
+    names = used_names([data])
+    for name in places.unused(names):
+        raise ConfigError(f"--root {name}: this data set has another name{nearest(name, names)}")
     folds = folds_of(data)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("reading videos", total=None)

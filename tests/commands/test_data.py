@@ -154,3 +154,9 @@ def test_bad_names_and_files_are_refused(tmp_path: Path, root: Path) -> None:
     for option in ("videos", "missing"):
         with pytest.raises(DataError, match=rf"--{option} \S+: cannot be written"):
             printed(chosen_set("folder", [], None, None), root, **{option: tmp_path / "absent" / "file"})
+
+
+def test_a_root_for_another_name_is_refused(root: Path, tmp_path: Path) -> None:
+    data = chosen_set("mine", [], write_study(tmp_path, NAMED), None)
+    with pytest.raises(ConfigError, match=r"--root min: this data set has another name \(did you mean 'mine'\?\)"):
+        print_check(data, Places.find({"min": root}, tmp_path / "cache"), 32, 1, Console())
