@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from raysl.config.parts import CONFIGURATION
-from raysl.planning.read_axes import AxisOptions
+from raysl.planning.levels import DISTRIBUTIONS
+from raysl.planning.rows import ROW_KEYS
 from tests.search_spaces.shipped import SEARCH_SPACES
 
 NAMED = (
@@ -29,10 +29,7 @@ NAMED = (
 )
 """Keys whose value is a name of which there are only some."""
 
-AXIS_KEYS = (*AxisOptions.model_fields, "sizes")
-"""What may be said of an axis; other keys are names of its values."""
-
-Keys = tuple[str, ...]
+Path_ = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Word:
     """
 
     file: Path
-    path: Keys
+    path: Path_
     start: int
     end: int
     line: int
@@ -63,17 +60,16 @@ class Word:
 
     @property
     def is_free(self) -> bool:
-        """A name that nothing has to refer to: of a row, a part, an axis or a value of one; what a merge takes."""
+        """A name that nothing has to refer to: of a row, a part, an axis that is no key, a value; a merge."""
         if not self.is_key:
             return False
-        *around, name = self.path
-        if around in (["axes"], ["parts"]):
-            return "." not in name and name not in CONFIGURATION
-        if around[:1] == ["axes"] and len(around) == 2:
-            return name not in AXIS_KEYS
-        if around[:1] == ["axes"] and around[2:] == ["subsets"]:
-            return around[1] not in CONFIGURATION and "." not in around[1]
-        return around == ["rows"] or around[-1:] == ["choice"] or name == "<<"
+        around = self.path[:-1]
+        own = around == ("rows",) or around == ("parts",) or around[-1:] == ("choice",) or self.path[-1] == "<<"
+        if own or self.path[0] != "axes" or len(self.path) == 1:
+            return own
+        no_key = self.path[1].partition(".")[0] not in ROW_KEYS
+        value = len(self.path) == 3 and self.path[2] not in (*DISTRIBUTIONS, "subsets", "sizes")
+        return value or (no_key and (len(self.path) == 2 or around[2:] == ("subsets",)))
 
     def misspelt(self, text: str, generator: np.random.Generator) -> tuple[str, str]:
         """The file's text with one letter of the word dropped, doubled, replaced, or swapped with its neighbour.
@@ -103,7 +99,7 @@ def words(file: Path) -> Iterator[Word]:
     """Every key of a file with a letter in it, and every value that is a name."""
     seen: set[int] = set()
 
-    def walk(node: yaml.Node, path: Keys) -> Iterator[Word]:
+    def walk(node: yaml.Node, path: Path_) -> Iterator[Word]:
         if id(node) in seen:
             return
         seen.add(id(node))
@@ -122,7 +118,7 @@ def words(file: Path) -> Iterator[Word]:
                 yield from word(value, here, False)
             yield from walk(value, here)
 
-    def word(node: yaml.ScalarNode, path: Keys, is_key: bool) -> Iterator[Word]:
+    def word(node: yaml.ScalarNode, path: Path_, is_key: bool) -> Iterator[Word]:
         quoted = 1 if node.style in ("'", '"') else 0
         start, end = node.start_mark.index + quoted, node.end_mark.index - quoted
         if re.search("[A-Za-z]", node.value) and node.tag.endswith(":str"):
