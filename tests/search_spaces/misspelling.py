@@ -29,8 +29,7 @@ NAMED = (
 )
 """Keys whose value is a name of which there are only some."""
 
-
-Keys = tuple[str, ...]
+Path_ = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Word:
     """
 
     file: Path
-    path: Keys
+    path: Path_
     start: int
     end: int
     line: int
@@ -100,7 +99,7 @@ def words(file: Path) -> Iterator[Word]:
     """Every key of a file with a letter in it, and every value that is a name."""
     seen: set[int] = set()
 
-    def walk(node: yaml.Node, path: Keys) -> Iterator[Word]:
+    def walk(node: yaml.Node, path: Path_) -> Iterator[Word]:
         if id(node) in seen:
             return
         seen.add(id(node))
@@ -119,7 +118,7 @@ def words(file: Path) -> Iterator[Word]:
                 yield from word(value, here, False)
             yield from walk(value, here)
 
-    def word(node: yaml.ScalarNode, path: Keys, is_key: bool) -> Iterator[Word]:
+    def word(node: yaml.ScalarNode, path: Path_, is_key: bool) -> Iterator[Word]:
         quoted = 1 if node.style in ("'", '"') else 0
         start, end = node.start_mark.index + quoted, node.end_mark.index - quoted
         if re.search("[A-Za-z]", node.value) and node.tag.endswith(":str"):
