@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -116,42 +117,57 @@ def chooser(part: Part) -> str | None:
     return part.key if isinstance(part, Slot) and part.is_named else None
 
 
-def refusal(path: KeyPath, aliases: Mapping[str, str] | None = None, *, number: bool = False) -> str | None:
+def refusal(
+    path: KeyPath, document: Any, aliases: Mapping[str, str] | None = None, *, number: bool = False
+) -> str | None:
     """Why no configuration has a key; None where one has.
 
     Args:
         path: as a row writes it.
+        document: in which components of other packages may be named, by import path.
         aliases: second names of protocols, and the protocols.
         number: the key must hold a number, or a list of some.
     """
     if path[0] != "evaluation":
-        return _refusal(CellConfig, path, number)
+        reason = _refusal(CellConfig, path, number, ())
+        return reason and _refusal(CellConfig, path, number, sorted(set(_import_paths(document))))
     protocols = {name: name for name in names("protocol")} | dict(aliases or {})
     for end in range(2, len(path)):  # the name may be an import path
         name = ".".join(path[1:end])
         model = options_of("protocol", protocols.get(name, name))
         if model is not None:
-            return _refusal(model, path[end:], number)
+            return _refusal(model, path[end:], number, ())
     return f"there is no protocol {path[1]!r}{nearest(path[1], protocols)}" if path[1:] else "'evaluation' is no number"
 
 
-def _refusal(part: type[Options] | Slot, path: KeyPath, number: bool) -> str | None:
+def _import_paths(value: Any) -> Iterator[str]:
+    """Every text in a value that may be one."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value):
+        yield value
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _import_paths(inner)
+
+
+def _refusal(part: type[Options] | Slot, path: KeyPath, number: bool, others: Sequence[str]) -> str | None:
+    """Args: others: import paths, some of which may be of components."""
     key, rest = path[0], path[1:]
     no_number = f"{key!r} is no number" if number else None
     if isinstance(part, Slot) and part.many:
         model = options_of(part.kind, key)
         if model is None:
             return f"there is no {part.kind} {key!r}{nearest(key, names(part.kind))}"
-        return _refusal(model, rest, number) if rest else no_number
+        return _refusal(model, rest, number, others) if rest else no_number
     if key == chooser(part) and not rest:
         return no_number
     models = _models(part)
+    if isinstance(part, Slot):
+        models += [model for name in others if (model := options_of(part.kind, name)) is not None]
     found = [model.model_fields[key] for model in models if key in model.model_fields]
     if not found:
         return f"unknown key {key!r}{nearest(key, {name for model in models for name in model.model_fields})}"
     if not rest:
         return None if any(_holds_number(info.annotation) for info in found) else no_number
-    reasons = [_refusal(inner, rest, number) for info in found for inner in parts(info)]
+    reasons = [_refusal(inner, rest, number, others) for info in found for inner in parts(info)]
     return None if None in reasons else next(iter(reasons), f"{key!r} has no keys below it")
 
 

@@ -168,11 +168,12 @@ def _choose(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool) -> A
 
 
 def _check_any(slot: Slot, value: Mapping[str, Any], tree: Tree, path: KeyPath) -> Any:
-    """Options of a component that another file names: each must be one of some component."""
+    """Options of a component that another file names: refuses what is nearly an option of some component."""
     known = {key for name in names(slot.kind) for key in find(slot.kind, name).options.model_fields}
     for key in value:
-        if key not in known:
-            raise tree.error((*path, key), f"unknown key{nearest(key, known | {slot.key})}")
+        near = suggestion(key, known | {slot.key})
+        if key not in known and near:
+            raise tree.error((*path, key), f"unknown key{near}")
     return INCOMPLETE
 
 

@@ -154,9 +154,12 @@ def check_scale(scale: Scale, document: Tree) -> None:
     Raises:
         ConfigError: naming file, line and key.
     """
-    aliases = aliases_of(document)
+    laid, aliases = scale.laid(), aliases_of(document)
+    for key in laid.data:
+        if key not in CONFIGURATION:
+            raise laid.error((key,), f"unknown key{nearest(key, CONFIGURATION)}")
     for key in scale.multiply:
-        reason = refusal(tuple(key.split(".")), aliases, number=True)
+        reason = refusal(tuple(key.split(".")), [document.data, scale.set], aliases, number=True)
         if reason is not None:
             raise scale.error(("multiply", key), reason)
     known = {*names("data set"), *scale.datasets, *(document.data.get("datasets") or {})}

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from raysl.config.cell import Slot
-from raysl.config.parts import refusal
 from raysl.config.resolve import choose, resolve
 from raysl.config.scale import Scale
 from raysl.config.tree import get
@@ -68,10 +67,6 @@ def load_search(document: Tree, seeds: Sequence[int], scale: Scale, overrides: T
     if not data.labelled:
         message = f"trials are scored by labels, and {data.bound_name} has none: name a labelled set with search.data"
         raise document.error(("search", "data") if options.data is not None else ("search",), message)
-    for key in document.data.get("axes") or {}:
-        reason = refusal(tuple(key.split(".")))
-        if reason is not None:
-            raise document.error(("axes", key), reason)
     search = Search(options, read_axes(document), base, data, document, scale, overrides)
     for axis in search.axes:
         _check_key(axis, document, overrides)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from raysl.config.document import STUDY_KEYS, load_document, overrides_tree
 from raysl.config.options import Options, option
-from raysl.config.resolve import resolve
+from raysl.config.resolve import check_options, resolve
 from raysl.config.scale import AS_WRITTEN, Scale, load_scale
 from raysl.config.sections import Seed
 from raysl.config.suggest import nearest
@@ -25,7 +25,7 @@ from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, evaluated_options
 from raysl.planning.search import Search
-from raysl.planning.written import check_columns, check_study, root_names
+from raysl.planning.written import check_axes, check_columns, check_study, root_names
 from raysl.published import Match
 from raysl.results.search import SearchTrial, best_trials
 
@@ -153,7 +153,10 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     if "base" in given.data:
         raise given.error(("base",), "a study is laid on its base before --set is read: change it in the file")
     laid = {key: given.data[key] for key in study_keys if key != "rows"}
-    design = read_design(merge(written, Tree(laid, given.origins)))
+    document = merge(written, Tree(laid, given.origins))
+    check_options(StudyOptions, document, (), {"design": document.data.get("design", "rows")})
+    check_axes(document)
+    design = read_design(document)
     design = design.over(with_row_overrides(design.document, given))
     document = design.document
     rest = Tree({key: value for key, value in given.data.items() if key not in study_keys}, given.origins)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from raysl.config.component import names
 from raysl.config.document import find_scale, known_scales
 from raysl.config.load import check_written
+from raysl.config.parts import CONFIGURATION, refusal
 from raysl.config.scale import Scale, aliases_of, load_scale
 from raysl.config.suggest import nearest, suggestion
 from raysl.config.tree import merge
@@ -54,6 +55,20 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
     for name in document.data.get("scales") or {}:
         _check_own_scale(name, document, options, path)
     _check_data_sets(document, scale, path, overrides)
+
+
+def check_axes(document: Tree) -> None:
+    """Refuses axes whose keys no configuration has, before rows are made of them.
+
+    Raises:
+        ConfigError: naming the axis.
+    """
+    axes = document.data.get("axes")
+    for key in axes if isinstance(axes, Mapping) else ():
+        if "." in key or key in CONFIGURATION or document.data.get("design") == "search":
+            reason = refusal(tuple(key.split(".")), document.data, aliases_of(document))
+            if reason is not None:
+                raise document.error(("axes", key), reason)
 
 
 def _under(document: Tree, scale: Scale) -> Tree:

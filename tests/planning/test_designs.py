@@ -230,7 +230,7 @@ def test_a_value_of_a_long_list_is_reported_at_its_own_line(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("values", ["[0.5, 0.7]", "{a: 0.5, b: 0.7}"])
 def test_a_value_that_is_refused_is_reported_at_its_axis(tmp_path: Path, values: str) -> None:
-    with pytest.raises(ConfigError, match=r"study\.yaml:6: objective\.contrastive\.temperatur: unknown key"):
+    with pytest.raises(ConfigError, match=r"study\.yaml:6: axes\.objective\.contrastive\.temperatur: unknown key"):
         load(tmp_path, f"design: grid\naxes: {{{T[:-1]}: {values}}}\n")
 
 
@@ -254,7 +254,7 @@ BAD = {
         GRID.replace("[0.1, 0.5]", "{loguniform: [0.1, 0.5]}"), r"study\.yaml:7: axes\.\S+\.loguniform: belongs to the"
     ),
     "a misspelt axis": (
-        GRID.replace("  objective", "  objektive"), r"study\.yaml:7: axes\.obj\S+: is no key of a .*mean 'objective'"
+        GRID.replace("  objective", "  objektive"), r"study\.yaml:7: axes\.obj\S+: unknown key .*mean 'objective'"
     ),
     "a value that needs a name": (
         "design: grid\naxes:\n  sampling.pair: [{name: same}]\n", r"study\.yaml:7: axes\.sampling\.pair\.0: a value"

@@ -136,6 +136,10 @@ IN_A_STUDY = {
         STUDY + "scales:\n  small:\n    set: {clip.sise: 28}\n",
         r"study\.yaml:13: clip\.sise: unknown key \(did you mean 'size'\?\)",
     ),
+    "a misspelt section in a scale that is not in use": (
+        STUDY + "scales:\n  small:\n    set: {clpi.size: 28}\n",
+        r"study\.yaml:13: clpi: unknown key \(did you mean 'clip'\?\)",
+    ),
     "a factor of a key that does not exist": (
         STUDY + "scales:\n  small:\n    multiply:\n      training.stpes: {by: 0.5}\n",
         r"study\.yaml:14: multiply\.training\.stpes: unknown key 'stpes' \(did you mean 'steps'\?\)",
@@ -384,3 +388,44 @@ def test_another_component_of_an_alias_has_its_own_options(tmp_path: Path) -> No
     rate = "{name: adamw, learning_rate: {value: 0.001, at_batch: 8}}"
     text = text.replace("label_fraction: 0.5", f"label_fraction: 0.5, optimizer: {rate}")
     assert load(tmp_path, text).rows[0].evaluations[1].protocol.options.optimizer.name == "adamw"
+
+
+def test_keys_of_a_component_of_another_package_may_be_scaled_and_crossed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab_of_backbones").mkdir()
+    (tmp_path / "lab_of_backbones" / "__init__.py").write_text("")
+    (tmp_path / "lab_of_backbones" / "wide.py").write_text(
+        "from raysl.config.component import Component\n"
+        "from raysl.config.options import option\n"
+        "from raysl.models.backbones import r3d_18\n"
+        "class WideOptions(r3d_18.COMPONENT.options):\n"
+        "    heads: int = option(4, doc='x', source='[?]')\n"
+        "COMPONENT = Component(kind='backbone', options=WideOptions, build=r3d_18.COMPONENT.build)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = (
+        STUDY
+        + "backbone: {name: lab_of_backbones.wide, width: 0.0625}\ndesign: grid\naxes: {backbone.heads: [8, 16]}\n"
+    )
+    small = SMALL + "  backbone.heads: {by: 0.5}\n"
+    rows = load(tmp_path, text, small=small, scale="small").rows
+    assert {row.cell.backbone.options.heads for row in rows} == {2, 4, 8}
+    with pytest.raises(ConfigError, match=r"axes\.backbone\.haeds: unknown key 'haeds' \(did you mean 'heads'\?\)"):
+        load(tmp_path, text.replace("backbone.heads", "backbone.haeds"), small=small)
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        (
+            "objective.contrastive.temprature: [0.2]",
+            r"study\.yaml:12: axes\.objective\.contrastive\.temprature: unknown",
+        ),
+        ("objjective.contrastive: {a: {framework: moco}}", r"axes\.objjective\.contrastive: unknown key 'objjective'"),
+        ("clip: {a: {frames: 2}, b: {frame: 3}}", r"study\.yaml:12: clip\.frame: unknown key \(did you mean 'frames'"),
+    ],
+)
+def test_a_misspelt_axis_of_a_design_is_refused_at_its_line(axis: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, STUDY + f"design: grid\naxes: {{{axis}}}\n")

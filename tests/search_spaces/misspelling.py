@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from raysl.config.parts import CONFIGURATION
+from raysl.planning.read_axes import AxisOptions
 from tests.search_spaces.shipped import SEARCH_SPACES
 
 NAMED = (
@@ -27,7 +29,10 @@ NAMED = (
 )
 """Keys whose value is a name of which there are only some."""
 
-Path_ = tuple[str, ...]
+AXIS_KEYS = (*AxisOptions.model_fields, "sizes")
+"""What may be said of an axis; other keys are names of its values."""
+
+Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Word:
     """
 
     file: Path
-    path: Path_
+    path: Keys
     start: int
     end: int
     line: int
@@ -53,13 +58,22 @@ class Word:
         """A name that the study gives itself: another spelling is another name, which something else then misses."""
         if not self.is_key:
             return False
-        return self.path[-2:-1] == ("datasets",) or self.path[:-1] == ("evaluation",)
+        design = self.path[:1] == ("axes",) and self.path[2:] in {("subsets",), ("sizes",)}
+        return self.path[-2:-1] == ("datasets",) or self.path[:-1] == ("evaluation",) or design
 
     @property
     def is_free(self) -> bool:
-        """A name that nothing has to refer to: of a row, of a value of an axis, of what a merge takes."""
-        around = self.path[:-1]
-        return self.is_key and (around == ("rows",) or around[-1:] == ("choice",) or self.path[-1] == "<<")
+        """A name that nothing has to refer to: of a row, a part, an axis or a value of one; what a merge takes."""
+        if not self.is_key:
+            return False
+        *around, name = self.path
+        if around in (["axes"], ["parts"]):
+            return "." not in name and name not in CONFIGURATION
+        if around[:1] == ["axes"] and len(around) == 2:
+            return name not in AXIS_KEYS
+        if around[:1] == ["axes"] and around[2:] == ["subsets"]:
+            return around[1] not in CONFIGURATION and "." not in around[1]
+        return around == ["rows"] or around[-1:] == ["choice"] or name == "<<"
 
     def misspelt(self, text: str, generator: np.random.Generator) -> tuple[str, str]:
         """The file's text with one letter of the word dropped, doubled, replaced, or swapped with its neighbour.
@@ -89,7 +103,7 @@ def words(file: Path) -> Iterator[Word]:
     """Every key of a file with a letter in it, and every value that is a name."""
     seen: set[int] = set()
 
-    def walk(node: yaml.Node, path: Path_) -> Iterator[Word]:
+    def walk(node: yaml.Node, path: Keys) -> Iterator[Word]:
         if id(node) in seen:
             return
         seen.add(id(node))
@@ -108,7 +122,7 @@ def words(file: Path) -> Iterator[Word]:
                 yield from word(value, here, False)
             yield from walk(value, here)
 
-    def word(node: yaml.ScalarNode, path: Path_, is_key: bool) -> Iterator[Word]:
+    def word(node: yaml.ScalarNode, path: Keys, is_key: bool) -> Iterator[Word]:
         quoted = 1 if node.style in ("'", '"') else 0
         start, end = node.start_mark.index + quoted, node.end_mark.index - quoted
         if re.search("[A-Za-z]", node.value) and node.tag.endswith(":str"):
