@@ -19,8 +19,7 @@ from tests.search_spaces.shipped import STUDIES
 def run(studies: Sequence[Path], folder: Path, *options: str) -> int:
     """The exit status of ``raysl run``."""
     places = ["--storage", str(folder / "store"), "--reports", str(folder / "reports")]
-    roots = [f"--root={file.stem}={file}" for file in save_image_weights(folder / "weights")]
-    sys.argv = ["raysl", "run", *map(str, studies), "--scale", "smoke", *places, *roots, *options]
+    sys.argv = ["raysl", "run", *map(str, studies), "--scale", "smoke", *places, *options]
     try:
         raysl()
     except SystemExit as stop:
@@ -31,8 +30,9 @@ def run(studies: Sequence[Path], folder: Path, *options: str) -> int:
 def main(folder: Path, *options: str) -> int:
     searches = [path for path in STUDIES if load_document(path).data.get("design") == "search"]
     tables = [path for path in STUDIES if path not in searches]
-    ended = [run(tables, folder, "--local", "--max-concurrent", "2", *options), run(searches, folder, *options)]
-    return max(ended)
+    roots = [f"--root={file.stem}={file}" for file in save_image_weights(folder / "weights")]
+    ended = run(tables, folder, "--local", "--max-concurrent", "2", *roots, *options)
+    return max(ended, run(searches, folder, *options))
 
 
 if __name__ == "__main__":
