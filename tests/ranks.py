@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import start_processes
 
-multiprocessing.set_forkserver_preload(["torch._dynamo", "raysl.work.run", "tests.training.steps"])
+multiprocessing.set_forkserver_preload(["torch._dynamo", "raysl.work.run_cells", "tests.training.steps"])
 """Ranks are forked from a process that has imported what takes seconds, and does nothing else."""
 
 

@@ -15,7 +15,7 @@ import yaml
 from raysl.cli import main
 from raysl.config.identity import cell_id
 from raysl.config.load import load_cell
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.study import load_study
 from tests.planning.studies import STUDY, write_study
 

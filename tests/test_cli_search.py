@@ -16,11 +16,11 @@ from raysl.commands.run import open_searches
 from raysl.commands.searches import search_name
 from raysl.config.identity import cell_id
 from raysl.data.snapshot import data_key
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import load_study, with_best
 from raysl.results import SearchTrial, Shelf
-from raysl.results.search import TrialStatus, Value
+from raysl.results.search_folder import TrialStatus, Value
 from tests.data.test_snapshot import snapshot_of
 from tests.planning.studies import SEARCH, write_study
 from tests.test_cli import Done, raysl

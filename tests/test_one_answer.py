@@ -24,8 +24,8 @@ from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
 from raysl.results import Found, Store
 from raysl.training.__main__ import main as train
-from raysl.work.progress import CellProgress, OnEvent
-from raysl.work.run import run_cells
+from raysl.work.events import CellProgress, OnEvent
+from raysl.work.run_cells import run_cells
 from raysl.work.site import Site
 from tests.planning.studies import write_study
 from tests.results.stocked import STATES, THERE, Stocked

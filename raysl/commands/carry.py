@@ -10,7 +10,7 @@ from raysl.data.snapshot import Snapshot, data_key
 from raysl.data.source import open_source
 from raysl.errors import NodeFault, RayslError
 from raysl.results import open as open_store
-from raysl.results.carry import carry_store
+from raysl.results.carry_over import carry_store
 
 
 def carry(storage: str, places: Places, console: Console) -> int:

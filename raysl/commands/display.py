@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from raysl.work.progress import Event, Note, Overview, Phase, Reading, shown_seconds
+from raysl.work.events import Event, Note, Overview, Phase, Reading, shown_seconds
 
 PLAIN_SECONDS = 10.0
 """Between two progress lines where there is no terminal, so that a log stays readable."""

@@ -9,7 +9,7 @@ from raysl.config.cells import Cell
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.errors import ConfigError
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.study import Study, find_studies, load_study
 from raysl.results import Shelf
 from raysl.results import open as open_store

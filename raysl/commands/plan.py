@@ -24,7 +24,7 @@ from raysl.planning.coverage import coverage_lines, published_coverage
 from raysl.planning.differences import describe_differences, given_lines
 from raysl.planning.search import Search
 from raysl.planning.study import Study
-from raysl.training.check import check_cell
+from raysl.training.check_cell import check_cell
 from raysl.training.try_step import try_step
 
 

@@ -17,13 +17,13 @@ from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
-from raysl.engine.run import RunOptions, TitledSearch, reads, run_on_cluster, run_searches
+from raysl.engine.driver import RunOptions, TitledSearch, reads, run_on_cluster, run_searches
 from raysl.errors import ConfigError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.results import Shelf, Store
 from raysl.results import open as open_store
-from raysl.training.check import check_cell
-from raysl.work.run import Here, RunOutcome, run_cells
+from raysl.training.check_cell import check_cell
+from raysl.work.run_cells import Here, RunOutcome, run_cells
 from raysl.work.site import known_data, needed_data
 
 

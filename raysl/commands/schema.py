@@ -10,7 +10,7 @@ from raysl.config.component import KINDS
 from raysl.config.schema import JsonSchema, cell_schema, component_schema
 from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
-from raysl.planning.schema import scale_schema, study_schema
+from raysl.planning.study_schema import scale_schema, study_schema
 
 WHOLE: dict[str, Callable[[], JsonSchema]] = {"study": study_schema, "scale": scale_schema, "cell": cell_schema}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from raysl.commands.inputs import Planned
 from raysl.planning.base_point import base_point
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import with_best
 from raysl.reports.input import Searched

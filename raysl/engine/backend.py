@@ -19,13 +19,13 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.trials import run_trials
 from raysl.errors import NodeFault, RayslError
 from raysl.results import Found
-from raysl.work.cell import workers_of
-from raysl.work.progress import CellProgress, OnEvent, Reading
+from raysl.work.compute import workers_of
+from raysl.work.events import CellProgress, OnEvent, Reading
 from raysl.work.site import Site
 
 
 class OnCluster:
-    """A `raysl.work.run.Backend`.
+    """A `raysl.work.run_cells.Backend`.
 
     Args:
         places: as on this machine; roots may be bound on some nodes alone.

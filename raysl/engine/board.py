@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from raysl.training.progress import Progress
-from raysl.work.progress import CellProgress, Reading
+from raysl.work.events import CellProgress, Reading
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Post:
         self._board.post.remote(self._cell, **said)
 
     def stage(self, stage: str, progress: Progress | None) -> None:
-        """As `raysl.work.cell.OnStage`."""
+        """As `raysl.work.compute.OnStage`."""
         self(stage=stage, progress=progress)
 
 

@@ -16,10 +16,10 @@ from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import Post
 from raysl.engine.train_run import LOST_PROCESSES, train_over_workers
 from raysl.errors import NodeFault, RayslError
-from raysl.evaluation.run import trains
+from raysl.evaluation.evaluate import trains
 from raysl.results import Found
 from raysl.training.progress import Progress
-from raysl.work.cell import compute_cell, evaluate_cell, pretrain_cell, workers_of
+from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell, workers_of
 from raysl.work.site import Site
 
 MOST_REPORTS = 20

@@ -19,7 +19,7 @@ from raysl.engine.cluster import WAITING_CPUS, Cluster
 from raysl.engine.train_run import LOST_PROCESSES
 from raysl.engine.trial import trial
 from raysl.results import Found, Store
-from raysl.work.cell import workers_of
+from raysl.work.compute import workers_of
 from raysl.work.site import Site
 
 

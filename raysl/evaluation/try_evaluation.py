@@ -16,7 +16,7 @@ from raysl.data.catalog import Video
 from raysl.data.manifest_types import Manifest
 from raysl.data.source import VideoSource
 from raysl.evaluation.against_data import LabelledSplits, check_against_data
-from raysl.evaluation.run import evaluate
+from raysl.evaluation.evaluate import evaluate
 from raysl.models.backbone import Backbone
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.threads import cpu_threads

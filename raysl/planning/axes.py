@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from raysl.results.search import Value
+from raysl.results.search_folder import Value
 
 Point = dict[str, Value]
 """Parameter to its value. A parameter is an axis, or, of an axis of subsets, ``<axis>.<member>``: in or out."""

@@ -20,7 +20,7 @@ from raysl.planning.axes import Axis, Point, changes
 from raysl.planning.data_sets import with_root_name
 from raysl.planning.rows import Row, resolve_row
 from raysl.planning.search_options import SearchOptions
-from raysl.results.search import SearchTrial
+from raysl.results.search_folder import SearchTrial
 
 LENGTHS = ("training.epochs", "training.steps")
 FOLLOWING = ("schedule.warmup_epochs", "schedule.warmup_steps", "schedule.milestones")

@@ -27,7 +27,7 @@ from raysl.planning.rows import Row, evaluated_options
 from raysl.planning.search import Search
 from raysl.planning.written import check_axes, check_columns, check_study, root_names
 from raysl.published import Match
-from raysl.results.search import SearchTrial, best_trials
+from raysl.results.search_folder import SearchTrial, best_trials
 
 
 class Reference(Options):

@@ -11,7 +11,6 @@ from raysl.config.suggest import nearest
 from raysl.errors import ConfigError, StorageError
 from raysl.planning.differences import Differences
 from raysl.published import Match
-from raysl.reports.folds import pooled_cell, pooled_record
 from raysl.reports.input import (
     CellResult,
     Column,
@@ -22,6 +21,7 @@ from raysl.reports.input import (
     RowInput,
     Searched,
 )
+from raysl.reports.pooled import pooled_cell, pooled_record
 from raysl.results import CellFolder, Found, FoundEvaluation, Shelf
 
 
@@ -175,7 +175,7 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
 
 
 def _left_out(details: Any) -> dict[str, int]:
-    """Counts of `raysl.evaluation.run`'s details: unreadable and unlabelled videos by split, missing files."""
+    """Counts of `raysl.evaluation.evaluate`'s details: unreadable and unlabelled videos by split, missing files."""
     counts: dict[str, int] = {}
     for what in ("unreadable", "unlabelled"):
         by_split = (details or {}).get(what) or {}

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from raysl.planning.differences import Differences
 from raysl.published import Match, PublishedTable, Value
-from raysl.results.search import SearchTrial
+from raysl.results.search_folder import SearchTrial
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class EvaluationRecord:
         headline: the metric that ``correct`` belongs to.
         metrics: name to percent.
         correct: test video to whether it was right under the headline metric, or to the share of its answers that were
-            (`raysl.reports.folds`); its keys are the test set.
+            (`raysl.reports.pooled`); its keys are the test set.
         left_out: what was not used, e.g. ``{"unreadable test": 2}``; no zeros.
         failure: why there are no metrics; empty where there are.
     """

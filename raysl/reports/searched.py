@@ -7,7 +7,7 @@ import io
 
 from raysl.reports.input import ReportInput, Searched
 from raysl.reports.text import HOLE, grid
-from raysl.results.search import SearchTrial, Value
+from raysl.results.search_folder import SearchTrial, Value
 
 FIELDS = ("number", "status", "score", "reports", "scores", "same_as", "seconds", "reason")
 """Of a trial; then comes one column a parameter."""

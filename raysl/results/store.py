@@ -12,9 +12,9 @@ import pandas as pd
 from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError, StorageError
 from raysl.results.folder import CellFolder
+from raysl.results.frame import cell_rows
 from raysl.results.place import Place, place
-from raysl.results.search import SearchFolder
-from raysl.results.table import cell_rows
+from raysl.results.search_folder import SearchFolder
 
 
 @dataclass(frozen=True)

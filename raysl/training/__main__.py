@@ -20,7 +20,7 @@ from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
 from raysl.distributed import broadcast_object, on_every_rank, on_first_rank, rank, world_size
 from raysl.errors import ConfigError, RayslError
-from raysl.training.check import check_cell
+from raysl.training.check_cell import check_cell
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress

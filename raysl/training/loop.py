@@ -19,7 +19,7 @@ from raysl.errors import CellFailure
 from raysl.models.batch_norm import average_statistics
 from raysl.objectives.build import build_objective
 from raysl.training.batches import StepBatches, exchange
-from raysl.training.check import check_accumulation
+from raysl.training.check_cell import check_accumulation
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import curve_row
 from raysl.training.learner import Learner, StepValues

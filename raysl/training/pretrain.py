@@ -28,7 +28,7 @@ from raysl.distributed import (
 from raysl.errors import CellFailure, ConfigError, DataError, NodeFault
 from raysl.models.inflate import weights_record
 from raysl.results import CellFolder
-from raysl.training.check import check_world
+from raysl.training.check_cell import check_world
 from raysl.training.checkpoint import Checkpoint, newest_checkpoint
 from raysl.training.loop import ProgressCallback, Run
 from raysl.training.precision import Precision, choose_device, resolve_precision

@@ -11,8 +11,8 @@ from raysl.config.identity import cell_id
 from raysl.data.places import NOTHING
 from raysl.objectives.build import build_backbone
 from raysl.results import CellFolder
-from raysl.training.backbone import PREFIX
 from raysl.training.checkpoint import Checkpoint
+from raysl.training.load_backbone import PREFIX
 from raysl.training.recorder import Recorder, begin
 from raysl.training.summary import Summary
 

@@ -19,7 +19,7 @@ from raysl.errors import DataError
 from raysl.models.backbone import Backbone
 from raysl.objectives.build import build_backbone
 from raysl.training.batches import StepBatches
-from raysl.training.check import check_cell
+from raysl.training.check_cell import check_cell
 from raysl.training.loop import Run
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.threads import cpu_threads

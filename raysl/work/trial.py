@@ -11,10 +11,10 @@ from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank
 from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
 from raysl.models.backbone import Backbone
-from raysl.training.backbone import load_backbone
+from raysl.training.load_backbone import load_backbone
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.probe import Probe
-from raysl.work.cell import PRETRAINING, noted_faults, pretrain_cell
+from raysl.work.compute import PRETRAINING, noted_faults, pretrain_cell
 from raysl.work.site import Site
 
 OnScore = Callable[[int, float], None]

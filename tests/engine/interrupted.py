@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raysl import results
 from raysl.data.places import Places
-from raysl.engine.run import run_on_cluster
+from raysl.engine.driver import run_on_cluster
 from tests.work.plans import plan
 
 LONG = {"long": "{training.steps: 200, training.checkpoint_steps: 2, schedule.warmup_epochs: 0}"}

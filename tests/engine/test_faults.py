@@ -14,9 +14,9 @@ import pytest
 
 from raysl import results
 from raysl.data.places import Places
-from raysl.engine.run import run_on_cluster
+from raysl.engine.driver import run_on_cluster
 from raysl.results import Store
-from raysl.work.progress import Event, Overview
+from raysl.work.events import Event, Overview
 from tests.engine.interrupted import LONG
 from tests.engine.processes import below
 from tests.work.plans import plan

@@ -8,11 +8,11 @@ import pytest
 
 from raysl import results
 from raysl.data.places import Places
-from raysl.engine.run import run_on_cluster
-from raysl.work.cell import pretrain_cell
-from raysl.work.progress import Event, Overview
+from raysl.engine.driver import run_on_cluster
+from raysl.work.compute import pretrain_cell
+from raysl.work.events import Event, Overview
 from tests.work.plans import site_here
-from tests.work.test_cell import fine_tuned
+from tests.work.test_compute import fine_tuned
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 from raysl import results
 from raysl.commands.searches import trials_of
 from raysl.data.places import Places
-from raysl.engine.run import RunOptions, TitledSearch, run_searches
+from raysl.engine.driver import RunOptions, TitledSearch, run_searches
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
 from raysl.planning.study import Study

@@ -274,7 +274,7 @@ def points(search: Search, size: str) -> Iterator[Point]:
 def test_optuna_knows_the_trials_of_earlier_runs(told: Told, search: Search) -> None:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    from raysl.engine.search import _known, _suggestions
+    from raysl.engine.search_driver import _known, _suggestions
 
     given = points(search, "16")
     ended = [
@@ -313,7 +313,7 @@ def test_optuna_knows_the_trials_of_earlier_runs(told: Told, search: Search) -> 
 
 
 def test_the_same_search_suggests_the_same_and_a_later_run_goes_on(told: Told, tmp_path: Path) -> None:
-    from raysl.engine.search import _suggestions
+    from raysl.engine.search_driver import _suggestions
 
     def asked(records: Records, count: int) -> list[Point]:
         suggestions: Any = _suggestions(records)

@@ -15,7 +15,7 @@ from raysl.data.places import Places
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, SearchWork, search_trial
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
-from raysl.results.search import Value
+from raysl.results.search_folder import Value
 from raysl.work.trial import Scoring, run_trial
 from tests.planning.studies import SEARCH, write_study
 from tests.work.plans import plan, site_here

@@ -19,10 +19,10 @@ from raysl.config.load import cell_from, evaluation_from
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, NodeFault
+from raysl.evaluation.evaluate import evaluate, record, trains
 from raysl.evaluation.fine_tuning import FineTuned, FineTuning
 from raysl.evaluation.finetune_options import supervised_cell
 from raysl.evaluation.protocol import EvaluationResult
-from raysl.evaluation.run import evaluate, record, trains
 from raysl.training.progress import Progress
 from raysl.views.evaluation_clips import evaluation_clips
 from tests.cells import TINY_BACKBONE

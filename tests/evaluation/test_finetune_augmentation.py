@@ -12,9 +12,9 @@ from raysl.config.identity import evaluation_id, resolved
 from raysl.config.load import evaluation_from
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
+from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.fine_tuning import FineTuning
 from raysl.evaluation.finetune_options import FinetuneOptions, supervised_cell
-from raysl.evaluation.run import evaluate
 from raysl.views.loader import PretrainingLoader
 from tests.evaluation.test_finetune import finetune, tiny_cell
 from tests.evaluation.tiny import CLIP, CPU, DATA, backbone

@@ -18,10 +18,10 @@ from raysl.config.identity import resolved
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import CellFailure, DataError
+from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
-from raysl.evaluation.run import evaluate
 from raysl.evaluation.trained_options import TrainedOptions
 from raysl.models.backbone import Backbone
 from tests.cells import tiny_cell

@@ -13,9 +13,9 @@ import torch.distributed as dist
 from raysl.data.places import Places
 from raysl.distributed import gather_objects, is_distributed, on_every_rank, on_first_rank
 from raysl.errors import CellFailure, NodeFault, RayslError
+from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import Features
-from raysl.evaluation.run import evaluate
 from tests.evaluation.tiny import CLIP, CPU, backbone, damage, evaluation, open_tiny
 from tests.ranks import run_ranks
 

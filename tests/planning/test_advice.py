@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from raysl.config.cells import Cell
 from raysl.planning.advice import advice_lines
-from raysl.planning.plan import with_seed
+from raysl.planning.plan_study import with_seed
 from tests.config.test_terms import windowed
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from raysl.config.identity import cell_id
 from raysl.errors import ConfigError
-from raysl.planning.plan import with_seed
+from raysl.planning.plan_study import with_seed
 from raysl.planning.study import Study, load_study
-from raysl.results.search import Value
+from raysl.results.search_folder import Value
 from tests.planning.studies import SEARCH, write_study
 
 TWO = """

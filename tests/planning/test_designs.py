@@ -10,7 +10,7 @@ import pytest
 from raysl.config.document import load_document
 from raysl.errors import ConfigError
 from raysl.planning.designs import read_design
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.study import Study, load_study
 from tests.planning.studies import RECIPE, write_study
 

@@ -8,7 +8,7 @@ import pytest
 
 from raysl.config.cells import unique_cells
 from raysl.errors import ConfigError
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.study import Study, load_study
 from tests.planning.studies import RECIPE, STUDY, write_study
 

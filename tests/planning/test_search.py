@@ -9,11 +9,11 @@ import pytest
 
 from raysl.config.identity import cell_id
 from raysl.errors import ConfigError
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.search import Search
 from raysl.planning.study import Study, find_studies, load_study, with_best
 from raysl.results import SearchTrial
-from raysl.results.search import Value
+from raysl.results.search_folder import Value
 from tests.planning.studies import RECIPE, SEARCH, contrastive, write_study
 from tests.test_cli import raysl
 

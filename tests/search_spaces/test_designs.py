@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from raysl.config.identity import cell_id, evaluation_id
-from raysl.planning.plan import with_seed
+from raysl.planning.plan_study import with_seed
 from raysl.planning.study import load_study
 from tests.search_spaces.shipped import SEARCH_SPACES
 

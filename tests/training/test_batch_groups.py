@@ -12,7 +12,7 @@ from torch import Tensor
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.objectives.build import build_objective
-from raysl.training.check import check_world
+from raysl.training.check_cell import check_world
 from raysl.training.pretrain import pretrain
 from tests.ranks import run_ranks
 from tests.training.material import final, folder_of, tiny_cell, tiny_source

@@ -14,7 +14,7 @@ from raysl.config.identity import cell_id
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError
 from raysl.objectives.build import build_backbone, build_objective, draw_backbone
-from raysl.training.backbone import load_backbone
+from raysl.training.load_backbone import load_backbone
 from raysl.training.pretrain import pretrain
 from raysl.training.try_step import try_step
 from tests.models.narrow_weights import NARROW, save_narrow_weights

@@ -13,8 +13,8 @@ from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError, RayslError
 from raysl.objectives.build import build_objective
-from raysl.training.backbone import load_backbone
-from raysl.training.check import check_cell
+from raysl.training.check_cell import check_cell
+from raysl.training.load_backbone import load_backbone
 from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
 from raysl.training.summary import Summary

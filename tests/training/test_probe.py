@@ -13,7 +13,7 @@ from raysl.errors import CellFailure
 from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
 from raysl.models.backbone import Backbone
 from raysl.results import CellFolder
-from raysl.training.backbone import load_backbone
+from raysl.training.load_backbone import load_backbone
 from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
 from raysl.training.probe import Probe

@@ -14,9 +14,9 @@ from raysl.config.identity import cell_id
 from raysl.data.catalog import Catalog
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure
-from raysl.evaluation.run import evaluate
-from raysl.training.backbone import load_backbone
-from raysl.training.check import check_cell
+from raysl.evaluation.evaluate import evaluate
+from raysl.training.check_cell import check_cell
+from raysl.training.load_backbone import load_backbone
 from raysl.training.pretrain import pretrain
 from raysl.training.summary import Summary
 from raysl.training.try_step import try_step

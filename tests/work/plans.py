@@ -10,7 +10,7 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
-from raysl.planning.plan import plan_study
+from raysl.planning.plan_study import plan_study
 from raysl.planning.study import load_study
 from raysl.results import Store
 from raysl.work.site import Site, needed_data, read_data

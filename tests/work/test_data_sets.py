@@ -15,7 +15,7 @@ from raysl.data.places import Places
 from raysl.errors import ConfigError, DataError
 from raysl.reports import build_table, render_markdown
 from raysl.results import Found
-from raysl.work.cell import compute_cell
+from raysl.work.compute import compute_cell
 from tests.data.rendered import moving_square, write_video
 from tests.planning.studies import RECIPE, write_study
 from tests.work.plans import plan_file, site_here

@@ -19,7 +19,7 @@ from raysl.config.identity import evaluation_id, resolved
 from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError
 from raysl.results import Store
-from raysl.results.carry import Carried, carry_store
+from raysl.results.carry_over import Carried, carry_store
 from tests.cells import tiny_cell, tiny_evaluation
 from tests.data.test_snapshot import snapshot_of, with_row, with_video
 from tests.results.stocked import Stocked

@@ -21,10 +21,10 @@ from raysl.distributed import (
     rank,
 )
 from raysl.errors import CellFailure, NodeFault, RayslError, StorageError
+from raysl.evaluation.evaluate import evaluate, record, trains
 from raysl.evaluation.protocol import EvaluationResult
-from raysl.evaluation.run import evaluate, record, trains
 from raysl.results import CellFolder, Found, FoundEvaluation
-from raysl.training.backbone import load_backbone
+from raysl.training.load_backbone import load_backbone
 from raysl.training.loop import ProgressCallback
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.pretrain import pretrain

@@ -26,8 +26,8 @@ from raysl.evaluation.against_data import check_against_data
 from raysl.results import Found, Shelf, Store
 from raysl.training.progress import Progress
 from raysl.training.threads import cpus_of_rank
-from raysl.work.cell import OnStage, compute_cell
-from raysl.work.progress import CellProgress, Note, OnEvent, Phase, Reading, overview
+from raysl.work.compute import OnStage, compute_cell
+from raysl.work.events import CellProgress, Note, OnEvent, Phase, Reading, overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
 
 DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"

@@ -14,11 +14,11 @@ from raysl.commands.run import check_roots
 from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.errors import ConfigError, NodeFault
-from raysl.evaluation.run import trains
+from raysl.evaluation.evaluate import trains
 from raysl.results import Store
 from raysl.training.progress import Progress
-from raysl.work.cell import compute_cell, evaluate_cell, pretrain_cell, uses_workers, workers_of
-from raysl.work.run import reopen
+from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell, uses_workers, workers_of
+from raysl.work.run_cells import reopen
 from raysl.work.site import Site
 from tests.models.narrow_weights import NARROW, save_narrow_weights
 from tests.planning.studies import write_study

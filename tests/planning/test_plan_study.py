@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import cell_id
-from raysl.planning.plan import plan_study, with_seed
+from raysl.planning.plan_study import plan_study, with_seed
 from raysl.planning.study import load_study
 from raysl.work.site import needed_data
 from tests.planning.studies import STUDY, write_study

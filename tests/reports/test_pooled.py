@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from raysl.reports import CellResult, EvaluationRecord, ReportInput, RowInput, build_table, render_markdown
-from raysl.reports.folds import pooled_cell, pooled_record
+from raysl.reports.pooled import pooled_cell, pooled_record
 from raysl.reports.statistics import sign_flip_test
 from tests.reports.examples import LINEAR
 

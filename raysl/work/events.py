@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from raysl.evaluation.run import trains
+from raysl.evaluation.evaluate import trains
 from raysl.results import Found
 from raysl.training.progress import Progress
-from raysl.work.cell import workers_of
+from raysl.work.compute import workers_of
 
 
 @dataclass

@@ -11,13 +11,13 @@ from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.engine.backend import OnCluster
 from raysl.engine.cluster import cluster
-from raysl.engine.search import run_search
+from raysl.engine.search_driver import run_search
 from raysl.errors import RayslError
 from raysl.planning.search import Search
 from raysl.results import Shelf, Store
-from raysl.work.cell import uses_workers
-from raysl.work.progress import Note, OnEvent
-from raysl.work.run import RunOutcome, run_cells
+from raysl.work.compute import uses_workers
+from raysl.work.events import Note, OnEvent
+from raysl.work.run_cells import RunOutcome, run_cells
 from raysl.work.site import Site, needed_data, read_data
 
 
@@ -43,7 +43,7 @@ def run_on_cluster(
     options: RunOptions = RunOptions(),
     on_event: OnEvent = lambda event: None,
 ) -> RunOutcome:
-    """`raysl.work.run.run_cells` on a cluster.
+    """`raysl.work.run_cells.run_cells` on a cluster.
 
     An interrupt (Ctrl-C) stops the workers and goes on upwards; the next run continues from the store.
 

@@ -14,8 +14,8 @@ from raysl.config.options import Options
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError, NodeFault, StorageError
+from raysl.evaluation.evaluate import evaluate, record
 from raysl.evaluation.protocol import EvaluationResult
-from raysl.evaluation.run import evaluate, record
 from raysl.models.backbone import Backbone
 from tests.evaluation.tiny import CLIP, CPU, DATA, UNREADABLE, backbone, evaluation
 
