@@ -23,7 +23,8 @@ from raysl.models.inflate import inflated_from, weights_file
 from raysl.results import Shelf, Store
 from raysl.results import open as open_store
 from raysl.training.check_cell import check_cell
-from raysl.work.run_cells import Here, RunOutcome, run_cells
+from raysl.work.here import Here
+from raysl.work.run_cells import RunOutcome, run_cells
 from raysl.work.site import known_data, needed_data
 
 

@@ -17,7 +17,8 @@ from raysl.errors import RayslError, StorageError
 from raysl.results import CellFolder, Store
 from raysl.training.checkpoint import read_checkpoint
 from raysl.work.events import Event, Note, Overview, Phase
-from raysl.work.run_cells import Here, RunOutcome, run_cells
+from raysl.work.here import Here
+from raysl.work.run_cells import RunOutcome, run_cells
 from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]

@@ -21,7 +21,8 @@ from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.results import Shelf, Store
 from raysl.work.events import Event, Note, Overview
-from raysl.work.run_cells import Here, RunOutcome, run_cells
+from raysl.work.here import Here
+from raysl.work.run_cells import RunOutcome, run_cells
 from tests.data.rendered import moving_square, write_video
 from tests.planning.studies import write_study
 from tests.work.plans import plan

@@ -1,0 +1,113 @@
+"""Cells computed on this machine without Ray: in this process, or beside each other in a few."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+import torch
+
+from raysl.config.cells import Cell
+from raysl.config.component import Chosen
+from raysl.data.places import Places
+from raysl.data.snapshot import Snapshot
+from raysl.data.source import open_source
+from raysl.errors import RayslError
+from raysl.results import Found
+from raysl.training.progress import Progress
+from raysl.training.threads import cpus_of_rank
+from raysl.work.compute import OnStage, compute_cell
+from raysl.work.events import CellProgress, OnEvent, Reading
+from raysl.work.site import Site
+
+
+class Here:
+    """Computes on this machine without Ray: in this process, one cell after the other, on the threads that it has.
+
+    Cells that ask for several DDP workers are trained on one: the same global batch, so the same cell.
+
+    Args:
+        processes: where more than one: so many cells beside each other, each in a process; they share the CPUs.
+    """
+
+    def __init__(self, places: Places, processes: int = 1) -> None:
+        self.places, self.processes = places, processes
+        self.said: dict[str, CellProgress] = {}
+
+    def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
+        def progress(done: int, total: int) -> None:
+            on_event(Reading(data.bound_name, "reading", done, total))
+
+        return open_source(data, self.places, resize=resize, processes=None, progress=progress).snapshot
+
+    def at_once(self, tasks: Sequence[Found]) -> int:
+        return min(self.processes, len(tasks))
+
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
+        if self.processes > 1:
+            self._compute_beside(list(tasks), site, changed)
+            return
+        for task in tasks:
+            said = self._begin(task)
+
+            def on_stage(stage: str, progress: Progress | None, said: CellProgress = said) -> None:
+                said.stage, said.progress, said.changed = stage, progress, time.time()
+                changed()
+
+            _end(said, *_compute(task.cell, site, on_stage))
+            changed()
+
+    def _begin(self, task: Found) -> CellProgress:
+        said = self.said[task.cell.key] = CellProgress(time.time(), time.time())
+        return said
+
+    def _compute_beside(self, waiting: list[Found], site: Site, changed: Callable[[], None]) -> None:
+        """A process that dies takes the cells under work with it; the others go on in a new pool."""
+        threads = max(1, cpus_of_rank() // self.processes)
+        while waiting:
+            # Spawned, not forked: this process holds threads.
+            with ProcessPoolExecutor(self.processes, get_context("spawn"), _share_cpus, (threads,)) as pool:
+                try:
+                    self._work_through(pool, waiting, site, changed)
+                except BrokenProcessPool:
+                    for said in self.said.values():
+                        if not said.ended:
+                            _end(said, None, "its process, or one beside it, died: it may have run out of memory")
+                    changed()
+
+    def _work_through(
+        self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None]
+    ) -> None:
+        running: dict[Future[tuple[str | None, str | None]], CellProgress] = {}
+        while waiting or running:
+            while waiting and len(running) < self.processes:
+                running[pool.submit(_compute, waiting[0].cell, site)] = self._begin(waiting[0])
+                waiting.pop(0)
+            for ended in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
+                _end(running.pop(ended), *ended.result())
+            changed()
+
+
+def _end(said: CellProgress, failed: str | None, error: str | None) -> None:
+    said.failed, said.error = failed, error
+    said.stage, said.progress, said.changed = "ended", None, time.time()
+
+
+def _share_cpus(threads: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # `cpus_of_rank` reads it for each cell
+    torch.set_num_threads(threads)
+
+
+def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress: None) -> tuple[str | None, str | None]:
+    """Why the cell failed, as its result, and why it ended without one."""
+    try:
+        return compute_cell(cell, site, on_stage), None
+    except RayslError as error:
+        return None, str(error)
+    finally:
+        gc.collect()
