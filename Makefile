@@ -28,7 +28,8 @@ demo: $(STAMP)  ## a small study on rendered videos
 # Tests that start a Ray take a whole machine each, the others share it.
 TEST_PROCESSES ?= 2
 TEST := $(BIN)/python -m pytest --durations=15
-SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile
+# In the order of files: sorted by their numbers of tests, the few long ones would come last, in one process.
+SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: test-fast test-slow test-ray  ## all tests
 

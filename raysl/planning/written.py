@@ -123,18 +123,22 @@ def root_names(document: Tree, rows: Sequence[Row]) -> frozenset[str]:
     sets = {part for name in data_names(document) for part in (name, name.partition("/")[0])}
     readers = _named(document.data["datasets"][name] for name in sets if name in document.data["datasets"])
     chosen = [row.cell.data for row in rows] + [one.data for row in rows for one in row.evaluations]
-    weights = {inflated_from(row.cell.backbone.options) for row in rows} | set(_texts(document.data.get("axes")))
+    weights = {inflated_from(row.cell.backbone.options) for row in rows} | set(_weights(document.data.get("axes")))
     return frozenset(
         {*sets, *(name.partition("/")[0] for name in readers), *used_names(chosen), *(name for name in weights if name)}
     )
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a value: a search may choose among files of weights."""
-    if isinstance(value, str):
+def _weights(value: Any, named: bool = False) -> Iterator[str]:
+    """The files of weights that a search may choose among: every text below a key ``inflate_from``."""
+    if isinstance(value, str) and named:
         yield value
-    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _texts(inner)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _weights(inner, named or key.rpartition(".")[2] == "inflate_from")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _weights(inner, named)
 
 
 def _named(values: Iterable[Any]) -> set[str]:
