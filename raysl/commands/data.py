@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,7 +89,7 @@ def print_check(
             folds[0],
             places,
             resize=resize,
-            processes=processes or os.cpu_count() or 1,
+            processes=processes,
             fill=False,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from raysl.config.component import Chosen
 from raysl.data.catalog import Catalog, CatalogReader, Video
-from raysl.data.decode import read_frames
+from raysl.data.decode import Decoder, read_frames
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest import Progress, build_manifest, fill_cache, known_manifest
@@ -89,9 +89,9 @@ class VideoSource:
         if cached is not None:
             self.reads["cache"] += 1
             return torch.from_numpy(np.asarray(cached[np.asarray(frame_indices)]))
-        decoder = "decord" if row.decord_agrees else "pyav"
+        decoder: Decoder = "decord" if row.decord_agrees else "pyav"
         try:
-            frames = read_frames(self.root / row.path, frame_indices, decoder="decord" if row.decord_agrees else "pyav")
+            frames = read_frames(self.root / row.path, frame_indices, decoder=decoder)
         except VideoError as error:  # reasons are stored and reported: they name no folder of this machine
             raise VideoError(Path(self.catalog.name, row.path), error.reason, error.lasting) from error
         self.reads[decoder] += 1
