@@ -6,10 +6,12 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from raysl.data import decode_inspect
 from raysl.data.manifest_types import ManifestRow
@@ -39,21 +41,12 @@ class RowStore:
         finally:
             os.close(descriptor)
 
-    def read(self) -> dict[str, tuple[Stamp, ManifestRow]]:
-        """Path to stamp and row; the last line of a path counts."""
+    def read(self) -> Mapping[str, tuple[Stamp, ManifestRow]]:
+        """Path to stamp and row; the last line of a path counts. Parsed once as long as the file stays as it is."""
         if not self._file.is_file():
             return {}
-        rows: dict[str, tuple[Stamp, ManifestRow]] = {}
-        for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                record = json.loads(line)
-                if record["version"] != decode_inspect.VERSION:
-                    continue
-                row = ManifestRow(**{**record["row"], "keyframes": tuple(record["row"]["keyframes"])})
-                rows[row.path] = (record["stamp"][0], record["stamp"][1]), row
-            except (ValueError, KeyError, TypeError, IndexError):
-                continue
-        return rows
+        found = self._file.stat()
+        return _parsed(self._file, (found.st_size, found.st_mtime_ns))
 
     def add(self, stamp: Stamp, row: ManifestRow) -> None:
         """Appends a row, in one write."""
@@ -61,3 +54,19 @@ class RowStore:
         with self._file.open("ab", buffering=0) as file:
             # The line end comes first: it closes a line that was left unfinished.
             file.write(f"\n{json.dumps(record)}\n".encode())
+
+
+@lru_cache(maxsize=8)
+def _parsed(file: Path, stamp: Stamp) -> Mapping[str, tuple[Stamp, ManifestRow]]:
+    """The rows of a file with this stamp. Every evaluation opens its data set, and a large one has 10^5 lines."""
+    rows: dict[str, tuple[Stamp, ManifestRow]] = {}
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+            if record["version"] != decode_inspect.VERSION:
+                continue
+            row = ManifestRow(**{**record["row"], "keyframes": tuple(record["row"]["keyframes"])})
+            rows[row.path] = (record["stamp"][0], record["stamp"][1]), row
+        except (ValueError, KeyError, TypeError, IndexError):
+            continue
+    return MappingProxyType(rows)
