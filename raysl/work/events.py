@@ -1,15 +1,14 @@
-"""What a run says while it goes on: notes, phases, and how far its cells are, with the time left."""
+"""What a run says while it goes on: notes, phases, and how far its cells are.
+
+Imports little: the actor that collects what cells say reads it, and computes nothing.
+"""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from raysl.evaluation.evaluate import trains
-from raysl.results import Found
 from raysl.training.progress import Progress
-from raysl.work.compute import workers_of
 
 
 @dataclass
@@ -124,63 +123,3 @@ def shown_seconds(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
-
-
-def overview(
-    said: Mapping[str, CellProgress],
-    tasks: Sequence[Found],
-    *,
-    done_before: int,
-    failed_before: int,
-    at_once: int,
-    now: float,
-    began: float,
-) -> Overview:
-    """Puts together what the cells said, by `Cell.key`."""
-    known = {task.cell.key: said[task.cell.key] for task in tasks if task.cell.key in said}
-    ended = [one for one in known.values() if one.ended]
-    stopped = sum(one.error is not None for one in ended)
-    failed = sum(one.failed is not None for one in ended)
-    running = tuple(
-        Running(task.cell.title, one.stage, now - one.started, one.progress)
-        for task in tasks
-        if (one := known.get(task.cell.key)) is not None and not one.ended
-    )
-    return Overview(
-        elapsed=now - began,
-        done=done_before + len(ended) - stopped - failed,
-        failed=failed_before + failed,
-        stopped=stopped,
-        total=done_before + failed_before + len(tasks),
-        running=running,
-        seconds_left=seconds_left(known, tasks, at_once, now),
-    )
-
-
-def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_once: int, now: float) -> float | None:
-    """From how long cells of the same kind took, or will take by their own word; None while that is not known.
-
-    Cells of one kind (trained or not, fine-tuned so often, over so many workers) count as equally long, and as many run
-    beside each other as fit: good enough to decide whether to wait.
-    """
-    lengths: dict[tuple[bool, int, int], list[float]] = {}
-    for task in tasks:
-        one = said.get(task.cell.key)
-        if one is not None and one.total_seconds is not None:
-            lengths.setdefault(_kind(task), []).append(one.total_seconds)
-    rest = 0.0
-    for task in tasks:
-        one = said.get(task.cell.key)
-        if one is not None and one.ended:
-            continue
-        own = None if one is None else one.total_seconds
-        alike = lengths.get(_kind(task))
-        if own is None and alike is None:
-            return None
-        total = own if own is not None else statistics.mean(alike or [0.0])
-        rest += max(0.0, total - (0.0 if one is None else now - one.started))
-    return rest / max(1, at_once)
-
-
-def _kind(task: Found) -> tuple[bool, int, int]:
-    return task.to_train, sum(trains(one.config) for one in task.missing), workers_of(task)

@@ -16,7 +16,8 @@ from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import check_against_data
 from raysl.results import Found, Shelf, Store
-from raysl.work.events import CellProgress, Note, OnEvent, Phase, overview
+from raysl.work.events import CellProgress, Note, OnEvent, Phase
+from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
 
 DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"

@@ -12,7 +12,8 @@ from raysl.commands.display import Display
 from raysl.config.cells import Cell
 from raysl.results import CellState, Found
 from raysl.training.progress import Progress
-from raysl.work.events import CellProgress, Note, Overview, Phase, Reading, Running, overview, shown_seconds
+from raysl.work.events import CellProgress, Note, Overview, Phase, Reading, Running, shown_seconds
+from raysl.work.overview import overview
 from tests.cells import tiny_cell
 
 
