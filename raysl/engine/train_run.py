@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 LOST_PROCESSES = 2
 """How many times a cell is taken up again, from its checkpoint, after one of its processes was lost."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a Train run of a cell gives.
+
+    Attributes:
+        pretrained: the backbone is there.
+        failed: why anything failed, as its result.
+        fault: what the workers could not do this time.
+    """
+
+    pretrained: bool
+    failed: str | None = None
+    fault: str | None = None
 
 
 def train_over_workers(
@@ -31,8 +48,8 @@ def train_over_workers(
     on_gpu = kind == "GPU"
     # Ray declares its Train V1 types here, and runs V2.
     trainer = TorchTrainer(
-        cast(Any, worker),
-        train_loop_config=config,
+        cast(Any, _work),
+        train_loop_config={"pickled": pickle.dumps((worker, config))},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if on_gpu else {})}
         ),
@@ -45,3 +62,9 @@ def train_over_workers(
         ),
     )
     return cast(Any, trainer.fit()).return_value
+
+
+def _work(config: dict[str, Any]) -> Any:
+    """What every rank does. Train's controller reads the configuration too: pickled, it need not import PyTorch."""
+    worker, given = pickle.loads(config["pickled"])
+    return worker(given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
@@ -14,7 +13,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from raysl.config.cells import Cell
 from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import Post
-from raysl.engine.train_run import LOST_PROCESSES, train_over_workers
+from raysl.engine.train_run import LOST_PROCESSES, Trained, train_over_workers
 from raysl.errors import NodeFault, RayslError
 from raysl.evaluation.evaluate import trains
 from raysl.results import Found
@@ -89,21 +88,6 @@ def _over_workers(task: Found, site: Site, post: Post, storage: dict[str, Any], 
     if evaluated.fault is not None:
         raise NodeFault(evaluated.fault)
     return "; ".join(reason for reason in (trained.failed, evaluated.failed) if reason is not None) or None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a Train run gives.
-
-    Attributes:
-        pretrained: the backbone is there.
-        failed: why anything failed, as its result.
-        fault: what the workers could not do this time.
-    """
-
-    pretrained: bool
-    failed: str | None = None
-    fault: str | None = None
 
 
 def _worker(config: dict[str, Any]) -> Trained:
