@@ -16,6 +16,9 @@ from raysl.results.encoding import UnreadableError, from_csv, read_json, read_ya
 from raysl.results.evaluations import Evaluations
 from raysl.results.place import Place
 
+EVALUATION = "evaluation"
+"""The part of a cell that faults are kept under which ended all of its evaluations (`CellFolder.note_fault`)."""
+
 HEARTBEAT_LIMIT = 90.0
 """Seconds after which an attempt that said nothing counts as dead ([?] ours: six missed beats of 15 s)."""
 
@@ -80,7 +83,7 @@ class CellFolder(Evaluations):
         """Keeps what kept this rank from computing a part this time (`faults`); it is no result.
 
         Args:
-            part: ``pretraining``, or an evaluation's name.
+            part: ``pretraining``, an evaluation's name, or `EVALUATION`.
             fault: ``reason`` (one sentence), ``traceback``, and ``follows``: another rank's failure caused it.
         """
         self.place.write(f"faults/{part}/{rank}.json", to_json({"time": time.time(), **fault}))

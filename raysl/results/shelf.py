@@ -13,7 +13,7 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id
 from raysl.data.snapshot import DataHashes, data_key
 from raysl.errors import StorageError
-from raysl.results.folder import CellFolder, CellState
+from raysl.results.folder import EVALUATION, CellFolder, CellState
 from raysl.results.store import Store
 
 NO_DATA = "none"
@@ -191,7 +191,8 @@ class Shelf:
             name = others[0]
         if name is None or name not in records:
             known = f"made on other data: {', '.join(others)}" if others else ""
-            return FoundEvaluation(evaluation, name, "missing", faults.get(name or "", "") or known)
+            reason = faults.get(name or "") or known or faults.get(EVALUATION, "")
+            return FoundEvaluation(evaluation, name, "missing", reason)
         record = records[name]
         reason = str(record["reason"]) if record["status"] == "failed" else ""
         return FoundEvaluation(evaluation, name, record["status"], reason, record)

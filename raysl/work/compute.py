@@ -24,6 +24,7 @@ from raysl.errors import CellFailure, NodeFault, RayslError, StorageError
 from raysl.evaluation.evaluate import evaluate, record, trains
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.results import CellFolder, Found, FoundEvaluation
+from raysl.results.folder import EVALUATION
 from raysl.training.load_backbone import load_backbone
 from raysl.training.loop import ProgressCallback
 from raysl.training.precision import choose_device, resolve_precision
@@ -97,8 +98,9 @@ def evaluate_cell(
     if not wanted:
         return None
     folder = site.folder(cell)
+    on_first_rank(lambda: folder.clear_faults(EVALUATION))
     kept = _Kept(folder, site, {str(one.name): one for one in wanted})
-    with noted_faults(folder, "evaluation", site), cpu_threads(cell.config), ending_together():
+    with noted_faults(folder, EVALUATION, site), cpu_threads(cell.config), ending_together():
         _evaluate(cell, kept, on_progress)
     failed, faults = broadcast_object((kept.failed, kept.faults))
     if faults:

@@ -10,6 +10,7 @@ import pytest
 
 from raysl import results
 from raysl.results import Store
+from raysl.results.folder import EVALUATION
 from tests.cells import tiny_cell
 from tests.results.stocked import CELL, HERE, STATES, THERE, Stocked, done, elsewhere
 
@@ -101,3 +102,11 @@ def test_the_cause_on_one_rank_stands_before_what_followed_on_the_others(stocked
     assert folder.faults() == {"pretraining": "no memory left"}
     folder.clear_faults("pretraining")
     assert folder.faults() == {}
+
+
+def test_what_ended_all_evaluations_is_the_reason_of_those_that_are_missing(stocked: Stocked) -> None:
+    folder = stocked.evaluated(1)
+    folder.note_fault(EVALUATION, 0, {"reason": "MemoryError: no memory left", "traceback": ""})
+    found = stocked.shelf(HERE).find(CELL)
+    assert found.verdict == "missing"
+    assert found.reason == "evaluation retrieval/synthetic: MemoryError: no memory left"
