@@ -34,13 +34,16 @@ SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 test: test-fast test-slow test-ray  ## all tests
 
 test-fast: $(STAMP)  ## tests of a second or two each
-	$(TEST) $(SIDE_BY_SIDE) -m "not slow and not ray"
+	$(TEST) $(SIDE_BY_SIDE) -m "not slow and not ray and not gpu"
 
 test-slow: $(STAMP)  ## longer ones that need no Ray
-	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray"
+	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray and not gpu"
 
 test-ray: $(STAMP)  ## those that start a local Ray
 	$(TEST) -m ray
+
+test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
+	$(TEST) -m gpu tests/gpu
 
 SMOKE := build/smoke
 smoke: $(STAMP)  ## every shipped study at a scale of seconds

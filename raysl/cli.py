@@ -79,7 +79,7 @@ def run(
     """Compute what is missing, then print and write the tables."""
     from raysl.commands.inputs import load_studies, places_for
     from raysl.commands.run import run_studies
-    from raysl.engine.driver import RunOptions
+    from raysl.work.run_cells import RunOptions
 
     if local and address is not None:
         raise ConfigError("--local computes on this machine: leave --address out")

@@ -17,14 +17,14 @@ from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
-from raysl.engine.driver import RunOptions, TitledSearch, reads, run_on_cluster, run_searches
 from raysl.errors import ConfigError
 from raysl.models.inflate import inflated_from, weights_file
+from raysl.planning.search import TitledSearch
 from raysl.results import Shelf, Store
 from raysl.results import open as open_store
 from raysl.training.check_cell import check_cell
 from raysl.work.here import Here
-from raysl.work.run_cells import RunOutcome, run_cells
+from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from raysl.work.site import known_data, needed_data
 
 
@@ -68,6 +68,8 @@ def run_studies(
             here = Here(places, options.max_concurrent or 1)
             outcome = run_cells(unique, store, places, here, retry_failed=options.retry_failed, on_event=display)
         else:
+            from raysl.engine.driver import run_on_cluster  # which imports Ray
+
             outcome = run_on_cluster(unique, store, places, options, display)
     computed = time.perf_counter()
     shelf = Shelf(store, outcome.data)
@@ -108,10 +110,12 @@ def _search(
         raise ConfigError(
             f"--local: {searches[0].title} is a search, whose trials Ray schedules and stops: run it without --local"
         )
-    work = [cell for one in searches for cell in reads(one)]
+    work = [cell for one in searches for cell in one.reads()]
     if options.address is None:
         check_roots(work, store, places)
     console.print(f"{len(searches)} searches, then what they found", highlight=False)
+    from raysl.engine.driver import run_searches  # which imports Ray
+
     with Display(console) as display:
         run_searches(searches, store, places, options, display)
     known = known_data((data for data, _ in needed_data(work)), places)

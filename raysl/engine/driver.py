@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from raysl.config.cells import Cell
 from raysl.config.component import Chosen
@@ -13,34 +13,19 @@ from raysl.engine.backend import OnCluster
 from raysl.engine.cluster import cluster
 from raysl.engine.search_driver import run_search
 from raysl.errors import RayslError
-from raysl.planning.search import Search
+from raysl.planning.search import TitledSearch
 from raysl.results import Shelf, Store
 from raysl.work.compute import uses_workers
 from raysl.work.events import Note, OnEvent
-from raysl.work.run_cells import RunOutcome, run_cells
+from raysl.work.run_cells import AS_IT_FITS, RunOptions, RunOutcome, run_cells
 from raysl.work.site import Site, needed_data, read_data
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run goes about its work.
-
-    Attributes:
-        address: of a running Ray cluster; one is started on this machine, and stopped at the end, where None.
-        retry_failed: what failed before is computed again.
-        max_concurrent: cells or trials beside each other, at most; as many as fit where None.
-    """
-
-    address: str | None = None
-    retry_failed: bool = False
-    max_concurrent: int | None = None
 
 
 def run_on_cluster(
     cells: Sequence[Cell],
     store: Store,
     places: Places,
-    options: RunOptions = RunOptions(),
+    options: RunOptions = AS_IT_FITS,
     on_event: OnEvent = lambda event: None,
 ) -> RunOutcome:
     """`raysl.work.run_cells.run_cells` on a cluster.
@@ -63,19 +48,11 @@ def run_on_cluster(
         return run_cells(cells, store, places, backend, retry_failed=options.retry_failed, on_event=on_event)
 
 
-@dataclass(frozen=True)
-class TitledSearch:
-    """A search with the name of its study, for people."""
-
-    title: str
-    search: Search
-
-
 def run_searches(
     searches: Sequence[TitledSearch],
     store: Store,
     places: Places,
-    options: RunOptions = RunOptions(),
+    options: RunOptions = AS_IT_FITS,
     on_event: OnEvent = lambda event: None,
 ) -> None:
     """Runs what is missing of each search, one after the other.
@@ -98,7 +75,7 @@ def run_searches(
 
         for one in searches:
             on.check_workers(one.search.base.cell.training.workers, one.title)
-            data = read_data(needed_data(reads(one)), store, read, note)
+            data = read_data(needed_data(one.reads()), store, read, note)
             shelf = Shelf(store, data.hashes)
             name = shelf.search(one.search.id, one.search.base.cell, one.search.data)
             if data.unavailable:
@@ -112,12 +89,6 @@ def run_searches(
             for hashes in data.hashes.values():
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
             run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent)
-
-
-def reads(one: TitledSearch) -> list[Cell]:
-    """Cells that read what the search does: what it trains on, and what it scores on."""
-    config = one.search.base.cell
-    return [Cell(config, study=one.title), Cell(config.model_copy(update={"data": one.search.data}), study=one.title)]
 
 
 def _reopen(store: Store, name: str) -> None:

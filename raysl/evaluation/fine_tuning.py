@@ -94,7 +94,13 @@ class FineTuning:
     ) -> tuple[PretrainingLoader, Learner, Length]:
         cell, classes = self.cell, len(self.source.catalog.classes)
         loader = PretrainingLoader(
-            cell, self.source, view_names=("query",), rank=rank(), world_size=world_size(), videos=videos
+            cell,
+            self.source,
+            view_names=("query",),
+            rank=rank(),
+            world_size=world_size(),
+            videos=videos,
+            pin=self.device.type == "cuda",
         )
         length = training_length(cell.training, loader.steps_per_epoch)
         start = copy.deepcopy(backbone).requires_grad_(True)

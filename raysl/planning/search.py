@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from raysl.config.cell import CellConfig
+from raysl.config.cells import Cell
 from raysl.config.component import Chosen
 from raysl.config.identity import cell_id, leaves, resolved
 from raysl.config.load import resolve_cell
@@ -141,3 +142,17 @@ def search_row(document: Tree, scale: Scale, overrides: Tree, change: Mapping[st
                 below = [path for path in document.origins if path[: len(inside)] == inside]
                 origins |= {("rows", name, key, *path[len(inside) :]): document.origins[path] for path in below}
     return resolve_row(Tree({**document.data, "rows": {name: dict(change)}}, origins), name, scale, overrides)
+
+
+@dataclass(frozen=True)
+class TitledSearch:
+    """A search with the name of its study, for people."""
+
+    title: str
+    search: Search
+
+    def reads(self) -> list[Cell]:
+        """Cells that read what the search does: what it trains on, and what it scores on."""
+        config = self.search.base.cell
+        scored = config.model_copy(update={"data": self.search.data})
+        return [Cell(config, study=self.title), Cell(scored, study=self.title)]

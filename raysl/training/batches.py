@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -25,18 +24,17 @@ class StepBatches:
     def __init__(
         self, loader: PretrainingLoader, length: Length, accumulate: int, first: int, device: torch.device
     ) -> None:
-        self._loader, self._length, self._accumulate, self._device = loader, length, accumulate, device
-        self._step = first
-        self._epoch: Iterator[Batch] | None = None
+        self._accumulate, self._device = accumulate, device
+        self._batches = loader.batches(
+            (step // length.steps_per_epoch, step % length.steps_per_epoch * accumulate + index)
+            for step in range(first, length.steps)
+            for index in range(accumulate)
+        )
 
     def next(self) -> tuple[list[Batch], RayslError | None]:
         """The next step's batches on the device; or the failure, which the ranks then tell each other."""
-        epoch, inside = divmod(self._step, self._length.steps_per_epoch)
-        if self._epoch is None or inside == 0:
-            self._epoch = iter(self._loader.epoch(epoch, first_step=inside * self._accumulate))
-        self._step += 1
         try:
-            return [next(self._epoch).to(self._device) for _ in range(self._accumulate)], None
+            return [next(self._batches).to(self._device) for _ in range(self._accumulate)], None
         except RayslError as failure:
             return [], failure
 

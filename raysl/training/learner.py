@@ -86,9 +86,12 @@ class Learner:
             broadcast_from_first([value for name, value in state.items() if name not in kept])
             return self.objective
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self.objective, kept)  # type: ignore[no-untyped-call]
-        # Batch statistics are the same on every rank, or `average_statistics` makes them so: no broadcast each step.
         devices = [self._device] if self._device.type == "cuda" else None
-        return DistributedDataParallel(self.objective, device_ids=devices, forward_sync_buffers=False)
+        wrapped = DistributedDataParallel(self.objective, device_ids=devices)
+        # Batch statistics are the same on every rank, or `average_statistics` makes them so: no broadcast each step.
+        # Set afterwards: the argument was renamed, and under its old name it leaves out the first broadcast too.
+        wrapped.broadcast_buffers = False
+        return wrapped
 
     def step(self, batches: Sequence[Batch], step: int) -> StepValues:
         """Takes step number ``step`` (from 0) on ``training.accumulate`` batches. Collective.

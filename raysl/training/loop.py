@@ -99,6 +99,7 @@ class Run:
             rank=rank(),
             world_size=world_size(),
             videos=videos,
+            pin=self.device.type == "cuda",
         )
         learner = Learner(
             objective,

@@ -14,12 +14,16 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def choose_device(device: torch.device | str | None = None) -> torch.device:
-    """The device given, or this process's GPU (by ``LOCAL_RANK``), or the CPU; made current where it is a GPU."""
+    """The device given, or this process's GPU (by ``LOCAL_RANK``), or the CPU.
+
+    A GPU is made current, and cuDNN is held to algorithms that give the same bits each time, for the whole process.
+    """
     if device is None:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     return chosen
 
 

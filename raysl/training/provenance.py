@@ -27,12 +27,19 @@ PACKAGES = (
 CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
 
 
+COMMIT = "RAYSL_COMMIT"
+"""Environment variable that names the commit where raysl runs from a copy without ``.git``, as jobs on clusters do."""
+
+
 def git_state(checkout: Path | None = None) -> dict[str, Any]:
-    """Commit of raysl's checkout and whether files differ from it; ``unknown`` where it is not run from a checkout."""
+    """Commit of raysl's checkout and whether files differ from it.
+
+    Where it is not run from a checkout: the commit that ``RAYSL_COMMIT`` names, taken on trust, or ``unknown``.
+    """
     folder = checkout or Path(__file__).resolve().parents[2]
     commit = _git(folder, "rev-parse", "HEAD") if (folder / ".git").exists() else None
     if commit is None:
-        return {"commit": "unknown", "dirty": None}
+        return {"commit": os.environ.get(COMMIT) or "unknown", "dirty": None}
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 

@@ -5,6 +5,7 @@ Shapes: B videos, C channels, T frames, H, W.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -51,17 +52,20 @@ class Batch:
     def size(self) -> int:
         return next(iter(self.views.values())).clips.shape[0]
 
+    def pin_memory(self) -> Batch:
+        """In page-locked memory; a DataLoader calls this by its name."""
+        return self._each(Tensor.pin_memory, Tensor.pin_memory)
+
     def to(self, device: torch.device, memory_format: torch.memory_format = torch.channels_last_3d) -> Batch:
         """On ``device``, clips in ``memory_format``."""
+        return self._each(
+            lambda clips: clips.to(device, memory_format=memory_format, non_blocking=True),
+            lambda values: values.to(device, non_blocking=True),
+        )
+
+    def _each(self, clips: Callable[[Tensor], Tensor], others: Callable[[Tensor], Tensor]) -> Batch:
         views = {
-            name: View(
-                view.clips.to(device, memory_format=memory_format, non_blocking=True),
-                *(
-                    x.to(device, non_blocking=True)
-                    for x in (view.video, view.center, view.box, view.rate, view.distortion)
-                ),
-            )
-            for name, view in self.views.items()
+            name: View(clips(v.clips), *map(others, (v.video, v.center, v.box, v.rate, v.distortion)))
+            for name, v in self.views.items()
         }
-        targets = {name: target.to(device, non_blocking=True) for name, target in self.targets.items()}
-        return replace(self, views=views, targets=targets)
+        return replace(self, views=views, targets={name: others(target) for name, target in self.targets.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,14 +24,14 @@ Place = tuple[int, int]
 """Epoch and step within it, both from 0."""
 
 
-class _Steps(Sampler[Place]):
-    """The steps of one epoch that are still to be made; moved from epoch to epoch, so that processes may persist."""
+class _Places(Sampler[Place]):
+    """The batches that are asked for; exchanged between two passes, so that loader processes may persist."""
 
-    def __init__(self, count: int) -> None:
-        self.count, self.epoch, self.first_step = count, 0, 0
+    def __init__(self) -> None:
+        self.asked: Iterable[Place] = ()
 
     def __iter__(self) -> Iterator[Place]:
-        return iter([(self.epoch, step) for step in range(self.first_step, self.count)])
+        return iter(self.asked)
 
 
 class _Batches(Dataset[Batch | NodeFault]):
@@ -156,6 +156,7 @@ class PretrainingLoader:
         rank, world_size: of the process group.
         split: of the catalog.
         videos: catalog indices to train on, ascending; None: the `training_videos` of the split.
+        pin: batches lie in page-locked memory, from which a copy to a GPU runs beside other work.
 
     Attributes:
         videos: catalog indices in use.
@@ -177,6 +178,7 @@ class PretrainingLoader:
         world_size: int,
         split: str = "train",
         videos: Sequence[int] | None = None,
+        pin: bool = False,
     ) -> None:
         training = cell.training
         if training.batch_size % world_size:
@@ -187,26 +189,33 @@ class PretrainingLoader:
         self.too_short = _too_short(self.videos, cell, source)
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
-        self._steps = _Steps(self.steps_per_epoch)
+        self._places = _Places()
         self._loader: DataLoader[Batch | NodeFault] = DataLoader(
             dataset,
             batch_size=None,
-            sampler=self._steps,
+            sampler=self._places,
             num_workers=training.loader_workers,
             collate_fn=_unchanged,
             persistent_workers=training.loader_workers > 0,
+            pin_memory=pin,
             # Its own generator: without one the DataLoader draws from torch's global stream at every epoch.
             generator=torch.Generator().manual_seed(training.seed),
         )
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """This rank's batches of an epoch (from 0), from ``first_step`` on; one epoch at a time.
+    def batches(self, places: Iterable[Place]) -> Iterator[Batch]:
+        """This rank's part of the batches at these places; one pass at a time.
+
+        Loader processes work ahead from one epoch into the next.
 
         Raises:
             NodeFault: a video failed to load and none is left to stand in for it.
         """
-        self._steps.epoch, self._steps.first_step = epoch, first_step
+        self._places.asked = places
         for batch in self._loader:
             if isinstance(batch, NodeFault):
                 raise batch
             yield batch
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """`batches` of an epoch (from 0), from ``first_step`` on."""
+        return self.batches([(epoch, step) for step in range(first_step, self.steps_per_epoch)])

@@ -45,6 +45,24 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about its work.
+
+    Attributes:
+        address: of a running Ray cluster; one is started on this machine, and stopped at the end, where None.
+        retry_failed: what failed before is computed again.
+        max_concurrent: cells or trials beside each other, at most; as many as fit where None.
+    """
+
+    address: str | None = None
+    retry_failed: bool = False
+    max_concurrent: int | None = None
+
+
+AS_IT_FITS = RunOptions()
+
+
+@dataclass(frozen=True)
 class RunOutcome:
     """How a run ended.
 
@@ -107,6 +125,8 @@ class _Run:
                 reopen(one)
             found = self._find(site)
         tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
+        # One seed of every row comes before the next seed: a run that is stopped leaves rows to compare.
+        tasks.sort(key=lambda task: task.cell.seed)
         refuse_what_data_cannot_fill(tasks, data)
         if tasks:
             self._compute(tasks, found, site)

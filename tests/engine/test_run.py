@@ -12,13 +12,13 @@ import torch
 from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
-from raysl.engine.driver import RunOptions, run_on_cluster
+from raysl.engine.driver import run_on_cluster
 from raysl.errors import RayslError, StorageError
 from raysl.results import CellFolder, Store
 from raysl.training.checkpoint import read_checkpoint
 from raysl.work.events import Event, Note, Overview, Phase
 from raysl.work.here import Here
-from raysl.work.run_cells import RunOutcome, run_cells
+from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]

@@ -13,11 +13,12 @@ import pytest
 from raysl import results
 from raysl.commands.searches import trials_of
 from raysl.data.places import Places
-from raysl.engine.driver import RunOptions, TitledSearch, run_searches
+from raysl.engine.driver import run_searches
 from raysl.planning.base_point import base_point
-from raysl.planning.search import Search
+from raysl.planning.search import Search, TitledSearch
 from raysl.planning.study import Study
 from raysl.results import SearchTrial, Shelf, Store
+from raysl.work.run_cells import RunOptions
 from tests.engine.searches import search_file, search_study
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

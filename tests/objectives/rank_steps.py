@@ -16,6 +16,7 @@ from tests.objectives.batches import part_of, random_batch, renumbered
 
 BATCH = 8
 STEPS = 3
+CPU = torch.device("cpu")
 
 
 def noise(step: int) -> Batch:
@@ -23,16 +24,19 @@ def noise(step: int) -> Batch:
     return random_batch(BATCH, torch.float64, seed=step)
 
 
-def train(inner: Objective, rank: int, size: int, batch_of: Callable[[int], Batch] = noise) -> list[dict[str, Any]]:
-    """Loss, metrics and gradients of each step of a float64 objective, and the state after it."""
-    wrapped = DistributedDataParallel(inner, forward_sync_buffers=False) if size > 1 else inner
+def train(
+    inner: Objective, rank: int, size: int, batch_of: Callable[[int], Batch] = noise, device: torch.device = CPU
+) -> list[dict[str, Any]]:
+    """Loss, metrics and gradients of each step of a float64 objective on ``device``, and the state after it."""
+    wrapped = DistributedDataParallel(inner) if size > 1 else inner
+    wrapped.broadcast_buffers = False
     share = slice(rank * BATCH // size, (rank + 1) * BATCH // size)
     results = []
     for step in range(STEPS):
-        batch = renumbered(batch_of(step), BATCH * step)
+        batch = part_of(renumbered(batch_of(step), BATCH * step), share).to(device)
         inner.begin_step(step)
         inner.zero_grad()
-        output = wrapped(part_of(batch, share))
+        output = wrapped(batch)
         output.loss.backward()
         gradients = {name: p.grad.clone() for name, p in inner.named_parameters() if p.grad is not None}
         with torch.no_grad():

@@ -18,6 +18,7 @@ from tests.objectives.batches import WINDOWS, part_of, random_batch, small
 
 VIDEOS = 16
 STEPS = 3
+CPU = torch.device("cpu")
 
 
 def cell_of(
@@ -35,11 +36,9 @@ def cell_of(
     return tiny_cell({**given, **(changes or {})})
 
 
-def learner_of(cell: CellConfig, objective: Objective | None = None) -> Learner:
+def learner_of(cell: CellConfig, objective: Objective | None = None, device: torch.device = CPU) -> Learner:
     built = objective if objective is not None else build_objective(cell, range(VIDEOS), STEPS).double()
-    return Learner(
-        built, cell, total_steps=STEPS, steps_per_epoch=STEPS, device=torch.device("cpu"), precision="float32"
-    )
+    return Learner(built, cell, total_steps=STEPS, steps_per_epoch=STEPS, device=device, precision="float32")
 
 
 def batches_of(cell: CellConfig, step: int) -> list[Batch]:
@@ -51,10 +50,12 @@ def batches_of(cell: CellConfig, step: int) -> list[Batch]:
     return [part_of(random_batch(size, torch.float64, seed, frames), rows) for seed in seeds]
 
 
-def taken(cell: CellConfig, batches: Callable[[CellConfig, int], list[Batch]] = batches_of) -> dict[str, Any]:
+def taken(
+    cell: CellConfig, batches: Callable[[CellConfig, int], list[Batch]] = batches_of, device: torch.device = CPU
+) -> dict[str, Any]:
     """What all ranks agree on after three steps, gradients of the last one, and the classes of batch norms."""
-    learner = learner_of(cell)
-    values = [learner.step(batches(cell, step), step) for step in range(STEPS)]
+    learner = learner_of(cell, device=device)
+    values = [learner.step([batch.to(device) for batch in batches(cell, step)], step) for step in range(STEPS)]
     gradients = {name: p.grad for name, p in learner.objective.named_parameters() if p.grad is not None}
     classes = {type(m).__name__ for m in learner.objective.modules() if "BatchNorm" in type(m).__name__}
     return {

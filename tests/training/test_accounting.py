@@ -17,7 +17,7 @@ from raysl.errors import CellFailure, StorageError
 from raysl.training.heartbeat import Heartbeat
 from raysl.training.length import Length, training_length
 from raysl.training.progress import Pace, Progress
-from raysl.training.provenance import git_state, hardware, package_versions
+from raysl.training.provenance import COMMIT, git_state, hardware, package_versions
 from raysl.training.threads import cpu_threads, cpus_of_rank
 from tests.training.material import tiny_cell
 
@@ -93,8 +93,11 @@ def test_a_heartbeat_goes_on_and_says_the_newest_state() -> None:
     assert len(beats) == count
 
 
-def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
+def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(COMMIT, raising=False)
     assert git_state(tmp_path) == {"commit": "unknown", "dirty": None}
+    monkeypatch.setenv(COMMIT, "given")
+    assert git_state(tmp_path) == {"commit": "given", "dirty": None}
 
     def git(*arguments: str) -> str:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]

@@ -104,6 +104,15 @@ def test_an_epoch_can_be_entered_at_any_step_and_left_early(source: VideoSource,
     assert list(made.epoch(4, first_step=3)) == []
 
 
+def test_batches_of_two_epochs_in_one_pass_are_those_of_each(source: VideoSource) -> None:
+    places = [(epoch, step) for epoch in (3, 4) for step in range(3)]
+    made = loader(source, loader_workers=2)
+    expected = [batch for epoch in (3, 4) for batch in loader(source).epoch(epoch)]
+    for _ in range(2):
+        for one, other in zip(made.batches(iter(places)), expected, strict=True):
+            assert_same(one, other)
+
+
 def test_another_view_moves_no_draw(source: VideoSource) -> None:
     for one, other in zip(loader(source).epoch(0), loader(source, views=("key",)).epoch(0), strict=True):
         assert set(other.views) == {"key"}

@@ -1,0 +1,113 @@
+"""Training on the device: the CPU's steps, the same bits twice and after a kill, several ranks, loader processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from raysl.config.cell import CellConfig
+from raysl.data.source import VideoSource
+from raysl.training.loop import KilledError
+from raysl.training.precision import choose_device
+from raysl.training.pretrain import pretrain
+from tests.objectives.batches import small
+from tests.ranks import run_ranks
+from tests.training.material import assert_equal_states, final, folder_of, tiny_cell
+from tests.training.steps import assert_same_training, cell_of, taken
+from tests.training.test_batch_groups import CASES
+
+CHUNKED = {f"{name}, in chunks": {**changes, "chunk": 4} for name, (changes, _) in CASES.items() if name == "smaller"}
+STEPS = {**{name: changes for name, (changes, _) in CASES.items()}, **CHUNKED}
+
+
+def on_cpu(result: dict[str, Any]) -> dict[str, Any]:
+    parts = {part: {name: value.cpu() for name, value in result[part].items()} for part in ("gradients", "state")}
+    return {**result, **parts}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_optimisation_steps_are_those_of_the_cpu(case: str, device: torch.device) -> None:
+    assert_same_training(on_cpu(taken(cell_of(**STEPS[case]), device=device)), taken(cell_of(**STEPS[case])), 1e-6)
+
+
+def on_rank(rank: int, named: str) -> dict[str, Any]:
+    device = choose_device(named)
+    return {name: on_cpu(taken(cell_of(**changes), device=device)) for name, changes in STEPS.items()}
+
+
+def test_two_ranks_on_one_device_train_as_one_rank_on_the_cpu(device: torch.device) -> None:
+    """Through gloo, which takes CUDA tensors too; batch norm over both ranks is `torch.nn.SyncBatchNorm` on CUDA."""
+    ranks = run_ranks(on_rank, 2, str(device))
+    for name, changes in STEPS.items():
+        expected = taken(cell_of(**changes))
+        for results in ranks:
+            assert_same_training(results[name], expected, 1e-6)
+    over_ranks = "SyncBatchNorm" if device.type == "cuda" else "GlobalBatchNorm"
+    assert ranks[0]["batch"]["classes"] == {over_ranks}
+
+
+def cell_with(network: str, **changes: Any) -> CellConfig:
+    """Ten steps, a checkpoint after every third, with augmentation; a real network where it is named."""
+    given: dict[str, Any] = {"augment": {"name": "standard"}}
+    if network != "tiny":
+        given |= {"backbone": {"name": network, "width": 0.25}}
+    return tiny_cell(**{**given, "training.steps": 10, "training.checkpoint_steps": 3, **changes})
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("network", ["r3d_18", "r2plus1d_18", "slow_r18"])
+def test_twice_and_after_a_kill_the_same_bits(
+    device: torch.device, network: str, precision: str, source: VideoSource, tmp_path: Path
+) -> None:
+    if precision == "bfloat16" and device.type == "cpu" and not torch.cpu._is_amx_tile_supported():
+        pytest.skip("this CPU does not multiply bfloat16 natively")
+    cell = cell_with(network, **{"training.precision": precision})
+    ends = []
+    for name, kills in (("once", []), ("twice", []), ("killed", [5])):
+        folder = folder_of(tmp_path / name, cell, source)
+        for kill in kills:
+            with pytest.raises(KilledError):
+                pretrain(cell, folder, source, stop_after=kill, device=device)
+        assert pretrain(cell, folder, source, device=device).precision == precision
+        ends.append(final(folder, cell))
+    for end in ends[1:]:
+        assert_equal_states(ends[0].model, end.model)
+        assert ends[0].curves["loss/total"] == end.curves["loss/total"]
+
+
+@pytest.mark.parametrize("framework", ["simclr", "moco", "byol", "instdisc"])
+def test_a_cell_trains_as_on_the_cpu(device: torch.device, framework: str, source: VideoSource, tmp_path: Path) -> None:
+    """In float32, where sums in another order drift apart: the first steps agree."""
+    cell = cell_with("tiny", **{"objective.contrastive": small(framework)})
+    losses: list[list[float]] = []
+    for where in (device, torch.device("cpu")):
+        folder = folder_of(tmp_path / where.type / str(len(losses)), cell, source)
+        pretrain(cell, folder, source, device=where)
+        losses.append(final(folder, cell).curves["loss/total"])
+    assert losses[0][:4] == pytest.approx(losses[1][:4], rel=2e-3)
+
+
+def test_loader_processes_and_pinned_memory_change_no_bit(
+    device: torch.device, source: VideoSource, tmp_path: Path
+) -> None:
+    ends = []
+    for workers in (0, 2):
+        cell = cell_with("tiny", **{"training.loader_workers": workers})
+        folder = folder_of(tmp_path / str(workers), cell, source)
+        pretrain(cell, folder, source, device=device)
+        ends.append(final(folder, cell))
+    assert_equal_states(ends[0].model, ends[1].model)
+
+
+def test_the_gpu_is_in_the_provenance(device: torch.device, source: VideoSource, tmp_path: Path) -> None:
+    cell = cell_with("tiny")
+    folder = folder_of(tmp_path, cell, source)
+    pretrain(cell, folder, source, device=device)
+    provenance = folder.provenance()
+    assert provenance is not None
+    (hardware,) = provenance["attempts"][0]["hardware"]
+    expected = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    assert hardware["gpu"] == expected
