@@ -9,7 +9,7 @@
 #
 #   --root   holds UCF-101/ and ucfTrainTestlist/: the real study; rendered videos at the scale of seconds without it
 #   --store  of the study's results; run again with the same store, it goes on where it ended
-#   --seconds  most that the study may take (600)
+#   --seconds  most that a part may take (600)
 #   --out    reports/gpu/NAME-OF-THE-CARD where absent
 #   --quick  --device cpu: does every part run? (minutes on two cores)
 set -uo pipefail
@@ -52,6 +52,10 @@ run() { # NAME COMMAND...: its output is in NAME.txt too
   ((status == 0)) || failed+=("$name")
 }
 
+limited() { # COMMAND...: interrupted when its time is over, killed 20 s later
+  timeout -k 20 -s INT "$seconds" "$@"
+}
+
 study() { # what was done is reported and kept without weights, also where time ran out
   local scale=smoke asked status
   [[ -n $root && -z $quick ]] && scale=gpu
@@ -59,7 +63,7 @@ study() { # what was done is reported and kept without weights, also where time 
   [[ ! -d $store && -d $kept ]] && cp -r "$kept" "$store"
   asked=(search_spaces/ucf101_5class.yaml --scale "$scale" --storage "$store" --cache "$work/cache")
   [[ $scale == gpu ]] && asked+=(--root "ucf101=$root")
-  timeout -s INT "$seconds" "$python" -m raysl run "${asked[@]}" --local --reports "$work/reports"
+  limited "$python" -m raysl run "${asked[@]}" --local --reports "$work/reports"
   status=$?
   ((status == 124)) && echo "stopped after $seconds s: run again with --store $store, or on what was kept" && status=0
   "$python" -m raysl report "${asked[@]}" --reports "$out" && "$python" -m raysl export "${asked[@]}" --to "$kept" || status=1
@@ -68,9 +72,9 @@ study() { # what was done is reported and kept without weights, also where time 
 
 for part in "${parts[@]}"; do
   case $part in
-    tests) RAYSL_TEST_DEVICE=${device:-cuda:0} run tests "$python" -m pytest -q -p no:cacheprovider -m gpu tests/gpu --durations=5 ;;
-    step) run step "$python" benchmarks/gpu_step.py ${device:+--device "$device"} $quick --out "$out" ;;
-    feed) run feed "$python" benchmarks/gpu_feed.py ${device:+--device "$device"} $quick ${root:+--root "$root"} --cache "$work/cache" --out "$out" ;;
+    tests) RAYSL_TEST_DEVICE=${device:-cuda:0} run tests limited "$python" -m pytest -q -p no:cacheprovider -m gpu tests/gpu --durations=5 ;;
+    step) run step limited "$python" benchmarks/gpu_step.py ${device:+--device "$device"} $quick --out "$out" ;;
+    feed) run feed limited "$python" benchmarks/gpu_feed.py ${device:+--device "$device"} $quick ${root:+--root "$root"} --cache "$work/cache" --out "$out" ;;
     study) run study study ;;
   esac
 done

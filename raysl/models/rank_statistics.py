@@ -126,6 +126,7 @@ class _Normalise(torch.autograd.Function):
         weight, mean, variance, values, *parts = ctx.saved_tensors
         # ATen's inference backward gives dy * scale, and the local sums of dy * (x - mean) / std and of dy.
         unit = weight if weight is not None else torch.ones_like(mean[0])
+        unsaved = mean.new_empty(0)  # as the forward pass gives it in eval mode; CUDA refuses None
         found = [
             torch.ops.aten.native_batch_norm_backward(
                 gradient.to(part.dtype),
@@ -133,8 +134,8 @@ class _Normalise(torch.autograd.Function):
                 unit,
                 mean[group],
                 variance[group],
-                None,
-                None,
+                unsaved,
+                unsaved,
                 False,
                 ctx.eps,
                 [True] * 3,

@@ -169,12 +169,16 @@ class Learner:
 
 
 def use_channels_last(module: nn.Module) -> None:
-    """Brings 3-D convolution weights to ``channels_last_3d`` (``nn.Module.to`` would refuse 2-D ones beside them)."""
+    """Brings 3-D convolution weights to ``channels_last_3d`` (``nn.Module.to`` would refuse 2-D ones beside them).
+
+    1x1x1 kernels are contiguous in both layouts. They get the strides of their gradients, with which an optimizer works
+    on all weights at once: on the CPU those of the layout, on CUDA those that they had.
+    """
     for parameter in module.parameters():
         if parameter.dim() == 5:
-            # Copied, not `contiguous`: that leaves 1x1x1 kernels with strides other than their gradients'.
             strided = torch.empty_like(parameter.data, memory_format=torch.channels_last_3d)
-            parameter.data = strided.copy_(parameter.data)
+            on_gpu = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+            parameter.data = on_gpu if parameter.is_cuda else strided.copy_(parameter.data)
 
 
 def _scalar(value: Tensor) -> Tensor:

@@ -16,14 +16,18 @@ Precision = Literal["float32", "bfloat16"]
 def choose_device(device: torch.device | str | None = None) -> torch.device:
     """The device given, or this process's GPU (by ``LOCAL_RANK``), or the CPU.
 
-    A GPU is made current, and cuDNN is held to algorithms that give the same bits each time, for the whole process.
+    A GPU is made current, and PyTorch is held to algorithms that give the same bits each time, for the whole process;
+    where it has none for an operation it warns. Measured on an H100 (reports/gpu): convolutions lose nothing by it.
     """
     if device is None:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product begins
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return chosen
 
 

@@ -22,8 +22,9 @@ REPORTS = sorted((PROJECT / "reports").rglob("store"))
 
 
 def report(store: Path) -> str:
-    """``cvrl/ucf101_5class/laptop`` of ``reports/cvrl/ucf101_5class/laptop/store``."""
-    return store.parent.relative_to(PROJECT / "reports").as_posix()
+    """``cvrl/ucf101_5class/laptop`` of ``reports/cvrl/ucf101_5class/laptop/store``, and below ``reports/gpu/CARD``."""
+    parts = store.parent.relative_to(PROJECT / "reports").parts
+    return "/".join(parts[2:] if parts[0] == "gpu" else parts)
 
 
 @pytest.mark.parametrize("store", REPORTS, ids=lambda store: report(store))
