@@ -43,7 +43,7 @@ def plan(
 ) -> None:
     """List the cells of studies with their ids; nothing is computed."""
     from raysl.commands.inputs import load_studies, places_for
-    from raysl.commands.plan import print_plan, try_steps
+    from raysl.commands.plan import print_plan, print_roots, try_steps
     from raysl.commands.plan import show_cell as show
 
     planned = load_studies(studies, scale, set_)
@@ -53,6 +53,7 @@ def plan(
     places = places_for(planned, root, cache)
     console = wide_console()
     print_plan(planned, console)
+    print_roots(planned, places, console)
     if try_step and try_steps(planned, places, console):
         raise typer.Exit(1)
 

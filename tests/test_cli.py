@@ -61,6 +61,16 @@ def test_plan_lists_every_cell_with_its_id(tmp_path: Path) -> None:
     assert "  warm: objective.contrastive.temperature 0.1 → 0.5\n" in done.stdout
 
 
+def test_plan_says_which_data_sets_have_no_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYSL_CONFIG_HOME", str(tmp_path))
+    path = write_study(tmp_path, f"{STUDY}datasets: {{mine: {{name: folder}}}}\ndata: mine\n")
+    done = raysl("plan", path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("not on this machine: no root was given for the data set 'mine'") == 1
+    (tmp_path / "videos").mkdir()
+    assert "not on this machine" not in raysl("plan", path, "--root", f"mine={tmp_path / 'videos'}").stdout
+
+
 def test_plan_counts_what_studies_share_and_what_of_the_papers_they_compute(tmp_path: Path) -> None:
     rows = "published: {rows: {plain: {hidden_layers: 3}, warm: {hidden_layers: 0}}}\n"
     one = write_study(tmp_path, STUDY + "reproduces: cvrl_t6\n" + rows, name="one")

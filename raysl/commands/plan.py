@@ -16,7 +16,7 @@ from raysl.config.identity import resolved
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
-from raysl.errors import ConfigError, RayslError
+from raysl.errors import ConfigError, DataError, RayslError
 from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.planning.advice import advice_lines
@@ -26,6 +26,7 @@ from raysl.planning.search import Search
 from raysl.planning.study import Study
 from raysl.training.check_cell import check_cell
 from raysl.training.try_step import try_step
+from raysl.work.site import needed_data
 
 
 def print_plan(planned: list[Planned], console: Console) -> None:
@@ -55,6 +56,22 @@ def print_plan(planned: list[Planned], console: Console) -> None:
     work = unique_cells(everything)
     print_advice(everything, console)
     print_counts(planned, everything, work, console)
+
+
+def print_roots(planned: list[Planned], places: Places, console: Console) -> None:
+    """A line for each data set that has no folder on this machine: a run here would refuse it."""
+    cells = [cell for item in planned for cell in item.cells]
+    searches = [item.study.search for item in planned if item.study.search is not None]
+    sets = [data for data, _ in needed_data(cells)]
+    sets += [data for search in searches for data in (search.base.cell.data, search.data)]
+    said = dict[str, None]()
+    for data in sets:
+        try:
+            places.root(data)
+        except DataError as error:
+            said[str(error)] = None
+    for line in said:
+        console.print(f"not on this machine: {line}", style="yellow", highlight=False, soft_wrap=True, markup=False)
 
 
 def print_changes(study: Study, console: Console) -> None:

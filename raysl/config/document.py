@@ -91,14 +91,17 @@ def overrides_tree(overrides: list[str]) -> Tree:
     """``["training.epochs=2"]`` from ``--set`` as a tree.
 
     Raises:
-        ConfigError: without ``=``, or not a YAML value.
+        ConfigError: without ``=``, not a YAML value, or a key that is given twice.
     """
-    result = Tree({}, {(): Origin("--set")})
+    result, values = Tree({}, {(): Origin("--set")}), dict[str, str]()
     for override in overrides:
         key, equals, text = override.partition("=")
         key = key.strip()
         if not equals or not key:
             raise ConfigError(f"--set {override}: write --set section.key=value")
+        if key in values:
+            raise ConfigError(f"--set {key} is given twice, as {values[key]} and {text}; keep one")
+        values[key] = text
         given = parse_override(key, text)
         result = merge(result, expand(given.data, given.origins))
     return result

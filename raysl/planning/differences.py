@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raysl.config.cells import evaluation_key
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import leaves, reads
@@ -49,12 +50,14 @@ class Given:
         inherited: what the scale changed besides.
         overrides: ``--set`` as it was typed.
         overridden: what ``--set`` changed of what it was laid over.
+        merged: labels of evaluations that the scale or ``--set`` made one: their columns hold the same numbers.
     """
 
     own: tuple[Change, ...] = ()
     inherited: tuple[Change, ...] = ()
     overrides: tuple[str, ...] = ()
     overridden: tuple[Change, ...] = ()
+    merged: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,9 @@ def given_lines(given: Given, scale: str, mark: str = "") -> list[str]:
     if given.overrides:
         typed = " ".join(f"{mark}--set {override}{mark}" for override in given.overrides)
         lines.append(f"Given {typed}{', which changes ' if given.overridden else ''}{listed(given.overridden)}.")
+    for labels in given.merged:
+        alike = f"{mark}, {mark}".join(labels)
+        lines.append(f"So {mark}{alike}{mark} are one evaluation here: their columns hold the same numbers.")
     return lines
 
 
@@ -194,7 +200,16 @@ def given_changes(design: Design, row: Row | None, scale: Scale, file: Tree, ove
     for change in differences(written, scaled, unread=True):
         origin = file.origins.get(tuple(change.key.split(".")))
         (own if origin is not None and origin.file == file.origins[()].file else inherited).append(change)
-    return Given(tuple(own), tuple(inherited), tuple(overrides), differences(scaled, row, unread=True))
+    overridden = differences(scaled, row, unread=True)
+    return Given(tuple(own), tuple(inherited), tuple(overrides), overridden, _merged(written, row))
+
+
+def _merged(written: Row, row: Row) -> tuple[tuple[str, ...], ...]:
+    """Labels of evaluations that are one in ``row`` and several as they are written."""
+    alike: dict[str, dict[str, str]] = {}
+    for before, after in zip(written.evaluations, row.evaluations, strict=True):
+        alike.setdefault(evaluation_key(after), {})[after.label] = evaluation_key(before)
+    return tuple(tuple(labels) for labels in alike.values() if len(set(labels.values())) > 1)
 
 
 def _without_overrides(design: Design, name: str, scale: Scale) -> Row:

@@ -121,6 +121,7 @@ class _Run:
         site = Site(self.store, self.places, data.hashes)
         found = self._find(site)
         if self.retry_failed:
+            refuse_what_data_cannot_fill(found, data, failed=True)
             for one in found:
                 reopen(one)
             found = self._find(site)
@@ -240,16 +241,20 @@ def reopen(found: Found) -> None:
             found.folder.clear_evaluation(one.name)
 
 
-def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData) -> None:
+def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData, *, failed: bool = False) -> None:
     """Refuses a run whose data shows already that cells or evaluations of it must fail, before anything is paid for.
+
+    Args:
+        failed: asks of what failed before instead of what is missing.
 
     Raises:
         ConfigError: each reason once, with the cells that it is for.
     """
     problems: dict[str, list[str]] = {}
     for task in tasks:
-        asked: list[tuple[Chosen, EvaluationConfig | None]] = [(one.config.data, one.config) for one in task.missing]
-        if task.to_train:
+        wanted = [one for one in task.evaluations if one.status == "failed"] if failed else task.missing
+        asked: list[tuple[Chosen, EvaluationConfig | None]] = [(one.config.data, one.config) for one in wanted]
+        if task.state.status == "failed" if failed else task.to_train:
             asked.append((task.cell.config.data, None))
         for chosen, evaluation in asked:
             snapshot = data.snapshots.get(data_key(chosen))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from raysl.errors import ConfigError
 from raysl.planning.differences import describe_differences, given_lines
 from raysl.planning.study import Study, load_study
 from tests.planning.studies import RECIPE, SEARCH, STUDY, write_study
@@ -104,6 +105,20 @@ def test_what_set_is_laid_over_is_shown(tmp_path: Path) -> None:
         "Given `--set clip.stride=2` `--set evaluation.retrieval.clips=3`, which changes `clip.stride 1 → 2`, "
         "`evaluation.retrieval.clips 5 → 3`."
     )
+
+
+def test_evaluations_that_a_scale_or_set_makes_one_are_named(tmp_path: Path) -> None:
+    text = HEAD.replace("retrieval/synthetic", "few/synthetic") + "evaluation: {few: {protocol: linear, clips: 3}}\n"
+    path = write_study(tmp_path, text + "rows: {plain: {}}\n")
+    same = "So linear/synthetic, few/synthetic are one evaluation here: their columns hold the same numbers."
+    for overrides, told in (([], False), (["evaluation.few.clips=4"], False), (["evaluation.few.clips=5"], True)):
+        study = load_study(path, None, overrides)
+        assert (same in given_lines(describe_differences(study).given, study.scale)) == told
+
+
+def test_a_key_that_is_set_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--set clip\.stride is given twice, as 2 and 1; keep one"):
+        load(tmp_path, "rows: {plain: {}}\n", None, ["clip.stride=2", "clip.frames=8", "clip.stride=1"])
 
 
 def test_as_written_nothing_is_laid_over_it(tmp_path: Path) -> None:

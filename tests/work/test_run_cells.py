@@ -17,6 +17,7 @@ from raysl import results
 from raysl.commands.inputs import Planned, load_studies
 from raysl.commands.report import write_reports
 from raysl.config.cells import Cell, unique_cells
+from raysl.config.identity import resolved
 from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.results import Shelf, Store
@@ -267,6 +268,18 @@ def test_what_the_data_cannot_fill_is_said_before_anything_is_trained(
     assert "(asked by tiny/one/seed0 and 2 more)" in said
     assert "training.batch_size 64 is larger than the set: 16" in said
     assert store.cells() == []
+
+
+def test_a_failure_stays_where_a_retry_of_it_is_refused(tmp_path: Path, store: Store, places: Places) -> None:
+    """Failed by another version, say, which did not see it coming."""
+    cells = plan(tmp_path, {"one": "{}", "large": "{training.batch_size: 64}"})
+    shelf = Shelf(store, compute(cells[:1], store, places).data)
+    folder = shelf.folder(cells[1])
+    folder.write_config(resolved(cells[1].config))
+    folder.mark_failed("the batch is larger than the set", {})
+    with pytest.raises(ConfigError, match=r"batch_size 64 is larger than the set"):
+        compute(cells, store, places, retry_failed=True)
+    assert shelf.find(cells[1]).verdict == "failed"
 
 
 def test_a_fault_that_may_pass_is_tried_once_more(
