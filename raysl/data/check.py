@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raysl.data.catalog import Catalog, Video
+from raysl.data.decode_pyav import STOPS
+from raysl.data.manifest_types import ManifestRow
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
 
@@ -17,7 +19,7 @@ NAMED = 20
 """Videos that the report names of each kind: of Kinetics a hundred thousand may be absent."""
 FOLDS_SHOWN = 12
 """Folds that the table of classes has a column for; of more it gives the smallest and the largest."""
-COLUMNS = ("path", "class", "split", "group", "fold", "frames", "readable", "reason", "fingerprint")
+COLUMNS = ("path", "class", "split", "group", "fold", "frames", "damaged", "readable", "reason", "notes", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class CheckReport:
         long: the same, where it claims fewer (and anything at all).
         decord_disagrees: readable videos that PyAV has to read.
         unreadable: path to reason.
+        damaged: path to the number of its frames that the decoder had to patch, of readable videos.
+        notes: kind to the readable videos that were read otherwise than most, as ``path: what it is``.
         missing: listed videos whose files are absent.
         lengths: frames of each readable video, sorted.
         histogram: (first, last) length to the number of videos; powers of two.
@@ -55,6 +59,8 @@ class CheckReport:
     long: dict[str, tuple[int, int]]
     decord_disagrees: tuple[str, ...]
     unreadable: dict[str, str]
+    damaged: dict[str, int]
+    notes: dict[str, dict[str, str]]
     missing: tuple[str, ...]
     lengths: tuple[int, ...]
     histogram: dict[tuple[int, int], int]
@@ -75,12 +81,14 @@ class CheckReport:
             f"short of their header  {len(self.short)}",
             f"longer than it         {len(self.long)}",
             f"decord disagrees       {len(self.decord_disagrees)} (these are read with PyAV)",
-            f"unreadable             {len(self.unreadable)}",
+            f"with damaged frames    {len(self.damaged)} (these are used)",
+            f"unreadable             {len(self.unreadable)}{self._in_part()}",
             f"listed but absent      {len(self.missing)}",
             f"equal, in two splits   {len(self.across)}",
         ]
         if self.span is not None:
             lines.append(f"below {self.span:>4} frames      {len(self.too_short)}")
+        lines += [f"{kind}: {len(noted)}" for kind, noted in self.notes.items()]
         lines.append(
             f"cache at {self.resize} pixels    {self.cache_bytes / 1e9:.2f} GB for all, {self.cached} videos are in it"
         )
@@ -88,12 +96,19 @@ class CheckReport:
         lines += self.classes
         short = {path: f"{found} of {claimed} frames" for path, (found, claimed) in self.short.items()}
         lines += _listed("unreadable", self.unreadable)
+        lines += _listed("with damaged frames", {path: f"{count} frames" for path, count in self.damaged.items()})
+        for kind, noted in self.notes.items():
+            lines += _listed(kind, noted)
         lines += _listed("equal contents in two splits", dict.fromkeys(self.across, ""))
         lines += _listed("short", short)
         lines += _listed("too short", {path: f"{frames} frames" for path, frames in self.too_short.items()})
         lines += _listed("decord disagrees", dict.fromkeys(self.decord_disagrees, ""))
         lines += _listed("absent", dict.fromkeys(self.missing, ""), file="--missing")
         return "\n".join(lines)
+
+    def _in_part(self) -> str:
+        count = sum(reason.startswith(STOPS) for reason in self.unreadable.values())
+        return f" ({count} of them decode in part, and are left out)" if count else ""
 
     def _histogram_lines(self) -> list[str]:
         if not self.lengths:
@@ -131,6 +146,8 @@ def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool
         long={path: pair for path, pair in claimed.items() if pair[0] > pair[1]},
         decord_disagrees=tuple(row.path for row in readable if not row.decord_agrees),
         unreadable=source.manifest.unreadable(),
+        damaged={row.path: row.damaged for row in readable if row.damaged},
+        notes=_notes(readable),
         missing=source.catalog.missing,
         lengths=lengths,
         histogram=_histogram(lengths),
@@ -140,6 +157,15 @@ def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool
         span=span,
         too_short={row.path: row.frames for row in readable if span is not None and row.frames < span},
     )
+
+
+def _notes(rows: Sequence[ManifestRow]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        for note in row.notes:
+            kind, _, rest = note.partition(": ")
+            found.setdefault(kind, {})[row.path] = rest
+    return dict(sorted(found.items()))
 
 
 def _histogram(lengths: tuple[int, ...]) -> dict[tuple[int, int], int]:
@@ -205,7 +231,8 @@ def write_videos(source: VideoSource, file: Path, *, by_fold: bool = False) -> N
             for video, row in zip(catalog.videos, source.manifest.rows, strict=True):
                 label = "" if video.label is None else catalog.classes[video.label]
                 split = "" if by_fold else video.split
-                state = (row.frames, "yes" if row.error is None else "no", row.error or "", row.fingerprint)
+                said = (row.frames, row.damaged, "yes" if row.error is None else "no", row.error or "")
+                state = (*said, "; ".join(row.notes), row.fingerprint)
                 table.writerow((video.path, label, split, video.group or "", video.fold or "", *state))
     except OSError as error:
         raise DataError(f"--videos {file}: cannot be written: {error.strerror}") from error

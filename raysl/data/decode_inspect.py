@@ -13,7 +13,7 @@ from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
 
 # Raised when a row of the same file would say something else.
-VERSION = 1
+VERSION = 2
 
 
 def inspect_video(root: Path, path: str, fill: FrameCache | None) -> ManifestRow:
@@ -89,5 +89,7 @@ def _decode(file: Path, row: ManifestRow, fill: FrameCache | None) -> tuple[Mani
             height=height,
             width=width,
             rate=reader.rate,
+            damaged=reader.damaged,
+            notes=tuple(reader.notes),
         )
     return found, digests, reader.mpeg4_b_frames

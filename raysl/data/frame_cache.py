@@ -19,7 +19,7 @@ from raysl.data.manifest_types import ManifestRow
 from raysl.data.resize import resize_frames, resized_size
 
 # Part of every key: raised when decoding or resizing gives other pixels.
-VERSION = 1
+VERSION = 2
 CHUNK = 32
 STALE_SECONDS = 24 * 3600.0
 

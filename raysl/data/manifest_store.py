@@ -65,7 +65,8 @@ def _parsed(file: Path, stamp: Stamp) -> Mapping[str, tuple[Stamp, ManifestRow]]
             record = json.loads(line)
             if record["version"] != decode_inspect.VERSION:
                 continue
-            row = ManifestRow(**{**record["row"], "keyframes": tuple(record["row"]["keyframes"])})
+            listed = {name: tuple(record["row"][name]) for name in ("keyframes", "notes")}
+            row = ManifestRow(**{**record["row"], **listed})
             rows[row.path] = (record["stamp"][0], record["stamp"][1]), row
         except (ValueError, KeyError, TypeError, IndexError):
             continue

@@ -19,6 +19,8 @@ class ManifestRow:
         fingerprint: of the file's content.
         decord_agrees: decord gives the same pixels for the same index, read at random.
         error: why it cannot be read; None where it can.
+        damaged: frames that the decoder had to patch, since parts of them are missing or broken.
+        notes: what was done otherwise than with most files (`raysl.data.decode_pyav.SequentialReader`).
     """
 
     path: str
@@ -31,6 +33,8 @@ class ManifestRow:
     fingerprint: str
     decord_agrees: bool
     error: str | None = None
+    damaged: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

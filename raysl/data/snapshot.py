@@ -104,7 +104,8 @@ class Snapshot:
         columns: dict[str, list[object]] = {
             field.name: [getattr(row, field.name) for row in rows] for field in fields(ManifestRow)
         }
-        columns["keyframes"] = [list(row.keyframes) for row in rows]
+        for name in ("keyframes", "notes"):
+            columns[name] = [list(getattr(row, name)) for row in rows]
         for name in _LISTED:
             columns[name] = [getattr(video, name) for video in videos]
         table = pa.table({name: pa.array(values, type=_TYPES[name]) for name, values in columns.items()})
@@ -126,7 +127,8 @@ class Snapshot:
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):
                 listed = {name: row.pop(name, None) for name in _LISTED}
-                rows.append(ManifestRow(**{**row, "keyframes": tuple(row["keyframes"])}))
+                lists = {name: tuple(row.get(name) or ()) for name in ("keyframes", "notes")}
+                rows.append(ManifestRow(**{**row, **lists}))
                 videos.append(Video(index, row["path"], **listed))
             catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
             return cls(catalog, Manifest(about["name"], tuple(rows)))
@@ -150,7 +152,8 @@ def data_record(data: Chosen, snapshot: Snapshot) -> dict[str, Any]:
 
 def _clip(pair: tuple[Video, ManifestRow]) -> list[object]:
     video, row = pair
-    return [video.index, row.fingerprint, row.frames, row.error is None]
+    # Notes say that the same file gives other pixels than to older versions; most files have none.
+    return [video.index, row.fingerprint, row.frames, row.error is None, *([list(row.notes)] if row.notes else [])]
 
 
 def _evaluated(pair: tuple[Video, ManifestRow]) -> list[object]:
@@ -210,6 +213,8 @@ _TYPES = {
     "fingerprint": pa.string(),
     "decord_agrees": pa.bool_(),
     "error": pa.string(),
+    "damaged": pa.int64(),
+    "notes": pa.list_(pa.string()),
     "split": pa.string(),
     "label": pa.int64(),
     "group": pa.string(),

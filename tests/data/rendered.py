@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from raysl.data.catalog import Catalog, Video
@@ -53,12 +54,36 @@ def write_audio(path: Path) -> Path:
     return path
 
 
-def rotate_flag(path: Path) -> Path:
-    """Sets an MP4's track matrix to a quarter turn, as a phone held upright does."""
+def set_matrix(path: Path, a: float, b: float, c: float, d: float) -> Path:
+    """Sets an MP4's track matrix: (x, y) is to be shown at (a x + c y, b x + d y)."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 40
-    content[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    values = (round(value * 65536) for value in (a, b, 0, c, d, 0, 0, 0))
+    content[matrix : matrix + 36] = struct.pack(">9i", *values, 1 << 30)
     path.write_bytes(content)
+    return path
+
+
+def rotate_flag(path: Path) -> Path:
+    """Sets an MP4's track matrix to a quarter turn, as a phone held upright does."""
+    return set_matrix(path, 0, 1, -1, 0)
+
+
+def write_streams(path: Path, streams: Sequence[tuple[NDArray[np.uint8], str, Disposition]]) -> Path:
+    """Several video streams in one file: frames, codec and flags of each, in order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        made: list[Any] = []
+        for frames, codec, flags in streams:
+            stream_: Any = container.add_stream(codec, rate=25)
+            stream_.height, stream_.width = frames.shape[1:3]
+            stream_.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
+            stream_.disposition = flags
+            made.append(stream_)
+        for stream_, (frames, _, _) in zip(made, streams, strict=True):
+            for frame in frames:
+                container.mux(stream_.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream_.encode())
     return path
 
 

@@ -60,6 +60,8 @@ ALL = {"snapshot", "clips", "labelled_clips", "scored", "evaluated"}
         (with_video(0, group="g1"), {"snapshot", "scored", "evaluated"}),
         (with_row(0, header_frames=0), {"snapshot"}),
         (with_row(0, decord_agrees=False), {"snapshot"}),
+        (with_row(0, notes=("display matrix with a mirror: applied",)), ALL),
+        (with_row(0, damaged=1), set()),
     ],
 )
 def test_each_role_is_hashed_by_what_it_reads(change: Callable[[Snapshot], Snapshot], roles: set[str]) -> None:
