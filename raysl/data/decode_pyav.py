@@ -235,7 +235,7 @@ def _unreadable(path: Path, what: str, error: Exception) -> VideoError:
 
 
 def _can_be_read(path: Path) -> bool:
-    """Whether the file system gives the file's bytes: FFmpeg calls it an input error too where a header is cut short."""
+    """Whether the file system gives its bytes: FFmpeg speaks of an input error too where a header is cut short."""
     try:
         with path.open("rb") as file:
             while file.read(1 << 20):

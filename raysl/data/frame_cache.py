@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -22,6 +27,7 @@ from raysl.data.resize import resize_frames, resized_size
 VERSION = 2
 CHUNK = 32
 STALE_SECONDS = 24 * 3600.0
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FrameCache:
@@ -82,7 +88,8 @@ class FrameCache:
 class CacheWriter:
     """Takes a video's frames in order and puts them into the cache in one step: whole or not at all.
 
-    A context manager; without ``commit`` nothing stays. Where the video outgrows the budget the writer stops writing.
+    A context manager; without ``commit`` nothing stays. Where the video outgrows the budget, or the disk is full, the
+    writer stops writing: videos that are not in the cache are decoded on demand.
     """
 
     def __init__(self, cache: FrameCache, fingerprint: str) -> None:
@@ -96,8 +103,9 @@ class CacheWriter:
 
     def __enter__(self) -> CacheWriter:
         if self._cache.budget.budget_bytes > 0:
-            self._final.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("wb")
+            with self._unless_full():
+                self._final.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._temporary.open("wb", buffering=0)
         return self
 
     def __exit__(
@@ -120,22 +128,52 @@ class CacheWriter:
             return False
         self._file.close()
         self._file = None
-        return self._cache.budget.move_in(self._temporary, self._final)
+        with self._unless_full():
+            return self._cache.budget.move_in(self._temporary, self._final)
+        return False
 
     def _flush(self) -> None:
         if self._file is None or not self._pending:
             return
         frames = resize_frames(torch.from_numpy(np.stack(self._pending)).permute(0, 3, 1, 2), self._cache.resize)
         self._pending.clear()
-        self._written += self._file.write(frames.numpy().data)
-        if not self._cache.budget.room_for(self._written):
+        with self._unless_full():
+            self._write(memoryview(frames.numpy().data).cast("B"))
+            if not self._cache.budget.room_for(self._written):
+                self._abandon()
+
+    def _write(self, pixels: memoryview) -> None:
+        assert self._file is not None
+        while pixels:  # a disk that fills up takes a part, and refuses the rest
+            count = self._file.write(pixels)
+            self._written += count
+            pixels = pixels[count:]
+
+    @contextmanager
+    def _unless_full(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
             self._abandon()
+            self._temporary.unlink(missing_ok=True)
+            _say_once(
+                f"the disk of the cache {self._cache.folder} is full: what is not in it is decoded on demand, which is "
+                "slower; make room there, or give another folder with --cache or RAYSL_CACHE"
+            )
 
     def _abandon(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
             self._temporary.unlink(missing_ok=True)
+
+
+@cache
+def _say_once(text: str) -> None:
+    """Once a process."""
+    logging.getLogger("raysl").warning(text)
 
 
 def _age(file: Path) -> float:

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from raysl.data import decode_inspect
+from raysl.data.frame_cache import FULL
 from raysl.data.manifest_types import ManifestRow
+from raysl.errors import DataError
 
 # What a row depends on besides the code: the file's size and time of change in nanoseconds.
 Stamp = tuple[int, int]
@@ -33,8 +35,11 @@ class RowStore:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One builder a root and node at a time: the others wait, and then find its rows."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -49,11 +54,21 @@ class RowStore:
         return _parsed(self._file, (found.st_size, found.st_mtime_ns))
 
     def add(self, stamp: Stamp, row: ManifestRow) -> None:
-        """Appends a row, in one write."""
+        """Appends a row, in one write; on a disk that is full nothing is kept, and a later run decodes it again."""
         record = {"version": decode_inspect.VERSION, "stamp": stamp, "row": asdict(row)}
-        with self._file.open("ab", buffering=0) as file:
-            # The line end comes first: it closes a line that was left unfinished.
-            file.write(f"\n{json.dumps(record)}\n".encode())
+        try:
+            with self._file.open("ab", buffering=0) as file:
+                # The line end comes first: it closes a line that was left unfinished.
+                file.write(f"\n{json.dumps(record)}\n".encode())
+        except OSError as error:
+            if error.errno not in FULL:
+                raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> DataError:
+        return DataError(
+            f"the cache folder {self._file.parent} cannot be written: {error.strerror}; give another one with --cache "
+            "or RAYSL_CACHE"
+        )
 
 
 @lru_cache(maxsize=8)

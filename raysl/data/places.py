@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -48,7 +49,8 @@ class Places:
         """
         by_key = _by_key(given, "--root")
         roots = _from_file(_user_file()) | _from_environment() | by_key
-        cache = cache or Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "raysl")
+        named = os.environ.get(CACHE_VARIABLE)
+        cache = cache or (Path(named) if named else _home() / ".cache" / "raysl")
         absolute = {name: _absolute(path) for name, path in roots.items()}
         return cls(absolute, _absolute(cache), cache_gigabytes, tuple(given))
 
@@ -127,7 +129,20 @@ def _absolute(path: Path) -> Path:
 
 def _user_file() -> Path:
     folder = os.environ.get(CONFIG_VARIABLE)
-    return (_absolute(Path(folder)) if folder else Path.home() / ".config" / "raysl") / "roots.yaml"
+    if folder:
+        return _absolute(Path(folder)) / "roots.yaml"
+    with suppress(DataError):
+        return _home() / ".config" / "raysl" / "roots.yaml"
+    return Path("~/.config/raysl/roots.yaml")  # of nobody's home, so that there is none
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise DataError(
+            f"this user has no home folder: set HOME, or give --cache or {CACHE_VARIABLE} a folder"
+        ) from error
 
 
 def _from_environment() -> dict[str, Path]:

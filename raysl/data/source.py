@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +26,21 @@ from raysl.data.resize import resize_frames, resized_size
 from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError
 
-# Mapped files kept open by one process.
 MOST_MAPS = 2048
+"""Mapped files that one source keeps, where the limit on open files allows it."""
+
+
+@cache
+def most_maps() -> int:
+    """`MOST_MAPS`, or a quarter of what this process may open: each map holds a descriptor, and a process has several
+    sources, sockets and pipes. The limit is raised first, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * MOST_MAPS if hard == resource.RLIM_INFINITY else min(4 * MOST_MAPS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some sandboxes allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_MAPS if soft == resource.RLIM_INFINITY else max(1, min(MOST_MAPS, soft // 4))
 
 
 class VideoSource:
@@ -124,7 +140,7 @@ class VideoSource:
         opened = self.cache.open(row)
         if opened is not None:
             self._maps[index] = opened
-            if len(self._maps) > MOST_MAPS:
+            if len(self._maps) > most_maps():
                 self._maps.popitem(last=False)
         return opened
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import ray
@@ -38,6 +40,8 @@ ENVIRONMENT = {
 """Set where the user has not set them; Ray reads them in the driver, and hands them on to the processes it starts."""
 
 
+LONGEST_FOLDER = 40
+"""Characters."""
 DASHBOARD_VARIABLE = "RAY_API_SERVER_ADDRESS"
 """Where Ray's processes look for the dashboard before they look for a Ray."""
 
@@ -114,7 +118,7 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    given = address or os.environ.get("RAY_ADDRESS")
+    given = address or os.environ.get("RAY_ADDRESS") or None  # set and empty is not set, as Ray has it
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
     usable = cpus or len(os.sched_getaffinity(0))
@@ -133,6 +137,7 @@ def _start(cpus: int, dashboard: bool) -> None:
     """A Ray of our own, whose processes know its dashboard by address: beside another Ray on this machine they cannot
     find it by themselves, and the CPUs of a trial that was stopped from outside would never be freed."""
     port = _free_port() if dashboard else None
+    short = _short_folder()
     before = os.environ.get(DASHBOARD_VARIABLE)
     if port is not None:
         os.environ[DASHBOARD_VARIABLE] = f"http://127.0.0.1:{port}"
@@ -144,12 +149,32 @@ def _start(cpus: int, dashboard: bool) -> None:
             dashboard_port=port,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            _temp_dir=None if short is None else str(short),
         )
     finally:  # its processes have it; ours may meet another Ray
         if port is not None:
             os.environ.pop(DASHBOARD_VARIABLE)
         if before is not None:
             os.environ[DASHBOARD_VARIABLE] = before
+
+
+def _short_folder() -> Path | None:
+    """For Ray's sockets, whose paths the system limits to 107 bytes, of which Ray's own names take about 65; None where
+    the folder for temporary files will do.
+
+    Raises:
+        RayslError: none is short enough.
+    """
+    usual = tempfile.gettempdir()
+    if len(usual) <= LONGEST_FOLDER:
+        return None
+    for folder in ("/tmp", "/var/tmp", "/dev/shm"):
+        if os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder, f"raysl-ray-{os.getuid()}")
+    raise RayslError(
+        f"Ray cannot make its sockets: the path of the folder for temporary files is too long ({usual}); set TMPDIR to "
+        f"one of at most {LONGEST_FOLDER} characters, or use --local"
+    )
 
 
 def _free_port() -> int:

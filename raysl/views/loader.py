@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -146,6 +149,37 @@ def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], l
     )
 
 
+SHARED = Path("/dev/shm")
+"""Where batches of loader processes pass through."""
+AHEAD = 2
+"""Batches that each process makes ahead."""
+PATIENCE_SECONDS = 900.0
+"""Without a batch for so long, loading is given up and says so: processes that are stuck say nothing themselves."""
+
+
+def fitting_processes(asked: int, batch_bytes: int, free: int) -> int:
+    """How many loader processes may work without their batches filling shared memory; 0: the caller loads itself.
+
+    Each has `AHEAD` batches under way, and one more is in use. A batch that finds no room is lost without a word, and
+    who waits for it waits for ever.
+    """
+    return max(0, min(asked, (free // max(batch_bytes, 1) - 1) // AHEAD))
+
+
+def _processes(asked: int, batch_bytes: int) -> int:
+    if not asked or not SHARED.is_dir():
+        return asked
+    free = shutil.disk_usage(SHARED).free
+    fits = fitting_processes(asked, batch_bytes, free)
+    if fits < asked:
+        logging.getLogger("raysl").warning(
+            f"{SHARED} has {free / 1e6:.0f} MB free, and batches have {batch_bytes / 1e6:.0f} MB: {fits} loader "
+            f"processes instead of the training.loader_workers {asked} that were asked for; give it more (docker run "
+            "--shm-size) for the others"
+        )
+    return fits
+
+
 class PretrainingLoader:
     """Batches of one rank, a pure function of cell, epoch and step, whatever the numbers of ranks and processes are.
 
@@ -161,6 +195,7 @@ class PretrainingLoader:
     Attributes:
         videos: catalog indices in use.
         steps_per_epoch: global batches an epoch; what is left over is `order.dropped`.
+        processes: that load clips: ``training.loader_workers``, or fewer where shared memory has no room for theirs.
         too_short: how many of them are shorter than a view's span, so that its clips wrap around or are reflected.
 
     Raises:
@@ -190,13 +225,17 @@ class PretrainingLoader:
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()
+        sizes = [rows.nbytes for rows in dataset.pipeline.empty(1).values()]
+        self.processes = _processes(training.loader_workers, share * sum(sizes))
         self._loader: DataLoader[Batch | NodeFault] = DataLoader(
             dataset,
             batch_size=None,
             sampler=self._places,
-            num_workers=training.loader_workers,
+            num_workers=self.processes,
             collate_fn=_unchanged,
-            persistent_workers=training.loader_workers > 0,
+            persistent_workers=self.processes > 0,
+            prefetch_factor=AHEAD if self.processes else None,
+            timeout=PATIENCE_SECONDS if self.processes else 0.0,
             pin_memory=pin,
             # Its own generator: without one the DataLoader draws from torch's global stream at every epoch.
             generator=torch.Generator().manual_seed(training.seed),
@@ -208,13 +247,31 @@ class PretrainingLoader:
         Loader processes work ahead from one epoch into the next.
 
         Raises:
-            NodeFault: a video failed to load and none is left to stand in for it.
+            NodeFault: a video failed to load and none is left to stand in for it; loader processes died, or gave
+                nothing for `PATIENCE_SECONDS`.
         """
         self._places.asked = places
-        for batch in self._loader:
+        waiting = iter(self._loader)
+        while True:
+            try:
+                batch = next(waiting, None)
+            except RuntimeError as error:
+                if any(word in str(error) for word in ("exited unexpectedly", "killed by signal", "timed out")):
+                    raise NodeFault(self._stuck(error), may_pass=True) from error
+                raise
+            if batch is None:
+                return
             if isinstance(batch, NodeFault):
                 raise batch
             yield batch
+
+    def _stuck(self, error: RuntimeError) -> str:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        free = f", {SHARED} has {shutil.disk_usage(SHARED).free / 1e6:.0f} MB free" if SHARED.is_dir() else ""
+        return (
+            f"loading of clips ended: {first} ({self.processes} loader processes{free}); lower training.loader_workers "
+            "where memory or shared memory runs out, or look at the storage that the videos lie on"
+        )
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """`batches` of an epoch (from 0), from ``first_step`` on."""

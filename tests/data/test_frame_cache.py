@@ -11,10 +11,11 @@ import pytest
 from raysl.data.catalog import Catalog
 from raysl.data.decode import decode_all, read_frames
 from raysl.data.decode_inspect import fill_video
-from raysl.data.frame_cache import FrameCache
+from raysl.data.frame_cache import CacheWriter, FrameCache
 from raysl.data.manifest import build_manifest
 from raysl.data.manifest_types import Manifest
 from raysl.data.resize import resize_frames
+from raysl.data.source import VideoSource
 from tests.data.rendered import write_set
 
 SIZE = 24
@@ -168,3 +169,27 @@ def test_a_mapped_file_outlives_its_replacement(root: Path) -> None:
     cache.path(row.fingerprint).unlink()
     build(catalog, root, cache)
     assert np.array_equal(mapped, before)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_leaves_videos_out_of_the_cache_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = write_set(tmp_path / "set", videos=2)
+    cache = FrameCache(tmp_path / "frames", 24, 10**9)
+
+    def on_full_disk(fingerprint: str) -> CacheWriter:
+        writer = CacheWriter(cache, fingerprint)
+        writer._temporary = tmp_path / f"{fingerprint}.part"
+        writer._temporary.symlink_to("/dev/full")
+        return writer
+
+    monkeypatch.setattr(cache, "writer", on_full_disk)
+    manifest = build_manifest(catalog, tmp_path / "set", folder=tmp_path / "manifests", processes=1, fill=cache)
+    assert [row.error for row in manifest.rows] == [None, None]
+    assert not any(cache.holds(row) for row in manifest.rows)
+    assert not list(tmp_path.glob("*.part"))
+    assert caplog.text.count("is full: what is not in it is decoded on demand") == 1
+    source = VideoSource(catalog, manifest, tmp_path / "set", cache)
+    assert source.frames(0, [0, 5]).shape[0] == 2
+    assert source.reads["cache"] == 0

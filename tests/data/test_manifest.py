@@ -148,3 +148,10 @@ def test_filling_from_a_stored_manifest_refuses_another_file(root: Path) -> None
     write_video(root / catalog.videos[0].path, moving_square(17))
     with pytest.raises(DataError, match=r"v 0\.mp4.*changed since its manifest"):
         fill_cache(manifest, root, FrameCache(root.parent / "frames", 24, 10**8), processes=1)
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    catalog = write_set(tmp_path / "set", videos=1)
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(DataError, match=r"taken/manifests cannot be written: .*; give another one with --cache"):
+        build_manifest(catalog, tmp_path / "set", folder=tmp_path / "taken" / "manifests", processes=1)

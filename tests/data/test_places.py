@@ -152,3 +152,17 @@ def test_an_empty_file_binds_nothing(home: Path) -> None:
 def test_pickled_places_are_equal(home: Path) -> None:
     places = Places.find({"a": home})
     assert pickle.loads(pickle.dumps(places)) == places
+
+
+def test_without_a_home_the_cache_must_be_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for variable in ("HOME", "RAYSL_CONFIG_HOME"):
+        monkeypatch.delenv(variable)
+    with pytest.raises(DataError, match="no home folder: set HOME, or give --cache or RAYSL_CACHE a folder"):
+        Places.find({})
+    assert Places.find({"a": home}, home / "cache").roots == {"a": home}
+    monkeypatch.setenv("RAYSL_CACHE", str(home / "named"))
+    assert Places.find({}).cache == home / "named"

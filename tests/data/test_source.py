@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,31 @@ def test_loader_workers_read_what_this_process_reads(places: Places, context: st
 def test_no_root_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--root folder=PATH"):
         open_source(DATA, Places({}, tmp_path), resize=SIZE)
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_maps_are_few_where_few_files_may_be_open(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_source(DATA, places, resize=SIZE)
+    expected = [source.frames(video.index, [1, 0]) for video in source.catalog.videos]
+    monkeypatch.setattr("raysl.data.source.most_maps", lambda: 1)
+    few, before = pickle.loads(pickle.dumps(source)), _descriptors()
+    for _ in range(2):
+        for video, frames in zip(few.catalog.videos, expected, strict=True):
+            assert torch.equal(few.frames(video.index, [1, 0]), frames)
+    assert few.reads == {"cache": 8}
+    assert _descriptors() == before + 1
+
+
+@pytest.mark.parametrize(("soft", "hard", "maps"), [(64, 128, 32), (1024, 1024, 256), (1024, 8192, 2048)])
+def test_a_quarter_of_what_may_be_open_once_the_limit_is_raised(soft: int, hard: int, maps: int) -> None:
+    text = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({}, {}))\n"
+        "from raysl.data.source import most_maps; print(most_maps())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text.format(soft, hard)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert int(done.stdout) == maps

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from raysl.engine.cluster import Cluster, cluster
@@ -35,3 +40,17 @@ def test_more_workers_than_cpus_are_refused_with_what_would_fit() -> None:
 def test_an_address_without_a_cluster_is_said() -> None:
     with pytest.raises(RayslError, match=r"no Ray cluster to join at '127.0.0.1:1'"), cluster("127.0.0.1:1"):
         pass
+
+
+@pytest.mark.ray
+def test_a_ray_is_started_with_an_empty_address_and_a_long_folder_for_temporary_files(tmp_path: Path) -> None:
+    """A job's folder on a cluster: Ray's sockets there would be longer than the system allows."""
+    folder = tmp_path / "scratch" / ("a job of somebody " * 3).strip()
+    folder.mkdir(parents=True)
+    text = "from raysl.engine.cluster import cluster\nwith cluster(cpus=1) as on: print(on.cpus, on.own)"
+    environment = {**os.environ, "RAY_ADDRESS": "", "TMPDIR": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", text], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1", "True"]
