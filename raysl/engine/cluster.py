@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import ray
+from ray.job_config import JobConfig
 
+import raysl
 from raysl.errors import RayslError
 
 SPARE_CPUS = 1
@@ -149,6 +152,7 @@ def _start(cpus: int, dashboard: bool) -> None:
             dashboard_port=port,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            job_config=_OurPaths(),
             _temp_dir=None if short is None else str(short),
         )
     finally:  # its processes have it; ours may meet another Ray
@@ -156,6 +160,22 @@ def _start(cpus: int, dashboard: bool) -> None:
             os.environ.pop(DASHBOARD_VARIABLE)
         if before is not None:
             os.environ[DASHBOARD_VARIABLE] = before
+
+
+class _OurPaths(JobConfig):
+    """Has workers import raysl from where this process did, and from the working folder only what this process may.
+
+    Ray puts the working folder first on their path. A folder ``raysl`` there, as above a checkout, would then be the
+    package, and ``raysl/results`` its results.
+    """
+
+    def __init__(self) -> None:
+        # Each goes before those that are given before it.
+        here = [str(Path.cwd())] if {"", str(Path.cwd())} & set(sys.path) else []
+        super().__init__(_py_driver_sys_path=[*here, str(Path(raysl.__file__).parents[1])])
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        return True  # which is what keeps Ray from adding folders of its own
 
 
 def _short_folder() -> Path | None:
@@ -194,6 +214,7 @@ def _join(address: str) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
             runtime_env={"env_vars": variables},
+            job_config=_OurPaths(),
         )
     except (OSError, ValueError, RuntimeError) as error:
         hint = "start one with: ray start --head"

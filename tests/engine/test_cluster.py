@@ -9,8 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from raysl import results
 from raysl.engine.cluster import Cluster, cluster
 from raysl.errors import RayslError
+
+SCRIPT = """
+import ray
+from raysl.engine.cluster import cluster
+
+@ray.remote
+def place():
+    from raysl import results
+    return results.__file__
+
+with cluster(cpus=1) as on:
+    print(on.cpus, on.own, ray.get(place.remote()))
+"""
 
 
 @pytest.mark.parametrize(
@@ -43,14 +57,23 @@ def test_an_address_without_a_cluster_is_said() -> None:
 
 
 @pytest.mark.ray
-def test_a_ray_is_started_with_an_empty_address_and_a_long_folder_for_temporary_files(tmp_path: Path) -> None:
-    """A job's folder on a cluster: Ray's sockets there would be longer than the system allows."""
+def test_ray_is_started_with_an_empty_address_long_temporary_folders_and_above_a_checkout(tmp_path: Path) -> None:
+    """In a job's folder Ray's sockets would have longer paths than the system allows; above a checkout that has results
+    ``raysl.results`` would be those."""
     folder = tmp_path / "scratch" / ("a job of somebody " * 3).strip()
     folder.mkdir(parents=True)
-    text = "from raysl.engine.cluster import cluster\nwith cluster(cpus=1) as on: print(on.cpus, on.own)"
+    (tmp_path / "above" / "raysl" / "results" / "cells").mkdir(parents=True)
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
     environment = {**os.environ, "RAY_ADDRESS": "", "TMPDIR": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-c", text], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, script],
+        env=environment,
+        cwd=tmp_path / "above",
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["1", "True"]
+    assert done.stdout.split() == ["1", "True", str(results.__file__)]
