@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from raysl.data.account import account
 from raysl.data.catalog import Catalog, Video
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
@@ -43,6 +44,7 @@ class CheckReport:
         cached: readable videos that are in it.
         span: frames that a clip needs, where it was asked.
         too_short: path to frames, of readable videos below the span.
+        account: what lies below the root, as lines of text (`raysl.data.account`).
     """
 
     name: str
@@ -63,6 +65,7 @@ class CheckReport:
     cached: int
     span: int | None
     too_short: dict[str, int]
+    account: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The report as plain text; of each kind of defect the first `NAMED` videos are named."""
@@ -93,6 +96,7 @@ class CheckReport:
         lines += _listed("too short", {path: f"{frames} frames" for path, frames in self.too_short.items()})
         lines += _listed("decord disagrees", dict.fromkeys(self.decord_disagrees, ""))
         lines += _listed("absent", dict.fromkeys(self.missing, ""), file="--missing")
+        lines += self.account
         return "\n".join(lines)
 
     def _histogram_lines(self) -> list[str]:
@@ -139,6 +143,7 @@ def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool
         cached=sum(source.cache.holds(row) for row in readable),
         span=span,
         too_short={row.path: row.frames for row in readable if span is not None and row.frames < span},
+        account=tuple(account(source.root, source.catalog)),
     )
 
 

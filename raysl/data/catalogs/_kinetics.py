@@ -1,9 +1,11 @@
 """The Kinetics sets (Kay et al. 2017; Carreira et al. 2018), read from their official CSV lists as published.
 
 Layout: the lists in the root or in ``root/annotations/``: ``train.csv`` and ``val.csv`` (or ``validate.csv``), also
-with the names of the set before them (``kinetics-400_val.csv``); one of them may be absent. The clips
-``ID_START_END.mp4``, with both times in seconds and six digits, lie anywhere below the root: flat, in class folders, in
-split folders. Files re-encoded to another suffix are found by their stem.
+with the names of the set before them (``kinetics-400_val.csv``, mmaction2's ``kinetics_val.csv``); one of them may be
+absent. The clips ``ID_START_END.mp4``, with both times in seconds and six digits, lie anywhere below the root: flat, in
+class folders, in split folders (``train``, ``videos_train``). Files re-encoded to another suffix are found by their
+stem. Of several copies of a clip one is taken (`raysl.data.catalogs._listed.Files`): not an empty one, the mirror's
+replacement of a broken one, the listed suffix, the fewest folders; ``raysl data check`` counts and lists the others.
 
 The validation list is the catalog's split ``test``, as all papers evaluate on it; the official test list, which has no
 labels for Kinetics-400, is not read. Many clips have gone from YouTube, so an incomplete set is the normal case: absent
@@ -20,7 +22,7 @@ from pathlib import Path
 from raysl.config.options import option
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import Anywhere, Entry, ListedOptions, chosen_classes, listed_catalog
+from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog
 from raysl.errors import DataError
 
 _FOLDERS = (".", "annotations")
@@ -49,6 +51,8 @@ class KineticsReader(CatalogReader):
         size: classes of the set, 400 or 600: lists with another number are refused.
     """
 
+    has_lists = True
+
     def __init__(self, options: KineticsOptions, size: int) -> None:
         self.options = options
         self.size = size
@@ -56,7 +60,7 @@ class KineticsReader(CatalogReader):
 
     def read(self, root: Path) -> Catalog:
         check_root(root, self.name)
-        listed = self._entries(root)
+        listed = self._entries(self.lists or root)
         official = sorted({entry.class_name for entry in listed})
         if len(official) != self.size:
             raise DataError(
@@ -70,7 +74,7 @@ class KineticsReader(CatalogReader):
             root,
             classes,
             [entry for entry in listed if entry.class_name in chosen],
-            Anywhere(root, self.name).find,
+            anywhere(root),
             allow_missing=self.options.allow_missing,
             looked="all folders for ID_START_END",
         )
@@ -95,7 +99,8 @@ class KineticsReader(CatalogReader):
         return sorted(entries.values(), key=lambda entry: (entry.class_name, entry.stem))
 
     def _find_list(self, root: Path, split: str) -> Path | None:
-        prefixes = ("", *(f"{name}_" for name in (self.name, f"kinetics-{self.size}", f"kinetics_{self.size}")))
+        sets = (self.name, f"kinetics-{self.size}", f"kinetics_{self.size}", "kinetics")
+        prefixes = ("", *(f"{name}_" for name in sets))
         names = [f"{prefix}{part}.csv" for prefix in prefixes for part in _LISTS[split]]
         found = [root / folder / name for folder in _FOLDERS for name in names if (root / folder / name).is_file()]
         if len(found) > 1:

@@ -1,0 +1,50 @@
+"""What lies below a data set's root, all of it: what was taken for a video, what was not, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from raysl.data.catalog import Catalog
+from raysl.data.catalogs._files import walk
+
+NAMED = 20
+"""Of each kind so many are named: of Kinetics a hundred thousand files may be in no list."""
+
+
+def account(root: Path, catalog: Catalog) -> list[str]:
+    """The lines that ``raysl data check`` prints of it, and of `Catalog.notes`.
+
+    Raises:
+        DataError: a name is not valid UTF-8.
+    """
+    found = walk(root, root / catalog.folder, strict=False)
+    taken = {video.path for video in catalog.videos}
+    # A link may lead to a folder that was read under another name.
+    left = [path for path in found.videos if path not in taken]
+    lines = [
+        f"below the root: {len(taken)} videos taken ({_counted(map(_suffix, taken))})",
+        f"  other files            {_counted(found.others.elements())}",
+        f"  videos not taken       {len(left)}",
+        f"  not looked into        {_counted(found.skipped.elements())}",
+    ]
+    kinds = {
+        "folders that cannot be read": list(found.unreadable),
+        "videos not taken (other classes, other splits, in no list, or other copies)": left,
+        **{heading: list(entries) for heading, entries in catalog.notes.items()},
+    }
+    for heading, entries in kinds.items():
+        if entries:
+            more = [f"  and {len(entries) - NAMED} more"] if len(entries) > NAMED else []
+            lines += [f"{heading}: {len(entries)}", *(f"  {entry}" for entry in entries[:NAMED]), *more]
+    return lines
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
+
+
+def _counted(kinds: Iterable[str]) -> str:
+    counts = Counter(kinds).most_common()
+    return ", ".join(f"{kind or 'without suffix'} {count}" for kind, count in counts) or "none"
