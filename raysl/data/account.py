@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from raysl.data.catalog import Catalog
 from raysl.data.catalogs._files import walk
+from raysl.errors import DataError
 
 NAMED = 20
 """Of each kind so many are named: of Kinetics a hundred thousand files may be in no list."""
 
 
-def account(root: Path, catalog: Catalog) -> list[str]:
-    """The lines that ``raysl data check`` prints of it, and of `Catalog.notes`.
+def account(root: Path, catalog: Catalog, named: int = NAMED) -> list[str]:
+    """The lines that ``raysl data check`` prints of it, and of `Catalog.notes`; of each kind so many are named.
 
     Raises:
         DataError: a name is not valid UTF-8.
     """
     found = walk(root, root / catalog.folder, strict=False)
     taken = {video.path for video in catalog.videos}
-    # A link may lead to a folder that was read under another name.
     left = [path for path in found.videos if path not in taken]
+    if left:  # a link may lead to what was taken under another name
+        real = {os.path.realpath(root / path) for path in taken}
+        left = [path for path in left if os.path.realpath(root / path) not in real]
     lines = [
         f"below the root: {len(taken)} videos taken ({_counted(map(_suffix, taken))})",
         f"  other files            {_counted(found.others.elements())}",
@@ -36,9 +41,22 @@ def account(root: Path, catalog: Catalog) -> list[str]:
     }
     for heading, entries in kinds.items():
         if entries:
-            more = [f"  and {len(entries) - NAMED} more"] if len(entries) > NAMED else []
-            lines += [f"{heading}: {len(entries)}", *(f"  {entry}" for entry in entries[:NAMED]), *more]
+            more = [f"  and {len(entries) - named} more: --account FILE has all"] if len(entries) > named else []
+            lines += [f"{heading}: {len(entries)}", *(f"  {entry}" for entry in entries[:named]), *more]
     return lines
+
+
+def write_account(root: Path, catalog: Catalog, file: Path) -> None:
+    """Writes `account` with all that it names.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    lines = account(root, catalog, sys.maxsize)
+    try:
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"--account {file}: cannot be written: {error.strerror}") from error
 
 
 def _suffix(path: str) -> str:

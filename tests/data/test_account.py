@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from raysl.config.component import Chosen
-from raysl.data.account import account
+from raysl.data.account import NAMED, account, write_account
 from raysl.data.catalog import Catalog
 from raysl.data.catalogs._files import VIDEO_SUFFIXES
 from raysl.data.catalogs._listed import NO_FILES
@@ -108,6 +108,40 @@ def test_a_link_to_a_folder_above_brings_no_class_into_another(tmp_path: Path) -
     catalog = read(tmp_path)
     assert [video.path for video in catalog.videos] == list(PAIRS)
     assert "links to folders that are read elsewhere 2" in account(tmp_path, catalog)[3]
+
+
+def test_links_between_class_folders_bring_no_video_into_two_classes(tmp_path: Path) -> None:
+    touch(tmp_path, *PAIRS, "kick/deep/3.mp4")
+    (tmp_path / "jump/to").symlink_to(tmp_path / "kick/deep")
+    (tmp_path / "kick/back").symlink_to(tmp_path / "jump")
+    catalog = read(tmp_path)
+    assert [video.path for video in catalog.videos] == [*PAIRS, "kick/deep/3.mp4"]
+    assert "videos not taken       0" in account(tmp_path, catalog)[2]
+    touch(tmp_path, "store/4.mp4", "store/5.mp4")
+    (tmp_path / "jump/more").symlink_to(tmp_path / "store")
+    chosen = read(tmp_path, classes=["jump", "kick"])
+    assert "jump/more/4.mp4" in {video.path for video in chosen.videos}, "store is no class of its own here"
+
+
+@pytest.mark.parametrize("target", ["kick", "kick/deep"])
+def test_one_folder_under_two_classes_is_refused(tmp_path: Path, target: str) -> None:
+    touch(tmp_path, *PAIRS, "kick/deep/3.mp4", "kick/deep/4.mp4")
+    (tmp_path / "leap").symlink_to(tmp_path / target)
+    with pytest.raises(
+        DataError, match=r"class folders kick and leap are linked: both hold the folder kick\S*; remove"
+    ):
+        read(tmp_path)
+    assert read(tmp_path, classes=["jump", "leap"]).classes == ("jump", "leap")
+
+
+def test_all_that_is_named_is_written_to_a_file(tmp_path: Path) -> None:
+    touch(tmp_path, *PAIRS, *(f"other/{number}.mp4" for number in range(50)))
+    catalog = read(tmp_path, classes=["jump", "kick"])
+    assert sum("  other/" in line for line in account(tmp_path, catalog)) == NAMED
+    write_account(tmp_path, catalog, tmp_path / "account.txt")
+    assert (tmp_path / "account.txt").read_text().count("  other/") == 50
+    with pytest.raises(DataError, match=r"--account \S+ cannot be written"):
+        write_account(tmp_path, catalog, tmp_path / "no/such/place")
 
 
 @pytest.mark.parametrize(("locked", "options"), [("kick/deep/er", {}), ("kick", {}), ("kick/deep", {"labels": "none"})])

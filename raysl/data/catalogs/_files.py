@@ -97,6 +97,7 @@ class Walk:
         others: other files by suffix, in lower case; "" for those without.
         skipped: what was not looked into, by kind.
         unreadable: folders that may not be read, to why; empty where that is an error.
+        places: the folders that were entered, as they really lie.
     """
 
     videos: list[str] = field(default_factory=list)
@@ -104,22 +105,24 @@ class Walk:
     others: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     unreadable: dict[str, str] = field(default_factory=dict)
+    places: set[Path] = field(default_factory=set)
 
 
-def walk(root: Path, folder: Path, *, strict: bool = True) -> Walk:
+def walk(root: Path, folder: Path, *, strict: bool = True, others: Iterable[Path] = ()) -> Walk:
     """Looks at everything below ``folder``.
 
     Links to folders are followed, each folder once, but none to a folder that the link itself lies in. Hidden files
-    and folders and those of systems are left out, as are files that are named as a hidden one is.
+    and folders and those of systems are left out.
 
     Args:
         strict: a folder that cannot be read is an error, and not an entry of `Walk.unreadable`.
+        others: folders that are read for themselves: no link into one of them is followed.
 
     Raises:
         DataError: a folder cannot be read, or a name is not valid UTF-8.
     """
     found = Walk()
-    _walk(root, folder, found, set(), strict)
+    _Walker(root, found, strict, {Path(os.path.realpath(other)) for other in others}).enter(folder)
     found.videos.sort()
     # A folder called x.mp4 is what somebody takes for a video, unless it holds some.
     held = {str(parent) for path in found.videos for parent in PurePosixPath(path).parents}
@@ -127,34 +130,50 @@ def walk(root: Path, folder: Path, *, strict: bool = True) -> Walk:
     return found
 
 
-def _walk(root: Path, place: Path, found: Walk, seen: set[str], strict: bool) -> None:
-    seen.add(os.path.realpath(place))
-    relative = place.relative_to(root).as_posix()
-    try:
-        entries = entries_of(place, relative)
-    except DataError as error:
-        if strict:
-            raise
-        found.unreadable[relative] = str(error)
-        return
-    folders = []
-    for entry in entries:
-        if _is_folder(entry):
-            folders.append(place / entry.name)
-        else:
-            _add_file(root, entry, found)
-    # In their order, so that it is always the same one of two links to a folder that is entered.
-    for folder in folders:
+@dataclass
+class _Walker:
+    root: Path
+    found: Walk
+    strict: bool
+    others: set[Path]
+
+    def enter(self, place: Path) -> None:
+        real = Path(os.path.realpath(place))
+        self.found.places.add(real)
+        relative = place.relative_to(self.root).as_posix()
+        try:
+            entries = entries_of(place, relative)
+        except DataError as error:
+            if self.strict:
+                raise
+            self.found.unreadable[relative] = str(error)
+            return
+        folders = []
+        for entry in entries:
+            if _is_folder(entry):
+                folders.append(entry)
+            else:
+                _add_file(self.root, entry, self.found)
+        # In their order, so that it is always the same one of two links to a folder that is entered.
+        for entry in folders:
+            self.meet(place / entry.name, real, entry.is_symlink())
+
+    def meet(self, folder: Path, parent: Path, is_link: bool) -> None:
+        target = Path(os.path.realpath(folder)) if is_link else parent / folder.name
         if folder.name.lower() in SYSTEM_FOLDERS:
-            found.skipped[f"folders {folder.name}"] += 1
+            self.found.skipped[f"folders {folder.name}"] += 1
         elif folder.name.startswith("."):
-            found.skipped["hidden folders"] += 1
-        elif (real := os.path.realpath(folder)) in seen or Path(real) in Path(os.path.realpath(place)).parents:
-            found.skipped["links to folders that are read elsewhere"] += 1
+            self.found.skipped["hidden folders"] += 1
+        elif target in self.found.places or (is_link and self.is_elsewhere(target, parent)):
+            self.found.skipped["links to folders that are read elsewhere"] += 1
         else:
             if is_video(folder.name):
-                found.absent[_relative(root, folder)] = "a folder"
-            _walk(root, folder, found, seen, strict)
+                self.found.absent[_relative(self.root, folder)] = "a folder"
+            self.enter(folder)
+
+    def is_elsewhere(self, target: Path, parent: Path) -> bool:
+        """Whether a link in ``parent`` leads to a folder above it, or into one that is read for itself."""
+        return target in parent.parents or any(place in self.others for place in (target, *target.parents))
 
 
 def _add_file(root: Path, entry: os.DirEntry[str], found: Walk) -> None:

@@ -12,9 +12,10 @@ where ``fold`` is null, planning makes every fold a part of the row (`raysl.data
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -227,7 +228,7 @@ class FolderReader(CatalogReader):
                 "move it into one, or set `labels: none`"
             )
         names = self._chosen(subfolders(parent), parent)
-        classes = {name: self._walk(root, parent / name) for name in names}
+        classes = self._walk_classes(root, parent, names)
         _some([path for paths in classes.values() for path in paths], parent)
         for name, paths in classes.items():
             if not paths:
@@ -243,10 +244,23 @@ class FolderReader(CatalogReader):
             )
         return classes
 
-    def _walk(self, root: Path, folder: Path) -> list[str]:
-        found = walk(root, folder)
-        self._walks.append(found)
-        return found.videos
+    def _walk_classes(self, root: Path, parent: Path, names: Sequence[str]) -> dict[str, list[str]]:
+        classes: dict[str, list[str]] = {}
+        held: dict[Path, str] = {}
+        for name in names:
+            classes[name] = self._walk(root, parent / name, [parent / other for other in names if other != name])
+            for place in sorted(self._walks[-1].places):
+                if place in held:
+                    raise DataError(
+                        f"folder: class folders {held[place]} and {name} are linked: both hold the folder "
+                        f"{_below(place, root)}; remove the link, or list the class folders to read in `classes`"
+                    )
+            held |= dict.fromkeys(self._walks[-1].places, name)
+        return classes
+
+    def _walk(self, root: Path, folder: Path, others: Sequence[Path] = ()) -> list[str]:
+        self._walks.append(walk(root, folder, others=others))
+        return self._walks[-1].videos
 
     def _instead(self, root: Path, folder: Path) -> str:
         """What a folder without videos holds."""
@@ -342,6 +356,12 @@ def _twins(catalog: Catalog) -> tuple[str, ...]:
     return tuple(
         ", ".join(f"{video.path} ({video.split})" for video in videos) for videos in stems.values() if len(videos) > 1
     )
+
+
+def _below(place: Path, root: Path) -> str:
+    """A real folder as messages call it: relative to the root where it lies below it."""
+    real = Path(os.path.realpath(root))
+    return place.relative_to(real).as_posix() if place.is_relative_to(real) else str(place)
 
 
 def _some(paths: list[str], folder: Path) -> list[str]:
