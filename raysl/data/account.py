@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from raysl.data.catalog import Catalog
 from raysl.data.catalogs._files import walk
+from raysl.data.catalogs._listed import NO_FILES
 from raysl.errors import DataError
 
 NAMED = 20
@@ -17,11 +18,7 @@ NAMED = 20
 
 
 def account(root: Path, catalog: Catalog, named: int = NAMED) -> list[str]:
-    """The lines that ``raysl data check`` prints of it, and of `Catalog.notes`; of each kind so many are named.
-
-    Raises:
-        DataError: a name is not valid UTF-8.
-    """
+    """The lines that ``raysl data check`` prints of it, and of `Catalog.notes`; of each kind so many are named."""
     found = walk(root, root / catalog.folder, strict=False)
     taken = {video.path for video in catalog.videos}
     left = [path for path in found.videos if path not in taken]
@@ -34,10 +31,12 @@ def account(root: Path, catalog: Catalog, named: int = NAMED) -> list[str]:
         f"  videos not taken       {len(left)}",
         f"  not looked into        {_counted(found.skipped.elements())}",
     ]
+    absent = [*catalog.notes.get(NO_FILES, ()), *(f"{path}: {why}" for path, why in found.absent.items())]
     kinds = {
         "folders that cannot be read": list(found.unreadable),
         "videos not taken (other classes, other splits, in no list, or other copies)": left,
         **{heading: list(entries) for heading, entries in catalog.notes.items()},
+        NO_FILES: list(dict.fromkeys(absent)),
     }
     for heading, entries in kinds.items():
         if entries:
@@ -65,4 +64,6 @@ def _suffix(path: str) -> str:
 
 def _counted(kinds: Iterable[str]) -> str:
     counts = Counter(kinds).most_common()
-    return ", ".join(f"{kind or 'without suffix'} {count}" for kind, count in counts) or "none"
+    shown = [f"{kind or 'without suffix'} {count}" for kind, count in counts[:NAMED]]
+    rest = sum(count for _, count in counts[NAMED:])
+    return ", ".join(shown + ([f"others {rest}"] if rest else [])) or "none"

@@ -134,6 +134,16 @@ def test_one_folder_under_two_classes_is_refused(tmp_path: Path, target: str) ->
     assert read(tmp_path, classes=["jump", "leap"]).classes == ("jump", "leap")
 
 
+def test_names_that_are_no_text_are_counted_and_named(tmp_path: Path) -> None:
+    ucf_tree(tmp_path)
+    for name in (b"odd.\xff", b"clip\xfe.mp4"):
+        (tmp_path / os.fsdecode(name)).touch()
+    text = "\n".join(account(tmp_path, UCF101Reader(UCF101Options()).read(tmp_path)))
+    assert r".\xff 1" in text
+    assert r"clip\xfe.mp4: its name is not valid UTF-8" in text
+    text.encode()
+
+
 def test_all_that_is_named_is_written_to_a_file(tmp_path: Path) -> None:
     touch(tmp_path, *PAIRS, *(f"other/{number}.mp4" for number in range(50)))
     catalog = read(tmp_path, classes=["jump", "kick"])

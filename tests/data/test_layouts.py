@@ -14,7 +14,7 @@ from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
 from raysl.data.catalogs._listed import RENAMED, SEVERAL
 from raysl.data.catalogs.diving48 import Diving48Options, Diving48Reader
-from raysl.data.catalogs.folder import FolderOptions, FolderReader
+from raysl.data.catalogs.folder import ALIKE, FolderOptions, FolderReader
 from raysl.data.catalogs.hmdb51 import HMDB51Options, HMDB51Reader
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.data.places import Places
@@ -155,6 +155,27 @@ def test_the_trees_of_mmaction2(tmp_path: Path, name: str) -> None:
     catalog = reader.read(make(tmp_path))
     assert (len(catalog.videos), catalog.missing) == (videos, ())
     assert all(video.path.startswith("videos") for video in catalog.videos)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_the_lists_that_mmaction2_makes_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    _, reader, _ = TREES[name]
+    touch(tmp_path, f"{name}_train_list_videos.txt", "videos/a/b.mp4")
+    with pytest.raises(DataError, match=rf"\({name}_train_list_videos\.txt is a list of mmaction2's own, which is not"):
+        reader.read(tmp_path)
+
+
+def test_lists_in_another_letter_case(tmp_path: Path) -> None:
+    kinetics_list(touch(tmp_path, "Annotations/Train.csv") / "Annotations/Train.csv", SIZE, "train")
+    touch(tmp_path, *(f"{stem}.mp4" for stem in kinetics_clips(SIZE, "train")))
+    assert len(KineticsReader(KineticsOptions(), SIZE).read(tmp_path).videos) == SIZE
+
+
+def test_class_folders_that_look_the_same_are_named(tmp_path: Path) -> None:
+    names = [unicodedata.normalize("NFC", "Café"), unicodedata.normalize("NFD", "Café"), "bar"]
+    catalog = folder(touch(tmp_path, *(f"{name}/{clip}.mp4" for name in names for clip in "xy")))
+    assert len(catalog.classes) == 3
+    assert len(catalog.notes[ALIKE]) == 1
 
 
 def test_single_frames_are_refused_by_name(tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def walk(root: Path, folder: Path, *, strict: bool = True, others: Iterable[Path
     and folders and those of systems are left out.
 
     Args:
-        strict: a folder that cannot be read is an error, and not an entry of `Walk.unreadable`.
+        strict: a folder that cannot be read is an error, and not an entry of `Walk.unreadable`; so is a name that is
+            not valid UTF-8, which is else an entry of `Walk.absent`.
         others: folders that are read for themselves: no link into one of them is followed.
 
     Raises:
@@ -146,14 +147,14 @@ class _Walker:
         except DataError as error:
             if self.strict:
                 raise
-            self.found.unreadable[relative] = str(error)
+            self.found.unreadable[printable(relative)] = str(error)
             return
         folders = []
         for entry in entries:
             if _is_folder(entry):
                 folders.append(entry)
             else:
-                _add_file(self.root, entry, self.found)
+                self.add(entry)
         # In their order, so that it is always the same one of two links to a folder that is entered.
         for entry in folders:
             self.meet(place / entry.name, real, entry.is_symlink())
@@ -168,23 +169,28 @@ class _Walker:
             self.found.skipped["links to folders that are read elsewhere"] += 1
         else:
             if is_video(folder.name):
-                self.found.absent[_relative(self.root, folder)] = "a folder"
+                self.found.absent[printable(folder.relative_to(self.root).as_posix())] = "a folder"
             self.enter(folder)
 
     def is_elsewhere(self, target: Path, parent: Path) -> bool:
         """Whether a link in ``parent`` leads to a folder above it, or into one that is read for itself."""
         return target in parent.parents or any(place in self.others for place in (target, *target.parents))
 
-
-def _add_file(root: Path, entry: os.DirEntry[str], found: Walk) -> None:
-    if entry.name.startswith("."):
-        found.skipped["._ files" if entry.name.startswith("._") else "hidden files"] += 1
-    elif not is_video(entry.name):
-        found.others[PurePosixPath(entry.name).suffix.lower()] += 1
-    elif (why := not_plain(entry)) is not None:
-        found.absent[_relative(root, Path(entry.path))] = why
-    else:
-        found.videos.append(_relative(root, Path(entry.path)))
+    def add(self, entry: os.DirEntry[str]) -> None:
+        """A file, or what is no folder."""
+        path = Path(entry.path).relative_to(self.root).as_posix()
+        if entry.name.startswith("."):
+            self.found.skipped["._ files" if entry.name.startswith("._") else "hidden files"] += 1
+        elif not is_video(entry.name):
+            self.found.others[printable(PurePosixPath(entry.name).suffix.lower())] += 1
+        elif (why := not_plain(entry)) is not None:
+            self.found.absent[printable(path)] = why
+        elif path == printable(path):
+            self.found.videos.append(path)
+        elif self.strict:
+            raise DataError(f"the file name {os.fsencode(path)!r} is not valid UTF-8; rename the file")
+        else:
+            self.found.absent[printable(path)] = "its name is not valid UTF-8"
 
 
 def not_plain(entry: os.DirEntry[str]) -> str | None:
@@ -227,15 +233,11 @@ def entries_of(folder: Path, shown: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(
-            f"the folder {shown} cannot be read: {error.strerror}; give yourself the right to read it, or move it out "
-            "of the data set"
+            f"the folder {printable(shown)} cannot be read: {error.strerror}; get the right to read it, or move it "
+            "out of the data set"
         ) from error
 
 
-def _relative(root: Path, file: Path) -> str:
-    path = file.relative_to(root).as_posix()
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"the file name {os.fsencode(path)!r} is not valid UTF-8; rename the file") from error
-    return path
+def printable(path: str) -> str:
+    """A path with the bytes that are not valid UTF-8 escaped."""
+    return os.fsencode(path).decode(errors="backslashreplace")

@@ -21,11 +21,10 @@ from pathlib import Path
 
 from raysl.config.options import option
 from raysl.data.catalog import Catalog, CatalogReader
-from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog
+from raysl.data.catalogs._files import check_root, child, entries_of, folded
+from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog, own_lists
 from raysl.errors import DataError
 
-_FOLDERS = (".", "annotations")
 _VALIDATION = ("val", "validate", "validation")
 _LISTS = {"train": ("train",), "test": _VALIDATION}
 """Split of the catalog to what the official lists call it, in their names and in their column ``split``."""
@@ -85,8 +84,8 @@ class KineticsReader(CatalogReader):
         files = {split: self._find_list(root, split) for split in _LISTS}
         if not any(files.values()):
             raise DataError(
-                f"{self.name}: {root} has neither train.csv nor val.csv (looked there and in annotations/); "
-                "put the official lists into the root"
+                f"{self.name}: {root} has neither train.csv nor val.csv (looked there and in annotations/)"
+                f"{own_lists(root)}; put the official lists into the root"
             )
         for split, file in files.items():
             for number, entry in self._read_list(file, split) if file is not None else ():
@@ -102,7 +101,9 @@ class KineticsReader(CatalogReader):
         sets = (self.name, f"kinetics-{self.size}", f"kinetics_{self.size}", "kinetics")
         prefixes = ("", *(f"{name}_" for name in sets))
         names = [f"{prefix}{part}.csv" for prefix in prefixes for part in _LISTS[split]]
-        found = [root / folder / name for folder in _FOLDERS for name in names if (root / folder / name).is_file()]
+        places = [root, *([place] if (place := child(root, ("annotations",))) is not None and place.is_dir() else [])]
+        files = [place / entry.name for place in places for entry in entries_of(place, place.name)]
+        found = [file for file in files if folded(file.name) in names and file.is_file()]
         if len(found) > 1:
             raise DataError(f"{self.name}: several lists for {split}: {', '.join(map(str, found))}; keep one of them")
         return found[0] if found else None

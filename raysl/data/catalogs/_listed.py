@@ -61,16 +61,23 @@ def list_folder(root: Path, names: Iterable[str], pattern: str) -> Path:
     return next((place for place in places if any(place.glob(pattern))), places[0])
 
 
+def own_lists(root: Path) -> str:
+    """For a message: lists that mmaction2 makes of the official ones, which have no names of classes."""
+    found = sorted(root.glob("*_videos.txt"))
+    return f" ({found[0].name} is a list of mmaction2's own, which is not read)" if found else ""
+
+
 def read_lines(file: Path, catalog: str, hint: str) -> list[tuple[int, str]]:
     """The lines that are not blank, without blanks around them, with their numbers; CRLF and LF alike.
 
     Raises:
         DataError: the list is absent, unreadable or empty; ``hint`` says where it comes from.
     """
+    file = child(file.parent, [file.name]) or file
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise DataError(f"{catalog}: the list {file} is absent; {hint}") from error
+        raise DataError(f"{catalog}: the list {file} is absent{own_lists(file.parent)}; {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{catalog}: the list {file} cannot be read ({error}); {hint}") from error
     rows = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]

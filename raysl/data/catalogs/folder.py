@@ -42,6 +42,7 @@ from raysl.data.catalogs._split_folders import find_sides, refuse_sides
 from raysl.data.catalogs._splits import Divisible
 from raysl.errors import ConfigError, DataError
 
+ALIKE = "class folders whose names differ in letter case or Unicode form alone"
 TWINS = "of one name but for the suffix"
 FOLDED = ("folds", "leave_one_group_out")
 
@@ -147,16 +148,18 @@ class FolderReader(CatalogReader):
         self.options = options
         self._walks: list[Walk] = []
         self._renamed: list[str] = []
+        self._alike: list[str] = []
 
     def read(self, root: Path) -> Catalog:
         check_root(root, "folder")
-        self._walks, self._renamed = [], []
+        self._walks, self._renamed, self._alike = [], [], []
         catalog = self._read(root)
         absent = {path: why for found in self._walks for path, why in found.absent.items()}
         notes = dict(catalog.notes) | {
             RENAMED: tuple(dict.fromkeys(self._renamed)),
             NO_FILES: tuple(f"{path}: {why}" for path, why in absent.items()),
             TWINS: _twins(catalog),
+            ALIKE: tuple(self._alike),
         }
         told = {heading: lines for heading, lines in notes.items() if lines}
         return replace(catalog, missing=tuple(absent), notes=told)
@@ -228,6 +231,7 @@ class FolderReader(CatalogReader):
                 "move it into one, or set `labels: none`"
             )
         names = self._chosen(subfolders(parent), parent)
+        self._alike += _alike(names, parent.relative_to(root).as_posix())
         classes = self._walk_classes(root, parent, names)
         _some([path for paths in classes.values() for path in paths], parent)
         for name, paths in classes.items():
@@ -346,6 +350,13 @@ class FolderReader(CatalogReader):
                     "to one side, or correct `group`"
                 )
         return Catalog("folder", tuple(classes), tuple(videos))
+
+
+def _alike(names: Sequence[str], parent: str) -> list[str]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        same[folded(name)].append(f"{name}/")
+    return [f"{parent}: {', '.join(alike)}" for alike in same.values() if len(alike) > 1]
 
 
 def _twins(catalog: Catalog) -> tuple[str, ...]:

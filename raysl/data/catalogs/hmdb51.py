@@ -27,6 +27,7 @@ from raysl.data.catalogs._listed import (
     class_folders,
     list_folder,
     listed_catalog,
+    own_lists,
     read_lines,
 )
 from raysl.errors import ConfigError, DataError
@@ -75,7 +76,7 @@ def _find_lists(folder: Path, split: int) -> dict[str, Path]:
     named = ((pattern.fullmatch(file.name), file) for file in folder.iterdir())
     lists = {found[1]: file for found, file in named if found is not None}
     if not lists:
-        raise DataError(f"hmdb51: {folder} holds no list CLASS_test_split{split}.txt; {_HINT}")
+        raise DataError(f"hmdb51: {folder} holds no list CLASS_test_split{split}.txt{own_lists(folder)}; {_HINT}")
     return lists
 
 
