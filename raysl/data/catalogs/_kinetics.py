@@ -85,7 +85,8 @@ class KineticsReader(CatalogReader):
         if not any(files.values()):
             raise DataError(
                 f"{self.name}: {root} has neither train.csv nor val.csv (looked there and in annotations/)"
-                f"{own_lists(root)}; put the official lists into the root"
+                f"{own_lists(root)}; put the official lists into the root, or give their folder: "
+                f"--root {self.name}-lists=PATH"
             )
         for split, file in files.items():
             for number, entry in self._read_list(file, split) if file is not None else ():

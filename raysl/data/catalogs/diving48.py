@@ -29,7 +29,10 @@ _LABELS = 48
 _FOLDERS = ("rgb", "videos")
 _VOCABULARY = "Diving48_vocab.json"
 _FIELDS: dict[str, type] = {"vid_name": str, "label": int, "start_frame": int, "end_frame": int}
-_HINT = "put the official lists Diving48_V2_train.json, Diving48_V2_test.json and Diving48_vocab.json into the root"
+_HINT = (
+    "put the official lists Diving48_V2_train.json, Diving48_V2_test.json and Diving48_vocab.json into the root, "
+    "or give their folder: --root diving48-lists=PATH"
+)
 
 
 class Diving48Options(ListedOptions):

@@ -36,7 +36,10 @@ _LISTS = ("testTrainMulti_7030_splits", "annotations")
 _FOLDERS = ("hmdb51_org", "videos")
 _SPLITS = {"0": None, "1": "train", "2": "test"}
 _DESCRIPTION = r"_[a-z]_(?:cm|nm)_np\d+_[a-z]+_[a-z]+_\d+"
-_HINT = "unpack test_train_splits.rar, which has the official lists, into the root"
+_HINT = (
+    "unpack test_train_splits.rar, which has the official lists, into the root, or give their folder: "
+    "--root hmdb51-lists=PATH"
+)
 
 
 class HMDB51Options(ListedOptions):

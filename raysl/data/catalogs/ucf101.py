@@ -30,7 +30,10 @@ from raysl.errors import ConfigError, DataError
 _LISTS = ("ucfTrainTestlist", "annotations")
 _FOLDERS = ("UCF-101", "UCF101", "videos")
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
-_HINT = "unpack UCF101TrainTestSplits-RecognitionTask.zip, which has the official lists, into the root"
+_HINT = (
+    "unpack UCF101TrainTestSplits-RecognitionTask.zip, which has the official lists, into the root, or give their "
+    "folder: --root ucf101-lists=PATH"
+)
 
 
 class UCF101Options(ListedOptions):
