@@ -191,6 +191,7 @@ def check(
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one per CPU.")] = None,
     missing: Annotated[Path | None, typer.Option(help="File to write the names of absent videos to.")] = None,
     videos: Annotated[Path | None, typer.Option(help="CSV file to write: which video is where, and its state.")] = None,
+    account: Annotated[Path | None, typer.Option(help="File to write all that lies below the root to.")] = None,
 ) -> None:
     """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
     from raysl.commands.data import chosen_set, print_check
@@ -200,7 +201,7 @@ def check(
         raise ConfigError("--scale: a scale is a study's: give the study with --study")
     data = chosen_set(catalog, set_, study, scale)
     places = find_places(root, cache)
-    print_check(data, places, resize, processes, wide_console(), missing=missing, videos=videos)
+    print_check(data, places, resize, processes, wide_console(), missing=missing, videos=videos, account=account)
 
 
 def wide_console() -> Console:

@@ -16,6 +16,7 @@ from raysl.config.resolve import choose
 from raysl.config.suggest import nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Origin, Tree
+from raysl.data.account import write_account
 from raysl.data.check import check_catalog, write_videos
 from raysl.data.places import Places, used_names
 from raysl.data.source import open_source
@@ -68,12 +69,14 @@ def print_check(
     *,
     missing: Path | None = None,
     videos: Path | None = None,
+    account: Path | None = None,
 ) -> None:
     """Decodes every video once (what was decoded before is not decoded again) and prints the report.
 
     Args:
         missing: file to which the names of listed videos without a file are written, one a line.
         videos: CSV file to which one line a video is written.
+        account: file to which the report's account of what lies below the root is written, with all names.
 
     Raises:
         ConfigError: a root was given for a name that is not the data set's.
@@ -103,6 +106,9 @@ def print_check(
     if videos is not None:
         write_videos(source, videos, by_fold=by_fold)
         console.print(f"{len(source.catalog.videos)} videos: listed in {videos}", highlight=False)
+    if account is not None:
+        write_account(source.root, source.catalog, account)
+        console.print(f"what lies below the root: written to {account}", markup=False, highlight=False)
     report = check_catalog(source, by_fold=by_fold)
     if data.bound_name != data.name:
         report = replace(report, name=f"{data.bound_name}, read by {data.name}")

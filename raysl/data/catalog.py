@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -36,13 +37,19 @@ class Catalog:
     Attributes:
         name: of the data set, for messages; never a path.
         classes: class names by index; empty where there are no labels.
-        missing: listed videos whose files are absent (only with ``allow_missing``).
+        missing: listed videos whose files are absent (only with ``allow_missing``); of a set without lists, what has
+            the name of a video and is no file: a link to nothing, a named pipe.
+        notes: how the lists and what lies below the root were brought together, where that was no plain matter; by
+            heading, one line a case. They enter no hash and are not stored.
+        folder: below the root, where the set's files lie; what is elsewhere belongs to other sets.
     """
 
     name: str
     classes: tuple[str, ...]
     videos: tuple[Video, ...]
     missing: tuple[str, ...] = ()
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    folder: str = field(default=".", compare=False)
 
     def split(self, name: str) -> tuple[Video, ...]:
         """The videos of one split, in catalog order."""
@@ -54,9 +61,15 @@ class CatalogReader(ABC):
 
     Class attributes:
         needs_root: False for a data set that can make its own files (synthetic).
+        has_lists: whether official lists say which videos there are, so that they may lie in another folder.
+
+    Attributes:
+        lists: the folder of the lists, where it is not the root.
     """
 
     needs_root: bool = True
+    has_lists: bool = False
+    lists: Path | None = None
 
     @abstractmethod
     def read(self, root: Path) -> Catalog:

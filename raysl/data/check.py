@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from raysl.data.account import account
 from raysl.data.catalog import Catalog, Video
 from raysl.data.decode_pyav import STOPS
 from raysl.data.manifest_types import ManifestRow
@@ -47,6 +48,7 @@ class CheckReport:
         cached: readable videos that are in it.
         span: frames that a clip needs, where it was asked.
         too_short: path to frames, of readable videos below the span.
+        account: what lies below the root, as lines of text (`raysl.data.account`).
     """
 
     name: str
@@ -69,6 +71,7 @@ class CheckReport:
     cached: int
     span: int | None
     too_short: dict[str, int]
+    account: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The report as plain text; of each kind of defect the first `NAMED` videos are named."""
@@ -104,6 +107,7 @@ class CheckReport:
         lines += _listed("too short", {path: f"{frames} frames" for path, frames in self.too_short.items()})
         lines += _listed("decord disagrees", dict.fromkeys(self.decord_disagrees, ""))
         lines += _listed("absent", dict.fromkeys(self.missing, ""), file="--missing")
+        lines += self.account
         return "\n".join(lines)
 
     def _in_part(self) -> str:
@@ -156,6 +160,7 @@ def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool
         cached=sum(source.cache.holds(row) for row in readable),
         span=span,
         too_short={row.path: row.frames for row in readable if span is not None and row.frames < span},
+        account=tuple(account(source.root, source.catalog)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from types import MappingProxyType
 import yaml
 
 from raysl.config.component import Chosen
+from raysl.data.catalog import CatalogReader
 from raysl.errors import DataError
 
 ROOT_VARIABLE = "RAYSL_ROOT_"
 CACHE_VARIABLE = "RAYSL_CACHE"
 CONFIG_VARIABLE = "RAYSL_CONFIG_HOME"
+LISTS = "-lists"
+"""Behind a data set's name, the name of the folder of its lists."""
 NOTHING: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -67,23 +71,50 @@ class Places:
         for name in dict.fromkeys((data.bound_name, data.name)):
             found = bound(self.roots, name)
             if found is not None:
-                if needs_root and not found.is_dir():
-                    raise DataError(self._no_folder(data, name, found))
+                if needs_root:
+                    self._refuse_no_folder(data, name, found)
                 return found
         if not needs_root:
             return self.cache / "data" / data.name
         raise DataError(self._unbound(data))
 
+    def reader(self, data: Chosen) -> CatalogReader:
+        """The reader of a data set, with the folder of its lists where they are not below its root.
+
+        That folder is bound to the data set's name with ``-lists`` behind it: ``--root ucf101-lists=PATH``.
+
+        Raises:
+            DataError: what was given is no folder, or the data set has no lists.
+        """
+        reader: CatalogReader = data.build()
+        for name in dict.fromkeys((data.bound_name, data.name)):
+            found = bound(self.roots, f"{name}{LISTS}")
+            if found is None:
+                continue
+            if not reader.has_lists:
+                raise DataError(f"{name}{LISTS}: the data set {data.bound_name!r} has no official lists; remove it")
+            self._refuse_no_folder(data, f"{name}{LISTS}", found)
+            reader.lists = found
+            break
+        return reader
+
     def unused(self, names: Iterable[str]) -> list[str]:
-        """The names from the command line that bind none of ``names``, as they were typed."""
-        used = {root_key(name) for name in names}
+        """The names from the command line that bind none of ``names`` nor their lists, as they were typed."""
+        used = {root_key(name + ending) for name in names for ending in ("", LISTS)}
         return [name for name in self.given if root_key(name) not in used]
 
-    def _no_folder(self, data: Chosen, name: str, found: Path) -> str:
-        typed = next((given for given in self.given if root_key(given) == root_key(name)), None)
-        where = f"--root {typed}" if typed else f"{_variable(name)} or '{name}' in {_user_file()}"
-        reason = "is not a folder" if found.exists() else "does not exist"
-        return f"data set {data.bound_name!r}: its root {found} {reason}; correct {where}"
+    def _refuse_no_folder(self, data: Chosen, name: str, found: Path) -> None:
+        try:
+            reason = None if stat.S_ISDIR(found.stat().st_mode) else "is not a folder"
+        except FileNotFoundError:
+            reason = "does not exist"
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+        if reason is not None:
+            typed = next((given for given in self.given if root_key(given) == root_key(name)), None)
+            where = f"--root {typed}" if typed else f"{_variable(name)} or '{name}' in {_user_file()}"
+            what = "the folder of its lists" if name.endswith(LISTS) else "its root"
+            raise DataError(f"data set {data.bound_name!r}: {what} {found} {reason}; correct {where}")
 
     def _unbound(self, data: Chosen) -> str:
         name = data.bound_name

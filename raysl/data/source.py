@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from raysl.config.component import Chosen
-from raysl.data.catalog import Catalog, CatalogReader, Video
+from raysl.data.catalog import Catalog, Video
 from raysl.data.decode import Decoder, read_frames
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
@@ -207,13 +207,13 @@ def check_lists(data: Chosen, places: Places) -> None:
     Raises:
         DataError: no root, or lists that cannot be read.
     """
-    root, reader = places.root(data), data.build()
+    root, reader = places.root(data), places.reader(data)
     if reader.needs_root:
         reader.read(root)
 
 
 def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Catalog]:
-    reader: CatalogReader = data.build()
+    reader = places.reader(data)
     root = places.root(data)
     if prepare:
         reader.prepare(root)

@@ -10,6 +10,7 @@ import pytest
 
 from raysl.data.catalog import Catalog
 from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
+from raysl.data.catalogs._listed import SECOND
 from raysl.errors import DataError
 
 from .catalog_trees import kinetics_clips, kinetics_list, kinetics_tree, touch, write_lines
@@ -75,13 +76,31 @@ def test_no_file_at_all_is_an_error(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_a_clip_kept_twice_is_refused_but_for_the_listed_suffix(tmp_path: Path) -> None:
-    stem = next(iter(kinetics_clips(SIZE, "train")))
-    touch(kinetics_tree(tmp_path, SIZE), f"train/{stem}.webm")
-    assert f"train/{stem}.mp4" in {video.path for video in read(tmp_path).videos}
-    touch(tmp_path, f"replacement/{stem}.mp4")
-    with pytest.raises(DataError, match=r"several files \(replacement/\S+, train/\S+\); keep one"):
-        read(tmp_path)
+COPIES = {
+    "the listed suffix": (["train/{}.webm", "train/{}.mp4"], "train/{}.mp4"),
+    "the replacement of a broken clip": (
+        ["a/b/replacement_for_bad/{}.mkv", "train/{}.mp4"],
+        "a/b/replacement_for_bad/{}.mkv",
+    ),
+    "not a replacement of no bytes": (["replacement/{}.mp4 empty", "train/x/{}.mp4"], "train/x/{}.mp4"),
+    "the fewest folders": (["compress/train_256/{}.mp4", "train/{}.mp4", "train/x/y/{}.mp4"], "train/{}.mp4"),
+    "the first by path": (["small/train/{}.mp4", "large/train/{}.mp4"], "large/train/{}.mp4"),
+}
+
+
+@pytest.mark.parametrize("rule", COPIES)
+def test_of_several_copies_of_a_clip_one_is_taken_and_the_others_are_named(tmp_path: Path, rule: str) -> None:
+    files, taken = COPIES[rule]
+    kinetics_list(tmp_path / "train.csv", SIZE, "train")
+    for stem in kinetics_clips(SIZE, "train"):
+        for place in files:
+            path, _, empty = place.format(stem).partition(" ")
+            (touch(tmp_path, path) / path).write_bytes(b"" if empty else b"content")
+    catalog = read(tmp_path)
+    stems = kinetics_clips(SIZE, "train")
+    assert [video.path for video in catalog.videos] == [taken.format(stem) for stem in stems]
+    assert len(catalog.notes[SECOND]) == SIZE * (len(files) - 1)
+    assert all(f"(taken: {taken.format(stem)})" in "".join(catalog.notes[SECOND]) for stem in stems)
 
 
 def test_lists_of_another_set_are_refused(tmp_path: Path) -> None:

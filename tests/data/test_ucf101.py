@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from raysl.config.component import find
 from raysl.data.catalog import Catalog
+from raysl.data.catalogs._listed import SECOND
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.errors import ConfigError, DataError
 
@@ -72,8 +73,11 @@ def test_the_listed_suffix_goes_before_a_copy(tmp_path: Path) -> None:
     stem = ucf_videos()[0]
     catalog = read(touch(ucf_tree(tmp_path), f"UCF-101/{stem}.avi"))
     assert catalog.videos[0].path == f"UCF-101/{stem}.avi"
-    with pytest.raises(DataError, match=r"several files \(\S+\.mp4, \S+\.webm\)"):
-        read(touch(ucf_tree(tmp_path), f"UCF-101/{ucf_videos()[1]}.webm"))
+    assert catalog.notes[SECOND] == (f"UCF-101/{stem}.mp4 (taken: UCF-101/{stem}.avi)",)
+    other = f"UCF-101/{ucf_videos()[1]}"
+    catalog = read(touch(ucf_tree(tmp_path), f"{other}.webm"))
+    assert catalog.videos[1].path == f"{other}.mp4"
+    assert f"{other}.webm (taken: {other}.mp4)" in catalog.notes[SECOND]
 
 
 def test_missing_files_are_an_error_or_counted(tmp_path: Path) -> None:

@@ -1,15 +1,32 @@
-"""What the catalogs share: which files are videos, and walking a folder of them in a fixed order."""
+"""What the catalogs share: which files are videos, and walking a folder of them in a fixed order.
+
+Nothing below a folder is left out unsaid: a `Walk` counts what is no video by its suffix, names what has the name of a
+video and is no plain file, and counts what it does not enter.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
-from pathlib import Path
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from raysl.errors import DataError
 
-VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+VIDEO_SUFFIXES = (
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4",
+    ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv",
+)  # fmt: skip
 """The suffixes of files taken for videos, in any case; whether they can be decoded is the manifest's matter."""
+
+SYSTEM_FOLDERS = (
+    "#recycle", "$recycle.bin", "@eadir", "@recycle", "__macosx", "lost+found", "system volume information",
+)  # fmt: skip
+"""Folders that systems make for themselves, in lower case; their files may have names of videos and are none."""
 
 
 def is_video(name: str) -> bool:
@@ -17,52 +34,210 @@ def is_video(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(VIDEO_SUFFIXES)
 
 
+def is_skipped(folder: str) -> bool:
+    """Whether a folder of this name is not read: a hidden one, or a system's."""
+    return folder.startswith(".") or folder.lower() in SYSTEM_FOLDERS
+
+
+def folded(name: str) -> str:
+    """What is equal of two names that differ in letter case or Unicode normal form alone."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def check_root(root: Path, catalog: str) -> None:
-    """Refuses a root that is absent, not a folder, or empty.
+    """Refuses a root that is absent, not a folder, unreadable or empty.
 
     Raises:
         DataError: naming the root and how to give another.
     """
-    if not root.is_dir():
-        reason = "is not a folder" if root.exists() else "does not exist"
-        raise DataError(f"{catalog}: the root {root} {reason}; correct the data set's root (--root NAME=PATH)")
-    if not any(root.iterdir()):
-        raise DataError(f"{catalog}: the root {root} is empty; correct the data set's root (--root NAME=PATH)")
+    advice = "correct the data set's root (--root NAME=PATH)"
+    try:
+        if not any(root.iterdir()):
+            raise DataError(f"{catalog}: the root {root} is empty; {advice}")
+    except FileNotFoundError as error:
+        raise DataError(f"{catalog}: the root {root} does not exist; {advice}") from error
+    except NotADirectoryError as error:
+        raise DataError(f"{catalog}: the root {root} is not a folder; {advice}") from error
+    except OSError as error:
+        raise DataError(
+            f"{catalog}: the root {root} cannot be read: {error.strerror}; get the right to read it, or {advice}"
+        ) from error
 
 
 def subfolders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, sorted, without hidden ones."""
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def walk_videos(root: Path, folder: Path) -> list[str]:
-    """The videos anywhere below ``folder``, as paths relative to ``root`` with ``/``, sorted.
-
-    Links to folders are followed, each folder once; hidden files and folders are left out.
+    """The names of the folders in a folder, sorted, without hidden ones and those of systems.
 
     Raises:
-        DataError: a name is not valid UTF-8.
+        DataError: the folder cannot be read.
     """
-    return sorted(_relative(root, file) for file in _walk(folder))
+    return [entry.name for entry in entries_of(folder, folder.name) if not is_skipped(entry.name) and _is_folder(entry)]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        # A link to a folder above would make the walk endless.
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        # Sorted, so that it is always the same one of two links to a folder that is entered.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in files if is_video(name))
+def child(folder: Path, names: Iterable[str]) -> Path | None:
+    """The first of these that is in a folder, as it is written or else where one name alone differs in case or form.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    there = [entry.name for entry in entries_of(folder, folder.name)] if folder.is_dir() else []
+    for name in names:
+        found = [name] if name in there else [other for other in there if folded(other) == folded(name)]
+        if len(found) == 1:
+            return folder / found[0]
+    return None
 
 
-def _relative(root: Path, file: Path) -> str:
-    path = file.relative_to(root).as_posix()
+@dataclass
+class Walk:
+    """What was found in a folder and below it; paths are relative to the root, with ``/``.
+
+    Attributes:
+        videos: plain files with the suffix of a video, sorted.
+        absent: what has the name of a video and is no plain file, to what it is.
+        others: other files by suffix, in lower case; "" for those without.
+        skipped: what was not looked into, by kind.
+        unreadable: folders that may not be read, to why; empty where that is an error.
+        places: the folders that were entered, as they really lie.
+    """
+
+    videos: list[str] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    others: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    places: set[Path] = field(default_factory=set)
+
+
+def walk(root: Path, folder: Path, *, strict: bool = True, others: Iterable[Path] = ()) -> Walk:
+    """Looks at everything below ``folder``.
+
+    Links to folders are followed, each folder once, but none to a folder that the link itself lies in. Hidden files
+    and folders and those of systems are left out.
+
+    Args:
+        strict: a folder that cannot be read is an error, and not an entry of `Walk.unreadable`; so is a name that is
+            not valid UTF-8, which is else an entry of `Walk.absent`.
+        others: folders that are read for themselves: no link into one of them is followed.
+
+    Raises:
+        DataError: a folder cannot be read, or a name is not valid UTF-8.
+    """
+    found = Walk()
+    _Walker(root, found, strict, {Path(os.path.realpath(other)) for other in others}).enter(folder)
+    found.videos.sort()
+    # A folder called x.mp4 is what somebody takes for a video, unless it holds some.
+    held = {str(parent) for path in found.videos for parent in PurePosixPath(path).parents}
+    found.absent = {path: why for path, why in sorted(found.absent.items()) if path not in held}
+    return found
+
+
+@dataclass
+class _Walker:
+    root: Path
+    found: Walk
+    strict: bool
+    others: set[Path]
+
+    def enter(self, place: Path) -> None:
+        real = Path(os.path.realpath(place))
+        self.found.places.add(real)
+        relative = place.relative_to(self.root).as_posix()
+        try:
+            entries = entries_of(place, relative)
+        except DataError as error:
+            if self.strict:
+                raise
+            self.found.unreadable[printable(relative)] = str(error)
+            return
+        folders = []
+        for entry in entries:
+            if _is_folder(entry):
+                folders.append(entry)
+            else:
+                self.add(entry)
+        # In their order, so that it is always the same one of two links to a folder that is entered.
+        for entry in folders:
+            self.meet(place / entry.name, real, entry.is_symlink())
+
+    def meet(self, folder: Path, parent: Path, is_link: bool) -> None:
+        target = Path(os.path.realpath(folder)) if is_link else parent / folder.name
+        if folder.name.lower() in SYSTEM_FOLDERS:
+            self.found.skipped[f"folders {folder.name}"] += 1
+        elif folder.name.startswith("."):
+            self.found.skipped["hidden folders"] += 1
+        elif target in self.found.places or (is_link and self.is_elsewhere(target, parent)):
+            self.found.skipped["links to folders that are read elsewhere"] += 1
+        else:
+            if is_video(folder.name):
+                self.found.absent[printable(folder.relative_to(self.root).as_posix())] = "a folder"
+            self.enter(folder)
+
+    def is_elsewhere(self, target: Path, parent: Path) -> bool:
+        """Whether a link in ``parent`` leads to a folder above it, or into one that is read for itself."""
+        return target in parent.parents or any(place in self.others for place in (target, *target.parents))
+
+    def add(self, entry: os.DirEntry[str]) -> None:
+        """A file, or what is no folder."""
+        path = Path(entry.path).relative_to(self.root).as_posix()
+        if entry.name.startswith("."):
+            self.found.skipped["._ files" if entry.name.startswith("._") else "hidden files"] += 1
+        elif not is_video(entry.name):
+            self.found.others[printable(PurePosixPath(entry.name).suffix.lower())] += 1
+        elif (why := not_plain(entry)) is not None:
+            self.found.absent[printable(path)] = why
+        elif path == printable(path):
+            self.found.videos.append(path)
+        elif self.strict:
+            raise DataError(f"the file name {os.fsencode(path)!r} is not valid UTF-8; rename the file")
+        else:
+            self.found.absent[printable(path)] = "its name is not valid UTF-8"
+
+
+def not_plain(entry: os.DirEntry[str]) -> str | None:
+    """What something with the name of a video is, where it is no plain file nor a link to one."""
     try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"the file name {os.fsencode(path)!r} is not valid UTF-8; rename the file") from error
-    return path
+        if entry.is_file():
+            return None
+        mode = entry.stat().st_mode
+    except FileNotFoundError:
+        return "a link to nothing"
+    except OSError as error:
+        return "a link to itself" if error.errno == errno.ELOOP else f"cannot be read: {error.strerror}"
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def is_plain_video(entry: os.DirEntry[str]) -> bool:
+    """Whether something counts as a video: by its name, and a file or a link to one."""
+    return is_video(entry.name) and not_plain(entry) is None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or to what may not be looked at
+        return False
+
+
+def entries_of(folder: Path, shown: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name.
+
+    Args:
+        shown: the folder as messages call it, relative to the root.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(
+            f"the folder {printable(shown)} cannot be read: {error.strerror}; get the right to read it, or move it "
+            "out of the data set"
+        ) from error
+
+
+def printable(path: str) -> str:
+    """A path with the bytes that are not valid UTF-8 escaped."""
+    return os.fsencode(path).decode(errors="backslashreplace")

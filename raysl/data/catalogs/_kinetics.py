@@ -1,9 +1,11 @@
 """The Kinetics sets (Kay et al. 2017; Carreira et al. 2018), read from their official CSV lists as published.
 
 Layout: the lists in the root or in ``root/annotations/``: ``train.csv`` and ``val.csv`` (or ``validate.csv``), also
-with the names of the set before them (``kinetics-400_val.csv``); one of them may be absent. The clips
-``ID_START_END.mp4``, with both times in seconds and six digits, lie anywhere below the root: flat, in class folders, in
-split folders. Files re-encoded to another suffix are found by their stem.
+with the names of the set before them (``kinetics-400_val.csv``, mmaction2's ``kinetics_val.csv``); one of them may be
+absent. The clips ``ID_START_END.mp4``, with both times in seconds and six digits, lie anywhere below the root: flat, in
+class folders, in split folders (``train``, ``videos_train``). Files re-encoded to another suffix are found by their
+stem. Of several copies of a clip one is taken (`raysl.data.catalogs._listed.Files`): not an empty one, the mirror's
+replacement of a broken one, the listed suffix, the fewest folders; ``raysl data check`` counts and lists the others.
 
 The validation list is the catalog's split ``test``, as all papers evaluate on it; the official test list, which has no
 labels for Kinetics-400, is not read. Many clips have gone from YouTube, so an incomplete set is the normal case: absent
@@ -19,11 +21,10 @@ from pathlib import Path
 
 from raysl.config.options import option
 from raysl.data.catalog import Catalog, CatalogReader
-from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import Anywhere, Entry, ListedOptions, chosen_classes, listed_catalog
+from raysl.data.catalogs._files import check_root, child, entries_of, folded
+from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog, own_lists
 from raysl.errors import DataError
 
-_FOLDERS = (".", "annotations")
 _VALIDATION = ("val", "validate", "validation")
 _LISTS = {"train": ("train",), "test": _VALIDATION}
 """Split of the catalog to what the official lists call it, in their names and in their column ``split``."""
@@ -49,6 +50,8 @@ class KineticsReader(CatalogReader):
         size: classes of the set, 400 or 600: lists with another number are refused.
     """
 
+    has_lists = True
+
     def __init__(self, options: KineticsOptions, size: int) -> None:
         self.options = options
         self.size = size
@@ -56,7 +59,7 @@ class KineticsReader(CatalogReader):
 
     def read(self, root: Path) -> Catalog:
         check_root(root, self.name)
-        listed = self._entries(root)
+        listed = self._entries(self.lists or root)
         official = sorted({entry.class_name for entry in listed})
         if len(official) != self.size:
             raise DataError(
@@ -70,7 +73,7 @@ class KineticsReader(CatalogReader):
             root,
             classes,
             [entry for entry in listed if entry.class_name in chosen],
-            Anywhere(root, self.name).find,
+            anywhere(root),
             allow_missing=self.options.allow_missing,
             looked="all folders for ID_START_END",
         )
@@ -81,8 +84,9 @@ class KineticsReader(CatalogReader):
         files = {split: self._find_list(root, split) for split in _LISTS}
         if not any(files.values()):
             raise DataError(
-                f"{self.name}: {root} has neither train.csv nor val.csv (looked there and in annotations/); "
-                "put the official lists into the root"
+                f"{self.name}: {root} has neither train.csv nor val.csv (looked there and in annotations/)"
+                f"{own_lists(root)}; put the official lists into the root, or give their folder: "
+                f"--root {self.name}-lists=PATH"
             )
         for split, file in files.items():
             for number, entry in self._read_list(file, split) if file is not None else ():
@@ -95,9 +99,12 @@ class KineticsReader(CatalogReader):
         return sorted(entries.values(), key=lambda entry: (entry.class_name, entry.stem))
 
     def _find_list(self, root: Path, split: str) -> Path | None:
-        prefixes = ("", *(f"{name}_" for name in (self.name, f"kinetics-{self.size}", f"kinetics_{self.size}")))
+        sets = (self.name, f"kinetics-{self.size}", f"kinetics_{self.size}", "kinetics")
+        prefixes = ("", *(f"{name}_" for name in sets))
         names = [f"{prefix}{part}.csv" for prefix in prefixes for part in _LISTS[split]]
-        found = [root / folder / name for folder in _FOLDERS for name in names if (root / folder / name).is_file()]
+        places = [root, *([place] if (place := child(root, ("annotations",))) is not None and place.is_dir() else [])]
+        files = [place / entry.name for place in places for entry in entries_of(place, place.name)]
+        found = [file for file in files if folded(file.name) in names and file.is_file()]
         if len(found) > 1:
             raise DataError(f"{self.name}: several lists for {split}: {', '.join(map(str, found))}; keep one of them")
         return found[0] if found else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import field_validator
@@ -12,7 +13,7 @@ from pydantic import field_validator
 from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, Video
-from raysl.data.catalogs._files import is_video, walk_videos
+from raysl.data.catalogs._files import child, entries_of, folded, is_video, not_plain, subfolders, walk
 from raysl.errors import DataError
 
 
@@ -49,16 +50,34 @@ class Entry:
         return f"{self.class_name}/{self.stem}{self.suffix}"
 
 
+def list_folder(root: Path, names: Iterable[str], pattern: str) -> Path:
+    """The first of these folders in ``root`` and of the root that holds a list; for the message where none does, the
+    first that is there.
+
+    Args:
+        pattern: of a list's name, as of `Path.glob`.
+    """
+    places = [*(place for name in names if (place := child(root, [name])) is not None), root]
+    return next((place for place in places if any(place.glob(pattern))), places[0])
+
+
+def own_lists(root: Path) -> str:
+    """For a message: lists that mmaction2 makes of the official ones, which have no names of classes."""
+    found = sorted(root.glob("*_videos.txt"))
+    return f" ({found[0].name} is a list of mmaction2's own, which is not read)" if found else ""
+
+
 def read_lines(file: Path, catalog: str, hint: str) -> list[tuple[int, str]]:
     """The lines that are not blank, without blanks around them, with their numbers; CRLF and LF alike.
 
     Raises:
         DataError: the list is absent, unreadable or empty; ``hint`` says where it comes from.
     """
+    file = child(file.parent, [file.name]) or file
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise DataError(f"{catalog}: the list {file} is absent; {hint}") from error
+        raise DataError(f"{catalog}: the list {file} is absent{own_lists(file.parent)}; {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{catalog}: the list {file} cannot be read ({error}); {hint}") from error
     rows = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
@@ -84,7 +103,7 @@ def listed_catalog(
     root: Path,
     classes: Sequence[str],
     entries: Sequence[Entry],
-    find: Callable[[Entry], str | None],
+    files: Files,
     *,
     allow_missing: bool,
     looked: str,
@@ -92,88 +111,142 @@ def listed_catalog(
     """The catalog of the entries that have a file, numbered in their order; the others are its ``missing``.
 
     Args:
-        find: gives an entry's path relative to the root, or None.
         looked: where, for the message when nothing is found.
 
     Raises:
         DataError: files are absent, and that is not allowed, or all of them are.
     """
     labels = {class_name: label for label, class_name in enumerate(classes)}
+    paths, notes = files.match(entries)
     videos: list[Video] = []
     missing: list[str] = []
-    for entry in entries:
-        path = find(entry)
+    for entry, path in zip(entries, paths, strict=True):
         if path is None:
             missing.append(entry.path)
         else:
             videos.append(Video(len(videos), path, labels[entry.class_name], entry.split, entry.group))
     if missing and not (allow_missing and videos):
         start = f"{name}: {len(missing)} of {len(entries)} listed videos have no file below {root}"
+        also = "".join(f"; {heading}: {lines[0]}" for heading, lines in notes.items() if heading in (SEVERAL, NO_FILES))
         if not videos:
-            raise DataError(f"{start} (looked in {looked}, any video suffix); correct the root")
+            raise DataError(f"{start} (looked in {looked}, any video suffix){also}{_frames(root)}; correct the root")
         empty = len({path.split("/", 1)[0] for path in missing})
         raise DataError(
-            f"{start}, in {empty} classes, e.g. {', '.join(missing[:3])}; add the files, list the classes you have in "
-            "`classes`, or set `allow_missing: true` to go on without them"
+            f"{start}, in {empty} classes, e.g. {', '.join(missing[:3])}{also}; add the files, list the classes you "
+            "have in `classes`, or set `allow_missing: true` to go on without them"
         )
-    return Catalog(name, tuple(classes), tuple(videos), tuple(missing))
+    return Catalog(name, tuple(classes), tuple(videos), tuple(missing), notes)
 
 
-class ClassFolders:
-    """Finds listed videos by class folder and stem, whatever the suffix; each folder is listed once.
+def _frames(root: Path) -> str:
+    """Of a tree that was prepared for other programs."""
+    found = [name for name in subfolders(root) if name.lower().startswith("rawframes")]
+    return f" ({found[0]}/ holds single frames, which are not read: videos are)" if found else ""
+
+
+SECOND = "second copies, not taken"
+RENAMED = "named in other letter case or Unicode form than in the list"
+SEVERAL = "several files whose names differ from the list in letter case or Unicode form, none taken"
+NO_FILES = "named like a video and no file"
+
+
+class Files:
+    """The video files of a set, which are found by key: what a listed name and a file's name have in common.
 
     Args:
-        parents: where the class folders may lie below the root; the first that exists is taken, or else the root.
+        keys: path (relative to the root) of each video file, to its key.
+        absent: what is named like a video and is no file, to what it is.
+        key: of an entry.
     """
 
-    def __init__(self, root: Path, catalog: str, parents: Iterable[str]) -> None:
+    def __init__(
+        self, root: Path, keys: Mapping[str, str], absent: Mapping[str, str], key: Callable[[Entry], str]
+    ) -> None:
         self._root = root
-        self._catalog = catalog
-        self._prefix = next((f"{parent}/" for parent in parents if (root / parent).is_dir()), "")
-        self._names: dict[str, dict[str, list[str]]] = {}
+        self._key = key
+        self._absent = absent
+        self._paths: dict[str, list[str]] = defaultdict(list)
+        for path, own in keys.items():
+            self._paths[own].append(path)
 
-    def find(self, entry: Entry) -> str | None:
-        """The path relative to the root, or None. The listed suffix goes before others."""
-        name = only_one(entry, self._in_class(entry.class_name).get(entry.stem, []), self._catalog)
-        return None if name is None else f"{self._prefix}{entry.class_name}/{name}"
+    def match(self, entries: Sequence[Entry]) -> tuple[list[str | None], dict[str, tuple[str, ...]]]:
+        """The path of each entry relative to the root, or None; and what is to be said, as `Catalog.notes`.
 
-    def _in_class(self, class_name: str) -> dict[str, list[str]]:
-        if class_name not in self._names:
-            folder = self._root / self._prefix / class_name
-            stems: dict[str, list[str]] = {}
-            for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if is_video(file.name):
-                    stems.setdefault(file.stem, []).append(file.name)
-            self._names[class_name] = stems
-        return self._names[class_name]
+        A file is an entry's where its name is the listed one but for the suffix; else where one file alone has a name
+        that differs from it in letter case or Unicode form, and no other entry's does. Of several files of one name
+        one is taken: see `_preference`.
+        """
+        notes: dict[str, list[str]] = defaultdict(list)
+        listed = {self._key(entry) for entry in entries}
+        spare: dict[str, list[str]] = defaultdict(list)
+        for key in self._paths.keys() - listed:
+            spare[folded(key)].append(key)
+        rivals = Counter(folded(key) for key in listed - self._paths.keys())
+        found: list[str | None] = []
+        for entry in entries:
+            key = self._key(entry)
+            others = [] if key in self._paths else sorted(spare.get(folded(key), []))
+            if len(others) > 1 or (others and rivals[folded(key)] > 1):
+                notes[SEVERAL].append(f"{entry.path}: {', '.join(self._paths[other][0] for other in others)}")
+                others = []
+            paths = self._paths.get(others[0] if others else key, [])
+            ordered = sorted(paths, key=partial(self._preference, entry, len(paths) > 1))
+            taken = ordered[0] if ordered else None
+            if others and taken is not None:
+                notes[RENAMED].append(f"{entry.path}: {taken}")
+            notes[SECOND] += [f"{copy} (taken: {taken})" for copy in ordered[1:]]
+            found.append(taken)
+        notes[NO_FILES] = [f"{path}: {why}" for path, why in self._absent.items()]
+        return found, {heading: tuple(lines) for heading, lines in notes.items() if lines}
+
+    def _preference(self, entry: Entry, several: bool, path: str) -> tuple[bool, bool, bool, int, str]:
+        """Of several files of one clip the first is taken: not an empty one, one that is handed out as a replacement
+        of broken ones (a folder ``replacement...``), with the listed suffix, in the fewest folders, by path."""
+        *folders, _ = path.split("/")
+        return (
+            several and (self._root / path).stat().st_size == 0,
+            not any(folder.lower().startswith("replacement") for folder in folders),
+            not path.endswith(entry.suffix),
+            len(folders),
+            path,
+        )
 
 
-class Anywhere:
+def class_folders(root: Path, parents: Iterable[str], entries: Iterable[Entry]) -> Files:
+    """Finds listed videos by class folder and stem, whatever the suffix.
+
+    Args:
+        parents: where the class folders may lie below the root; the first that holds one is taken, or else the root.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    wanted = {folded(entry.class_name) for entry in entries}
+    places = [place for parent in parents if (place := child(root, [parent])) is not None and place.is_dir()]
+    found = [(place, [name for name in subfolders(place) if folded(name) in wanted]) for place in [*places, root]]
+    place, names = next(((place, names) for place, names in found if names), (root, []))
+    keys: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    for name in names:
+        folder = (place / name).relative_to(root).as_posix()
+        for file in entries_of(place / name, folder):
+            path = f"{folder}/{file.name}"
+            if is_video(file.name) and (why := not_plain(file)) is not None:
+                absent[path] = why
+            elif is_video(file.name):
+                keys[path] = f"{name}/{Path(file.name).stem}"
+    return Files(root, keys, absent, lambda entry: f"{entry.class_name}/{entry.stem}")
+
+
+def anywhere(root: Path, parents: Iterable[str] = ()) -> Files:
     """Finds listed videos by stem in any folder below the root: for sets whose stems are unique.
 
     Args:
         parents: where all videos lie below the root; the first that exists is searched, or else the root.
-    """
-
-    def __init__(self, root: Path, catalog: str, parents: Iterable[str] = ()) -> None:
-        self._catalog = catalog
-        self._paths: dict[str, list[str]] = defaultdict(list)
-        folder = next((root / parent for parent in parents if (root / parent).is_dir()), root)
-        for path in walk_videos(root, folder):
-            self._paths[path.rsplit("/", 1)[-1].rsplit(".", 1)[0]].append(path)
-
-    def find(self, entry: Entry) -> str | None:
-        """The path relative to the root, or None. The listed suffix goes before others."""
-        return only_one(entry, self._paths.get(entry.stem, []), self._catalog)
-
-
-def only_one(entry: Entry, found: list[str], catalog: str) -> str | None:
-    """The file of an entry among those of its stem.
 
     Raises:
-        DataError: several are left after the listed suffix was preferred.
+        DataError: a folder cannot be read.
     """
-    found = [name for name in found if name.endswith(entry.suffix)] or found
-    if len(found) > 1:
-        raise DataError(f"{catalog}: {entry.path} has several files ({', '.join(found)}); keep one of them")
-    return found[0] if found else None
+    place = child(root, parents)
+    found = walk(root, place if place is not None and place.is_dir() else root)
+    return Files(root, {path: Path(path).stem for path in found.videos}, found.absent, lambda entry: entry.stem)

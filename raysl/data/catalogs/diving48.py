@@ -22,14 +22,17 @@ from typing import Any
 from raysl.config.component import Component
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import Anywhere, Entry, ListedOptions, chosen_classes, listed_catalog
+from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, list_folder, listed_catalog
 from raysl.errors import DataError
 
 _LABELS = 48
 _FOLDERS = ("rgb", "videos")
 _VOCABULARY = "Diving48_vocab.json"
 _FIELDS: dict[str, type] = {"vid_name": str, "label": int, "start_frame": int, "end_frame": int}
-_HINT = "put the official lists Diving48_V2_train.json, Diving48_V2_test.json and Diving48_vocab.json into the root"
+_HINT = (
+    "put the official lists Diving48_V2_train.json, Diving48_V2_test.json and Diving48_vocab.json into the root, "
+    "or give their folder: --root diving48-lists=PATH"
+)
 
 
 class Diving48Options(ListedOptions):
@@ -39,12 +42,14 @@ class Diving48Options(ListedOptions):
 class Diving48Reader(CatalogReader):
     """Reads both lists; classes in the official order of labels, videos by class and name."""
 
+    has_lists = True
+
     def __init__(self, options: Diving48Options) -> None:
         self.options = options
 
     def read(self, root: Path) -> Catalog:
         check_root(root, "diving48")
-        lists = root / "annotations" if (root / "annotations" / _list_name("train")).is_file() else root
+        lists = list_folder(self.lists or root, ("annotations",), _list_name("train"))
         labels = _read_labels(lists)
         names = class_names(lists / _VOCABULARY)
         classes = chosen_classes(self.options, [names[label] for label in sorted(labels)], "diving48")
@@ -60,7 +65,7 @@ class Diving48Reader(CatalogReader):
             root,
             classes,
             entries,
-            Anywhere(root, "diving48", _FOLDERS).find,
+            anywhere(root, _FOLDERS),
             allow_missing=self.options.allow_missing,
             looked=", ".join(f"{folder}/" for folder in _FOLDERS) + " or the root, for NAME",
         )

@@ -1,7 +1,9 @@
 """Any tree of class folders: ``root/class/**/video.ext``, or ``root/train/class/…`` and ``root/test/class/…``.
 
-Which files are videos: `raysl.data.catalogs._files.VIDEO_SUFFIXES`; other files, and what is hidden, are left out.
-Classes are the names of the folders, in alphabetical order; videos are in the order of their paths.
+Which files are videos: `raysl.data.catalogs._files.VIDEO_SUFFIXES`; other files, and what is hidden, are left out and
+counted by ``raysl data check``. Classes are the names of the folders, in alphabetical order; videos are in the order of
+their paths. Folders named as splits (train and val, Training and Testing, videos_train and videos_val, …:
+`raysl.data.catalogs._split_folders`) are never classes: `split: folders` reads them.
 
 Splits are drawn from names alone, so they are the same on every machine: a share of each class (`fraction`), K folds
 (`folds`), or one fold for each group (`leave_one_group_out`). Of folds one is chosen (``fold: 3``, or ``folder/3``);
@@ -10,9 +12,11 @@ where ``fold`` is null, planning makes every fold a part of the row (`raysl.data
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +27,23 @@ from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
-from raysl.data.catalogs._files import VIDEO_SUFFIXES, check_root, is_video, subfolders, walk_videos
+from raysl.data.catalogs._files import (
+    VIDEO_SUFFIXES,
+    Walk,
+    check_root,
+    entries_of,
+    folded,
+    is_plain_video,
+    subfolders,
+    walk,
+)
+from raysl.data.catalogs._listed import NO_FILES, RENAMED
+from raysl.data.catalogs._split_folders import find_sides, refuse_sides
 from raysl.data.catalogs._splits import Divisible
 from raysl.errors import ConfigError, DataError
 
+ALIKE = "class folders whose names differ in letter case or Unicode form alone"
+TWINS = "of one name but for the suffix"
 FOLDED = ("folds", "leave_one_group_out")
 
 
@@ -39,7 +56,8 @@ class FolderOptions(Options):
     split: Literal["fraction", "folders", "folds", "leave_one_group_out"] = option(
         "fraction",
         doc="fraction: `test_share` of each class, drawn by a hash of the names; folders: root/train/… and "
-        "root/test/…; folds: `folds` parts, each for testing once; leave_one_group_out: each `group` for testing once",
+        "root/test/… (without it root/val/…), also Training, videos_val and the like; folds: `folds` parts, each for "
+        "testing once; leave_one_group_out: each `group` for testing once",
         source="[?]",
     )
     test_share: float = option(
@@ -128,12 +146,31 @@ class FolderReader(CatalogReader):
 
     def __init__(self, options: FolderOptions) -> None:
         self.options = options
+        self._walks: list[Walk] = []
+        self._renamed: list[str] = []
+        self._alike: list[str] = []
 
     def read(self, root: Path) -> Catalog:
         check_root(root, "folder")
+        self._walks, self._renamed, self._alike = [], [], []
+        catalog = self._read(root)
+        absent = {path: why for found in self._walks for path, why in found.absent.items()}
+        notes = dict(catalog.notes) | {
+            RENAMED: tuple(dict.fromkeys(self._renamed)),
+            NO_FILES: tuple(f"{path}: {why}" for path, why in absent.items()),
+            TWINS: _twins(catalog),
+            ALIKE: tuple(self._alike),
+        }
+        told = {heading: lines for heading, lines in notes.items() if lines}
+        return replace(catalog, missing=tuple(absent), notes=told)
+
+    def _read(self, root: Path) -> Catalog:
         if self.options.labels == "none":
-            paths = _some(walk_videos(root, root), root)
-            return Catalog("folder", (), tuple(Video(i, path, None, "train") for i, path in enumerate(paths)))
+            sides = find_sides(root)
+            paths = _some(self._walk(root, root), root)
+            videos = tuple(Video(i, path, None, "train") for i, path in enumerate(paths))
+            pooled = tuple(f"{name}/: for training, since `labels: none` is" for name in sides.names)
+            return Catalog("folder", (), videos, notes={"folders named as splits": pooled})
         if self.options.split == "folders":
             return self._split_by_folders(root)
         classes = self._class_folders(root, root)
@@ -151,47 +188,104 @@ class FolderReader(CatalogReader):
         return self._catalog(labels, splits, folds)
 
     def _split_by_folders(self, root: Path) -> Catalog:
-        absent = [name for name in ("train", "test") if not (root / name).is_dir()]
-        if absent:
+        sides = find_sides(root)
+        if sides.train is None or sides.test is None:
+            absent = [name for name, side in (("train", sides.train), ("test", sides.test)) if side is None]
             raise DataError(
-                f"folder: {root} has no folder {' and no folder '.join(absent)}; `split: folders` reads "
-                "root/train/CLASS/… and root/test/CLASS/…, `split: fraction` reads root/CLASS/…"
+                f"folder: {root} has no folder {' and no folder '.join(absent)}{sides.unclear}; `split: folders` reads "
+                "root/train/CLASS/… and root/test/CLASS/… (or root/val/CLASS/…), `split: fraction` reads root/CLASS/…"
             )
-        train, test = (self._class_folders(root, root / name) for name in ("train", "test"))
+        train, test = (self._class_folders(root, root / name) for name in (sides.train, sides.test))
+        test = self._same_names(train, test, sides.test)
         for name in sorted(train.keys() ^ test.keys()):
-            have, lack = ("train", "test") if name in train else ("test", "train")
+            have, lack = (sides.train, sides.test) if name in train else (sides.test, sides.train)
             raise DataError(f"folder: class {name} has videos in {have}/ and none in {lack}/; each class needs both")
         labels = {path: name for side in (train, test) for name, paths in side.items() for path in paths}
-        return self._catalog(labels, {path: path.split("/", 1)[0] for path in labels})
+        splits = {path: "train" for paths in train.values() for path in paths}
+        catalog = self._catalog(labels, {path: splits.get(path, "test") for path in labels})
+        return replace(catalog, notes={"folders named as splits": sides.account()})
+
+    def _same_names(
+        self, train: Mapping[str, list[str]], test: dict[str, list[str]], side: str
+    ) -> dict[str, list[str]]:
+        """The classes for testing, called as those for training where one name alone differs in letter case or form."""
+        own = [name for name in train if name not in test]
+        named = {}
+        for name, paths in test.items():
+            like = [other for other in own if name not in train and folded(other) == folded(name)]
+            rivals = [other for other in test if other not in train and folded(other) == folded(name)]
+            same = like[0] if len(like) == len(rivals) == 1 else name
+            if same != name:
+                self._renamed.append(f"{same}: {side}/{name}/")
+            named[same] = paths
+        return named
 
     def _class_folders(self, root: Path, parent: Path) -> dict[str, list[str]]:
         """The videos of each class folder in ``parent``, as paths relative to ``root``."""
-        loose = sorted(file.name for file in parent.iterdir() if is_video(file.name) and file.is_file())
+        if parent == root:
+            refuse_sides(root)
+        loose = [entry.name for entry in entries_of(parent, parent.name) if is_plain_video(entry)]
         if loose:
             raise DataError(
                 f"folder: {parent / loose[0]} lies in no class folder (so do {len(loose) - 1} more); "
                 "move it into one, or set `labels: none`"
             )
-        if parent == root and {"train", "test"} <= set(subfolders(parent)):
-            raise DataError(f"folder: {root} has folders train and test; set `split: folders` to read them as a split")
         names = self._chosen(subfolders(parent), parent)
-        classes = {name: walk_videos(root, parent / name) for name in names}
+        self._alike += _alike(names, parent.relative_to(root).as_posix())
+        classes = self._walk_classes(root, parent, names)
         _some([path for paths in classes.values() for path in paths], parent)
         for name, paths in classes.items():
             if not paths:
                 raise DataError(
-                    f"folder: class folder {parent / name} holds no video ({', '.join(VIDEO_SUFFIXES)}); "
-                    "remove it, or list the class folders to read in `classes`"
+                    f"folder: class folder {parent / name} holds no video ({', '.join(VIDEO_SUFFIXES)})"
+                    f"{self._instead(root, parent / name)}; remove it, or list the class folders to read in `classes`"
                 )
         if len(classes) < 2:
-            raise DataError(f"folder: {parent} has one class folder ({names[0]}); labels need two, or `labels: none`")
+            inside = find_sides(parent / names[0])
+            better = f" (give {parent / names[0]} as the root, with `split: folders`)" if inside.are_split else ""
+            raise DataError(
+                f"folder: {parent} has one class folder ({names[0]}); labels need two, or `labels: none`{better}"
+            )
         return classes
 
+    def _walk_classes(self, root: Path, parent: Path, names: Sequence[str]) -> dict[str, list[str]]:
+        classes: dict[str, list[str]] = {}
+        held: dict[Path, str] = {}
+        for name in names:
+            classes[name] = self._walk(root, parent / name, [parent / other for other in names if other != name])
+            for place in sorted(self._walks[-1].places):
+                if place in held:
+                    raise DataError(
+                        f"folder: class folders {held[place]} and {name} are linked: both hold the folder "
+                        f"{_below(place, root)}; remove the link, or list the class folders to read in `classes`"
+                    )
+            held |= dict.fromkeys(self._walks[-1].places, name)
+        return classes
+
+    def _walk(self, root: Path, folder: Path, others: Sequence[Path] = ()) -> list[str]:
+        self._walks.append(walk(root, folder, others=others))
+        return self._walks[-1].videos
+
+    def _instead(self, root: Path, folder: Path) -> str:
+        """What a folder without videos holds."""
+        found = walk(root, folder)
+        held = [f"{count} {suffix or 'without suffix'}" for suffix, count in found.others.most_common(3)]
+        held += [f"{path}, {why}" for path, why in list(found.absent.items())[:1]]
+        return f", but {', '.join(held)}" if held else ""
+
     def _chosen(self, names: list[str], parent: Path) -> list[str]:
+        """The class folders in use, as they are written on the disk."""
+        chosen = []
         for name in self.options.classes or []:
-            if name not in names:
-                raise DataError(f"folder: `classes` names {name!r}, no folder of {parent}{nearest(name, names)}")
-        return names if self.options.classes is None else self.options.classes
+            like = [name] if name in names else [other for other in names if folded(other) == folded(name)]
+            if len(like) != 1:
+                several = f"; several differ from it in letter case alone: {', '.join(like)}"
+                hint = several if like else nearest(name, names)
+                raise DataError(f"folder: `classes` names {name!r}, no folder of {parent}{hint}")
+            if like[0] != name:
+                self._renamed.append(f"{name} in `classes`: {like[0]}/")
+            chosen.append(like[0])
+        return names if self.options.classes is None else chosen
 
     def _tests(self, classes: Mapping[str, list[str]], labels: Mapping[str, str]) -> set[str]:
         """The videos for testing: whole groups, or of each class the videos whose hashes come first."""
@@ -256,6 +350,29 @@ class FolderReader(CatalogReader):
                     "to one side, or correct `group`"
                 )
         return Catalog("folder", tuple(classes), tuple(videos))
+
+
+def _alike(names: Sequence[str], parent: str) -> list[str]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        same[folded(name)].append(f"{name}/")
+    return [f"{parent}: {', '.join(alike)}" for alike in same.values() if len(alike) > 1]
+
+
+def _twins(catalog: Catalog) -> tuple[str, ...]:
+    """Videos beside each other whose names are the same but for the suffix: mostly copies of one film."""
+    stems: dict[str, list[Video]] = defaultdict(list)
+    for video in catalog.videos:
+        stems[video.path.rsplit(".", 1)[0]].append(video)
+    return tuple(
+        ", ".join(f"{video.path} ({video.split})" for video in videos) for videos in stems.values() if len(videos) > 1
+    )
+
+
+def _below(place: Path, root: Path) -> str:
+    """A real folder as messages call it: relative to the root where it lies below it."""
+    real = Path(os.path.realpath(root))
+    return place.relative_to(real).as_posix() if place.is_relative_to(real) else str(place)
 
 
 def _some(paths: list[str], folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """HMDB51 (Kuehne et al. 2011), read from its official lists as published.
 
-Layout: the lists in ``root/testTrainMulti_7030_splits/`` or in the root; class folders in ``root/hmdb51_org/``,
-``root/videos/`` or directly in the root. Files re-encoded to another suffix are found by their stem.
+Layout: the lists in ``root/testTrainMulti_7030_splits/``, ``root/annotations/`` or the root; class folders in
+``root/hmdb51_org/``, ``root/videos/`` or directly in the root (mmaction2 prepares ``annotations`` and ``videos``).
+Files re-encoded to another suffix are found by their stem, and names in another letter case where that is unambiguous.
 
 A list belongs to one class and split and is named ``CLASS_test_splitN.txt``; its lines are ``NAME.avi N``, with N = 1
 for training, 2 for testing, and 0 for neither: those clips are no part of the catalog of that split. A clip's name is
@@ -19,14 +20,26 @@ from raysl.config.options import option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import ClassFolders, Entry, ListedOptions, chosen_classes, listed_catalog, read_lines
+from raysl.data.catalogs._listed import (
+    Entry,
+    ListedOptions,
+    chosen_classes,
+    class_folders,
+    list_folder,
+    listed_catalog,
+    own_lists,
+    read_lines,
+)
 from raysl.errors import ConfigError, DataError
 
-_LISTS = "testTrainMulti_7030_splits"
+_LISTS = ("testTrainMulti_7030_splits", "annotations")
 _FOLDERS = ("hmdb51_org", "videos")
 _SPLITS = {"0": None, "1": "train", "2": "test"}
 _DESCRIPTION = r"_[a-z]_(?:cm|nm)_np\d+_[a-z]+_[a-z]+_\d+"
-_HINT = "unpack test_train_splits.rar, which has the official lists, into the root"
+_HINT = (
+    "unpack test_train_splits.rar, which has the official lists, into the root, or give their folder: "
+    "--root hmdb51-lists=PATH"
+)
 
 
 class HMDB51Options(ListedOptions):
@@ -38,12 +51,15 @@ class HMDB51Options(ListedOptions):
 class HMDB51Reader(CatalogReader):
     """Reads the official lists of one split; classes in alphabetical order, videos by class and name."""
 
+    has_lists = True
+
     def __init__(self, options: HMDB51Options) -> None:
         self.options = options
 
     def read(self, root: Path) -> Catalog:
         check_root(root, "hmdb51")
-        lists = _find_lists(root / _LISTS if (root / _LISTS).is_dir() else root, self.options.split)
+        given = self.lists or root
+        lists = _find_lists(list_folder(given, _LISTS, f"*_test_split{self.options.split}.txt"), self.options.split)
         classes = chosen_classes(self.options, sorted(lists), "hmdb51")
         entries = [entry for name in classes for entry in _read_list(lists[name], name)]
         return listed_catalog(
@@ -51,7 +67,7 @@ class HMDB51Reader(CatalogReader):
             root,
             classes,
             entries,
-            ClassFolders(root, "hmdb51", _FOLDERS).find,
+            class_folders(root, _FOLDERS, entries),
             allow_missing=self.options.allow_missing,
             looked=", ".join(f"{parent}/CLASS/" for parent in _FOLDERS) + " and CLASS/",
         )
@@ -63,7 +79,7 @@ def _find_lists(folder: Path, split: int) -> dict[str, Path]:
     named = ((pattern.fullmatch(file.name), file) for file in folder.iterdir())
     lists = {found[1]: file for found, file in named if found is not None}
     if not lists:
-        raise DataError(f"hmdb51: {folder} holds no list CLASS_test_split{split}.txt; {_HINT}")
+        raise DataError(f"hmdb51: {folder} holds no list CLASS_test_split{split}.txt{own_lists(folder)}; {_HINT}")
     return lists
 
 

@@ -88,7 +88,7 @@ class SyntheticReader(CatalogReader):
                 f"e.g. {absent[0].path}; render them first (`SyntheticReader.prepare`)"
             )
         videos = (Video(i, f"{self.folder}/{item.path}", item.label, item.split) for i, item in enumerate(items))
-        return Catalog("synthetic", MOTIONS[: self.options.classes], tuple(videos))
+        return Catalog("synthetic", MOTIONS[: self.options.classes], tuple(videos), folder=self.folder)
 
     def prepare(self, root: Path) -> None:
         """Renders the videos that are absent, each written whole or not at all, and then ``labels.csv``.

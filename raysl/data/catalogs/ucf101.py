@@ -1,7 +1,8 @@
 """UCF101 (Soomro, Zamir, Shah 2012), read from its official lists as published.
 
-Layout: the lists in ``root/ucfTrainTestlist/``; class folders in ``root/UCF-101/`` or directly in the root. Files
-re-encoded to another suffix are found by their stem.
+Layout: the lists in ``root/ucfTrainTestlist/``, ``root/annotations/`` or the root; class folders in ``root/UCF-101/``,
+``root/UCF101/``, ``root/videos/`` or directly in the root (mmaction2 prepares ``annotations`` and ``videos``). Files
+re-encoded to another suffix are found by their stem, and names in another letter case where that is unambiguous.
 """
 
 from __future__ import annotations
@@ -15,12 +16,24 @@ from raysl.config.options import option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import ClassFolders, Entry, ListedOptions, chosen_classes, listed_catalog, read_lines
+from raysl.data.catalogs._listed import (
+    Entry,
+    ListedOptions,
+    chosen_classes,
+    class_folders,
+    list_folder,
+    listed_catalog,
+    read_lines,
+)
 from raysl.errors import ConfigError, DataError
 
-_LISTS = "ucfTrainTestlist"
+_LISTS = ("ucfTrainTestlist", "annotations")
+_FOLDERS = ("UCF-101", "UCF101", "videos")
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
-_HINT = "unpack UCF101TrainTestSplits-RecognitionTask.zip, which has the official lists, into the root"
+_HINT = (
+    "unpack UCF101TrainTestSplits-RecognitionTask.zip, which has the official lists, into the root, or give their "
+    "folder: --root ucf101-lists=PATH"
+)
 
 
 class UCF101Options(ListedOptions):
@@ -32,22 +45,25 @@ class UCF101Options(ListedOptions):
 class UCF101Reader(CatalogReader):
     """Reads the official lists of one split; the order of the videos is the same for all three splits."""
 
+    has_lists = True
+
     def __init__(self, options: UCF101Options) -> None:
         self.options = options
 
     def read(self, root: Path) -> Catalog:
         check_root(root, "ucf101")
-        lists = root / _LISTS if (root / _LISTS).is_dir() else root
+        lists = list_folder(self.lists or root, _LISTS, "classInd.txt")
         official = _read_classes(lists)
         classes = chosen_classes(self.options, official, "ucf101")
+        entries = self._entries(lists, official, classes)
         return listed_catalog(
             "ucf101",
             root,
             classes,
-            self._entries(lists, official, classes),
-            ClassFolders(root, "ucf101", ("UCF-101",)).find,
+            entries,
+            class_folders(root, _FOLDERS, entries),
             allow_missing=self.options.allow_missing,
-            looked="UCF-101/CLASS/ and CLASS/",
+            looked=", ".join(f"{parent}/CLASS/" for parent in _FOLDERS) + " and CLASS/",
         )
 
     def _entries(self, lists: Path, official: list[str], classes: list[str]) -> list[Entry]:
