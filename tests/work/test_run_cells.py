@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from raysl import results
 from raysl.commands.inputs import Planned, load_studies
 from raysl.commands.report import write_reports
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import resolved
 from raysl.data.places import Places
@@ -85,7 +85,7 @@ def curves(shelf: Shelf, cell: Cell) -> pd.DataFrame:
 
 def table(planned: Planned, store: Store, outcome: RunOutcome, reports: Path) -> pd.DataFrame:
     shelf = Shelf(store, outcome.data)
-    write_reports([planned], shelf, store.place.root, reports, Console(file=io.StringIO()))
+    write_reports([planned], shelf, store.place.root, reports, PlainConsole(file=io.StringIO()))
     return pd.read_csv(reports / planned.study.name / "table.csv", keep_default_na=False)
 
 
