@@ -42,6 +42,11 @@ class MissingFileError(ConfigError, NodeFault):
     """A file that a configuration names and that this machine does not have."""
 
 
+DECIDED_BY = "decided_by"
+"""In the details of a `CellFailure`: key and value of the options that decided it and are in no id. With another value
+of one of them the cell is computed again."""
+
+
 class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault of the program)
     """A deterministic failure of one cell: stored as its result and never retried by itself.
 

@@ -19,7 +19,7 @@ from raysl.data.source import check_lists
 from raysl.errors import ConfigError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
-from raysl.results import Shelf, Store
+from raysl.results import KEPT, Shelf, Store
 from raysl.results import open as open_store
 from raysl.training.check_cell import check_cell
 from raysl.work.here import Here
@@ -146,6 +146,8 @@ def _close(outcome: RunOutcome, phases: dict[str, float], seconds: float, consol
     for kind, cells in (("failed", outcome.failed), ("missing", outcome.missing)):
         for title, reason in cells.items():
             console.print(f"{kind}: {title}: {reason or 'no reason known'}")
+    if outcome.failed:
+        console.print(KEPT)
     spent = ", ".join(f"{name} {took:.0f} s" for name, took in phases.items())
     console.print(
         f"{len(outcome.done)} cells done ({len(outcome.computed)} worked on now), {len(outcome.failed)} failed, "

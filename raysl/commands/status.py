@@ -9,7 +9,7 @@ from rich.table import Table
 from raysl.commands.inputs import Planned
 from raysl.commands.searches import search_line, with_known_best
 from raysl.commands.terminal import PlainConsole
-from raysl.results import Found, Shelf
+from raysl.results import KEPT, Found, Shelf
 
 
 def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> None:
@@ -20,9 +20,11 @@ def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) ->
         for heading in ("row", "seed", "cell", "state", "evaluations", "note"):
             table.add_column(heading, overflow="fold")
         counts: Counter[str] = Counter()
+        failed = False
         for cell in item.cells:
             found = shelf.find(cell)
             counts[found.state.status] += 1
+            failed = failed or found.failed
             done = sum(one.status == "done" for one in found.evaluations)
             evaluations = f"{done}/{len(found.evaluations)}"
             seed = f"{cell.seed}" if cell.fold is None else f"{cell.seed}, fold {cell.fold}"
@@ -33,6 +35,8 @@ def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) ->
         if line_of_search is not None:
             console.print(line_of_search)
         console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+        if failed:
+            console.print(KEPT)
 
 
 def _note(found: Found) -> str:

@@ -11,6 +11,7 @@ from raysl.reports.published import published_section
 from raysl.reports.searched import search_section
 from raysl.reports.table import Difference, Entry, Table
 from raysl.reports.text import HOLE, difference_text, grid, sample_text
+from raysl.results import KEPT
 
 
 def render_markdown(table: Table) -> str:
@@ -22,10 +23,18 @@ def render_markdown(table: Table) -> str:
     notes = [f"- [{letter}] {printable(text)}" for letter, text in table.footnotes]
     notes += [f"- {printable(text)}" for text in source.footnotes]
     notes += [f"- {printable(f'{line.name}: {line.note}')}" for line in source.references if line.note]
+    if _has_failures(source):
+        notes.append(f"- {KEPT[0].upper()}{KEPT[1:]}.")
     if notes:
         blocks.append("\n".join(notes))
     blocks += [_method(table), *published_section(table), *search_section(source), "## Cells", _cells(source)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _has_failures(source: ReportInput) -> bool:
+    cells = [cell for row in source.rows for one in row.cells for cell in one.parts or (one,)]
+    records = [record for cell in cells for record in cell.evaluations.values() if record is not None]
+    return any(cell.status == "failed" for cell in cells) or any(record.failure for record in records)
 
 
 def _about(source: ReportInput) -> str:
