@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import Annotated
 
 import typer
 
 from raysl.commands.terminal import PlainConsole, is_utf8, never_fail_to_encode
 from raysl.errors import ConfigError, RayslError, printable
+from raysl.signals import ended_by_signals, received
 
 app = typer.Typer(
     help="Ablation engine for self-supervised video representation learning.",
@@ -206,14 +208,26 @@ def check(
 def main() -> None:
     """Runs a command; an error that a user can mend is one line on standard error, without a traceback."""
     never_fail_to_encode()
-    try:
-        app()
-    except ConfigError as error:
+    with ended_by_signals():
+        try:
+            app()
+        except BaseException as error:
+            # Ray and Typer make other exceptions of an interrupt.
+            if received() is None and not isinstance(error, RayslError | KeyboardInterrupt):
+                raise
+            sys.exit(_said(error))
+
+
+def _said(error: BaseException) -> int:
+    """Says why a command ends, and gives its exit status."""
+    signal = received() or (Signals.SIGINT if isinstance(error, KeyboardInterrupt) else None)
+    if signal is None:
         print(f"error: {printable(str(error))}", file=sys.stderr)
-        sys.exit(2)
-    except RayslError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted: what is done is kept; the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+        return 2 if isinstance(error, ConfigError) else 1
+    what = "interrupted" if signal == Signals.SIGINT else f"ended by {signal.name}"
+    print(
+        f"{what}: what is done is kept, and of cells under work their last checkpoints; the same command goes on from "
+        "there",
+        file=sys.stderr,
+    )
+    return 128 + signal
