@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from raysl.errors import ConfigError, RayslError
+from raysl.commands.terminal import PlainConsole, is_utf8, never_fail_to_encode
+from raysl.errors import ConfigError, RayslError, printable
+from raysl.signals import ended_by_signals, received
 
 app = typer.Typer(
     help="Ablation engine for self-supervised video representation learning.",
@@ -48,10 +50,10 @@ def plan(
 
     planned = load_studies(studies, scale, set_)
     if show_cell is not None:
-        typer.echo(show(planned, show_cell), nl=False)
+        print(show(planned, show_cell, in_ascii=not is_utf8()), end="")
         return
     places = places_for(planned, root, cache)
-    console = wide_console()
+    console = PlainConsole()
     print_plan(planned, console)
     print_roots(planned, places, console)
     if try_step and try_steps(planned, places, console):
@@ -86,7 +88,7 @@ def run(
         raise ConfigError("--local computes on this machine: leave --address out")
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent)
-    if run_studies(planned, storage, places_for(planned, root, cache), reports, options, wide_console(), local=local):
+    if run_studies(planned, storage, places_for(planned, root, cache), reports, options, PlainConsole(), local=local):
         raise typer.Exit(1)
 
 
@@ -104,7 +106,7 @@ def status(
     from raysl.commands.status import print_status
 
     planned = load_studies(studies, scale, set_)
-    print_status(planned, shelf_of(planned, storage, places_for(planned, root, cache)), wide_console())
+    print_status(planned, shelf_of(planned, storage, places_for(planned, root, cache)), PlainConsole())
 
 
 @app.command()
@@ -123,7 +125,7 @@ def report(
 
     planned = load_studies(studies, scale, set_)
     write_reports(
-        planned, shelf_of(planned, storage, places_for(planned, root, cache)), storage, reports, wide_console()
+        planned, shelf_of(planned, storage, places_for(planned, root, cache)), storage, reports, PlainConsole()
     )
 
 
@@ -142,7 +144,7 @@ def export(
     from raysl.commands.inputs import load_studies, places_for, shelf_of
 
     planned = load_studies(studies, scale, set_)
-    export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, wide_console())
+    export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
 
 
 @app.command()
@@ -155,7 +157,7 @@ def carry(
     from raysl.commands.carry import carry as carry_over
     from raysl.commands.inputs import find_places
 
-    if carry_over(storage, find_places(root, cache), wide_console()):
+    if carry_over(storage, find_places(root, cache), PlainConsole()):
         raise typer.Exit(1)
 
 
@@ -170,10 +172,10 @@ def schema(
     from raysl.commands.schema import schema_text, write_schema
 
     if to is None:
-        typer.echo(schema_text(kind), nl=False)
+        print(schema_text(kind, in_ascii=not is_utf8()), end="")
         return
     write_schema(kind, to)
-    typer.echo(f"written: {to}; in a YAML file: # yaml-language-server: $schema={to}")
+    print(f"written: {printable(str(to))}; in a YAML file: # yaml-language-server: $schema={printable(str(to))}")
 
 
 @data_app.command()
@@ -201,25 +203,32 @@ def check(
         raise ConfigError("--scale: a scale is a study's: give the study with --study")
     data = chosen_set(catalog, set_, study, scale)
     places = find_places(root, cache)
-    print_check(data, places, resize, processes, wide_console(), missing=missing, videos=videos, account=account)
-
-
-def wide_console() -> Console:
-    """The terminal's width, or enough for a table where output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+    print_check(data, places, resize, processes, PlainConsole(), missing=missing, videos=videos, account=account)
 
 
 def main() -> None:
     """Runs a command; an error that a user can mend is one line on standard error, without a traceback."""
-    try:
-        app()
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except RayslError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted: what is done is kept; the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+    never_fail_to_encode()
+    with ended_by_signals():
+        try:
+            app()
+        except BaseException as error:
+            # Ray and Typer make other exceptions of an interrupt.
+            if received() is None and not isinstance(error, RayslError | KeyboardInterrupt):
+                raise
+            sys.exit(_said(error))
+
+
+def _said(error: BaseException) -> int:
+    """Says why a command ends, and gives its exit status."""
+    signal = received() or (Signals.SIGINT if isinstance(error, KeyboardInterrupt) else None)
+    if signal is None:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    what = "interrupted" if signal == Signals.SIGINT else f"ended by {signal.name}"
+    print(
+        f"{what}: what is done is kept, and of cells under work their last checkpoints; the same command goes on from "
+        "there",
+        file=sys.stderr,
+    )
+    return 128 + signal

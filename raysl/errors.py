@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class RayslError(Exception):
     """Base of every error that raysl raises on purpose; the command line prints it without a traceback."""
@@ -40,6 +42,11 @@ class MissingFileError(ConfigError, NodeFault):
     """A file that a configuration names and that this machine does not have."""
 
 
+DECIDED_BY = "decided_by"
+"""In the details of a `CellFailure`: key and value of the options that decided it and are in no id. With another value
+of one of them the cell is computed again."""
+
+
 class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault of the program)
     """A deterministic failure of one cell: stored as its result and never retried by itself.
 
@@ -55,3 +62,31 @@ class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault
 
     def __reduce__(self) -> tuple[type[CellFailure], tuple[str, dict[str, object]]]:
         return CellFailure, (self.reason, self.details)
+
+
+JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
+"""Invisible, and part of what is written: the joiners of Persian and of emoji, the letters of regional flags."""
+
+
+def printable(text: str) -> str:
+    r"""Text of other people (names, titles, paths, reasons) as one line that a terminal shows as it is written.
+
+    What moves a cursor, turns the direction of writing, ends a line or cannot be encoded is escaped: ``\x1b``, ``\n``,
+    ``\u202e``; bytes of a file name that are no text as ``\xe9``.
+    """
+    return "".join(character if _is_shown(character) else _escaped(character) for character in text)
+
+
+def _is_shown(character: str) -> bool:
+    return (
+        (character.isascii() and character.isprintable())
+        or character in JOINERS
+        or (unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    )
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of an undecodable file name (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from raysl import results
 from raysl.commands.inputs import load_studies
 from raysl.commands.run import open_searches
 from raysl.commands.searches import search_name
+from raysl.commands.terminal import PlainConsole
 from raysl.config.identity import cell_id
 from raysl.data.snapshot import data_key
 from raysl.planning.plan_study import plan_study
@@ -158,7 +158,7 @@ def test_a_report_from_the_export_is_the_report(workplace: Workplace, tried: int
 @pytest.mark.parametrize(("tried", "left"), [(2, 1), (3, 0)])
 def test_a_run_counts_a_search_that_lacks_trials(workplace: Workplace, tried: int, left: int) -> None:
     workplace.write(ENDS[:tried])
-    console = Console(file=io.StringIO())
+    console = PlainConsole(file=io.StringIO())
     planned = load_studies([workplace.path], None, [])
     assert open_searches(planned, Shelf(results.open(workplace.storage)), console) == left
     assert console.file.getvalue() == (  # type: ignore[attr-defined]

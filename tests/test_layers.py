@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "raysl"
 LAYERS = (
-    ("errors", "streams", "distributed"),
+    ("errors", "signals", "streams", "distributed"),
     ("config",),
     ("published",),
     ("data",),

@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from rich.console import Console
 
 from raysl import results
 from raysl.commands.export import export_slim
 from raysl.commands.inputs import Planned, load_studies
 from raysl.commands.report import write_reports
 from raysl.commands.status import print_status
+from raysl.commands.terminal import PlainConsole
 from raysl.config.component import Chosen
 from raysl.config.identity import resolved
 from raysl.data.places import Places
@@ -92,13 +92,13 @@ def test_all_find_what_the_shelf_finds(
     verdict, status, reason = STATES[fill]
     shelf = stocked.shelf(stocked.here)
 
-    text = Console(file=io.StringIO(), width=400)
+    text = PlainConsole(file=io.StringIO(), width=400)
     print_status([planned], shelf, text)
     shown = text.file.getvalue()  # type: ignore[attr-defined]
     assert f"1 {status}\n" in shown
     assert reason.removeprefix("evaluation ").split(":")[0] in shown
 
-    write_reports([planned], shelf, str(tmp_path / "store"), tmp_path / "reports", Console(file=io.StringIO()))
+    write_reports([planned], shelf, str(tmp_path / "store"), tmp_path / "reports", PlainConsole(file=io.StringIO()))
     table = pd.read_csv(tmp_path / "reports/study/table.csv", dtype=str, keep_default_na=False)
     complete = set(table["n"]) == {"1"}
     assert complete == (verdict == "done")
@@ -107,7 +107,7 @@ def test_all_find_what_the_shelf_finds(
         assert f"seed 0: {status}" in holes
     assert reason.split(": ")[-1] in holes
 
-    export_slim([planned], shelf, tmp_path / "slim", Console(file=io.StringIO()))
+    export_slim([planned], shelf, tmp_path / "slim", PlainConsole(file=io.StringIO()))
     copied = [folder.name for folder in results.open(tmp_path / "slim").cells()]
     assert copied == ([] if status in ("missing", "broken") else [shelf.folder(stocked.cell).name])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
+from raysl.commands.terminal import PlainConsole
 from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot, data_key
@@ -13,7 +12,7 @@ from raysl.results import open as open_store
 from raysl.results.carry_over import carry_store
 
 
-def carry(storage: str, places: Places, console: Console) -> int:
+def carry(storage: str, places: Places, console: PlainConsole) -> int:
     """Takes over what was made from the data that is here, and says what was not; returns how many that are."""
     store, known = open_store(storage), dict[str, Snapshot | RayslError]()
 
@@ -31,10 +30,8 @@ def carry(storage: str, places: Places, console: Console) -> int:
 
     done = carry_store(store, open_data)
     for name, reason in done.refused.items():
-        console.print(f"left as it is: {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"left as it is: {name}: {reason}")
     console.print(
         f"{len(done.taken)} results taken over, {done.current} of this version, {len(done.refused)} left as they are",
-        markup=False,
-        highlight=False,
     )
     return len(done.refused)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import Progress
 
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cell import Slot
 from raysl.config.component import Chosen
 from raysl.config.document import overrides_tree
@@ -65,7 +65,7 @@ def print_check(
     places: Places,
     resize: int,
     processes: int | None,
-    console: Console,
+    console: PlainConsole,
     *,
     missing: Path | None = None,
     videos: Path | None = None,
@@ -99,17 +99,19 @@ def print_check(
     by_fold = len(folds) > 1
     if missing is not None:
         try:
-            missing.write_text("".join(f"{name}\n" for name in source.catalog.missing), encoding="utf-8")
+            missing.write_text(
+                "".join(f"{name}\n" for name in source.catalog.missing), encoding="utf-8", errors="surrogateescape"
+            )
         except OSError as error:
             raise DataError(f"--missing {missing}: cannot be written: {error.strerror}") from error
-        console.print(f"{len(source.catalog.missing)} absent videos: named in {missing}", highlight=False)
+        console.print(f"{len(source.catalog.missing)} absent videos: named in {missing}")
     if videos is not None:
         write_videos(source, videos, by_fold=by_fold)
-        console.print(f"{len(source.catalog.videos)} videos: listed in {videos}", highlight=False)
+        console.print(f"{len(source.catalog.videos)} videos: listed in {videos}")
     if account is not None:
         write_account(source.root, source.catalog, account)
-        console.print(f"what lies below the root: written to {account}", markup=False, highlight=False)
+        console.print(f"what lies below the root: written to {account}")
     report = check_catalog(source, by_fold=by_fold)
     if data.bound_name != data.name:
         report = replace(report, name=f"{data.bound_name}, read by {data.name}")
-    console.print(report.text(), markup=False, highlight=False, soft_wrap=True)
+    console.print_lines(report.text())

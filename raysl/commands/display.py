@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
+from raysl.commands.terminal import PlainConsole
 from raysl.work.events import Event, Note, Overview, Phase, Reading, shown_seconds
 
 PLAIN_SECONDS = 10.0
@@ -18,8 +18,8 @@ PLAIN_SECONDS = 10.0
 class Display:
     """A context manager to be called with each event, from any thread."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
+    def __init__(self, console: PlainConsole | None = None) -> None:
+        self._console = console or PlainConsole()
         self._live = (
             Live(console=self._console, auto_refresh=False, transient=True) if self._console.is_terminal else None
         )
@@ -51,11 +51,11 @@ class Display:
             self._progress(event.line(), [running.line() for running in event.running], final=_is_over(event))
 
     def _keep(self, text: str) -> None:
-        self._console.print(Text(f"[{self._elapsed()}] {text}"), soft_wrap=True)
+        self._console.print(f"[{self._elapsed()}] {text}")
 
     def _progress(self, line: str, below: list[str], final: bool = False) -> None:
         if self._live is not None:
-            rows = [Text(f"[{self._elapsed()}] {line}"), *(Text(f"    {text}") for text in below)]
+            rows = [f"[{self._elapsed()}] {line}", *(f"    {text}" for text in below)]
             self._live.update(Group(*rows), refresh=True)
             return
         now = time.monotonic()

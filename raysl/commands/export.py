@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from raysl.commands.inputs import Planned
 from raysl.commands.searches import search_name, with_known_best
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import unique_cells
 from raysl.results import Shelf, Store, slim_copy, slim_search
 from raysl.results import open as open_store
 
 
-def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: Console) -> None:
+def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: PlainConsole) -> None:
     """Copies configurations, provenance, evaluations and curves of every cell of the studies, without checkpoints."""
     destination = open_store(to)
     planned = with_known_best(planned, shelf)
@@ -25,10 +24,10 @@ def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: Console
     for item in planned:
         _export_search(item, shelf, destination, console)
     missing = len(found) - len(names)
-    console.print(f"{len(names)} of {len(found)} cells copied to {to} ({missing} not in the store)", markup=False)
+    console.print(f"{len(names)} of {len(found)} cells copied to {to} ({missing} not in the store)")
 
 
-def _export_search(item: Planned, shelf: Shelf, destination: Store, console: Console) -> None:
+def _export_search(item: Planned, shelf: Shelf, destination: Store, console: PlainConsole) -> None:
     """Copies the records of the study's search, if it has any."""
     search = item.study.search
     name = None if search is None else search_name(search, shelf)
@@ -36,4 +35,4 @@ def _export_search(item: Planned, shelf: Shelf, destination: Store, console: Con
         return
     slim_search(shelf.store, destination, name)
     trials = len(shelf.store.search(name).trials())
-    console.print(f"{trials} trials of the search of {item.study.name} copied to the same place", markup=False)
+    console.print(f"{trials} trials of the search of {item.study.name} copied to the same place")

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import yaml
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from raysl.commands.inputs import Planned
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
 from raysl.config.component import Chosen
 from raysl.config.identity import resolved
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
-from raysl.errors import ConfigError, DataError, RayslError
+from raysl.errors import ConfigError, DataError, RayslError, printable
 from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.planning.advice import advice_lines
@@ -29,11 +28,11 @@ from raysl.training.try_step import try_step
 from raysl.work.site import needed_data
 
 
-def print_plan(planned: list[Planned], console: Console) -> None:
+def print_plan(planned: list[Planned], console: PlainConsole) -> None:
     """One table a study, and counts over all of them: of the work, and of what is published."""
     for item in planned:
         study = item.study
-        table = Table(title=f"{study.options.title}  [{study.name}, scale {study.scale}]", title_justify="left")
+        table = Table(title=f"{study.options.title.strip()}  [{study.name}, scale {study.scale}]", title_justify="left")
         for heading in ("row", "backbone", "pretraining", "length", "cells (one a seed or fold)", "evaluations"):
             table.add_column(heading, overflow="fold")
         for row in study.rows:
@@ -58,7 +57,7 @@ def print_plan(planned: list[Planned], console: Console) -> None:
     print_counts(planned, everything, work, console)
 
 
-def print_roots(planned: list[Planned], places: Places, console: Console) -> None:
+def print_roots(planned: list[Planned], places: Places, console: PlainConsole) -> None:
     """A line for each data set that has no folder on this machine: a run here would refuse it."""
     cells = [cell for item in planned for cell in item.cells]
     searches = [item.study.search for item in planned if item.study.search is not None]
@@ -71,10 +70,10 @@ def print_roots(planned: list[Planned], places: Places, console: Console) -> Non
         except DataError as error:
             said[str(error)] = None
     for line in said:
-        console.print(f"not on this machine: {line}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"not on this machine: {line}", style="yellow")
 
 
-def print_changes(study: Study, console: Console) -> None:
+def print_changes(study: Study, console: PlainConsole) -> None:
     """What each row changes in its values as they are resolved, and what the scale and ``--set`` changed."""
     found = describe_differences(study)
     changing = {name: changes for name, changes in found.rows.items() if name != found.reference}
@@ -82,10 +81,10 @@ def print_changes(study: Study, console: Console) -> None:
     for name, changes in changing.items():
         lines.append(f"  {name}: {'; '.join(str(change) for change in changes) or 'nothing'}")
     for line in [*lines, *given_lines(found.given, study.scale)]:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line)
 
 
-def print_search(search: Search, seeds: int, console: Console) -> None:
+def print_search(search: Search, seeds: int, console: PlainConsole) -> None:
     """What is tried, and what follows."""
     options = search.options
     table = Table(show_header=True, title_justify="left")
@@ -99,12 +98,10 @@ def print_search(search: Search, seeds: int, console: Console) -> None:
         f"search {search.id}: {options.trials} trials of {search.length} at seed {options.seed}, each scored up to "
         f"{options.reports} times ({search.scored_by}) and stopped where it falls behind; then the best "
         f"{options.best} at full length, {seeds} seeds: {options.best * seeds} cells beside those of the rows",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
-def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], console: Console) -> None:
+def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], console: PlainConsole) -> None:
     """How much is asked for and how much of it is unique; what of the papers it is, where a study reproduces any."""
     evaluations = sum(len(cell.evaluations) for cell in cells)
     console.print(
@@ -112,7 +109,6 @@ def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], co
         f"{sum(cell.pretrains for cell in cells)} pretrainings asked for, "
         f"{sum(cell.pretrains for cell in work)} unique; "
         f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work)} unique",
-        soft_wrap=True,
     )
     found = [(search.options, len(item.study.seeds)) for item in planned if (search := item.study.search) is not None]
     if found:
@@ -124,17 +120,20 @@ def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], co
     matches = [(item.study.name, item.study.published) for item in planned if item.study.published is not None]
     if matches:
         for line in coverage_lines(published_coverage(matches)):
-            console.print(line, soft_wrap=True)
+            console.print(line)
 
 
-def print_advice(cells: list[Cell], console: Console) -> None:
+def print_advice(cells: list[Cell], console: PlainConsole) -> None:
     """A line for each thing that should be known of a row before it is paid for."""
     for line in advice_lines(cells):
-        console.print(line, style="yellow", highlight=False, soft_wrap=True, markup=False)
+        console.print(line, style="yellow")
 
 
-def show_cell(planned: list[Planned], row: str) -> str:
+def show_cell(planned: list[Planned], row: str, *, in_ascii: bool = False) -> str:
     """The resolved configuration of a row (its first seed) as YAML that ``python -m raysl.training`` reads.
+
+    Args:
+        in_ascii: other characters are escaped.
 
     Raises:
         ConfigError: no study has this row.
@@ -142,12 +141,12 @@ def show_cell(planned: list[Planned], row: str) -> str:
     cells = [cell for item in planned for cell in item.cells]
     for cell in cells:
         if cell.row == row:
-            heading = f"# {cell.title}, cell {cell.id}\n"
-            return heading + yaml.safe_dump(resolved(cell.config), sort_keys=False, allow_unicode=True)
+            heading = f"# {printable(cell.title)}, cell {cell.id}\n"
+            return heading + yaml.safe_dump(resolved(cell.config), sort_keys=False, allow_unicode=not in_ascii)
     raise ConfigError(f"--show-cell {row}: there is no such row{nearest(row, {cell.row for cell in cells})}")
 
 
-def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
+def try_steps(planned: list[Planned], places: Places, console: PlainConsole) -> int:
     """One real step of every distinct cell (at one seed), then its evaluations on a few videos, a line each.
 
     Returns:
@@ -165,10 +164,10 @@ def try_steps(planned: list[Planned], places: Places, console: Console) -> int:
     failed = 0
     for cell in unique_cells(first_seeds):
         try:
-            console.print(_try_one(cell, places, source), highlight=False, soft_wrap=True)
+            console.print(_try_one(cell, places, source))
         except RayslError as error:
             failed += 1
-            console.print(f"[red]failed[/red]  {cell.title}: {escape(str(error))}", highlight=False, soft_wrap=True)
+            console.print(f"failed  {cell.title}: {error}", style="red")
     return failed
 
 
@@ -186,4 +185,4 @@ def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSo
     for evaluation in cell.evaluations:
         try_evaluation(config, evaluation, report.backbone, source(evaluation.data, config.clip.resize))
     tried = ", ".join(dict.fromkeys(evaluation.label for evaluation in cell.evaluations))
-    return f"ok      {escape(cell.title)}: {said}; tried on a few videos: {escape(tried)}"
+    return f"ok      {cell.title}: {said}; tried on a few videos: {tried}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rich.console import Console
-
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
+from raysl.commands.terminal import PlainConsole
 from raysl.planning.differences import describe_differences
 from raysl.reports.collect import collect
 from raysl.reports.input import ReferenceLine, ReportInput
@@ -18,17 +17,19 @@ from raysl.reports.write import write_report
 from raysl.results import Shelf
 
 
-def write_reports(planned: list[Planned], shelf: Shelf, storage: str, reports: Path, console: Console) -> list[Table]:
+def write_reports(
+    planned: list[Planned], shelf: Shelf, storage: str, reports: Path, console: PlainConsole
+) -> list[Table]:
     """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/[<scale>/]`` and prints the tables."""
     refuse_one_name(planned)
     tables = []
     for item in with_known_best(planned, shelf):
         folder = reports / item.study.report_name
         table = write_report(report_input(item, shelf, _link(storage, folder)), folder)
-        console.print(render_markdown(table), markup=False, highlight=False, soft_wrap=True)
+        console.print_lines(render_markdown(table))
         names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
         written = ", ".join(str(folder / name) for name in names)
-        console.print(f"written: {written}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"written: {written}")
         tables.append(table)
     return tables
 

@@ -6,13 +6,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.plan import print_advice
 from raysl.commands.report import write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
@@ -20,7 +19,7 @@ from raysl.data.source import check_lists
 from raysl.errors import ConfigError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
-from raysl.results import Shelf, Store
+from raysl.results import KEPT, Shelf, Store
 from raysl.results import open as open_store
 from raysl.training.check_cell import check_cell
 from raysl.work.here import Here
@@ -34,7 +33,7 @@ def run_studies(
     places: Places,
     reports: Path,
     options: RunOptions,
-    console: Console,
+    console: PlainConsole,
     *,
     local: bool = False,
 ) -> int:
@@ -58,9 +57,7 @@ def run_studies(
         check_cell(cell.config)
     if options.address is None:
         check_roots(unique, store, places)
-    console.print(
-        f"{len(cells)} cells asked for, {len(unique)} unique; store: {storage}", highlight=False, markup=False
-    )
+    console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {storage}")
     print_advice(cells, console)
     with Display(console) as display:
         if local:
@@ -79,15 +76,13 @@ def run_studies(
     return len(outcome.failed) + len(outcome.missing) + open_searches(planned, shelf, console)
 
 
-def open_searches(planned: list[Planned], shelf: Shelf, console: Console) -> int:
+def open_searches(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> int:
     """Says which searches lack trials, as those whose process could not read the store; returns how many do."""
     count = 0
     for item in planned:
         search = item.study.search
         if search is not None and search.missing(trials_of(search, shelf)):
-            console.print(
-                f"{item.study.name}: {search_line(item, shelf)}", highlight=False, soft_wrap=True, markup=False
-            )
+            console.print(f"{item.study.name}: {search_line(item, shelf)}")
             count += 1
     return count
 
@@ -98,7 +93,7 @@ def _search(
     store: Store,
     places: Places,
     options: RunOptions,
-    console: Console,
+    console: PlainConsole,
     local: bool,
 ) -> list[Planned]:
     """Tries what the searches lack; the studies with the rows that they found.
@@ -113,7 +108,7 @@ def _search(
     work = [cell for one in searches for cell in one.reads()]
     if options.address is None:
         check_roots(work, store, places)
-    console.print(f"{len(searches)} searches, then what they found", highlight=False)
+    console.print(f"{len(searches)} searches, then what they found")
     from raysl.engine.driver import run_searches  # which imports Ray
 
     with Display(console) as display:
@@ -146,17 +141,15 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
             weights_file(name, places.roots)
 
 
-def _close(outcome: RunOutcome, phases: dict[str, float], seconds: float, console: Console) -> None:
+def _close(outcome: RunOutcome, phases: dict[str, float], seconds: float, console: PlainConsole) -> None:
     """The last lines: what is not there and why, and where the time went."""
     for kind, cells in (("failed", outcome.failed), ("missing", outcome.missing)):
         for title, reason in cells.items():
-            console.print(
-                f"{kind}: {title}: {reason or 'no reason known'}", highlight=False, soft_wrap=True, markup=False
-            )
+            console.print(f"{kind}: {title}: {reason or 'no reason known'}")
+    if outcome.failed:
+        console.print(KEPT)
     spent = ", ".join(f"{name} {took:.0f} s" for name, took in phases.items())
     console.print(
         f"{len(outcome.done)} cells done ({len(outcome.computed)} worked on now), {len(outcome.failed)} failed, "
         f"{len(outcome.missing)} missing; {seconds:.0f} s: {spent}",
-        highlight=False,
-        soft_wrap=True,
     )

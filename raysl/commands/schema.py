@@ -15,10 +15,11 @@ from raysl.planning.study_schema import scale_schema, study_schema
 WHOLE: dict[str, Callable[[], JsonSchema]] = {"study": study_schema, "scale": scale_schema, "cell": cell_schema}
 
 
-def schema_text(kind: str) -> str:
+def schema_text(kind: str, *, in_ascii: bool = False) -> str:
     """The schema as JSON text.
 
     Args:
+        in_ascii: other characters are escaped.
         kind: ``study`` (recipes too), ``scale``, ``cell``, or a kind of component: ``backbone``, ``data-set``, ...
 
     Raises:
@@ -32,7 +33,7 @@ def schema_text(kind: str) -> str:
         schema = component_schema(components[asked])
     else:
         raise ConfigError(f"--kind {kind}: there is no such schema{nearest(kind, [*WHOLE, *components])}")
-    return json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(schema, indent=2, ensure_ascii=in_ascii, allow_nan=False) + "\n"
 
 
 def write_schema(kind: str, to: Path) -> None:

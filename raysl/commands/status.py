@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from raysl.commands.inputs import Planned
 from raysl.commands.searches import search_line, with_known_best
-from raysl.results import Found, Shelf
+from raysl.commands.terminal import PlainConsole
+from raysl.results import KEPT, Found, Shelf
 
 
-def print_status(planned: list[Planned], shelf: Shelf, console: Console) -> None:
+def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> None:
     """One line a cell, and the counts of each study."""
     for item in with_known_best(planned, shelf):
-        title = f"{item.study.options.title}  [{item.study.name}, scale {item.study.scale}]"
-        table = Table(title=Text(title), title_justify="left")
+        title = f"{item.study.options.title.strip()}  [{item.study.name}, scale {item.study.scale}]"
+        table = Table(title=title, title_justify="left")
         for heading in ("row", "seed", "cell", "state", "evaluations", "note"):
             table.add_column(heading, overflow="fold")
         counts: Counter[str] = Counter()
+        failed = False
         for cell in item.cells:
             found = shelf.find(cell)
             counts[found.state.status] += 1
+            failed = failed or found.failed
             done = sum(one.status == "done" for one in found.evaluations)
             evaluations = f"{done}/{len(found.evaluations)}"
             seed = f"{cell.seed}" if cell.fold is None else f"{cell.seed}, fold {cell.fold}"
             line = (cell.row, seed, cell.id, found.state.status, evaluations, _note(found))
-            table.add_row(*(Text(text) for text in line))
+            table.add_row(*line)
         console.print(table)
         line_of_search = search_line(item, shelf)
         if line_of_search is not None:
-            console.print(line_of_search, markup=False, highlight=False)
+            console.print(line_of_search)
         console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+        if failed:
+            console.print(KEPT)
 
 
 def _note(found: Found) -> str:

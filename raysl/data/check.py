@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from raysl.data.account import account
 from raysl.data.catalog import Catalog, Video
 from raysl.data.decode_pyav import STOPS
 from raysl.data.manifest_types import ManifestRow
 from raysl.data.source import VideoSource
-from raysl.errors import DataError
+from raysl.errors import DataError, printable
 
 BAR = 40
 NAMED = 20
@@ -79,7 +81,7 @@ class CheckReport:
         splits = ", ".join(f"{name} {count}" for name, count in self.splits.items())
         groups = f", {self.groups} groups" if self.groups else ""
         lines = [
-            f"data set {self.name}: {videos} videos ({splits}){groups}",
+            f"data set {printable(self.name)}: {videos} videos ({splits}){groups}",
             f"readable               {self.readable}",
             f"short of their header  {len(self.short)}",
             f"longer than it         {len(self.long)}",
@@ -203,10 +205,15 @@ def _class_lines(catalog: Catalog, sides: Sequence[str]) -> list[str]:
         own = held[label]
         videos = [sum(side == name for side, _ in own) for name in names]
         groups = [len({video.group for side, video in own if many or side == name}) for name in grouped]
-        lines.append([class_name, *map(str, [*([min(videos), max(videos)] if many else videos), *groups])])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        lines.append([printable(class_name), *map(str, [*([min(videos), max(videos)] if many else videos), *groups])])
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     shown = [
-        "  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))])
+        "  ".join(
+            [
+                first + " " * (widths[0] - cell_len(first)),
+                *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)),
+            ]
+        )
         for first, *rest in lines
     ]
     return shown if catalog.classes else []
@@ -230,7 +237,7 @@ def write_videos(source: VideoSource, file: Path, *, by_fold: bool = False) -> N
     """
     catalog = source.catalog
     try:
-        with file.open("w", newline="", encoding="utf-8") as opened:
+        with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as opened:
             table = csv.writer(opened, lineterminator="\n")
             table.writerow(COLUMNS)
             for video, row in zip(catalog.videos, source.manifest.rows, strict=True):
@@ -246,6 +253,9 @@ def write_videos(source: VideoSource, file: Path, *, by_fold: bool = False) -> N
 def _listed(heading: str, entries: dict[str, str], file: str = "--videos") -> list[str]:
     if not entries:
         return []
-    named = [f"  {path}{': ' if reason else ''}{reason}" for path, reason in list(entries.items())[:NAMED]]
+    named = [
+        f"  {printable(path)}{': ' if reason else ''}{printable(reason)}"
+        for path, reason in list(entries.items())[:NAMED]
+    ]
     more = len(entries) - len(named)
     return [f"{heading}:", *named] + ([f"  and {more} more: {file} FILE has all"] if more else [])

@@ -15,6 +15,7 @@ from raysl.data.decode_inspect import fill_video, fingerprint, inspect_video
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
+from raysl.signals import leave_ending_to_parent
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ _work: Work | None = None
 
 def _begin(work: Work) -> None:
     global _work
+    leave_ending_to_parent()
     torch.set_num_threads(1)
     _work = work
 

@@ -29,7 +29,7 @@ class RowStore:
     """
 
     def __init__(self, folder: Path, root: Path) -> None:
-        key = hashlib.blake2b(str(root.resolve()).encode(), digest_size=8).hexdigest()
+        key = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
         self._file = folder / f"{root.name}-{key}.jsonl"
 
     @contextmanager

@@ -49,7 +49,7 @@ class Places:
 
         Raises:
             DataError: ``roots.yaml`` is not a mapping of names to folders; two names in it, or two that were given,
-                differ only in what `root_key` ignores.
+                differ only in what `root_key` ignores; a name that is not valid UTF-8.
         """
         by_key = _by_key(given, "--root")
         roots = _from_file(_user_file()) | _from_environment() | by_key
@@ -155,7 +155,19 @@ def _by_key(paths: Mapping[str, Path], source: str) -> dict[str, Path]:
 
 
 def _absolute(path: Path) -> Path:
-    return Path(path).expanduser().absolute()
+    """The whole path.
+
+    Raises:
+        DataError: the decoders could not be given the name.
+    """
+    absolute = Path(path).expanduser().absolute()
+    try:
+        str(absolute).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{absolute}: the name is not valid UTF-8; rename it, or give a link of another name"
+        ) from error
+    return absolute
 
 
 def _user_file() -> Path:

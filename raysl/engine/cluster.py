@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from ray.job_config import JobConfig
 
 import raysl
 from raysl.errors import RayslError
+from raysl.signals import handlers_kept
 
 SPARE_CPUS = 1
 """What our own Ray declares beyond the machine's CPUs, for actors that only wait: two workers of one CPU each beside
@@ -57,12 +59,14 @@ class Cluster:
         cpus, gpus: of all nodes, without our own spare CPU.
         node_cpus: by id of the nodes that are alive and have any, this machine's first where it is one of them.
         own: started here, and stopped when it is left.
+        folder: of this machine, for temporary files; removed when the cluster is left.
     """
 
     cpus: int
     gpus: int
     node_cpus: dict[str, int]
     own: bool
+    folder: str = ""
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -125,15 +129,27 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
     usable = cpus or len(os.sched_getaffinity(0))
-    if own:
-        _start(usable + SPARE_CPUS, dashboard)
-    elif joined:
-        _join(str(given))
+    with _folder() as folder:
+        try:
+            with handlers_kept():
+                if own:
+                    _start(usable + SPARE_CPUS, dashboard)
+                elif joined:
+                    _join(str(given))
+            yield _described(own, folder)
+        finally:
+            if own or joined:
+                ray.shutdown()
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """Removed after the processes that write to it have ended."""
+    folder = tempfile.mkdtemp(prefix="raysl-tune-")
     try:
-        yield _described(own)
+        yield folder
     finally:
-        if own or joined:
-            ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _start(cpus: int, dashboard: bool) -> None:
@@ -236,7 +252,7 @@ def _check_listening(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _described(own: bool) -> Cluster:
+def _described(own: bool, folder: str) -> Cluster:
     nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
     alive = [node for node in nodes if node["Alive"]]
     here = ray.get_runtime_context().get_node_id()
@@ -244,4 +260,4 @@ def _described(own: bool) -> Cluster:
     spare = SPARE_CPUS if own else 0
     cpus = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) - spare for node in alive}
     gpus = sum(int(node["Resources"].get("GPU", 0)) for node in alive)
-    return Cluster(sum(cpus.values()), gpus, {node: count for node, count in cpus.items() if count > 0}, own)
+    return Cluster(sum(cpus.values()), gpus, {node: count for node, count in cpus.items() if count > 0}, own, folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from raysl.config.cells import Cell
@@ -38,7 +40,7 @@ def run_on_cluster(
     """
     store.check_writable()
     several = any(cell.config.training.workers > 1 and uses_workers(cell) for cell in cells)
-    with cluster(options.address, dashboard=several) as on:
+    with _ending_attempts([store], cells), cluster(options.address, dashboard=several) as on:
         for cell in cells:
             if uses_workers(cell):
                 on.check_workers(cell.config.training.workers, cell.title)
@@ -64,7 +66,8 @@ def run_searches(
     store.check_writable()
     # Train frees the workers of a trial that was stopped through the dashboard alone.
     several = any(one.search.base.cell.training.workers > 1 for one in searches)
-    with cluster(options.address, dashboard=several) as on:
+    stores = list[Store]()
+    with _ending_attempts(stores), cluster(options.address, dashboard=several) as on:
         backend = OnCluster(on, places, options.max_concurrent)
 
         def read(data: Chosen, resize: int) -> Snapshot:
@@ -86,9 +89,30 @@ def run_searches(
             if options.retry_failed:
                 _reopen(store, name)
             site = Site(store.of_search(name), places, data.hashes)
+            stores.append(site.store)
             for hashes in data.hashes.values():
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
             run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent)
+
+
+@contextmanager
+def _ending_attempts(stores: Sequence[Store], cells: Sequence[Cell] | None = None) -> Iterator[None]:
+    """Where a run is interrupted, Ray kills its processes: what they began is said to have ended, not to be running.
+
+    Args:
+        stores: they may be added to in the body.
+        cells: those of the run; all where None.
+    """
+    began = time.time()
+    try:
+        yield
+    except KeyboardInterrupt:
+        known = None if cells is None else {cell.id for cell in cells}
+        for store in stores:
+            for folder in store.cells():
+                if known is None or folder.name.partition("-")[0] in known:
+                    folder.end_attempts(began)
+        raise
 
 
 def _reopen(store: Store, name: str) -> None:

@@ -62,8 +62,7 @@ def run_search(
         scoring = Scoring(search.data, search.options.knn, search.options.reports)
         work = SearchWork(title, site, scoring, search.base.cell.training.workers)
         at_once = min(cluster.at_once(work.workers), max_concurrent or open_trials, open_trials)
-        with ray_files(site.store, cluster) as storage:
-            _tune(records, work, open_trials, at_once, storage, cluster)
+        _tune(records, work, open_trials, at_once, ray_files(site.store, cluster), cluster)
     for trial in records.trials.values():
         if trial.ended and trial.cell:
             folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more

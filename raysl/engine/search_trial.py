@@ -10,7 +10,7 @@ from typing import Any
 from ray import tune
 
 from raysl.config.cells import Cell
-from raysl.engine.train_run import train_over_workers
+from raysl.engine.train_run import keep_files_below, train_over_workers
 from raysl.errors import RayslError
 from raysl.work.site import Site
 from raysl.work.trial import Scoring, run_trial
@@ -55,6 +55,7 @@ def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, An
         if not scores:
             tune.report({SCORE: UNKNOWN})
         return
+    keep_files_below(storage)
     failed = config.get("refused")
     if not failed:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -49,7 +50,7 @@ def train_over_workers(
     # Ray declares its Train V1 types here, and runs V2.
     trainer = TorchTrainer(
         cast(Any, _work),
-        train_loop_config={"pickled": pickle.dumps((worker, config))},
+        train_loop_config={"pickled": pickle.dumps((worker, config, storage))},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, **({"GPU": 1} if on_gpu else {})}
         ),
@@ -64,7 +65,14 @@ def train_over_workers(
     return cast(Any, trainer.fit()).return_value
 
 
+def keep_files_below(storage: dict[str, Any]) -> None:
+    """Puts this process's temporary files where the driver removes them: Ray kills processes without asking them."""
+    if "storage_filesystem" not in storage:
+        tempfile.tempdir = storage["storage_path"]
+
+
 def _work(config: dict[str, Any]) -> Any:
     """What every rank does. Train's controller reads the configuration too: pickled, it need not import PyTorch."""
-    worker, given = pickle.loads(config["pickled"])
+    worker, given, storage = pickle.loads(config["pickled"])
+    keep_files_below(storage)
     return worker(given)

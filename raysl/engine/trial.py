@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from raysl.config.cells import Cell
 from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import Post
-from raysl.engine.train_run import LOST_PROCESSES, Trained, train_over_workers
+from raysl.engine.train_run import LOST_PROCESSES, Trained, keep_files_below, train_over_workers
 from raysl.errors import NodeFault, RayslError
 from raysl.evaluation.evaluate import trains
 from raysl.results import Found
@@ -39,6 +39,7 @@ def trial(
         storage: ``storage_path`` and ``storage_filesystem`` for Ray's own files.
         kind: ``CPU`` or ``GPU``: what a worker occupies.
     """
+    keep_files_below(storage)
     task = tasks[config["cell"]]
     post = Post(board, task.cell.key)
     post(stage="starting", progress=None, error=None)

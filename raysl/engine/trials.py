@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from ray import tune
@@ -25,11 +23,11 @@ from raysl.work.site import Site
 
 def run_trials(tasks: Sequence[Found], site: Site, cluster: Cluster, board: Any, max_concurrent: int | None) -> None:
     """Runs every cell as a trial; those that need one process first, then the others by their number of workers."""
-    with ray_files(site.store, cluster) as storage:
-        for workers in sorted({workers_of(task) for task in tasks}):
-            alike = [task for task in tasks if workers_of(task) == workers]
-            at_once = min(cluster.at_once(workers), max_concurrent or len(tasks), len(alike))
-            _tune(alike, site, workers, at_once, storage, cluster, board)
+    storage = ray_files(site.store, cluster)
+    for workers in sorted({workers_of(task) for task in tasks}):
+        alike = [task for task in tasks if workers_of(task) == workers]
+        at_once = min(cluster.at_once(workers), max_concurrent or len(tasks), len(alike))
+        _tune(alike, site, workers, at_once, storage, cluster, board)
 
 
 def _tune(
@@ -88,15 +86,9 @@ class _Lost(Callback):
         Post(self._board, cell)(stage="ended", error=reason)
 
 
-@contextmanager
-def ray_files(store: Store, cluster: Cluster) -> Iterator[dict[str, Any]]:
+def ray_files(store: Store, cluster: Cluster) -> dict[str, Any]:
     """Where Ray keeps its own files, which nobody reads again: they must be on a disk that all of its nodes see."""
     if len(cluster.nodes) > 1:
         place = store.place.below("ray")
-        yield {"storage_path": place.root, "storage_filesystem": place.filesystem}
-        return
-    folder = tempfile.mkdtemp(prefix="raysl-tune-")
-    try:
-        yield {"storage_path": folder}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        return {"storage_path": place.root, "storage_filesystem": place.filesystem}
+    return {"storage_path": tempfile.mkdtemp(dir=cluster.folder)}

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from raysl.errors import printable
 from raysl.planning.differences import given_lines
 from raysl.reports.input import CellResult, ReportInput
 from raysl.reports.published import published_section
 from raysl.reports.searched import search_section
 from raysl.reports.table import Difference, Entry, Table
 from raysl.reports.text import HOLE, difference_text, grid, sample_text
+from raysl.results import KEPT
 
 
 def render_markdown(table: Table) -> str:
     """Rows x columns, what rows change, differences, footnotes, how numbers were made, published, search, cells."""
     source = table.source
-    blocks = [f"# {source.title}", _about(source), _results(table), *_changes(source)]
+    blocks = [f"# {printable(source.title.strip())}", _about(source), _results(table), *_changes(source)]
     if source.baseline is not None and len(source.rows) > 1:
-        blocks += [f"## Difference to {source.baseline}", _differences(table)]
-    notes = [f"- [{letter}] {text}" for letter, text in table.footnotes]
-    notes += [f"- {text}" for text in source.footnotes]
-    notes += [f"- {line.name}: {line.note}" for line in source.references if line.note]
+        blocks += [f"## Difference to {printable(source.baseline)}", _differences(table)]
+    notes = [f"- [{letter}] {printable(text)}" for letter, text in table.footnotes]
+    notes += [f"- {printable(text)}" for text in source.footnotes]
+    notes += [f"- {printable(f'{line.name}: {line.note}')}" for line in source.references if line.note]
+    if _has_failures(source):
+        notes.append(f"- {KEPT[0].upper()}{KEPT[1:]}.")
     if notes:
         blocks.append("\n".join(notes))
     blocks += [_method(table), *published_section(table), *search_section(source), "## Cells", _cells(source)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _has_failures(source: ReportInput) -> bool:
+    cells = [cell for row in source.rows for one in row.cells for cell in one.parts or (one,)]
+    records = [record for cell in cells for record in cell.evaluations.values() if record is not None]
+    return any(cell.status == "failed" for cell in cells) or any(record.failure for record in records)
 
 
 def _about(source: ReportInput) -> str:
@@ -52,9 +62,10 @@ def _changes(source: ReportInput) -> list[str]:
     lines = []
     for name, changes in found.rows.items():
         if name != found.reference:
-            lines.append(f"- {name}: {', '.join(f'`{change}`' for change in changes) or 'nothing'}")
-    blocks = [f"## What each row changes against {found.reference}", "\n".join(lines)] if lines else []
-    given = [f"- {line}" for line in given_lines(found.given, source.scale, "`")]
+            listed = ", ".join(f"`{change}`" for change in changes) or "nothing"
+            lines.append(f"- {printable(f'{name}: {listed}')}")
+    blocks = [f"## What each row changes against {printable(str(found.reference))}", "\n".join(lines)] if lines else []
+    given = [f"- {printable(line)}" for line in given_lines(found.given, source.scale, "`")]
     if given:
         blocks += ["## What the scale and `--set` changed", "\n".join(given)]
     return blocks

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
+
+from raysl.errors import printable
 from raysl.reports.statistics import Sample
 
 HOLE = "–"
@@ -28,11 +31,11 @@ def difference_text(sample: Sample) -> str:
 def grid(headings: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> str:
     """A Markdown table padded to equal widths; the first ``left`` columns are set left, numbers right."""
     rows = [[_plain(text) for text in row] for row in (headings, *lines)]
-    widths = [max(3, *(len(row[position]) for row in rows)) for position in range(len(headings))]
+    widths = [max(3, *(cell_len(row[position]) for row in rows)) for position in range(len(headings))]
     rule = ["-" * width if position < left else "-" * (width - 1) + ":" for position, width in enumerate(widths)]
     padded = [
         [
-            text.ljust(width) if position < left else text.rjust(width)
+            text + " " * (width - cell_len(text)) if position < left else " " * (width - cell_len(text)) + text
             for position, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         for row in rows
@@ -41,4 +44,4 @@ def grid(headings: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1)
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return printable(text.strip(" ")).replace("|", "\\|")

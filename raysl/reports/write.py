@@ -34,7 +34,7 @@ def write_report(source: ReportInput, folder: Path) -> Table:
 def _replace(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        partial.write_bytes(text.encode())
+        partial.write_bytes(text.encode(errors="backslashreplace"))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -7,11 +7,12 @@ cells x evaluations with every configuration field.
 from raysl.results.attempt import Attempt
 from raysl.results.folder import CellFolder, CellState
 from raysl.results.search_folder import SearchFolder, SearchTrial, best_trials
-from raysl.results.shelf import NO_DATA, Found, FoundEvaluation, Shelf
+from raysl.results.shelf import KEPT, NO_DATA, Found, FoundEvaluation, Shelf
 from raysl.results.slim import slim_copy, slim_search
 from raysl.results.store import Store, open
 
 __all__ = [
+    "KEPT",
     "NO_DATA",
     "Attempt",
     "CellFolder",

@@ -15,12 +15,14 @@ from raysl.results.encoding import UnreadableError, digest, read_json, to_csv, t
 from raysl.results.place import Place
 
 KEPT_CHECKPOINTS = 2
+STARTED = "%Y%m%dT%H%M%S"
+"""How an attempt's name begins: with the time of its start (UTC)."""
 _log = logging.getLogger(__name__)
 
 
 def new_attempt_name() -> str:
     """A name of its own that sorts by the time of the start (UTC)."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:12]}"
+    return f"{time.strftime(STARTED, time.gmtime())}-{uuid.uuid4().hex[:12]}"
 
 
 @dataclass(frozen=True)

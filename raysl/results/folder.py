@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from raysl.errors import StorageError
-from raysl.results.attempt import Attempt, new_attempt_name
+from raysl.results.attempt import STARTED, Attempt, new_attempt_name
 from raysl.results.encoding import UnreadableError, from_csv, read_json, read_yaml, to_json, to_yaml
 from raysl.results.evaluations import Evaluations
 from raysl.results.place import Place
@@ -111,6 +111,14 @@ class CellFolder(Evaluations):
         attempt = self._attempt(new_attempt_name())
         attempt.heartbeat({})
         return attempt
+
+    def end_attempts(self, since: float) -> None:
+        """Says of the attempts that began since then that nobody works on them: their processes were killed."""
+        oldest = time.strftime(STARTED, time.gmtime(since))
+        for attempt in self.attempts():
+            beat = _beat(attempt) if attempt.name >= oldest else None
+            if beat is not None and beat["state"] == "alive":
+                attempt.end(_mapping(beat.get("progress")))
 
     def attempts(self) -> list[Attempt]:
         """All attempts, the oldest first."""

@@ -12,12 +12,18 @@ from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id
 from raysl.data.snapshot import DataHashes, data_key
-from raysl.errors import StorageError
+from raysl.errors import DECIDED_BY, StorageError
 from raysl.results.folder import EVALUATION, CellFolder, CellState
 from raysl.results.store import Store
 
 NO_DATA = "none"
 """The second half of the name of a cell's folder where nothing is trained, so that no data is read."""
+
+KEPT = (
+    "what failed is kept as a result: raysl run --retry-failed computes it again, and so does another value of an "
+    "option that decided it"
+)
+"""What is said wherever failures of a store are shown."""
 
 Verdict = Literal["done", "failed", "missing"]
 
@@ -71,6 +77,11 @@ class Found:
         return "failed" if any(one.status == "failed" for one in self.evaluations) else "done"
 
     @property
+    def failed(self) -> bool:
+        """Whether the store holds a failure of it, whatever else is missing."""
+        return self.state.status == "failed" or any(one.status == "failed" for one in self.evaluations)
+
+    @property
     def missing(self) -> tuple[FoundEvaluation, ...]:
         """Evaluations that are still to be computed."""
         return tuple(one for one in self.evaluations if one.status == "missing")
@@ -122,7 +133,7 @@ class Shelf:
         if folder is None:
             lost = tuple(FoundEvaluation(one, None, "missing") for one in cell.evaluations)
             return Found(cell, None, CellState("missing"), lost, elsewhere)
-        state = folder.state()
+        state = _asked_anew(folder.state(), cell)
         records = {} if state.status == "missing" and not state.reason else folder.evaluations()
         faults = folder.faults() if state.status == "done" else {}
         found = tuple(self._evaluation(one, records, faults) for one in cell.evaluations)
@@ -196,3 +207,15 @@ class Shelf:
         record = records[name]
         reason = str(record["reason"]) if record["status"] == "failed" else ""
         return FoundEvaluation(evaluation, name, record["status"], reason, record)
+
+
+def _asked_anew(state: CellState, cell: Cell) -> CellState:
+    """A failure that an option decided which has another value now is none any more; other states as they are."""
+    decided = state.progress.get(DECIDED_BY) if state.status == "failed" else None
+    for key, before in decided.items() if isinstance(decided, dict) else ():
+        value: Any = cell.config
+        for name in str(key).split("."):
+            value = getattr(value, name, None)
+        if value != before:
+            return CellState("missing", f"it failed with {key} {before}, which is {value} now: {state.reason}")
+    return state

@@ -19,7 +19,7 @@ from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
 from raysl.distributed import broadcast_object, on_every_rank, on_first_rank, rank, world_size
-from raysl.errors import ConfigError, RayslError
+from raysl.errors import ConfigError, RayslError, printable
 from raysl.training.check_cell import check_cell
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _train(options, device)
     except RayslError as error:
         prefix = f"rank {rank()}: " if world_size() > 1 else ""
-        print(f"{prefix}error: {error}", file=sys.stderr, flush=True)
+        print(f"{prefix}error: {printable(str(error))}", file=sys.stderr, flush=True)
         return 2 if isinstance(error, ConfigError) else 1
     finally:
         if own_group:
@@ -106,7 +106,7 @@ def _print_progress(progress: Progress) -> None:
 
 def _say(line: str) -> None:
     if rank() == 0:
-        print(line, flush=True)
+        print(printable(line), flush=True)
 
 
 if __name__ == "__main__":

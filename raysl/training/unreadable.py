@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from raysl.data.source import VideoSource
 from raysl.distributed import of_all_ranks
-from raysl.errors import CellFailure, NodeFault
+from raysl.errors import DECIDED_BY, CellFailure, NodeFault
+
+OPTION = "training.max_unreadable"
 
 
 class Unreadable:
@@ -54,7 +56,9 @@ class Unreadable:
         if self._total == 0:
             raise CellFailure("the training split has no videos", {"step": step})
         if len(self.known) / self._total > self._largest_share:
-            raise CellFailure(self._message(len(self.known)), {"step": step, "unreadable": self.reasons()})
+            details = {"step": step, "unreadable": self.reasons()}
+            # It enters no id, so that the store is asked whether the same share is allowed now.
+            raise CellFailure(self._message(len(self.known)), {**details, DECIDED_BY: {OPTION: self._largest_share}})
         if self.count / self._total > self._largest_share:
             raise of_all_ranks(
                 NodeFault(
@@ -67,5 +71,5 @@ class Unreadable:
     def _message(self, count: int) -> str:
         return (
             f"{count} of {self._total} training videos cannot be read ({count / self._total:.1%}; "
-            f"training.max_unreadable is {self._largest_share:.1%})"
+            f"{OPTION} is {self._largest_share:.1%})"
         )

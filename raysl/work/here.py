@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 import torch
 
@@ -19,11 +19,15 @@ from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
 from raysl.errors import RayslError
 from raysl.results import Found
+from raysl.signals import leave_ending_to_parent
 from raysl.training.progress import Progress
 from raysl.training.threads import cpus_of_rank
 from raysl.work.compute import OnStage, compute_cell
 from raysl.work.events import CellProgress, OnEvent, Reading
 from raysl.work.site import Site
+
+ENDING_SECONDS = 20.0
+"""Given to a process to leave its cell in order: the step that it is in must end first."""
 
 
 class Here:
@@ -71,7 +75,7 @@ class Here:
         threads = max(1, cpus_of_rank() // self.processes)
         while waiting:
             # Spawned, not forked: this process holds threads.
-            with ProcessPoolExecutor(self.processes, get_context("spawn"), _share_cpus, (threads,)) as pool:
+            with ProcessPoolExecutor(self.processes, get_context("spawn"), _begin_process, (threads,)) as pool:
                 try:
                     self._work_through(pool, waiting, site, changed)
                 except BrokenProcessPool:
@@ -79,6 +83,9 @@ class Here:
                         if not said.ended:
                             _end(said, None, "its process, or one beside it, died: it may have run out of memory")
                     changed()
+                except BaseException:  # an interrupt, above all: the pool itself would wait for the cells' ends
+                    _end_processes(pool)
+                    raise
 
     def _work_through(
         self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None]
@@ -93,12 +100,24 @@ class Here:
             changed()
 
 
+def _end_processes(pool: ProcessPoolExecutor) -> None:
+    """Ends the processes with their cells in order, so that these count as interrupted at once."""
+    processes = active_children()
+    for process in processes:
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.join(ENDING_SECONDS)
+        process.kill()
+
+
 def _end(said: CellProgress, failed: str | None, error: str | None) -> None:
     said.failed, said.error = failed, error
     said.stage, said.progress, said.changed = "ended", None, time.time()
 
 
-def _share_cpus(threads: int) -> None:
+def _begin_process(threads: int) -> None:
+    leave_ending_to_parent()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # `cpus_of_rank` reads it for each cell
     torch.set_num_threads(threads)
 

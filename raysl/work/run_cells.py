@@ -168,6 +168,9 @@ class _Run:
         if task.state.status == "broken" and task.folder is not None:
             self._note(f"{task.cell.title}: its folder is broken ({task.state.reason}); computed anew")
             task.folder.reopen()
+        if task.state.status == "missing" and task.folder is not None and task.folder.state().status == "failed":
+            self._note(f"{task.cell.title}: {task.state.reason}; computed again")
+            task.folder.clear_failure()
         if task.elsewhere and task.state.status == "missing":
             self._note(f"{task.cell.title}: {task.elsewhere}; computed on this")
 

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from raysl.commands.data import chosen_set, print_check
+from raysl.commands.terminal import PlainConsole
 from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.errors import ConfigError, DataError
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def printed(data: Chosen, root: Path, **files: Path) -> str:
-    console = Console(width=160, record=True, quiet=False, file=(root.parent / "out").open("w"))
+    console = PlainConsole(width=160, record=True, quiet=False, file=(root.parent / "out").open("w"))
     print_check(data, Places({"folder": root}, root.parent / "cache"), 32, 1, console, **files)
     return console.export_text()
 
@@ -159,4 +159,4 @@ def test_bad_names_and_files_are_refused(tmp_path: Path, root: Path) -> None:
 def test_a_root_for_another_name_is_refused(root: Path, tmp_path: Path) -> None:
     data = chosen_set("mine", [], write_study(tmp_path, NAMED), None)
     with pytest.raises(ConfigError, match=r"--root min: this data set has another name \(did you mean 'mine'\?\)"):
-        print_check(data, Places.find({"min": root}, tmp_path / "cache"), 32, 1, Console())
+        print_check(data, Places.find({"min": root}, tmp_path / "cache"), 32, 1, PlainConsole())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
 
 from raysl.commands import display
 from raysl.commands.display import Display
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell
 from raysl.results import CellState, Found
 from raysl.training.progress import Progress
@@ -72,7 +72,7 @@ def test_durations(seconds: float, text: str) -> None:
 def test_plain_output_keeps_notes_and_phases_and_thins_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "PLAIN_SECONDS", 1000.0)
     text = io.StringIO()
-    with Display(Console(file=text, width=80)) as show:
+    with Display(PlainConsole(file=text, width=80)) as show:
         show(Phase("data"))
         show(Reading("ucf101", "reading", 1, 9))
         show(Reading("ucf101", "reading", 2, 9))
@@ -94,7 +94,7 @@ def test_a_terminal_gets_a_live_block_with_one_line_a_cell() -> None:
     text = io.StringIO()
     tasks = [a_task("a"), a_task("b")]
     said = {"a": CellProgress(0.0, 9.0, "pretraining", at(3, None))}
-    with Display(Console(file=text, width=100, force_terminal=True)) as show:
+    with Display(PlainConsole(file=text, width=100, force_terminal=True)) as show:
         show(seen(said, tasks, at_once=2))
     assert "0/2 cells done, 1 running, 0 failed, estimating time left" in text.getvalue()
     assert "study/a/seed0: epoch 3/4, 30 clips/s, estimating" in text.getvalue()

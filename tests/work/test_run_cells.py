@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from raysl import results
-from raysl.commands.inputs import Planned, load_studies
+from raysl.commands.inputs import Planned, load_studies, shelf_of
 from raysl.commands.report import write_reports
+from raysl.commands.run import run_studies
+from raysl.commands.status import print_status
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import resolved
 from raysl.data.places import Places
@@ -23,7 +25,7 @@ from raysl.errors import ConfigError
 from raysl.results import Shelf, Store
 from raysl.work.events import Event, Note, Overview
 from raysl.work.here import Here
-from raysl.work.run_cells import RunOutcome, run_cells
+from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from tests.data.rendered import moving_square, write_video
 from tests.planning.studies import write_study
 from tests.work.plans import plan
@@ -85,7 +87,7 @@ def curves(shelf: Shelf, cell: Cell) -> pd.DataFrame:
 
 def table(planned: Planned, store: Store, outcome: RunOutcome, reports: Path) -> pd.DataFrame:
     shelf = Shelf(store, outcome.data)
-    write_reports([planned], shelf, store.place.root, reports, Console(file=io.StringIO()))
+    write_reports([planned], shelf, store.place.root, reports, PlainConsole(file=io.StringIO()))
     return pd.read_csv(reports / planned.study.name / "table.csv", keep_default_na=False)
 
 
@@ -112,6 +114,56 @@ def test_rows_end_as_they_must_and_none_keeps_another_from_ending(tmp_path: Path
     assert (again.done, again.failed) == (first.done, first.failed)
     retried = compute(cells, store, places, retry_failed=True)
     assert retried.computed == ("tiny/nan/seed0",)
+
+
+def test_a_failure_says_how_it_is_computed_again_and_the_option_that_decided_it_does(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    """Three of sixteen videos cannot be read, where one percent may be unreadable."""
+    root = videos(tmp_path / "videos", ("jump", "swim"), count=8)
+    for name in ("jump/1", "swim/3", "swim/5"):
+        (root / f"{name}.mp4").write_bytes(b"no video")
+    text = f"""
+title: "Broken videos"
+base: recipe
+{SHORT}
+data: {{name: folder, test_share: 0.25}}
+rows: {{plain: {{}}}}
+seeds: [0]
+evaluations: [retrieval/folder]
+"""
+    path, at = write_study(tmp_path, text), replace(places, roots={"folder": root})
+    shown = dict[str, str]()
+
+    def run(*given: str) -> str:
+        out = io.StringIO()
+        planned = load_studies([path], None, list(given))
+        left = run_studies(
+            planned, store.place.root, at, tmp_path / "reports", RunOptions(), PlainConsole(file=out), local=True
+        )
+        status = PlainConsole(file=io.StringIO(), width=400)
+        print_status(planned, shelf_of(planned, store.place.root, at), status)
+        assert isinstance(status.file, io.StringIO)
+        shown.update(run=out.getvalue(), status=status.file.getvalue(), left=str(left))
+        return shown["run"]
+
+    assert "training.max_unreadable is 1.0%" in run()
+    assert "1 failed" in shown["status"]
+    notes = (tmp_path / "reports" / "study" / "table.md").read_text()
+    assert all("raysl run --retry-failed computes it again" in text for text in (notes, shown["run"], shown["status"]))
+    assert "0 worked on now" in run(), "nothing has changed"
+
+    allowed = "training.max_unreadable=0.5"
+    planned = load_studies([path], None, [allowed])
+    (found,) = [shelf_of(planned, store.place.root, at).find(cell) for cell in planned[0].cells]
+    assert (found.verdict, found.to_train) == ("missing", True)
+    assert found.reason.startswith("it failed with training.max_unreadable 0.01, which is 0.5 now: ")
+    said = run(allowed)
+    assert "which is 0.5 now" in said
+    assert "1 cells done (1 worked on now), 0 failed" in said
+    assert shown["left"] == "0"
+    assert "--retry-failed" not in shown["status"]
+    assert "0 worked on now" in run(), "a result is one under any share"
 
 
 def test_cells_beside_each_other_are_those_of_one_after_the_other(tmp_path: Path, places: Places) -> None:

@@ -1,0 +1,83 @@
+"""How a command is ended from outside: Ctrl-C, SIGTERM (a scheduler) and SIGHUP (a terminal that is closed) alike.
+
+All of them are a `KeyboardInterrupt` where they arrive, since Ray hands on no other exception, so that whatever is
+under work is left in order; which it was is remembered for the exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_received: list[signal.Signals] = []
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Makes each of the signals an interrupt, but one that this process was started to ignore (``nohup``)."""
+    _received.clear()
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def received() -> signal.Signals | None:
+    """The first signal that came since `ended_by_signals` was entered."""
+    return _received[0] if _received else None
+
+
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Puts the handlers back that a library replaces in the body; Ray's own print a trace of its C++ and abort."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # else it was not Python's
+                signal.signal(number, handler)
+
+
+def leave_ending_to_parent() -> None:
+    """For a process of a pool: a terminal's signals reach all of its processes, and the parent ends this one.
+
+    SIGTERM, which the parent sends, leaves what is under work in order, and then the process.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _received.append(signal.Signals(number))
+    if number == signal.SIGHUP:
+        _drop_terminal()
+    raise KeyboardInterrupt
+
+
+def _drop_terminal() -> None:
+    """Writing to a terminal that is gone would be an error of its own."""
+    for descriptor in (sys.__stdout__, sys.__stderr__):
+        if descriptor is not None and descriptor.isatty():
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, descriptor.fileno())
+            os.close(nothing)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,110 @@
+"""Ctrl-C, SIGTERM and SIGHUP end a command alike: quietly, in order, and with a status that says which it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from raysl import results
+from raysl.signals import ended_by_signals, handlers_kept, received
+from tests.engine.processes import below
+from tests.planning.studies import RECIPE, write_study
+
+LONG = """
+title: "Long"
+base: recipe
+rows: {long: {}}
+seeds: [3, 4]
+evaluations: [retrieval/synthetic]
+training: {steps: 100000, batch_size: 8, checkpoint_steps: 2}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_is_an_interrupt_and_is_remembered(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with ended_by_signals():
+        assert received() is None
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        assert received() == number
+    assert signal.getsignal(number) is before
+
+
+def test_what_a_process_was_started_to_ignore_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+            assert received() is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_library_does_not_keep_the_handlers_that_it_sets() -> None:
+    with ended_by_signals():
+        ours = signal.getsignal(signal.SIGTERM)
+        with handlers_kept():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        assert signal.getsignal(signal.SIGTERM) is ours
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "number", "group"),
+    [
+        (["--local"], signal.SIGHUP, False),
+        (["--local", "--max-concurrent", "2"], signal.SIGTERM, False),
+        (["--local", "--max-concurrent", "2"], signal.SIGINT, True),
+        pytest.param([], signal.SIGTERM, False, marks=pytest.mark.ray),
+        pytest.param([], signal.SIGHUP, True, marks=pytest.mark.ray),
+        pytest.param(["--set", "training.workers=2"], signal.SIGINT, True, marks=pytest.mark.ray),
+    ],
+)
+def test_a_run_that_is_ended_leaves_nothing_behind(
+    options: list[str], number: signal.Signals, group: bool, tmp_path: Path
+) -> None:
+    """A terminal's signals reach all processes of the group; a scheduler's the first alone."""
+    temporary = Path(tempfile.mkdtemp(prefix="t"))  # pytest's own is too long for Ray's sockets
+    store = results.open(tmp_path / "store")
+    study = write_study(tmp_path, LONG, RECIPE)
+    places = ["--storage", store.place.root, "--reports", str(tmp_path / "reports"), "--cache", str(tmp_path / "cache")]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "raysl", "run", str(study), *places, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        while not any(cell.latest_checkpoint() for cell in store.cells()):
+            assert run.poll() is None, run.communicate()
+            time.sleep(0.2)
+        processes = [pid for pid, command in below(run.pid) if "resource_tracker" not in command]
+        (os.killpg if group else os.kill)(run.pid, number)
+        _, said = run.communicate(timeout=120)
+        left = [path.name for path in temporary.glob("raysl-*")]
+    finally:
+        run.kill()
+        shutil.rmtree(temporary, ignore_errors=True)
+    assert run.returncode == 128 + number
+    lines = [line for line in said.splitlines() if "warn" not in line.lower()]
+    what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+    assert len(lines) == 1, said
+    assert lines[0].startswith(f"{what}: what is done is kept, and of cells under work their last checkpoints; ")
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+    assert left == []
+    states = {cell.state().status for cell in store.cells()}
+    assert "interrupted" in states
+    assert "running" not in states
