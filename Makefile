@@ -25,9 +25,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## a small study on rendered videos
 	$(BIN)/raysl run search_spaces/quickstart.yaml $(DEMO_FLAGS)
 
-# Tests that start a Ray take a whole machine each, the others share it.
 TEST_PROCESSES ?= 2
-TEST := $(BIN)/python -m pytest --durations=15
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15
 # In the order of files: sorted by their numbers of tests, the few long ones would come last, in one process.
 SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
@@ -40,7 +39,7 @@ test-slow: $(STAMP)  ## longer ones that need no Ray
 	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray and not gpu"
 
 test-ray: $(STAMP)  ## those that start a local Ray
-	$(TEST) -m ray
+	$(TEST) -n $(TEST_PROCESSES) --dist loadgroup -m ray
 
 test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 	$(TEST) -m gpu tests/gpu

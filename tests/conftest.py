@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+# Tests run beside each other, and their networks are small. Cells too take no more threads than this says.
+os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 

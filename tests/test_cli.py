@@ -17,7 +17,7 @@ from raysl.config.identity import cell_id
 from raysl.config.load import load_cell
 from raysl.planning.plan_study import plan_study
 from raysl.planning.study import load_study
-from tests.planning.studies import STUDY, write_study
+from tests.planning.studies import SMALL_RECIPE, STUDY, write_study
 
 
 @dataclass
@@ -99,7 +99,7 @@ def test_show_cell_prints_what_the_training_module_reads(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_try_step_takes_one_step_of_every_distinct_cell_and_names_what_fails(tmp_path: Path) -> None:
     text = STUDY.replace("rows:", "rows:\n  huge: {training.batch_size: 512}")
-    done = raysl("plan", write_study(tmp_path, text), "--try-step", "--cache", tmp_path / "cache")
+    done = raysl("plan", write_study(tmp_path, text, SMALL_RECIPE), "--try-step", "--cache", tmp_path / "cache")
     assert done.returncode == 1
     lines = [line for line in done.stdout.splitlines() if "/seed0" in line]
     assert len(lines) == 4
@@ -117,7 +117,7 @@ def test_try_step_tries_evaluations_too(tmp_path: Path) -> None:
     text = STUDY.replace("retrieval/synthetic", "finetune/synthetic") + (
         f"evaluation: {{finetune: {{epochs: 90, batch_size: 16, schedule: {schedule}, clips: 2}}}}\n"
     )
-    path = write_study(tmp_path, text)
+    path = write_study(tmp_path, text, SMALL_RECIPE)
     done = raysl("plan", path, "--try-step", "--cache", tmp_path / "cache", "--set", "rows.warm.clip.frames=8")
     assert done.returncode == 0, done.stdout
     wrong = raysl(

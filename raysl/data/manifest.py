@@ -89,12 +89,10 @@ def fill_cache(
 def _fill_jobs(rows: tuple[ManifestRow, ...] | list[ManifestRow], fill: FrameCache | None) -> list[Job]:
     if fill is None:
         return []
-    fill.sweep()
-    return [
-        Job(row.path, row)
-        for row in rows
-        if row.error is None and not fill.holds(row) and fill.budget.room_for(fill.bytes_of(row))
-    ]
+    absent = [row for row in rows if row.error is None and not fill.holds(row)]
+    if absent:  # it goes through the whole cache, and every evaluation opens its data set
+        fill.sweep()
+    return [Job(row.path, row) for row in absent if fill.budget.room_for(fill.bytes_of(row))]
 
 
 def _run(

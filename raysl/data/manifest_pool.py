@@ -17,6 +17,10 @@ from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
 from raysl.signals import leave_ending_to_parent
 
+# What each of its processes needs is imported once, in the server that they are forked from: a pool a data set would
+# import PyTorch in every process of each.
+multiprocessing.set_forkserver_preload([__name__])
+
 
 @dataclass(frozen=True)
 class Job:
@@ -96,8 +100,8 @@ def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Manifest
 
 
 def _pool(work: Work, processes: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: the caller may hold threads, a Ray actor above all.
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (work,))
+    # Not forked from this process: the caller may hold threads, a Ray actor above all.
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("forkserver"), _begin, (work,))
 
 
 _work: Work | None = None

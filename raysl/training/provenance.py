@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,16 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def package_versions() -> dict[str, str]:
     """Name to version; ``absent`` where a package is not installed."""
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "absent"
-    return versions
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+@cache
+def _version(package: str) -> str:
+    """Looked up once a process: what it has imported stays, whatever is installed meanwhile."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
 
 
 def hardware(device: torch.device) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
@@ -17,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from raysl.data.decode_pyav import SequentialReader
 from raysl.data.rendering.motions import displacement
 
 Floats = NDArray[np.float64]
@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 
 def decoded(file: Path) -> NDArray[np.uint8]:
     """The frames of a file: ``[T, H, W, 3]`` uint8 RGB."""
-    with av.open(str(file)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    with SequentialReader(file) as reader:
+        return np.stack([frame.pixels() for frame in reader])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
 from tests.work.plans import plan
 
-LONG = {"long": "{training.steps: 200, training.checkpoint_steps: 2, schedule.warmup_epochs: 0}"}
+SLOW = "backbone: {name: r3d_18, width: 0.0625}, training.checkpoint_steps: 2"
+"""Steps long enough for a process to be killed between two of them."""
+
+LONG = {"long": f"{{{SLOW}, training.steps: 200, schedule.warmup_epochs: 0}}"}
 
 if __name__ == "__main__":
     # A shell starts background jobs with SIGINT ignored, and children inherit that.

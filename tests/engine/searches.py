@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from raysl.planning.study import Study, load_study
-from tests.planning.studies import write_study
+from tests.planning.studies import SMALL_RECIPE, write_study
 
 SEARCH = """
 title: "A search of a test"
@@ -25,7 +25,7 @@ evaluations: [retrieval/synthetic]
 def search_file(folder: Path, trials: int, changes: str = "") -> Path:
     """The study file, with lines laid over it."""
     text = SEARCH.replace("TRIALS", str(trials)) + changes
-    return write_study(folder, text, name="hunt")
+    return write_study(folder, text, SMALL_RECIPE, name="hunt")
 
 
 def search_study(folder: Path, trials: int, changes: str = "") -> Study:

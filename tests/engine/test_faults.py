@@ -17,7 +17,7 @@ from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
 from raysl.results import Store
 from raysl.work.events import Event, Overview
-from tests.engine.interrupted import LONG
+from tests.engine.interrupted import LONG, SLOW
 from tests.engine.processes import below
 from tests.work.plans import plan
 
@@ -56,9 +56,7 @@ def attempts(store: Store) -> list[dict[str, Any]]:
 def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
     workers: int, title: str, tmp_path: Path, places: Places, local_ray: None
 ) -> None:
-    work = plan(
-        tmp_path, {"killed": f"{{training.steps: 60, training.checkpoint_steps: 2, training.workers: {workers}}}"}
-    )
+    work = plan(tmp_path, {"killed": f"{{{SLOW}, training.steps: 60, training.workers: {workers}}}"})
     store, kill = results.open(tmp_path / "store"), KillOnce(title)
     outcome = run_on_cluster(work, store, places, on_event=kill)
     assert len(kill.killed) == 1

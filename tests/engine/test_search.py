@@ -45,15 +45,15 @@ def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, places: Plac
     assert [trial.number for trial in first] == [0, 1]
     assert all(trial.ended and trial.cell for trial in first)
     # As if the driver had been killed at work on its second trial, before anything of it was stored.
-    search, _ = found(search_study(tmp_path, 4), store)
+    search, _ = found(search_study(tmp_path, 3), store)
     folder = store.search(_name(store))
     folder.save(replace(first[1], status="running", scores=()))
-    _, second = run(search_study(tmp_path, 4), store, places)
+    _, second = run(search_study(tmp_path, 3), store, places)
     assert second[0] == first[0]
-    assert [trial.number for trial in second] == [0, 1, 2, 3]
+    assert [trial.number for trial in second] == [0, 1, 2]
     assert second[1].point == first[1].point
     assert second[1].cell == first[1].cell
-    assert len({str(trial.point) for trial in second}) == 4
+    assert len({str(trial.point) for trial in second}) == 3
     again = replace(second[1], status=first[1].status, scores=second[1].scores[: len(first[1].scores)])
     assert again.scores == first[1].scores  # trained anew to the same scores, as far as both went
     assert not [path for path in folder.place.sizes("cells") if "/checkpoints/" in path]
@@ -75,7 +75,7 @@ def test_what_fails_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path:
 
 
 def test_two_workers_are_stopped_early_and_the_best_become_a_table(tmp_path: Path, places: Places) -> None:
-    study = search_file(tmp_path, 4, "training: {workers: 2, steps: 16}\ndata: {train_per_class: 16}\n")
+    study = search_file(tmp_path, 3, "training: {workers: 2, steps: 16}\ndata: {train_per_class: 16}\n")
     command = [sys.executable, "-m", "raysl", "run", str(study), "--storage", str(tmp_path / "store")]
     command += ["--reports", str(tmp_path / "reports"), "--cache", str(places.cache)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)

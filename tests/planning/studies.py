@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from raysl.config.cell import CellConfig
+from tests.cells import TINY_BACKBONE
 
 RECIPE = """
 data: {name: synthetic, classes: 4, train_per_class: 4, test_per_class: 2, frames: 24, height: 40, width: 48}
@@ -18,6 +19,9 @@ optimizer: {name: adamw, learning_rate: {value: 1e-3, at_batch: 8}}
 schedule: {name: cosine}
 training: {steps: 4, batch_size: 8}
 """
+
+SMALL_RECIPE = RECIPE.replace("{name: r3d_18, width: 0.0625}", TINY_BACKBONE)
+"""For tests that train."""
 
 STUDY = """
 title: "A test"

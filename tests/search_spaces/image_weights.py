@@ -14,7 +14,7 @@ from raysl.config.component import find
 from tests.models.narrow_weights import image_state
 
 NAMES = ("imagenet_resnet50", "simclr_resnet50")
-SMOKE_WIDTH = 0.25
+SMOKE_WIDTH = 0.0625
 
 
 def save_image_weights(folder: Path, width: float = SMOKE_WIDTH) -> list[Path]:

@@ -14,7 +14,7 @@ from raysl.planning.plan_study import plan_study
 from raysl.planning.study import load_study
 from raysl.results import Store
 from raysl.work.site import Site, needed_data, read_data
-from tests.planning.studies import write_study
+from tests.planning.studies import SMALL_RECIPE, write_study
 
 STUDY = """
 title: "An engine test"
@@ -31,9 +31,8 @@ def plan(
 ) -> list[Cell]:
     """The distinct cells of a study with these rows (name to YAML mapping) on 16 + 8 rendered videos."""
     text = "\n".join(f"  {name}: {change}" for name, change in rows.items())
-    return plan_file(
-        write_study(folder, STUDY.format(rows=text, seeds=seeds, evaluations=evaluations) + extra, name="tiny")
-    )
+    study = STUDY.format(rows=text, seeds=seeds, evaluations=evaluations) + extra
+    return plan_file(write_study(folder, study, SMALL_RECIPE, name="tiny"))
 
 
 def plan_file(path: Path) -> list[Cell]:
