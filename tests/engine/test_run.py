@@ -21,12 +21,7 @@ from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from tests.work.plans import plan
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.slow,
-    pytest.mark.usefixtures("local_ray"),
-    pytest.mark.xdist_group("run"),  # `first` is made once
-]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
 
 NAN = (
     "objective.contrastive: {framework: tests.training.failing_simclr, temperature: 0.1, step: 2, on_rank: 1}, "
