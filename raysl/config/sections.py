@@ -127,7 +127,8 @@ class TrainingOptions(Options):
     precision: Literal["float32", "bfloat16", "auto"] = option(
         "float32",
         source="[?]",
-        doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (provenance says)",
+        doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (provenance says); "
+        "float32 is PyTorch's, whose convolutions on CUDA multiply in TF32",
     )
     workers: int = option(1, doc="DDP workers", source="[?]", ge=1, le=4096, identity=False)
     seed: Seed = option(0, doc="seed of everything random", source="[?]")
