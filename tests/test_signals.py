@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from raysl import results
-from raysl.signals import ended_by_signals, handlers_kept, received
+from raysl.signals import ENDING, ended_by_signals, handlers_kept, received
 from tests.engine.processes import below
 from tests.planning.studies import RECIPE, write_study
 
@@ -28,7 +29,22 @@ training: {steps: 100000, batch_size: 8, checkpoint_steps: 2}
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal() -> Iterator[None]:
+    """The suite itself may have been started with some of them ignored, as by nohup."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    usual()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def usual() -> None:
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("number", ENDING)
 def test_each_is_an_interrupt_and_is_remembered(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with ended_by_signals():
@@ -100,8 +116,7 @@ def test_a_run_that_is_ended_leaves_nothing_behind(
         text=True,
         start_new_session=True,
         env={**os.environ, "TMPDIR": str(temporary)},
-        # A shell starts background jobs with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=usual,  # what is ignored here, children would inherit
     )
     try:
         while not any(cell.latest_checkpoint() for cell in store.cells()):

@@ -67,7 +67,7 @@ def train_over_workers(
 
 def keep_files_below(storage: dict[str, Any]) -> None:
     """Puts this process's temporary files where the driver removes them: Ray kills processes without asking them."""
-    if "storage_filesystem" not in storage:
+    if "storage_path" in storage and "storage_filesystem" not in storage:
         tempfile.tempdir = storage["storage_path"]
 
 

@@ -187,16 +187,28 @@ def test_a_root_whose_name_is_no_text_is_refused_by_name(tmp_path: Path) -> None
     assert r"r\xf6ot: the name is not valid UTF-8" in done.stderr
 
 
+PLAN, SHOWN, REPORT = ["plan"], ["plan", "--show-cell", FAMILY], ["report", "--reports", "r"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C"}])
-def test_commands_end_well_where_output_is_not_utf8(variables: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variables", "command"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, PLAN),
+        ({"PYTHONIOENCODING": "ascii"}, SHOWN),
+        ({"PYTHONIOENCODING": "cp1252"}, REPORT),
+        ({"LC_ALL": "C"}, REPORT),
+    ],
+)
+def test_commands_end_well_where_output_is_not_utf8(
+    variables: dict[str, str], command: list[str], tmp_path: Path
+) -> None:
     study = written_study(tmp_path, title="Größe – “α” 日本")
+    given = [sys.executable, "-m", "raysl", command[0], str(study), *command[1:]]
     environment = {**os.environ, **variables}
-    for command in (["plan", study], ["plan", study, "--show-cell", FAMILY], ["report", study, "--reports", "r"]):
-        given = [sys.executable, "-m", "raysl", *map(str, command)]
-        done = subprocess.run(given, capture_output=True, env=environment, cwd=tmp_path, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr
-        assert b"Traceback" not in done.stderr
-        if "PYTHONIOENCODING" in variables:
-            assert b"\\u65e5" in done.stdout
-            done.stdout.decode(variables["PYTHONIOENCODING"])
+    done = subprocess.run(given, capture_output=True, env=environment, cwd=tmp_path, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    if "PYTHONIOENCODING" in variables:
+        assert b"\\u65e5" in done.stdout
+        done.stdout.decode(variables["PYTHONIOENCODING"])
