@@ -251,13 +251,16 @@ def plain(case: Case, device: torch.device, layout: torch.memory_format) -> Step
 
 @contextmanager
 def cudnn(*, deterministic: bool, benchmark: bool, tf32: bool = True) -> Iterator[None]:
-    kept = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark
-    torch.backends.cudnn.allow_tf32 = tf32
+    """``deterministic`` is of all operations, as `choose_device` sets it: it holds cuDNN too."""
+    before = torch.are_deterministic_algorithms_enabled()
+    kept = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = benchmark, tf32
     try:
         yield
     finally:
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = kept
+        torch.use_deterministic_algorithms(before, warn_only=True)
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = kept
 
 
 def networks(report: Report, case: Case, device: torch.device, seconds: float, rate: float) -> None:
@@ -319,7 +322,10 @@ def choices(report: Report, case: Case, device: torch.device, seconds: float, *,
     stated = partial(cudnn, deterministic=True, benchmark=False)
     variants: dict[str, tuple[Callable[[], Step], Callable[[], Any]]] = {
         "as it is": (partial(ours, case, device), stated),
-        "cuDNN free to choose": (partial(ours, case, device), partial(cudnn, deterministic=False, benchmark=False)),
+        "free to choose algorithms": (
+            partial(ours, case, device),
+            partial(cudnn, deterministic=False, benchmark=False),
+        ),
         "cuDNN times its algorithms": (
             partial(ours, case, device),
             partial(cudnn, deterministic=False, benchmark=True),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raysl.config.cells import Cell
+from raysl.config.component import Chosen
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
 from raysl.errors import ConfigError
@@ -39,11 +40,15 @@ def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> 
 
 def shelf_of(planned: list[Planned], storage: str, places: Places) -> Shelf:
     """The store, with what this machine knows of the studies' data; nothing is decoded for it."""
+    return Shelf(open_store(storage), known_data(data_of(planned), places))
+
+
+def data_of(planned: list[Planned]) -> list[Chosen]:
+    """The data sets that cells, searches and evaluations read."""
     cells = [cell for item in planned for cell in item.cells]
     searches = [item.study.search for item in planned if item.study.search is not None]
     sets = [data for data, _ in needed_data(cells)]
-    sets += [data for search in searches for data in (search.base.cell.data, search.data)]
-    return Shelf(open_store(storage), known_data(sets, places))
+    return sets + [data for search in searches for data in (search.base.cell.data, search.data)]
 
 
 def refuse_one_name(planned: list[Planned]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import yaml
 from rich.table import Table
 
-from raysl.commands.inputs import Planned
+from raysl.commands.inputs import Planned, data_of
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
 from raysl.config.component import Chosen
@@ -25,7 +25,6 @@ from raysl.planning.search import Search
 from raysl.planning.study import Study
 from raysl.training.check_cell import check_cell
 from raysl.training.try_step import try_step
-from raysl.work.site import needed_data
 
 
 def print_plan(planned: list[Planned], console: PlainConsole) -> None:
@@ -59,12 +58,8 @@ def print_plan(planned: list[Planned], console: PlainConsole) -> None:
 
 def print_roots(planned: list[Planned], places: Places, console: PlainConsole) -> None:
     """A line for each data set that has no folder on this machine: a run here would refuse it."""
-    cells = [cell for item in planned for cell in item.cells]
-    searches = [item.study.search for item in planned if item.study.search is not None]
-    sets = [data for data, _ in needed_data(cells)]
-    sets += [data for search in searches for data in (search.base.cell.data, search.data)]
     said = dict[str, None]()
-    for data in sets:
+    for data in data_of(planned):
         try:
             places.root(data)
         except DataError as error:

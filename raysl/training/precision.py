@@ -17,7 +17,8 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
     """The device given, or this process's GPU (by ``LOCAL_RANK``), or the CPU.
 
     A GPU is made current, and PyTorch is held to algorithms that give the same bits each time, for the whole process;
-    where it has none for an operation it warns. Measured on an H100 (reports/gpu): convolutions lose nothing by it.
+    where it has none for an operation it warns. On an H100 convolutions lost nothing by it (reports/gpu); what other
+    operations lose was not measured.
     """
     if device is None:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from raysl.data.places import Places
-from raysl.data.source import VideoSource
 from raysl.training.precision import choose_device
-from tests.training.material import tiny_source
+from tests.training.conftest import source, video_folder
+
+__all__ = ["source", "video_folder"]
+"""Fixtures of the training tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,19 +39,6 @@ def _full_float32() -> Iterator[None]:
     torch.backends.cudnn.allow_tf32 = False
     yield
     torch.backends.cudnn.allow_tf32 = before
-
-
-@pytest.fixture(scope="session")
-def video_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds the tiny videos of the training tests; not to be changed."""
-    folder = tmp_path_factory.mktemp("gpu-videos")
-    tiny_source(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def source(video_folder: Path) -> VideoSource:
-    return tiny_source(video_folder)
 
 
 @pytest.fixture(scope="session")

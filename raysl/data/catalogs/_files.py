@@ -147,7 +147,7 @@ class _Walker:
         except DataError as error:
             if self.strict:
                 raise
-            self.found.unreadable[printable(relative)] = str(error)
+            self.found.unreadable[as_text(relative)] = str(error)
             return
         folders = []
         for entry in entries:
@@ -169,7 +169,7 @@ class _Walker:
             self.found.skipped["links to folders that are read elsewhere"] += 1
         else:
             if is_video(folder.name):
-                self.found.absent[printable(folder.relative_to(self.root).as_posix())] = "a folder"
+                self.found.absent[as_text(folder.relative_to(self.root).as_posix())] = "a folder"
             self.enter(folder)
 
     def is_elsewhere(self, target: Path, parent: Path) -> bool:
@@ -182,15 +182,15 @@ class _Walker:
         if entry.name.startswith("."):
             self.found.skipped["._ files" if entry.name.startswith("._") else "hidden files"] += 1
         elif not is_video(entry.name):
-            self.found.others[printable(PurePosixPath(entry.name).suffix.lower())] += 1
+            self.found.others[as_text(PurePosixPath(entry.name).suffix.lower())] += 1
         elif (why := not_plain(entry)) is not None:
-            self.found.absent[printable(path)] = why
-        elif path == printable(path):
+            self.found.absent[as_text(path)] = why
+        elif path == as_text(path):
             self.found.videos.append(path)
         elif self.strict:
             raise DataError(f"the file name {os.fsencode(path)!r} is not valid UTF-8; rename the file")
         else:
-            self.found.absent[printable(path)] = "its name is not valid UTF-8"
+            self.found.absent[as_text(path)] = "its name is not valid UTF-8"
 
 
 def not_plain(entry: os.DirEntry[str]) -> str | None:
@@ -233,11 +233,11 @@ def entries_of(folder: Path, shown: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(
-            f"the folder {printable(shown)} cannot be read: {error.strerror}; get the right to read it, or move it "
+            f"the folder {as_text(shown)} cannot be read: {error.strerror}; get the right to read it, or move it "
             "out of the data set"
         ) from error
 
 
-def printable(path: str) -> str:
+def as_text(path: str) -> str:
     """A path with the bytes that are not valid UTF-8 escaped."""
     return os.fsencode(path).decode(errors="backslashreplace")
