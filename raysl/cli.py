@@ -78,16 +78,35 @@ def run(
     ] = False,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed cells and evaluations again.")] = False,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Cells at a time; default: what fits.")] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, gpu, or auto: GPUs where the cluster has any or can add one.")
+    ] = "auto",
+    cpus_per_worker: Annotated[
+        float | None,
+        typer.Option(help="CPUs of a DDP worker; default: 1 and its loader processes.", show_default=False),
+    ] = None,
+    gpus_per_worker: Annotated[float, typer.Option(help="GPUs of a DDP worker; below 1: a share of one card.")] = 1.0,
+    resource: Annotated[
+        list[str], typer.Option(help="NAME=AMOUNT that a worker asks of its node beside those; repeatable.")
+    ] = [],  # noqa: B006
+    node_label: Annotated[list[str], typer.Option(help="NAME=VALUE that a worker's node must have; repeatable.")] = [],  # noqa: B006
 ) -> None:
     """Compute what is missing, then print and write the tables."""
     from raysl.commands.inputs import load_studies, places_for
     from raysl.commands.run import run_studies
     from raysl.work.run_cells import RunOptions
+    from raysl.work.workers import WorkerOptions, worker_options
 
+    workers = worker_options(device, cpus_per_worker, gpus_per_worker, resource, node_label)
     if local and address is not None:
         raise ConfigError("--local computes on this machine: leave --address out")
+    if local and workers != WorkerOptions():
+        raise ConfigError(
+            "--local computes in this process: leave --device, --cpus-per-worker, --gpus-per-worker, --resource and "
+            "--node-label out"
+        )
     planned = load_studies(studies, scale, set_)
-    options = RunOptions(address, retry_failed, max_concurrent)
+    options = RunOptions(address, retry_failed, max_concurrent, workers)
     if run_studies(planned, storage, places_for(planned, root, cache), reports, options, PlainConsole(), local=local):
         raise typer.Exit(1)
 

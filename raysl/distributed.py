@@ -19,8 +19,22 @@ BUCKET_BYTES = 25 * 2**20
 """Tensors that are reduced together, as DDP's: large enough for bandwidth, small beside a network."""
 
 
+_alone = False
+
+
 def is_distributed() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    return not _alone and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+@contextmanager
+def alone_on_first_rank() -> Iterator[None]:
+    """In the body this process works as if it had no process group, while other ranks do something else."""
+    global _alone
+    _alone = True
+    try:
+        yield
+    finally:
+        _alone = False
 
 
 def rank() -> int:

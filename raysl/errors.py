@@ -28,14 +28,15 @@ class NodeFault(RayslError):  # noqa: N818  (of the machine, not of the program)
 
     Args:
         may_pass: trying again soon may help: memory ran out, or a file that could be read before could not be now.
+        elsewhere: another machine may be able to: this one lacks what the run read.
     """
 
-    def __init__(self, message: str, may_pass: bool = False) -> None:
+    def __init__(self, message: str, may_pass: bool = False, elsewhere: bool = False) -> None:
         super().__init__(message)
-        self.may_pass = may_pass
+        self.may_pass, self.elsewhere = may_pass, elsewhere
 
-    def __reduce__(self) -> tuple[type[NodeFault], tuple[str, bool]]:
-        return type(self), (str(self), self.may_pass)
+    def __reduce__(self) -> tuple[type[NodeFault], tuple[str, bool, bool]]:
+        return type(self), (str(self), self.may_pass, self.elsewhere)
 
 
 class MissingFileError(ConfigError, NodeFault):

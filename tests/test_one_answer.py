@@ -56,6 +56,9 @@ class Reads:
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         return open_source(data, self.places, resize=resize).snapshot
 
+    def waiting(self, tasks: Sequence[Found]) -> str:
+        return ""
+
     def at_once(self, tasks: Sequence[Found]) -> int:
         return 1
 

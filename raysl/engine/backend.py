@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from ray._private.state import state  # which nodes have CPUs left is in no public call
 
 from raysl.config.component import Chosen
 from raysl.data.catalog import CatalogReader
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
-from raysl.data.source import open_source
+from raysl.data.source import known_snapshot, open_source
 from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
-from raysl.engine.trials import run_trials
-from raysl.errors import NodeFault, RayslError
+from raysl.engine.offer import offer
+from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
+from raysl.errors import RayslError
 from raysl.results import Found
 from raysl.work.compute import workers_of
-from raysl.work.events import CellProgress, OnEvent, Reading
+from raysl.work.events import CellProgress, Note, OnEvent, Reading
 from raysl.work.site import Site
 
 
@@ -29,85 +33,139 @@ class OnCluster:
 
     Args:
         places: as on this machine; roots may be bound on some nodes alone.
+        note: called with each line worth keeping.
         max_concurrent: cells beside each other, at most; as many as fit where None.
     """
 
-    def __init__(self, cluster: Cluster, places: Places, max_concurrent: int | None = None) -> None:
-        self.cluster, self.places, self.max_concurrent = cluster, places, max_concurrent
-        self.said: Mapping[str, CellProgress] = {}
+    def __init__(
+        self,
+        cluster: Cluster,
+        places: Places,
+        note: Callable[[str], None] = lambda text: None,
+        max_concurrent: int | None = None,
+    ) -> None:
+        self.cluster, self.places, self.note, self.max_concurrent = cluster, places, note, max_concurrent
+        self.said: dict[str, CellProgress] = {}
         self._board = start_board()
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
-        """Asks one node after the other, this machine first."""
+        """On a Ray of our own in this process; on a cluster here too where it was decoded before, else on a node."""
 
         def look(posted: Posted) -> None:
             for reading in posted.readings.values():
                 on_event(reading)
 
-        failure: RayslError = NodeFault(f"data set {data.bound_name}: no node of the cluster has a CPU to read it with")
-        with Watch(self._board, look):
-            for node, cpus in self.cluster.node_cpus.items():
-                here = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
-                if not data.build().needs_root:
-                    self._make(data, cpus, here)
-                read = cast(Any, ray.remote)(num_cpus=cpus, **here)(_read_here)
-                result: bytes | RayslError = ray.get(read.remote(data, resize, self.places, self._board))
-                if isinstance(result, bytes):
-                    return Snapshot.from_bytes(result)
-                failure = result
-        raise failure
+        if self.cluster.own:
+            self._make(data)
 
-    def _make(self, data: Chosen, cpus: int, here: dict[str, Any]) -> None:
-        """Makes a data set's files on a node, where they are not there: each process would import for seconds."""
-        made = cast(Any, ray.remote)(num_cpus=1, **here)(_is_made_here)
-        if ray.get(made.remote(data, self.places)):
+            def progress(done: int, total: int) -> None:
+                on_event(Reading(data.bound_name, "reading", done, total))
+
+            return open_source(data, self.places, resize=resize, processes=None, progress=progress).snapshot
+        known = known_snapshot(data, self.places)
+        if known is not None:
+            return known
+        on_event(Reading(data.bound_name, "waiting for a node", 0, 0))
+        with Watch(self._board, look):
+            return self._read_on_a_node(data, resize, on_event)
+
+    def _make(self, data: Chosen) -> None:
+        """Makes a data set's files, where they are not there, with all CPUs."""
+        reader: CatalogReader = data.build()
+        if reader.needs_root or known_snapshot(data, self.places) is not None:
             return
-        make = cast(Any, ray.remote)(num_cpus=1, **here)(_make_here)
-        ray.get([make.remote(data, self.places, self._board) for _ in range(cpus)])
+        make = cast(Any, ray.remote)(num_cpus=1)(_make_here)
+        cpus = int(offer().most("CPU"))
+        ray.get([make.remote(data, self.places) for _ in range(cpus)])
+
+    def _read_on_a_node(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
+        """Asks for a node, and where that lacks the data for another one."""
+        asked, tried = {"CPU": 1.0, **self.cluster.options.custom}, list[str]()
+        while True:
+            labels = avoiding(self.cluster.options.labels, tried)
+            task = {"num_cpus": 1, "resources": dict(self.cluster.options.custom), "label_selector": labels}
+            read = cast(Any, ray.remote)(**task)(_read_here)
+            node, result = ray.get(read.remote(data, resize, self.places, self._board))
+            if isinstance(result, bytes):
+                return Snapshot.from_bytes(result)
+            tried.append(node)
+            others = offer(without=tried).fitting(asked, self.cluster.options.labels)
+            if len(tried) >= MOST_NODES_TRIED or not others:
+                raise result
+            on_event(Note(f"data set {data.bound_name}: {result} (on one node; looked for on another)"))
 
     def at_once(self, tasks: Sequence[Found]) -> int:
-        fitting = (self.cluster.at_once(workers_of(task)) for task in tasks)
-        return min([self.max_concurrent or len(tasks), *fitting])
+        fitting = (self.cluster.at_once(task.cell.config.training, workers_of(task)) for task in tasks)
+        return max(1, min([self.max_concurrent or len(tasks), *fitting]))
+
+    def waiting(self, tasks: Sequence[Found]) -> str:
+        """``2 GPU cells wait for nodes; the cluster has 0 of 4 GPUs``; empty where none waits for nodes."""
+        open_tasks = [task for task in tasks if not self._ended(task)]
+        begun = [task for task in open_tasks if task.cell.key in self.said]
+        waiting = open_tasks[: self.max_concurrent or len(open_tasks)]
+        waiting = [task for task in waiting if task.cell.key not in self.said]
+        there = offer()
+        if not waiting or not (there.grows or not begun):
+            return ""
+        kind = self.cluster.kind
+        wanted = sum(self._asked(task).get(kind, 0.0) * workers_of(task) for task in [*begun, *waiting])
+        has = there.most(kind, now=True)
+        if has >= wanted:
+            return ""
+        cells = "cell waits" if len(waiting) == 1 else "cells wait"
+        return f"{len(waiting)} {kind} {cells} for nodes; the cluster has {has:g} of {wanted:g} {kind}s"
+
+    def _asked(self, task: Found) -> dict[str, float]:
+        return self.cluster.bundle(task.cell.config.training, workers_of(task))
+
+    def _ended(self, task: Found) -> bool:
+        said = self.said.get(task.cell.key)
+        return said is not None and said.ended
 
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
         def look(posted: Posted) -> None:
-            self.said = posted.cells
+            self._hear(posted)
             changed()
 
+        def on_end(cell: str, failed: str | None, fault: str | None) -> None:
+            now = time.time()
+            said = self.said.get(cell, CellProgress(now, now))
+            self.said[cell] = replace(said, stage="ended", changed=now, progress=None, failed=failed, error=fault)
+
+        trials = Trials(site, self.cluster, self._board, on_end, self.note, self.max_concurrent)
         with Watch(self._board, look):
-            run_trials(tasks, site, self.cluster, self._board, self.max_concurrent)
-        self.said = cast(Posted, ray.get(self._board.read.remote())).cells
+            trials.run(tasks)
+
+    def _hear(self, posted: Posted) -> None:
+        """What a trial reported to Tune at its end stays, whatever the board says after it."""
+        for cell, said in posted.cells.items():
+            known = self.said.get(cell)
+            if known is None or not known.ended:
+                self.said[cell] = said
 
 
-def _is_made_here(data: Chosen, places: Places) -> bool:
-    """The task: whether all files of a data set that makes its own are there."""
-    reader: CatalogReader = data.build()
-    try:
-        reader.read(places.root(data))
-    except RayslError:
-        return False
-    return True
-
-
-def _make_here(data: Chosen, places: Places, board: Any) -> None:
+def _make_here(data: Chosen, places: Places) -> None:
     """The task, one a CPU: they share the making of a data set's files. What fails here fails in reading too."""
-    board.post_reading.remote(data.bound_name, Reading(data.bound_name, "making", 0, 0))
     reader: CatalogReader = data.build()
     with contextlib.suppress(RayslError):
         reader.prepare(places.root(data))
 
 
-def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> bytes | RayslError:
-    """The task: the snapshot, or why this node cannot make it."""
+def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> tuple[str, bytes | RayslError]:
+    """The task: this node, and the snapshot, or why this node cannot make it."""
 
     def progress(done: int, total: int) -> None:
         board.post_reading.remote(data.bound_name, Reading(data.bound_name, "reading", done, total))
 
     progress(0, 0)
+    node = ray.get_runtime_context().get_node_id()
+    free = cast(Any, state).available_resources_per_node().get(node, {}).get("CPU", 0.0)
+    processes = min(1 + int(free), len(os.sched_getaffinity(0)))
     try:
-        snapshot = open_source(data, places, resize=resize, processes=None, progress=progress).snapshot
+        return node, open_source(
+            data, places, resize=resize, processes=processes, progress=progress
+        ).snapshot.to_bytes()
     except RayslError as error:
-        return error
+        return node, error
     finally:
         board.post_reading.remote(data.bound_name, None)
-    return snapshot.to_bytes()

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raysl.training.progress import Progress
 from raysl.work.events import CellProgress, Reading
@@ -68,12 +69,16 @@ class Post:
 
 
 def start_board() -> Any:
-    """The handle of a new board."""
-    return ray.remote(num_cpus=0)(Board).remote()
+    """The handle of a new board, on the driver's node: nodes that are lost or given back do not take it with them."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return cast(Any, ray.remote)(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Board).remote()
 
 
 class Watch:
-    """A thread of the driver that reads the board every ``interval`` seconds and hands it to ``look``."""
+    """A thread of the driver that reads the board every ``interval`` seconds and hands it to ``look``.
+
+    A board that was lost has no news.
+    """
 
     def __init__(self, board: Any, look: Callable[[Posted], None], interval: float = 2.0) -> None:
         self._board, self._look, self._interval = board, look, interval
@@ -95,5 +100,5 @@ class Watch:
             try:
                 posted: Posted = ray.get(self._board.read.remote(), timeout=10)
             except (GetTimeoutError, RayActorError):
-                continue  # a busy machine; the next look shows it
+                posted = Posted()
             self._look(posted)

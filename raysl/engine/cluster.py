@@ -12,27 +12,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import ray
 from ray.job_config import JobConfig
 
 import raysl
+from raysl.config.sections import TrainingOptions
+from raysl.engine.offer import offer, shown
 from raysl.errors import RayslError
 from raysl.signals import handlers_kept
-
-SPARE_CPUS = 1
-"""What our own Ray declares beyond the machine's CPUs, for actors that only wait: two workers of one CPU each beside
-their waiting trial would else never fit on two CPUs."""
-
-WAITING_CPUS = 0.01
-"""What an actor that only waits for others asks for; Ray refuses a trial that asks for nothing."""
+from raysl.work.workers import WorkerOptions
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     # The controller takes one report a poll; at its default of 2 s every second report waits for it.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # As many trials as there are may wait for nodes: Tune's own limit is fixed by the CPUs at the start.
+    "TUNE_MAX_PENDING_TRIALS_PG": "100000",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -47,78 +44,76 @@ ENVIRONMENT = {
 
 LONGEST_FOLDER = 40
 """Characters."""
-DASHBOARD_VARIABLE = "RAY_API_SERVER_ADDRESS"
-"""Where Ray's processes look for the dashboard before they look for a Ray."""
+_AS_IT_FITS = WorkerOptions()
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What cells may use.
+    """Where cells run, and what each of their workers is given.
 
     Attributes:
-        cpus, gpus: of all nodes, without our own spare CPU.
-        node_cpus: by id of the nodes that are alive and have any, this machine's first where it is one of them.
+        node: id of this process's node.
+        on_gpu: workers compute on GPUs.
         own: started here, and stopped when it is left.
         folder: of this machine, for temporary files; removed when the cluster is left.
     """
 
-    cpus: int
-    gpus: int
-    node_cpus: dict[str, int]
+    node: str
+    on_gpu: bool
     own: bool
+    options: WorkerOptions
     folder: str = ""
 
     @property
-    def nodes(self) -> tuple[str, ...]:
-        return tuple(self.node_cpus)
-
-    @property
     def kind(self) -> str:
-        """What a worker occupies: ``CPU``, or ``GPU`` where the cluster has any."""
-        return "GPU" if self.gpus else "CPU"
+        return "GPU" if self.on_gpu else "CPU"
 
-    def at_once(self, workers: int) -> int:
-        """How many cells of so many workers fit beside each other; 0 where not even one does."""
-        if self.gpus:
-            return min(self.gpus, self.cpus) // workers
-        if self.own or workers == 1:
-            return self.cpus // workers
-        return int(self.cpus // (workers + WAITING_CPUS))
+    def bundle(self, training: TrainingOptions, size: int) -> dict[str, float]:
+        """What each of ``size`` workers asks for; as many CPUs as loader processes ask for only where a node has them.
 
-    def check_workers(self, workers: int, title: str) -> None:
+        Loader processes are an estimate of what is good, and a smaller machine computes the same.
+        """
+        bundle = self.options.bundle(self.on_gpu, training.loader_workers)
+        if self.options.cpus is None and bundle["CPU"] > 1:
+            largest = max((one.resources.get("CPU", 0.0) for one in offer().types), default=0.0)
+            bundle["CPU"] = max(1.0, min(bundle["CPU"], largest // size if self.own else largest))
+        return bundle
+
+    def at_once(self, training: TrainingOptions, size: int) -> int:
+        """How many cells of so many workers fit beside each other on what there is or can be; 1 at least."""
+        return max(1, offer().fitting(self.bundle(training, size), self.options.labels) // size)
+
+    def check(self, training: TrainingOptions, size: int, title: str) -> None:
         """Refuses a cell that would wait for ever.
 
         Raises:
-            RayslError: naming the cell and what there is.
+            RayslError: naming the cell, what it asks for, and what comes nearest.
         """
-        if self.at_once(workers):
+        bundle = self.bundle(training, size)
+        reason = offer().never(bundle, size, self.options.labels)
+        if reason is None:
             return
-        have = f"{self.cpus} CPU" + ("s" if self.cpus != 1 else "")
-        have += f" and {self.gpus} GPU" + ("s" if self.gpus != 1 else "") if self.gpus else ""
-        beside = "" if self.own or self.gpus or workers > self.cpus else f", and {WAITING_CPUS} CPU beside them"
-        raise RayslError(
-            f"{title}: training.workers is {workers}, and each worker needs a {self.kind} of its own{beside}, but the "
-            f"cluster has {have}: lower it (--set training.workers={max(self.at_once_most(), 1)}; the result stays the "
-            "same cell), or join a larger cluster with --address"
-        )
-
-    def at_once_most(self) -> int:
-        """The most workers that one cell can have."""
-        most = min(self.gpus, self.cpus) if self.gpus else self.cpus
-        while most > 1 and not self.at_once(most):
-            most -= 1
-        return most
+        asked = f"each worker asks for {shown(bundle)}"
+        if size > 1:
+            asked = f"training.workers is {size}, and {asked}"
+        hints = "lower --gpus-per-worker or --cpus-per-worker, or join a larger cluster with --address"
+        if size > 1:
+            hints = f"lower training.workers (--set training.workers=1; the result stays the same cell), {hints}"
+        if self.options.device == "gpu" and not offer().most("GPU"):
+            hints = "leave --device gpu out, or join a cluster with GPUs"
+        raise RayslError(f"{title}: {asked}, but {reason}; {hints}")
 
 
 @contextmanager
-def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: bool = False) -> Iterator[Cluster]:
+def cluster(
+    address: str | None = None, options: WorkerOptions = _AS_IT_FITS, *, cpus: int | None = None
+) -> Iterator[Cluster]:
     """Joins the Ray at ``address``, or the one this process is in already, or starts one and stops it at the end.
 
     Args:
         address: of a running cluster (``auto``, ``HOST:6379``, ``ray://HOST:10001``).
+        options: what a worker is given.
         cpus: of our own Ray; the CPUs that this process may use where None.
-        dashboard: started with our own Ray. Train frees the workers of a trial that was stopped from outside through
-            it, so cells of several workers need it; it takes 2 s.
 
     Raises:
         RayslError: there is no cluster at the address.
@@ -133,10 +128,10 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
         try:
             with handlers_kept():
                 if own:
-                    _start(usable + SPARE_CPUS, dashboard)
+                    _start(usable)
                 elif joined:
                     _join(str(given))
-            yield _described(own, folder)
+            yield _described(own, folder, options)
         finally:
             if own or joined:
                 ray.shutdown()
@@ -152,30 +147,17 @@ def _folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(cpus: int, dashboard: bool) -> None:
-    """A Ray of our own, whose processes know its dashboard by address: beside another Ray on this machine they cannot
-    find it by themselves, and the CPUs of a trial that was stopped from outside would never be freed."""
-    port = _free_port() if dashboard else None
+def _start(cpus: int) -> None:
     short = _short_folder()
-    before = os.environ.get(DASHBOARD_VARIABLE)
-    if port is not None:
-        os.environ[DASHBOARD_VARIABLE] = f"http://127.0.0.1:{port}"
-    try:
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=dashboard,
-            dashboard_port=port,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            job_config=_OurPaths(),
-            _temp_dir=None if short is None else str(short),
-        )
-    finally:  # its processes have it; ours may meet another Ray
-        if port is not None:
-            os.environ.pop(DASHBOARD_VARIABLE)
-        if before is not None:
-            os.environ[DASHBOARD_VARIABLE] = before
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        job_config=_OurPaths(),
+        _temp_dir=None if short is None else str(short),
+    )
 
 
 class _OurPaths(JobConfig):
@@ -213,15 +195,9 @@ def _short_folder() -> Path | None:
     )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _join(address: str) -> None:
     variables = {name: os.environ[name] for name in ENVIRONMENT}
-    if "://" not in address and ":" in address:  # as in `_start`, where several Rays are on one machine
+    if "://" not in address and ":" in address:  # beside another Ray here, processes do not find theirs
         variables["RAY_ADDRESS"] = address
     try:
         _check_listening(address)
@@ -252,12 +228,6 @@ def _check_listening(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _described(own: bool, folder: str) -> Cluster:
-    nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
-    alive = [node for node in nodes if node["Alive"]]
-    here = ray.get_runtime_context().get_node_id()
-    alive.sort(key=lambda node: node["NodeID"] != here)
-    spare = SPARE_CPUS if own else 0
-    cpus = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) - spare for node in alive}
-    gpus = sum(int(node["Resources"].get("GPU", 0)) for node in alive)
-    return Cluster(sum(cpus.values()), gpus, {node: count for node, count in cpus.items() if count > 0}, own, folder)
+def _described(own: bool, folder: str, options: WorkerOptions) -> Cluster:
+    on_gpu = options.device == "gpu" or (options.device == "auto" and offer().most("GPU") > 0)
+    return Cluster(ray.get_runtime_context().get_node_id(), on_gpu, own, options, folder)

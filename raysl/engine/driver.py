@@ -39,14 +39,18 @@ def run_on_cluster(
             workers than there are CPUs.
     """
     store.check_writable()
-    several = any(cell.config.training.workers > 1 and uses_workers(cell) for cell in cells)
-    with _ending_attempts([store], cells), cluster(options.address, dashboard=several) as on:
+
+    def note(text: str) -> None:
+        on_event(Note(text))
+
+    with _ending_attempts([store], cells), cluster(options.address, options.workers) as on:
         for cell in cells:
-            if uses_workers(cell):
-                on.check_workers(cell.config.training.workers, cell.title)
-        if len(on.nodes) > 1 and "://" not in store.place.shown:
-            on_event(Note(f"the store is the folder {store.place.shown}: all nodes must see it under this path"))
-        backend = OnCluster(on, places, options.max_concurrent)
+            on.check(cell.config.training, cell.config.training.workers if uses_workers(cell) else 1, cell.title)
+        if not on.own:
+            note(f"cells compute on {on.kind}s")
+            if "://" not in store.place.shown:
+                note(f"the store is the folder {store.place.shown}: all nodes must see it under this path")
+        backend = OnCluster(on, places, note, options.max_concurrent)
         return run_cells(cells, store, places, backend, retry_failed=options.retry_failed, on_event=on_event)
 
 
@@ -64,20 +68,20 @@ def run_searches(
             for more workers than there are CPUs.
     """
     store.check_writable()
-    # Train frees the workers of a trial that was stopped through the dashboard alone.
-    several = any(one.search.base.cell.training.workers > 1 for one in searches)
     stores = list[Store]()
-    with _ending_attempts(stores), cluster(options.address, dashboard=several) as on:
-        backend = OnCluster(on, places, options.max_concurrent)
+
+    def note(text: str) -> None:
+        on_event(Note(text))
+
+    with _ending_attempts(stores), cluster(options.address, options.workers) as on:
+        backend = OnCluster(on, places, note, options.max_concurrent)
 
         def read(data: Chosen, resize: int) -> Snapshot:
             return backend.read(data, resize, on_event)
 
-        def note(text: str) -> None:
-            on_event(Note(text))
-
         for one in searches:
-            on.check_workers(one.search.base.cell.training.workers, one.title)
+            training = one.search.base.cell.training
+            on.check(training, training.workers, one.title)
             data = read_data(needed_data(one.reads()), store, read, note)
             shelf = Shelf(store, data.hashes)
             name = shelf.search(one.search.id, one.search.base.cell, one.search.data)

@@ -18,10 +18,10 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from raysl.engine.cluster import Cluster
+from raysl.engine.crew import LOST_PROCESSES, Team
 from raysl.engine.search_records import Recording, Records
 from raysl.engine.search_trial import REPORT, SCORE, SearchWork, search_trial
-from raysl.engine.train_run import LOST_PROCESSES
-from raysl.engine.trials import ray_files, trial_resources
+from raysl.engine.trials import ray_files, reservation
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
@@ -60,22 +60,24 @@ def run_search(
     if open_trials > 0:
         folder.write_about(search.about())
         scoring = Scoring(search.data, search.options.knn, search.options.reports)
-        work = SearchWork(title, site, scoring, search.base.cell.training.workers)
-        at_once = min(cluster.at_once(work.workers), max_concurrent or open_trials, open_trials)
-        _tune(records, work, open_trials, at_once, ray_files(site.store, cluster), cluster)
+        training = search.base.cell.training
+        storage = ray_files(site.store, cluster)
+        work = SearchWork(
+            title, site, scoring, Team(training.workers, cluster.bundle(training, training.workers), storage)
+        )
+        at_once = min(cluster.at_once(training, training.workers), max_concurrent or open_trials, open_trials)
+        _tune(records, work, open_trials, at_once, cluster)
     for trial in records.trials.values():
         if trial.ended and trial.cell:
             folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more
     return [records.trials[number] for number in sorted(records.trials)]
 
 
-def _tune(
-    records: Records, work: SearchWork, trials: int, at_once: int, storage: dict[str, Any], cluster: Cluster
-) -> None:
+def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster: Cluster) -> None:
     options = records.search.options
-    trainable = tune.with_parameters(search_trial, work=work, storage=storage, kind=cluster.kind)
+    trainable = tune.with_parameters(search_trial, work=work)
     tune.Tuner(
-        tune.with_resources(trainable, trial_resources(work.workers, cluster)),
+        tune.with_resources(trainable, reservation(work.team, cluster)),
         tune_config=tune.TuneConfig(
             num_samples=trials,
             max_concurrent_trials=at_once,
@@ -97,7 +99,7 @@ def _tune(
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
             callbacks=[Recording(records)],
             verbose=0,
-            **storage,
+            **work.team.storage,
         ),
     ).fit()
 

@@ -12,8 +12,8 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from raysl.config.cells import Cell
+from raysl.engine.crew import LOST_PROCESSES
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE
-from raysl.engine.train_run import LOST_PROCESSES
 from raysl.errors import ConfigError
 from raysl.planning.axes import Point, Suggests, suggest
 from raysl.planning.search import Search

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
 
 from raysl.config.cells import Cell
-from raysl.engine.train_run import keep_files_below, train_over_workers
+from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
 from raysl.errors import RayslError
 from raysl.work.site import Site
 from raysl.work.trial import Scoring, run_trial
@@ -29,24 +30,22 @@ class SearchWork:
     Attributes:
         title: of the study.
         site: its store is the search's own, in which trials are trained.
-        workers: DDP workers of a trial.
+        team: the workers of a trial.
     """
 
     title: str
     site: Site
     scoring: Scoring
-    workers: int
+    team: Team
 
 
-def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, Any], kind: str) -> None:
+def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     """Reports ``score`` (percent) and ``report`` (from 1) as it trains; with ``failed``, why there is no score.
 
     Args:
         config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
             configuration, or why an equal trial failed) or ``known`` (scores of an equal trial, as JSON; fewer or none
             where it is still running).
-        storage: ``storage_path`` and ``storage_filesystem`` for Ray's own files.
-        kind: ``CPU`` or ``GPU``: what a worker occupies.
     """
     if "known" in config:
         scores = json.loads(config["known"])
@@ -55,11 +54,11 @@ def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, An
         if not scores:
             tune.report({SCORE: UNKNOWN})
         return
-    keep_files_below(storage)
+    settle(work.team)
     failed = config.get("refused")
     if not failed:
         try:
-            failed = _train(config["cell"], work, storage, kind)
+            failed = _train(config["cell"], work)
         except RayslError as error:
             tune.report({SCORE: UNKNOWN, LOST: str(error)})
             return
@@ -67,23 +66,30 @@ def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, An
         tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: failed})
 
 
-def _train(cell: Cell, work: SearchWork, storage: dict[str, Any], kind: str) -> str | None:
+def _train(cell: Cell, work: SearchWork) -> str | None:
     """Why it failed, if it did."""
-    if work.workers > 1:
-        given = {"cell": cell, "work": work}
-        failed: str | None = train_over_workers(_worker, given, f"trial-{cell.id}", work.workers, storage, kind)
-        return failed
-    return run_trial(cell, work.site, work.scoring, lambda number, score: tune.report({SCORE: score, REPORT: number}))
+    if work.team.size == 1:
+        return run_trial(
+            cell, work.site, work.scoring, lambda number, score: tune.report({SCORE: score, REPORT: number})
+        )
+    crew = Crew(work.team, _worker, f"trial-{cell.id}")
+    failed = ""
+    try:
+        for numbers, result in crew.do(pickle.dumps((cell, work))):
+            if numbers is None:
+                failed = result
+            else:
+                tune.report({SCORE: numbers[SCORE], REPORT: int(numbers[REPORT])})
+    except LostError as error:
+        return f"its process was lost {LOST_PROCESSES + 1} times in a row: {error}"
+    return failed or None
 
 
-def _worker(config: dict[str, Any]) -> str | None:
-    """What every rank of a Train run does."""
-    import ray.train
+def _worker(content: bytes, worker: Worker) -> str:
+    """What every rank of a crew does; why it failed, or nothing."""
+    cell, work = pickle.loads(content)
 
-    work: SearchWork = config["work"]
-    return run_trial(
-        config["cell"],
-        work.site,
-        work.scoring,
-        lambda number, score: ray.train.report({SCORE: float(score), REPORT: number}),
-    )
+    def report(number: int, score: float) -> None:
+        worker.report(float(number), {SCORE: float(score), REPORT: float(number)})
+
+    return run_trial(cell, work.site, work.scoring, report) or ""

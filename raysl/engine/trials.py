@@ -1,71 +1,106 @@
-"""The Tune runs of a plan: one for each number of workers, so that trials of one run never wait for each other."""
+"""The Tune run of a plan: every cell is a trial, and all of them ask for what they use at once."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 from ray import tune
 from ray.tune import Callback
+from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler
 
 from raysl.config.cells import Cell
 from raysl.engine.board import Post
-from raysl.engine.cluster import WAITING_CPUS, Cluster
-from raysl.engine.train_run import LOST_PROCESSES
-from raysl.engine.trial import trial
+from raysl.engine.cluster import Cluster
+from raysl.engine.crew import LOST_PROCESSES, Team
+from raysl.engine.jobs import packed
+from raysl.engine.offer import alive_nodes, offer
+from raysl.engine.trial import AVOID, CELL, ENDED, FAILED, FAULT, LOST, STEP, WHY, lost_too_often, trial
 from raysl.results import Found, Store
 from raysl.work.compute import workers_of
 from raysl.work.site import Site
 
+MOST_NODES_TRIED = 3
+"""On which a cell's data is looked for before the cell ends without a result: an autoscaler adds more for ever."""
 
-def run_trials(tasks: Sequence[Found], site: Site, cluster: Cluster, board: Any, max_concurrent: int | None) -> None:
-    """Runs every cell as a trial; those that need one process first, then the others by their number of workers."""
-    storage = ray_files(site.store, cluster)
-    for workers in sorted({workers_of(task) for task in tasks}):
-        alike = [task for task in tasks if workers_of(task) == workers]
-        at_once = min(cluster.at_once(workers), max_concurrent or len(tasks), len(alike))
-        _tune(alike, site, workers, at_once, storage, cluster, board)
+OnEnd = Callable[[str, str | None, str | None], None]
+"""Takes a cell's key, why it failed as its result, and why it ended without one."""
 
 
-def _tune(
-    tasks: Sequence[Found],
-    site: Site,
-    workers: int,
-    at_once: int,
-    storage: dict[str, Any],
-    cluster: Cluster,
-    board: Any,
-) -> None:
-    by_key = {task.cell.key: task for task in tasks}
-    trainable = tune.with_parameters(trial, tasks=by_key, site=site, board=board, storage=storage, kind=cluster.kind)
-    tune.Tuner(
-        tune.with_resources(trainable, trial_resources(workers, cluster)),
-        param_space={"cell": tune.grid_search(list(by_key))},
-        tune_config=tune.TuneConfig(
-            max_concurrent_trials=at_once,
-            # Starting a process and importing PyTorch costs more than many a cell; nothing stops trials from outside.
-            reuse_actors=True,
-            trial_name_creator=lambda one: by_key[one.config["cell"]].cell.title,
-            trial_dirname_creator=lambda one: _folder_name(by_key[one.config["cell"]].cell),
-        ),
-        run_config=tune.RunConfig(
-            name=f"tune-{workers}",
-            failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
-            callbacks=[_Lost(board)],
-            verbose=0,
-            **storage,
-        ),
-    ).fit()
+@dataclass(frozen=True)
+class Trials:
+    """What a Tune run of cells needs.
+
+    Attributes:
+        board: handle of the `Board`.
+        on_end: called with each cell that ended.
+        note: called with each line worth keeping.
+    """
+
+    site: Site
+    cluster: Cluster
+    board: Any
+    on_end: OnEnd
+    note: Callable[[str], None]
+    max_concurrent: int | None = None
+
+    def run(self, tasks: Sequence[Found]) -> None:
+        """Runs every cell as a trial, in this order where they wait for the same resources."""
+        storage = ray_files(self.site.store, self.cluster)
+        cells = {task.cell.key: task.cell for task in tasks}
+        teams = {task.cell.key: self._team(task, storage) for task in tasks}
+        jobs = {key: packed(cell, self.site, Post(self.board, key)) for key, cell in cells.items()}
+        reserved = {key: reservation(team, self.cluster) for key, team in teams.items()}
+        trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, board=self.board)
+        tune.Tuner(
+            tune.with_resources(trainable, lambda config: reserved[config[CELL]]),
+            param_space={CELL: tune.grid_search(list(cells)), LOST: 0, WHY: ""},
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=self.max_concurrent,
+                scheduler=_TakenUpAgain(self, teams),
+                # Starting processes and importing PyTorch costs more than many a cell; nothing stops trials from
+                # outside.
+                reuse_actors=True,
+                trial_name_creator=lambda one: cells[one.config[CELL]].title,
+                trial_dirname_creator=lambda one: _folder_name(cells[one.config[CELL]]),
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                # A trial counts by itself how often it was lost in vain, and ends.
+                failure_config=tune.FailureConfig(max_failures=-1),
+                callbacks=[_Ends(self.on_end)],
+                verbose=0,
+                **storage,
+            ),
+        ).fit()
+
+    def _team(self, task: Found, storage: dict[str, Any]) -> Team:
+        size = workers_of(task)
+        return Team(size, self.cluster.bundle(task.cell.config.training, size), storage)
 
 
-def trial_resources(workers: int, cluster: Cluster) -> dict[str, float]:
-    """What the actor of a trial holds: it trains itself where there is one worker, and only waits where several."""
-    if workers > 1:
-        return {"CPU": WAITING_CPUS}
-    return {"CPU": 1, "GPU": 1} if cluster.gpus else {"CPU": 1}
+def reservation(team: Team, cluster: Cluster, avoid: Sequence[str] = ()) -> PlacementGroupFactory:
+    """What a trial asks for: a bundle for each worker.
+
+    A trial of one worker trains in its own actor; one of several needs nothing for the actor that waits for them.
+
+    Args:
+        avoid: ids of nodes that are not fit for it.
+    """
+    selector = avoiding(cluster.options.labels, avoid)
+    bundles = [team.bundle] * team.size if team.size == 1 else [{}, *[team.bundle] * team.size]
+    labels = {"bundle_label_selector": [selector] * team.size} if selector else {}
+    return PlacementGroupFactory(bundles, "PACK", **labels)
+
+
+def avoiding(labels: Mapping[str, str], nodes: Sequence[str]) -> dict[str, str]:
+    """A label selector of Ray that leaves nodes out."""
+    return {**labels, **({"ray.io/node-id": f"!in({','.join(nodes)})"} if nodes else {})}
 
 
 def _folder_name(cell: Cell) -> str:
@@ -73,22 +108,78 @@ def _folder_name(cell: Cell) -> str:
     return f"{re.sub(r'[^A-Za-z0-9.+=]+', '-', cell.title).strip('-')[:80]}-{cell.id}"
 
 
-class _Lost(Callback):
-    """Says on the board which trials Tune gave up, whose processes can say nothing any more."""
+class _TakenUpAgain(FIFOScheduler):
+    """First in, first out; and a trial that is tried again gets to know why, on nodes that may be fit for it."""
 
-    def __init__(self, board: Any) -> None:
-        self._board = board
+    def __init__(self, trials: Trials, teams: Mapping[str, Team]) -> None:
+        cast(Any, super()).__init__()
+        self._trials, self._teams = trials, teams
+        self._steps: dict[str, float] = {}
+        self._unfit: dict[str, str] = {}
+        self._avoid: dict[str, list[str]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        return {**vars(self), "_trials": None, "_teams": {}}
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        cell, step = str(trial.config[CELL]), float(result.get(STEP) or 0.0)
+        if step > self._steps.get(cell, 0.0):
+            self._steps[cell] = step
+            trial.config[LOST] = 0
+        if result.get(AVOID):
+            node, why = str(result[AVOID]), str(result[FAULT])
+            if all(node not in nodes for nodes in self._avoid.values()):
+                self._trials.note(f"node {_shown(node)} is left out: {why}")
+            self._avoid.setdefault(cell, []).append(node)
+            self._unfit[cell] = why
+        return str(FIFOScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune calls it before the trial waits again, when what it asks for can still be changed."""
+        cell = str(trial.config[CELL])
+        why = self._unfit.pop(cell, None)
+        if why is None:
+            trial.config[LOST] += 1
+            trial.config[WHY] = lost_too_often(str(trial.get_error() or ""))
+            return
+        avoid, cluster = self._avoid[cell], self._trials.cluster
+        others = offer(without=avoid).fitting(self._teams[cell].bundle, cluster.options.labels)
+        if len(avoid) >= MOST_NODES_TRIED or others < self._teams[cell].size:
+            trial.config[LOST], trial.config[WHY] = LOST_PROCESSES + 1, why
+            avoid = []  # it still has to run somewhere, to say so
+        trial.update_resources(reservation(self._teams[cell], cluster, avoid))
+
+
+def _shown(node: str) -> str:
+    for one in alive_nodes():
+        if one["NodeID"] == node:
+            return f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"
+    return node[:8]
+
+
+class _Ends(Callback):
+    """Hands on how trials ended: what they post on the board may be lost with it."""
+
+    def __init__(self, on_end: OnEnd) -> None:
+        self._on_end = on_end
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        if result.get(ENDED):
+            self._on_end(str(trial.config[CELL]), result[FAILED] or None, result[FAULT] or None)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        cell = str(trial.config["cell"])
-        text = str(trial.get_error() or "its process was lost").strip()
-        reason = f"its process was lost {LOST_PROCESSES + 1} times: {text.splitlines()[-1]}"
-        Post(self._board, cell)(stage="ended", error=reason)
+        self._on_end(str(trial.config[CELL]), None, str(trial.get_error() or "its process was lost").strip())
 
 
 def ray_files(store: Store, cluster: Cluster) -> dict[str, Any]:
-    """Where Ray keeps its own files, which nobody reads again: they must be on a disk that all of its nodes see."""
-    if len(cluster.nodes) > 1:
-        place = store.place.below("ray")
-        return {"storage_path": place.root, "storage_filesystem": place.filesystem}
-    return {"storage_path": tempfile.mkdtemp(dir=cluster.folder)}
+    """Where Ray keeps its own files, which nobody reads again: nodes may join a cluster, and all must see them."""
+    if cluster.own:
+        return {"storage_path": tempfile.mkdtemp(dir=cluster.folder)}
+    place = store.place.below("ray")
+    return {"storage_path": place.root, "storage_filesystem": place.filesystem}

@@ -85,6 +85,7 @@ class Overview:
     Attributes:
         done, failed, stopped, total: cells; stopped ones ended without a result. What the store held before counts.
         seconds_left: of the whole run; None while nothing tells.
+        waiting: what cells wait for; empty where they wait for no nodes.
     """
 
     elapsed: float
@@ -94,6 +95,7 @@ class Overview:
     total: int
     running: tuple[Running, ...]
     seconds_left: float | None
+    waiting: str = ""
 
     def line(self) -> str:
         """``3/9 cells done, 1 running, 0 failed, estimating``"""
@@ -101,6 +103,7 @@ class Overview:
         stopped = f", {self.stopped} stopped" if self.stopped else ""
         return (
             f"{self.done}/{self.total} cells done, {len(self.running)} running, {self.failed} failed{stopped}, {left}"
+            + (f"; {self.waiting}" if self.waiting else "")
         )
 
 

@@ -55,6 +55,9 @@ class Here:
     def at_once(self, tasks: Sequence[Found]) -> int:
         return min(self.processes, len(tasks))
 
+    def waiting(self, tasks: Sequence[Found]) -> str:
+        return ""
+
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
         if self.processes > 1:
             self._compute_beside(list(tasks), site, changed)

@@ -20,6 +20,7 @@ def overview(
     at_once: int,
     now: float,
     began: float,
+    waiting: str = "",
 ) -> Overview:
     """Puts together what the cells said, by `Cell.key`."""
     known = {task.cell.key: said[task.cell.key] for task in tasks if task.cell.key in said}
@@ -39,6 +40,7 @@ def overview(
         total=done_before + failed_before + len(tasks),
         running=running,
         seconds_left=seconds_left(known, tasks, at_once, now),
+        waiting=waiting,
     )
 
 

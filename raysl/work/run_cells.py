@@ -19,6 +19,7 @@ from raysl.results import Found, Shelf, Store
 from raysl.work.events import CellProgress, Note, OnEvent, Phase
 from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
+from raysl.work.workers import WorkerOptions
 
 DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"
 
@@ -40,6 +41,9 @@ class Backend(Protocol):
     def at_once(self, tasks: Sequence[Found]) -> int:
         """How many cells run beside each other."""
 
+    def waiting(self, tasks: Sequence[Found]) -> str:
+        """What cells wait for, where no more of them can begin before that comes; empty otherwise."""
+
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
         """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` now and then."""
 
@@ -52,11 +56,13 @@ class RunOptions:
         address: of a running Ray cluster; one is started on this machine, and stopped at the end, where None.
         retry_failed: what failed before is computed again.
         max_concurrent: cells or trials beside each other, at most; as many as fit where None.
+        workers: what each DDP worker is given.
     """
 
     address: str | None = None
     retry_failed: bool = False
     max_concurrent: int | None = None
+    workers: WorkerOptions = field(default_factory=WorkerOptions)
 
 
 AS_IT_FITS = RunOptions()
@@ -153,7 +159,14 @@ class _Run:
             self._note_ended(said, tasks, shown)
             self.on_event(
                 overview(
-                    said, tasks, done_before=done, failed_before=failed, at_once=at_once, now=time.time(), began=began
+                    said,
+                    tasks,
+                    done_before=done,
+                    failed_before=failed,
+                    at_once=at_once,
+                    now=time.time(),
+                    began=began,
+                    waiting=self.backend.waiting(tasks),
                 )
             )
 

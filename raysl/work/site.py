@@ -51,7 +51,7 @@ class Site:
         try:
             return open_source(data, self.places, resize=resize, snapshot=self.store.snapshot(hashes.snapshot))
         except DataError as error:
-            raise NodeFault(str(error)) from error
+            raise NodeFault(str(error), elsewhere=True) from error
 
     def without_paths(self, text: str) -> str:
         """A reason as it may be stored and reported: folders of this machine by their names, or left out."""

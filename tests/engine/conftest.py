@@ -16,7 +16,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
-    """A Ray that ``run_on_cluster`` finds running; it declares three CPUs, as `cluster` does on two."""
+    """A Ray of two CPUs that ``run_on_cluster`` finds running."""
     from raysl.engine.cluster import cluster
 
     with cluster(cpus=2):

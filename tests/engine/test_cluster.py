@@ -1,4 +1,4 @@
-"""How many cells fit on a cluster, and the error where not one does."""
+"""Joining and starting a Ray, where machines make that hard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raysl import results
-from raysl.engine.cluster import Cluster, cluster
+from raysl.engine.cluster import cluster
 from raysl.errors import RayslError
 
 SCRIPT = """
@@ -23,32 +23,8 @@ def place():
     return results.__file__
 
 with cluster(cpus=1) as on:
-    print(on.cpus, on.own, ray.get(place.remote()))
+    print(ray.cluster_resources()["CPU"], on.own, ray.get(place.remote()))
 """
-
-
-@pytest.mark.parametrize(
-    ("on", "workers", "fit"),
-    [
-        (Cluster(2, 0, {"a": 2}, own=True), 1, 2),
-        (Cluster(2, 0, {"a": 2}, own=True), 2, 1),  # our own Ray has a spare CPU for the waiting trial
-        (Cluster(2, 0, {"a": 2}, own=False), 2, 0),
-        (Cluster(3, 0, {"a": 3}, own=False), 2, 1),
-        (Cluster(16, 4, {"a": 16}, own=False), 2, 2),
-        (Cluster(16, 0, {"a": 8, "b": 8}, own=False), 5, 3),
-    ],
-)
-def test_cells_beside_each_other(on: Cluster, workers: int, fit: int) -> None:
-    assert on.at_once(workers) == fit
-
-
-def test_more_workers_than_cpus_are_refused_with_what_would_fit() -> None:
-    with pytest.raises(RayslError, match=r"plain/seed0: training.workers is 3.*has 2 CPUs: .*training.workers=2"):
-        Cluster(2, 0, {"a": 2}, own=True).check_workers(3, "plain/seed0")
-    with pytest.raises(RayslError, match=r"0.01 CPU beside them.*has 2 CPUs: .*training.workers=1"):
-        Cluster(2, 0, {"a": 2}, own=False).check_workers(2, "plain/seed0")
-    with pytest.raises(RayslError, match=r"a GPU of its own, but the cluster has 8 CPUs and 1 GPU"):
-        Cluster(8, 1, {"a": 8}, own=False).check_workers(2, "plain/seed0")
 
 
 def test_an_address_without_a_cluster_is_said() -> None:
@@ -76,4 +52,4 @@ def test_ray_is_started_with_an_empty_address_long_temporary_folders_and_above_a
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["1", "True", str(results.__file__)]
+    assert done.stdout.split() == ["1.0", "True", str(results.__file__)]

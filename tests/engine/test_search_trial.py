@@ -12,6 +12,7 @@ import pytest
 from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
+from raysl.engine.crew import Team
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, SearchWork, search_trial
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
@@ -33,7 +34,8 @@ def search(tmp_path: Path) -> Search:
 @pytest.fixture
 def work(search: Search, tmp_path: Path, places: Places) -> SearchWork:
     site = site_here(plan(tmp_path, {"plain": "{}"}), results.open(tmp_path / "store"), places)
-    return SearchWork("t", site, Scoring(search.data, search.options.knn, search.options.reports), workers=1)
+    scoring = Scoring(search.data, search.options.knn, search.options.reports)
+    return SearchWork("t", site, scoring, Team(1, {"CPU": 1.0}, {}))
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def trial(config: dict[str, Any], work: SearchWork) -> None:
-    search_trial(config, work, {}, "CPU")
+    search_trial(config, work)
 
 
 @pytest.mark.slow

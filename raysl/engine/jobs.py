@@ -1,0 +1,138 @@
+"""What the processes of a trial compute: one cell, alone or on every rank of a crew. Imports PyTorch."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from raysl.config.cells import Cell
+from raysl.distributed import alone_on_first_rank, is_of_all_ranks
+from raysl.engine.board import Post
+from raysl.engine.crew import Worker
+from raysl.errors import NodeFault
+from raysl.evaluation.evaluate import trains
+from raysl.training.progress import Progress
+from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell
+from raysl.work.site import Site
+
+MOST_REPORTS = 20
+"""Of one cell to Ray; a person follows the board."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell to compute.
+
+    Attributes:
+        post: where it says how far it is.
+    """
+
+    cell: Cell
+    site: Site
+    post: Post
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a job ended.
+
+    Attributes:
+        failed: why anything failed, as its result.
+        fault: why anything could not be done this time.
+        not_here: another node may be able to.
+    """
+
+    failed: str | None = None
+    fault: str | None = None
+    not_here: bool = False
+
+
+def packed(cell: Cell, site: Site, post: Post) -> bytes:
+    """A job as it travels: processes that hand it on need not import what it is made of."""
+    return pickle.dumps(Job(cell, site, post))
+
+
+def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> Done:
+    """Trains and evaluates in this process.
+
+    Raises:
+        RayslError: as `compute_cell`, but for faults of this node, which are in what is returned.
+    """
+    job: Job = pickle.loads(content)
+    due = _Due()
+
+    def on_stage(stage: str, progress: Progress | None) -> None:
+        job.post.stage(stage, progress)
+        if stage == "pretraining" and progress is not None and due(progress):
+            report(float(progress.step), numbers(progress))
+
+    try:
+        return Done(compute_cell(job.cell, job.site, on_stage))
+    except NodeFault as fault:
+        return Done(fault=str(fault), not_here=fault.elsewhere)
+
+
+def together(content: bytes, worker: Worker) -> Done:
+    """What every rank of a crew does; frozen features are evaluated by rank 0 while the others wait for the next job.
+
+    Raises:
+        NodeFault: one that may pass, or of one rank alone: all ranks are started again.
+    """
+    job: Job = pickle.loads(content)
+    first, due = worker.rank == 0, _Due()
+
+    def on_progress(progress: Progress) -> None:
+        if first:
+            job.post.stage("pretraining", progress)
+        if due(progress):
+            worker.report(float(progress.step), {"step": float(progress.step), **numbers(progress)})
+
+    try:
+        if first:
+            job.post.stage("pretraining", None)
+        failed = pretrain_cell(job.cell, job.site, on_progress)
+        return Done(failed) if failed is not None else _evaluate(job, first)
+    except NodeFault as fault:
+        if fault.may_pass or not is_of_all_ranks(fault):
+            raise
+        return Done(fault=str(fault), not_here=fault.elsewhere)
+
+
+def _evaluate(job: Job, first: bool) -> Done:
+    def on_fine_tuning(progress: Progress | None) -> None:
+        if first:
+            job.post.stage("fine-tuning", progress)
+
+    failed = None
+    if any(trains(evaluation) for evaluation in job.cell.evaluations):
+        on_fine_tuning(None)
+        failed = evaluate_cell(job.cell, job.site, trained=True, on_progress=on_fine_tuning)
+    if not first:
+        return Done()
+    job.post.stage("evaluating", None)
+    with alone_on_first_rank():
+        also = evaluate_cell(job.cell, job.site, trained=False)
+    return Done("; ".join(reason for reason in (failed, also) if reason is not None) or None)
+
+
+class _Due:
+    """Which progress goes to Ray."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def __call__(self, progress: Progress) -> bool:
+        if (progress.step - self._last) * MOST_REPORTS < progress.steps:
+            return False
+        self._last = progress.step
+        return True
+
+
+def numbers(progress: Progress) -> dict[str, float]:
+    """Plain floats: Ray refuses others in places."""
+    return {
+        "epoch": float(progress.epoch),
+        "loss": float(progress.loss),
+        "clips_per_second": float(progress.clips_per_second),
+    }

@@ -1,0 +1,195 @@
+"""What a cluster has, what its autoscaler can add, and whether cells fit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import ray
+import yaml
+from ray.experimental.internal_kv import _internal_kv_get
+
+AUTOSCALER_STATUS = "__autoscaling_status"
+"""Where Ray's autoscaler says how it is, and for which nodes. Without one the names of nodes begin as below."""
+NO_TYPE = "node_"
+
+Resources = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """Nodes that are alike.
+
+    Attributes:
+        resources: of one node.
+        labels: of one node.
+        alive: how many there are.
+        most: how many there can be.
+    """
+
+    name: str
+    resources: Resources
+    labels: Mapping[str, str]
+    alive: int
+    most: int
+
+    def fitting(self, bundle: Resources) -> int:
+        """How many workers fit on one node."""
+        return int(min(self.resources.get(name, 0.0) / amount + 1e-9 for name, amount in bundle.items() if amount))
+
+    def has(self, labels: Mapping[str, str]) -> bool:
+        return all(self.labels.get(name) == value for name, value in labels.items())
+
+    def shown(self) -> str:
+        """``gpu-worker (8 CPU, 1 GPU; 0 of up to 4)``"""
+        count = f"{self.alive}" if self.alive == self.most else f"{self.alive} of up to {self.most}"
+        return f"{self.name} ({shown(self.resources)}; {count})"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a cluster has and can get.
+
+    Attributes:
+        types: node types, the autoscaler's too where it can be asked for them.
+        grows: there is an autoscaler.
+        known: all of its node types are among ``types``.
+    """
+
+    types: tuple[NodeType, ...]
+    grows: bool
+    known: bool
+
+    def most(self, name: str, now: bool = False) -> float:
+        """All of a resource that there can be, or that there is now."""
+        return sum(one.resources.get(name, 0.0) * (one.alive if now else one.most) for one in self.types)
+
+    def fitting(self, bundle: Resources, labels: Mapping[str, str], now: bool = False) -> int:
+        """How many workers fit beside each other on what there can be, or on what there is now."""
+        fit = [one.fitting(bundle) * (one.alive if now else one.most) for one in self.types if one.has(labels)]
+        return sum(fit)
+
+    def never(self, bundle: Resources, size: int, labels: Mapping[str, str]) -> str | None:
+        """Why so many workers can never run, and the nearest that can; None where they can, or may.
+
+        Nodes may still join a cluster where there are none for work yet, and an autoscaler that cannot be asked for
+        its node types may have one that fits.
+        """
+        fit = self.fitting(bundle, labels)
+        if fit >= size or (self.grows and not self.known):
+            return None
+        with_labels = [one for one in self.types if one.has(labels) and one.most]
+        useful = [one for one in with_labels if all(one.resources.get(name) for name in bundle)]
+        if not useful and not self.grows and not any(one.resources.get("CPU") for one in self.types):
+            return None
+        if not with_labels:
+            return f"no node has the labels {', '.join(f'{name}={value}' for name, value in labels.items())}"
+        if not useful:
+            lacking = next(name for name in bundle if not self.most(name))
+            return f"no node has any {lacking}: there is {self._nearest(with_labels, bundle)}"
+        if not fit:
+            return f"no node is as large: the nearest is {self._nearest(useful, bundle)}"
+        return f"{fit} fit on all nodes that there can be: {'; '.join(one.shown() for one in useful)}"
+
+    @staticmethod
+    def _nearest(types: Sequence[NodeType], bundle: Resources) -> str:
+        def lacks(one: NodeType) -> float:
+            return sum(max(0.0, 1 - one.resources.get(name, 0.0) / amount) for name, amount in bundle.items() if amount)
+
+        return min(types, key=lacks).shown()
+
+
+def shown(resources: Resources) -> str:
+    """``2 CPU, 1 GPU``"""
+    parts = [f"{amount:g} {name}" for name, amount in resources.items() if name not in _UNSAID and ":" not in name]
+    return ", ".join(parts) or "no CPU"
+
+
+def offer(without: Sequence[str] = ()) -> Offer:
+    """What the cluster that this process is connected to has now, and can get.
+
+    Args:
+        without: ids of nodes that do not count.
+    """
+    nodes = [node for node in alive_nodes() if node["NodeID"] not in without]
+    status = _status()
+    types = _of_autoscaler_2() or _of_autoscaler_1(status)
+    declared = bool(types)
+    active = cast(dict[str, int], (status.get("autoscaler_report") or {}).get("active_nodes") or {})
+    grows = declared or any(not name.startswith(NO_TYPE) for name in active)
+    alike: dict[str, list[NodeType]] = {}
+    for node in nodes:
+        labels = cast(dict[str, str], node.get("Labels") or {})
+        name = labels.get("ray.io/node-group") or node["NodeManagerHostname"]
+        key = json.dumps([_plain(node["Resources"]), _given(labels)], sort_keys=True)
+        alike.setdefault(key, []).append(NodeType(name, _plain(node["Resources"]), labels, 1, 1))
+    found = []
+    for group in alike.values():
+        known = next((name for name, one in types.items() if _same(one.resources, group[0].resources)), None)
+        one = types.pop(known) if known is not None else group[0]
+        found.append(NodeType(one.name, group[0].resources, group[0].labels, len(group), max(one.most, len(group))))
+    return Offer((*found, *types.values()), grows, declared or not grows)
+
+
+def alive_nodes() -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
+    return [node for node in nodes if node["Alive"]]
+
+
+_UNSAID = ("memory", "object_store_memory")
+
+
+def _plain(resources: Resources) -> dict[str, float]:
+    return {name: amount for name, amount in resources.items() if name not in _UNSAID and not name.startswith("node:")}
+
+
+def _given(labels: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if name != "ray.io/node-id"}
+
+
+def _same(one: Resources, other: Resources) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _status() -> dict[str, Any]:
+    """What the autoscaler said last; of the first seconds of a cluster nothing."""
+    said = _internal_kv_get(AUTOSCALER_STATUS)
+    status: dict[str, Any] = json.loads(said) if said else {}
+    return status
+
+
+def _of_autoscaler_2() -> dict[str, NodeType]:
+    """Node types as the second autoscaler, KubeRay's, publishes them."""
+    from ray._private.state import state
+
+    config = state.get_cluster_config()
+    groups: Iterable[Any] = config.node_group_configs if config is not None else ()
+    found = {}
+    for one in groups:
+        most = 2**20 if one.max_count == -1 else int(one.max_count)
+        resources = {name: float(amount) for name, amount in one.resources.items()}
+        found[one.name] = NodeType(one.name, _plain(resources), dict(getattr(one, "labels", {})), 0, most)
+    return found
+
+
+def _of_autoscaler_1(status: Mapping[str, Any]) -> dict[str, NodeType]:
+    """Node types of ``ray up``: the first autoscaler reads them from a file that its command line names. Known on the
+    machine that it runs on, the head."""
+    try:
+        command = Path(f"/proc/{int(status['monitor_pid'])}/cmdline").read_bytes().decode().split("\0")
+        files = [word.partition("=")[2] for word in command if word.startswith("--autoscaling-config=")]
+        if not any(word.endswith("monitor.py") for word in command) or not files or not os.access(files[0], os.R_OK):
+            return {}
+        config = yaml.safe_load(Path(files[0]).read_text(encoding="utf-8"))
+    except (KeyError, ValueError, OSError, yaml.YAMLError):
+        return {}
+    found, head = {}, config.get("head_node_type")
+    for name, one in (config.get("available_node_types") or {}).items():
+        resources = {key: float(amount) for key, amount in (one.get("resources") or {}).items()}
+        most = 1 if name == head else int(one.get("max_workers", config.get("max_workers", 0)))
+        found[str(name)] = NodeType(str(name), _plain(resources), dict(one.get("labels") or {}), 0, most)
+    return found

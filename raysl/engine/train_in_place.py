@@ -1,0 +1,63 @@
+"""A `TorchTrainer` whose workers stand in the placement group that Tune reserved for the trial it runs in.
+
+Train V2 (Ray 2.60) reserves a group of its own for its workers, once the trial runs. An autoscaler then sees one cell
+after the other, two groups wait for each other on a full cluster, and a controller that is killed leaves its group
+reserved. Train has no option for it, so that these few methods of its own are replaced; tests/engine/test_crew.py
+fails where another Ray has others.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import ray
+from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.context import TrainRunContext
+from ray.train.v2._internal.execution.controller.controller import TrainController
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+from ray.train.v2._internal.execution.worker_group.placement_group_handle import DefaultPlacementGroupHandle
+from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
+from ray.util import get_current_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+
+class _Reserved(DefaultPlacementGroupHandle):
+    """The trial's placement group, which outlives this Train run."""
+
+    def shutdown(self) -> None:
+        """Tune frees it."""
+
+
+class _Workers(WorkerGroup):
+    def _create_placement_group(self, scaling_config: Any, worker_group_context: Any) -> _Reserved:
+        return _Reserved(cast(Any, get_current_placement_group()))
+
+
+class _Controller(TrainController):
+    worker_group_cls = _Workers
+
+
+class _Fixed(FixedScalingPolicy):
+    """Asks the autoscaler for nothing: it sees the trial's group."""
+
+    def after_controller_start(self, train_run_context: TrainRunContext) -> None: ...
+
+    def _maybe_send_resource_request(self) -> None: ...
+
+
+class TrainerInPlace(TorchTrainer):
+    """To be run in an actor of a Tune trial whose first bundles are the workers'."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        callbacks = cast(Any, super())._create_default_callbacks()
+        return [one for one in callbacks if not isinstance(one, PlacementGroupCleanerCallback)]
+
+    def _initialize_and_run_controller(self, **given: Any) -> Any:
+        given["scaling_policy"] = _Fixed(scaling_config=cast(Any, self.scaling_config))
+        here = PlacementGroupSchedulingStrategy(
+            cast(Any, get_current_placement_group()), 0, placement_group_capture_child_tasks=True
+        )
+        controller = cast(Any, ray.remote(num_cpus=0, scheduling_strategy=here)(_Controller)).remote(**given)
+        ray.get(controller.run.remote())
+        return ray.get(controller.get_result.remote())
