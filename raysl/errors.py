@@ -43,6 +43,10 @@ class MissingFileError(ConfigError, NodeFault):
     """A file that a configuration names and that this machine does not have."""
 
 
+class LeftError(RayslError):
+    """Training was asked to end from outside. It saved a checkpoint, and goes on from it when it is run again."""
+
+
 DECIDED_BY = "decided_by"
 """In the details of a `CellFailure`: key and value of the options that decided it and are in no id. With another value
 of one of them the cell is computed again."""

@@ -1,7 +1,8 @@
 """How a command is ended from outside: Ctrl-C, SIGTERM (a scheduler) and SIGHUP (a terminal that is closed) alike.
 
 All of them are a `KeyboardInterrupt` where they arrive, since Ray hands on no other exception, so that whatever is
-under work is left in order; which it was is remembered for the exit status.
+under work is left in order; which it was is remembered for the exit status. Where something is being trained, the
+first of them asks it to save a checkpoint and to end after its step; the second interrupts it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _received: list[signal.Signals] = []
+_leave, _save = threading.Event(), threading.Event()
+_listening = 0
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Makes each of the signals an interrupt, but one that this process was started to ignore (``nohup``)."""
     _received.clear()
+    _leave.clear()
     before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
@@ -31,6 +35,38 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ask_to_leave() -> None:
+    """Asks what trains in this process to save a checkpoint and to end."""
+    _leave.set()
+
+
+def asked_to_leave() -> bool:
+    return _leave.is_set()
+
+
+def ask_to_save() -> None:
+    """Asks what trains in this process to save a checkpoint: this machine may soon be gone."""
+    _save.set()
+
+
+def asked_to_save() -> bool:
+    """Whether it was asked since the last call."""
+    asked = _save.is_set()
+    _save.clear()
+    return asked
+
+
+@contextmanager
+def saving_first() -> Iterator[None]:
+    """In the body a first signal only sets what `asked_to_leave` gives."""
+    global _listening
+    _listening += 1
+    try:
+        yield
+    finally:
+        _listening -= 1
 
 
 def received() -> signal.Signals | None:
@@ -67,6 +103,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     _received.append(signal.Signals(number))
     if number == signal.SIGHUP:
         _drop_terminal()
+    if _listening and not _leave.is_set():
+        _leave.set()
+        return
     raise KeyboardInterrupt
 
 
@@ -80,4 +119,7 @@ def _drop_terminal() -> None:
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
+    if _listening and not _leave.is_set():
+        _leave.set()
+        return
     sys.exit(128 + number)

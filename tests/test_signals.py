@@ -124,12 +124,12 @@ def test_a_run_that_is_ended_leaves_nothing_behind(
             time.sleep(0.2)
         processes = [pid for pid, command in below(run.pid) if "resource_tracker" not in command]
         (os.killpg if group else os.kill)(run.pid, number)
-        _, said = run.communicate(timeout=120)
+        told, said = run.communicate(timeout=120)
         left = [path.name for path in temporary.glob("raysl-*")]
     finally:
         run.kill()
         shutil.rmtree(temporary, ignore_errors=True)
-    assert run.returncode == 128 + number
+    assert run.returncode == 128 + number, told + said
     lines = [line for line in said.splitlines() if "warn" not in line.lower()]
     what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
     assert len(lines) == 1, said

@@ -11,21 +11,24 @@ from typing import Any, cast
 
 import ray
 from ray._private.state import state  # which nodes have CPUs left is in no public call
+from ray.exceptions import RayError
 
 from raysl.config.component import Chosen
-from raysl.data.catalog import CatalogReader
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import known_snapshot, open_source
 from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
-from raysl.engine.offer import offer
+from raysl.engine.offer import nodes_that_leave, offer
 from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
 from raysl.errors import RayslError
 from raysl.results import Found
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Note, OnEvent, Reading
 from raysl.work.site import Site
+
+LEAVING_SECONDS = 15.0
+"""Given to cells to end in order, when a run is ended: the step that they are in must end first."""
 
 
 class OnCluster:
@@ -56,7 +59,6 @@ class OnCluster:
                 on_event(reading)
 
         if self.cluster.own:
-            self._make(data)
 
             def progress(done: int, total: int) -> None:
                 on_event(Reading(data.bound_name, "reading", done, total))
@@ -68,15 +70,6 @@ class OnCluster:
         on_event(Reading(data.bound_name, "waiting for a node", 0, 0))
         with Watch(self._board, look):
             return self._read_on_a_node(data, resize, on_event)
-
-    def _make(self, data: Chosen) -> None:
-        """Makes a data set's files, where they are not there, with all CPUs."""
-        reader: CatalogReader = data.build()
-        if reader.needs_root or known_snapshot(data, self.places) is not None:
-            return
-        make = cast(Any, ray.remote)(num_cpus=1)(_make_here)
-        cpus = int(offer().most("CPU"))
-        ray.get([make.remote(data, self.places) for _ in range(cpus)])
 
     def _read_on_a_node(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         """Asks for a node, and where that lacks the data for another one."""
@@ -104,8 +97,10 @@ class OnCluster:
         begun = [task for task in open_tasks if task.cell.key in self.said]
         waiting = open_tasks[: self.max_concurrent or len(open_tasks)]
         waiting = [task for task in waiting if task.cell.key not in self.said]
+        if self.cluster.own or not waiting:
+            return ""
         there = offer()
-        if not waiting or not (there.grows or not begun):
+        if not there.grows and begun:
             return ""
         kind = self.cluster.kind
         wanted = sum(self._asked(task).get(kind, 0.0) * workers_of(task) for task in [*begun, *waiting])
@@ -123,9 +118,15 @@ class OnCluster:
         return said is not None and said.ended
 
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
+        leaving = frozenset[str]()
+
         def look(posted: Posted) -> None:
+            nonlocal leaving
             self._hear(posted)
             changed()
+            if not self.cluster.own and (now := nodes_that_leave()) != leaving:
+                leaving = now
+                self._board.ask.remote(False, leaving)
 
         def on_end(cell: str, failed: str | None, fault: str | None) -> None:
             now = time.time()
@@ -134,21 +135,30 @@ class OnCluster:
 
         trials = Trials(site, self.cluster, self._board, on_end, self.note, self.max_concurrent)
         with Watch(self._board, look):
-            trials.run(tasks)
+            try:
+                trials.run(tasks)
+            except KeyboardInterrupt:
+                self._leave()
+                raise
+
+    def _leave(self) -> None:
+        """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
+        ask = self._board.ask.remote(True, frozenset())
+        until = time.monotonic() + LEAVING_SECONDS
+        with contextlib.suppress(RayError):
+            ray.get(ask, timeout=LEAVING_SECONDS)
+            while time.monotonic() < until:
+                posted: Posted = ray.get(self._board.read.remote(), timeout=LEAVING_SECONDS)
+                if all(one.stage not in ("pretraining", "fine-tuning") for one in posted.cells.values()):
+                    return
+                time.sleep(0.1)
 
     def _hear(self, posted: Posted) -> None:
-        """What a trial reported to Tune at its end stays, whatever the board says after it."""
+        """The latest word counts: an end may have come by Tune, and the board may have been lost with what it knew."""
         for cell, said in posted.cells.items():
             known = self.said.get(cell)
-            if known is None or not known.ended:
+            if known is None or said.changed > known.changed:
                 self.said[cell] = said
-
-
-def _make_here(data: Chosen, places: Places) -> None:
-    """The task, one a CPU: they share the making of a data set's files. What fails here fails in reading too."""
-    reader: CatalogReader = data.build()
-    with contextlib.suppress(RayslError):
-        reader.prepare(places.root(data))
 
 
 def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> tuple[str, bytes | RayslError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -10,11 +11,18 @@ from types import TracebackType
 from typing import Any, cast
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from raysl.signals import ask_to_leave, ask_to_save
 from raysl.training.progress import Progress
 from raysl.work.events import CellProgress, Reading
+
+MOST_WAITING = 100_000
+"""Processes of cells that wait for what the driver asks, beside each other."""
+
+SAVE_SECONDS = 5.0
+"""Between two checkpoints on a node that will soon be gone."""
 
 
 @dataclass
@@ -26,25 +34,40 @@ class Posted:
 
 
 class Board:
-    """The actor's class."""
+    """The actor's class. What the driver asks of cells under work goes over it too."""
 
     def __init__(self) -> None:
         self._posted = Posted()
+        self._asked = asyncio.Condition()
+        self._leave = False
+        self._leaving_nodes: frozenset[str] = frozenset()
 
-    def post(self, cell: str, **said: Any) -> None:
+    async def ask(self, leave: bool, nodes: frozenset[str]) -> None:
+        """By the driver: cells are to save and end, or to save where one of their nodes will soon be gone."""
+        async with self._asked:
+            self._leave, self._leaving_nodes = self._leave or leave, nodes
+            self._asked.notify_all()
+
+    async def asked(self, node: str) -> bool:
+        """By a process of a cell: waits for news, True where it is to end and False where it is to save."""
+        async with self._asked:
+            await self._asked.wait_for(lambda: self._leave or node in self._leaving_nodes)
+            return self._leave
+
+    async def post(self, cell: str, **said: Any) -> None:
         """Changes fields of the cell's `CellProgress`."""
         now = time.time()
         known = self._posted.cells.get(cell, CellProgress(now, now))
         self._posted.cells[cell] = replace(known, changed=now, **said)
 
-    def post_reading(self, name: str, reading: Reading | None) -> None:
+    async def post_reading(self, name: str, reading: Reading | None) -> None:
         """How far the reading of a data set is; None when it has ended."""
         if reading is None:
             self._posted.readings.pop(name, None)
         else:
             self._posted.readings[name] = reading
 
-    def read(self) -> Posted:
+    async def read(self) -> Posted:
         return self._posted
 
 
@@ -63,6 +86,24 @@ class Post:
     def __call__(self, **said: Any) -> None:
         self._board.post.remote(self._cell, **said)
 
+    def listen(self) -> None:
+        """Hands on to this process what the driver asks for; a board that was lost asks for nothing."""
+        name = "raysl-board"
+        if all(thread.name != name for thread in threading.enumerate()):
+            threading.Thread(target=self._listen, name=name, daemon=True).start()
+
+    def _listen(self) -> None:
+        node = ray.get_runtime_context().get_node_id()
+        while True:
+            try:
+                if ray.get(self._board.asked.remote(node)):
+                    ask_to_leave()
+                    return
+                ask_to_save()
+            except RayError:
+                pass  # it is started again
+            time.sleep(SAVE_SECONDS)
+
     def stage(self, stage: str, progress: Progress | None) -> None:
         """As `raysl.work.compute.OnStage`."""
         self(stage=stage, progress=progress)
@@ -71,7 +112,8 @@ class Post:
 def start_board() -> Any:
     """The handle of a new board, on the driver's node: nodes that are lost or given back do not take it with them."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return cast(Any, ray.remote)(num_cpus=0, max_restarts=-1, scheduling_strategy=here)(Board).remote()
+    kept = {"max_restarts": -1, "max_concurrency": MOST_WAITING, "scheduling_strategy": here}
+    return cast(Any, ray.remote)(num_cpus=0, **kept)(Board).remote()
 
 
 class Watch:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from raysl.config.cells import Cell
-from raysl.distributed import alone_on_first_rank, is_of_all_ranks
+from raysl.distributed import alone_on_first_rank, is_of_all_ranks, on_every_rank
 from raysl.engine.board import Post
 from raysl.engine.crew import Worker
-from raysl.errors import NodeFault
+from raysl.errors import LeftError, NodeFault
 from raysl.evaluation.evaluate import trains
 from raysl.training.progress import Progress
+from raysl.work.claims import ClaimedError, claimed
 from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell
 from raysl.work.site import Site
 
@@ -60,6 +62,7 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
         RayslError: as `compute_cell`, but for faults of this node, which are in what is returned.
     """
     job: Job = pickle.loads(content)
+    job.post.listen()
     due = _Due()
 
     def on_stage(stage: str, progress: Progress | None) -> None:
@@ -69,6 +72,8 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
 
     try:
         return Done(compute_cell(job.cell, job.site, on_stage))
+    except (LeftError, ClaimedError) as left:
+        return Done(fault=str(left))
     except NodeFault as fault:
         return Done(fault=str(fault), not_here=fault.elsewhere)
 
@@ -80,6 +85,7 @@ def together(content: bytes, worker: Worker) -> Done:
         NodeFault: one that may pass, or of one rank alone: all ranks are started again.
     """
     job: Job = pickle.loads(content)
+    job.post.listen()
     first, due = worker.rank == 0, _Due()
 
     def on_progress(progress: Progress) -> None:
@@ -88,15 +94,20 @@ def together(content: bytes, worker: Worker) -> Done:
         if due(progress):
             worker.report(float(progress.step), {"step": float(progress.step), **numbers(progress)})
 
-    try:
-        if first:
-            job.post.stage("pretraining", None)
-        failed = pretrain_cell(job.cell, job.site, on_progress)
-        return Done(failed) if failed is not None else _evaluate(job, first)
-    except NodeFault as fault:
-        if fault.may_pass or not is_of_all_ranks(fault):
-            raise
-        return Done(fault=str(fault), not_here=fault.elsewhere)
+    with ExitStack() as stack:
+        try:
+            claim = claimed(job.site.store, job.site.folder(job.cell).name, job.site.run)
+            on_every_rank(lambda: stack.enter_context(claim) if first else None)
+            if first:
+                job.post.stage("pretraining", None)
+            failed = pretrain_cell(job.cell, job.site, on_progress)
+            return Done(failed) if failed is not None else _evaluate(job, first)
+        except (LeftError, ClaimedError) as left:
+            return Done(fault=str(left))
+        except NodeFault as fault:
+            if fault.may_pass or not is_of_all_ranks(fault):
+                raise
+            return Done(fault=str(fault), not_here=fault.elsewhere)
 
 
 def _evaluate(job: Job, first: bool) -> Done:

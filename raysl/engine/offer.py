@@ -140,6 +140,13 @@ def alive_nodes() -> list[dict[str, Any]]:
     return [node for node in nodes if node["Alive"]]
 
 
+def nodes_that_leave() -> frozenset[str]:
+    """Ids of the nodes that will soon be gone: spot machines with notice, and what the autoscaler gives back."""
+    from ray._private.state import state
+
+    return frozenset(cast(Any, state).get_draining_nodes())
+
+
 _UNSAID = ("memory", "object_store_memory")
 
 

@@ -19,7 +19,7 @@ from raysl.config.sections import ClipOptions
 from raysl.data.snapshot import Snapshot, data_record
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
-from raysl.errors import DataError, NodeFault, RayslError, StorageError
+from raysl.errors import DataError, LeftError, NodeFault, RayslError, StorageError
 from raysl.evaluation.on_features import extract, feature_options, left_out, measure, sharing
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
@@ -128,10 +128,10 @@ class _Told:
 
     @contextmanager
     def failures_of(self, names: Sequence[str]) -> Iterator[None]:
-        """What fails inside is the failure of these; a store that cannot be written ends everything."""
+        """What fails inside is the failure of these; a store that cannot be written and a run's end end everything."""
         try:
             yield
-        except StorageError:
+        except (StorageError, LeftError):
             raise
         except RayslError as error:
             self.failures.append(error)

@@ -17,11 +17,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.distributed import of_all_ranks, on_every_rank, rank, world_size
-from raysl.errors import NodeFault
+from raysl.errors import LeftError, NodeFault
 from raysl.models.backbone import Backbone, pool
 from raysl.objectives.build import objective_on
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
+from raysl.signals import saving_first
 from raysl.training.batches import StepBatches, exchange
 from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
@@ -121,7 +122,12 @@ class FineTuning:
         Raises:
             CellFailure: loss or gradient is not finite; on every rank at the same step.
             NodeFault: a training video cannot be read any more; on every rank.
+            LeftError: it was asked to end (`raysl.signals`), on every rank. There are no checkpoints to go on from.
         """
+        with saving_first():
+            return self._run(on_progress)
+
+    def _run(self, on_progress: Callable[[Progress], None]) -> FineTuned:
         batches = StepBatches(self.loader, self.length, self.cell.training.accumulate, 0, self.device)
         losses, accuracies, epoch = [], [], list[StepValues]()
         reported = time.monotonic()
@@ -143,6 +149,8 @@ class FineTuning:
         step_batches, failure = batches.next()
         lost = tuple(path for batch in step_batches for path in batch.unreadable)
         signals = exchange(failure, lost, due, self.device)
+        if signals.leave:
+            raise of_all_ranks(LeftError("its fine-tuning was ended from outside, and begins anew"))
         if signals.unreadable:
             # No other video stands in: all rows of a table are fine-tuned on the same ones.
             raise of_all_ranks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
 from raysl.distributed import broadcast_object, on_every_rank, on_first_rank, rank, world_size
-from raysl.errors import ConfigError, RayslError, printable
+from raysl.errors import ConfigError, LeftError, RayslError, printable
+from raysl.signals import ended_by_signals, received
 from raysl.training.check_cell import check_cell
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
@@ -27,14 +29,25 @@ from raysl.training.progress import Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Trains one cell; 0 when it is done, 1 when it failed, 2 when it cannot be run as asked."""
+    """Trains one cell; 0 when it is done, 1 when it failed, 2 when it cannot be run as asked, 128 + N after signal N.
+
+    A signal, as torchrun hands it on where its machine is taken away, ends it after its step and a checkpoint.
+    """
     options = _parser().parse_args(arguments)
+    with ended_by_signals():
+        return _main(options)
+
+
+def _main(options: argparse.Namespace) -> int:
     device = choose_device()
     own_group = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized()
     if own_group:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         _train(options, device)
+    except (LeftError, KeyboardInterrupt) as end:
+        _say(f"ended: {str(end) or 'what was saved is kept'}")
+        return 128 + (received() or signal.SIGINT)
     except RayslError as error:
         prefix = f"rank {rank()}: " if world_size() > 1 else ""
         print(f"{prefix}error: {printable(str(error))}", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ import torch.distributed as dist
 
 from raysl.distributed import gather_objects, is_distributed, of_all_ranks, rank
 from raysl.errors import RayslError
+from raysl.signals import asked_to_leave, asked_to_save
 from raysl.training.length import Length
 from raysl.views.batch import Batch
 from raysl.views.loader import PretrainingLoader
@@ -40,10 +41,19 @@ class StepBatches:
 
 
 class Signals(NamedTuple):
-    """Attributes: unreadable: paths that failed on any rank since the last exchange. tick: rank 0 wants a report."""
+    """What ranks tell each other at every step.
+
+    Attributes:
+        unreadable: paths that failed on any rank since the last exchange.
+        tick: rank 0 wants a report.
+        save: a rank was asked to save a checkpoint.
+        leave: a rank was asked to end.
+    """
 
     unreadable: tuple[str, ...]
     tick: bool
+    save: bool = False
+    leave: bool = False
 
 
 def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool, device: torch.device) -> Signals:
@@ -55,12 +65,13 @@ def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool
     if not is_distributed():
         if failure is not None:
             raise failure
-        return Signals(unreadable, tick)
-    counts = torch.tensor([failure is not None, len(unreadable), tick and rank() == 0], dtype=torch.int64).to(device)
+        return Signals(unreadable, tick, asked_to_save(), asked_to_leave())
+    said = [failure is not None, len(unreadable), tick and rank() == 0, asked_to_save(), asked_to_leave()]
+    counts = torch.tensor(said, dtype=torch.int64).to(device)
     dist.all_reduce(counts)
-    failed, replaced, ticked = counts.tolist()
+    failed, replaced, ticked, save, leave = counts.tolist()
     if failed:
         raise of_all_ranks(next(error for error in gather_objects(failure) if error is not None))
     if replaced:
         unreadable = tuple(path for paths in gather_objects(unreadable) for path in paths)
-    return Signals(unreadable, bool(ticked))
+    return Signals(unreadable, bool(ticked), bool(save), bool(leave))

@@ -15,10 +15,11 @@ from raysl.config.identity import cell_id
 from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, of_all_ranks, on_every_rank, rank, world_size
-from raysl.errors import CellFailure
+from raysl.errors import CellFailure, LeftError
 from raysl.models.batch_norm import average_statistics
 from raysl.objectives.build import build_objective
-from raysl.training.batches import StepBatches, exchange
+from raysl.signals import saving_first
+from raysl.training.batches import Signals, StepBatches, exchange
 from raysl.training.check_cell import check_accumulation
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import curve_row
@@ -136,7 +137,18 @@ class Run:
 
         Raises:
             CellFailure: on every rank at the same step, with the step and the last good values.
+            LeftError: it was asked to end (`raysl.signals`), on every rank, after a checkpoint.
         """
+        with saving_first():
+            self._train(recorder, on_progress, stop_after, probe)
+
+    def _train(
+        self,
+        recorder: Recorder | None,
+        on_progress: ProgressCallback | None,
+        stop_after: int | None,
+        probe: Probe | None,
+    ) -> None:
         batches = StepBatches(self.loader, self.length, self.cell.training.accumulate, self.first, self.device)
         every = self.cell.training.checkpoint_steps or self.length.steps_per_epoch
         if self.first == self.length.steps:  # killed between the last checkpoint and the marker
@@ -145,16 +157,18 @@ class Run:
         for done in range(self.first + 1, self.length.steps + 1):
             due = time.monotonic() - reported > REPORT_SECONDS
             try:
-                tick = self._step(batches, done, due, recorder)
+                signals = self._step(batches, done, due, recorder)
             except CellFailure as failure:
                 last = None if self._last is None else asdict(self._last)
                 details = {**failure.details, "step": done, "last_good": last}
                 raise of_all_ranks(CellFailure(failure.reason, details)) from failure
-            if tick or self.length.ends_epoch(done):
+            if signals.tick or self.length.ends_epoch(done):
                 reported = time.monotonic()
                 self._report(done, recorder, on_progress)
-            if done % every == 0 or done == self.length.steps:
+            if done % every == 0 or done == self.length.steps or signals.save or signals.leave:
                 self.save(recorder, done)
+            if signals.leave and done < self.length.steps:
+                raise of_all_ranks(LeftError(f"it was ended from outside, and goes on after step {done}"))
             number = None if probe is None else probe.due(done, self.length.steps)
             if probe is not None and number is not None:
                 average_statistics(self.learner.objective)
@@ -162,7 +176,7 @@ class Run:
             if done == stop_after:
                 raise KilledError(f"stopped after step {done}")
 
-    def _step(self, batches: StepBatches, done: int, due: bool, recorder: Recorder | None) -> bool:
+    def _step(self, batches: StepBatches, done: int, due: bool, recorder: Recorder | None) -> Signals:
         started = time.perf_counter()
         step_batches, failure = batches.next()
         failed_paths = tuple(path for batch in step_batches for path in batch.unreadable)
@@ -185,7 +199,7 @@ class Run:
                 unreadable=self.unreadable.count,
             )
             recorder.curves.add(row)
-        return signals.tick
+        return signals
 
     def _report(self, done: int, recorder: Recorder | None, on_progress: ProgressCallback | None) -> None:
         assert self._last is not None

@@ -20,7 +20,7 @@ from raysl.distributed import (
     on_first_rank,
     rank,
 )
-from raysl.errors import CellFailure, NodeFault, RayslError, StorageError
+from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageError
 from raysl.evaluation.evaluate import evaluate, record, trains
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.results import CellFolder, Found, FoundEvaluation
@@ -32,6 +32,7 @@ from raysl.training.pretrain import pretrain
 from raysl.training.probe import Probe
 from raysl.training.progress import Progress
 from raysl.training.threads import cpu_threads
+from raysl.work.claims import claimed
 from raysl.work.site import Site
 
 OnStage = Callable[[str, Progress | None], None]
@@ -126,7 +127,7 @@ def _evaluate(cell: Cell, kept: _Kept, on_progress: ProgressCallback | None) -> 
             on_failure=kept.fail,
             on_progress=None if on_progress is None else lambda _, progress: on_progress(progress),
         )
-    except StorageError:
+    except (StorageError, LeftError):
         raise
     except RayslError as error:
         if not broadcast_object(bool(kept.failed or kept.faults)):
@@ -166,6 +167,7 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
         Why it or an evaluation failed, as its result; None where all is there.
 
     Raises:
+        ClaimedError: another run computes it.
         NodeFault, StorageError: as `pretrain_cell` and `evaluate_cell`.
     """
 
@@ -177,13 +179,14 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
         on_stage("evaluating", None)
         return evaluate_cell(cell, site, on_progress=lambda progress: on_stage("fine-tuning", progress))
 
-    try:
+    with claimed(site.store, site.folder(cell).name, site.run):
+        try:
+            return compute()
+        except NodeFault as fault:
+            if not fault.may_pass:
+                raise
+        gc.collect()
         return compute()
-    except NodeFault as fault:
-        if not fault.may_pass:
-            raise
-    gc.collect()
-    return compute()
 
 
 def workers_of(found: Found) -> int:
@@ -207,7 +210,7 @@ def noted_faults(folder: CellFolder, part: str, site: Site) -> Iterator[None]:
     this = rank()  # which can no longer be asked for once the process group is closed
     try:
         yield
-    except CellFailure:
+    except (CellFailure, LeftError):
         raise
     except Exception as error:
         known = isinstance(error, RayslError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,7 +20,7 @@ from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
 from raysl.errors import RayslError
 from raysl.results import Found
-from raysl.signals import leave_ending_to_parent
+from raysl.signals import asked_to_leave, leave_ending_to_parent
 from raysl.training.progress import Progress
 from raysl.training.threads import cpus_of_rank
 from raysl.work.compute import OnStage, compute_cell
@@ -71,6 +72,8 @@ class Here:
 
             _end(said, *_compute(task.cell, site, on_stage))
             changed()
+            if asked_to_leave():
+                raise KeyboardInterrupt
 
     def _begin(self, task: Found) -> CellProgress:
         said = self.said[task.cell.key] = CellProgress(time.time(), time.time())
@@ -99,7 +102,7 @@ class Here:
         running: dict[Future[tuple[str | None, str | None]], CellProgress] = {}
         while waiting or running:
             while waiting and len(running) < self.processes:
-                running[pool.submit(_compute, waiting[0].cell, site)] = self._begin(waiting[0])
+                running[pool.submit(_compute_or_leave, waiting[0].cell, site)] = self._begin(waiting[0])
                 waiting.pop(0)
             changed()
             for ended in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
@@ -127,6 +130,14 @@ def _begin_process(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)  # `cpus_of_rank` reads it for each cell
     torch.set_num_threads(threads)
     gc.freeze()  # to collect after each cell need not look through what was imported: 0.2 s each time
+
+
+def _compute_or_leave(cell: Cell, site: Site) -> tuple[str | None, str | None]:
+    """`_compute` in a process of a pool, which ends with its cell where its parent asked for that."""
+    result = _compute(cell, site)
+    if asked_to_leave():
+        os._exit(128 + signal.SIGTERM)  # the parent no longer waits for results, and the pool would wait for jobs
+    return result
 
 
 def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress: None) -> tuple[str | None, str | None]:

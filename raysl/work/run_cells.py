@@ -16,10 +16,15 @@ from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import check_against_data
 from raysl.results import Found, Shelf, Store
-from raysl.work.events import CellProgress, Note, OnEvent, Phase
+from raysl.results.folder import HEARTBEAT_LIMIT
+from raysl.work.claims import CLAIMED, others, release_dead
+from raysl.work.events import CellProgress, Note, OnEvent, Overview, Phase
 from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
 from raysl.work.workers import WorkerOptions
+
+LOOK_SECONDS = 5.0
+"""Between two looks at whether another run still works on what this one waits for."""
 
 DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"
 
@@ -120,6 +125,8 @@ class _Run:
     retry_failed: bool
     on_event: OnEvent
     seconds: dict[str, float] = field(default_factory=dict)
+    _said_of_others: set[str] = field(default_factory=set)
+    _began: float = field(default_factory=time.time)
 
     def run(self) -> RunOutcome:
         with self._phase(DATA_PHASE):
@@ -131,14 +138,48 @@ class _Run:
             for one in found:
                 reopen(one)
             found = self._find(site)
+        tasks = self._open(found, site, data)
+        refuse_what_data_cannot_fill(tasks, data)
+        worked_on = set[str]()
+        while tasks:
+            free = [task for task in tasks if not self._is_of_another_run(task, site)]
+            if not free:
+                self._wait(tasks, found)
+            else:
+                self._compute(free, found, site)
+                worked_on |= {task.folder.name for task in free if task.folder is not None} - self._left_to_others(free)
+            found = self._find(site)
+            # What this run tried itself ended as it must; what another run has is waited for, and taken up if it dies.
+            tasks = [one for one in self._open(found, site, data) if _name(one) not in worked_on]
+        return self._outcome(found, worked_on, data)
+
+    def _open(self, found: list[Found], site: Site, data: ReadData) -> list[Found]:
         tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
         # One seed of every row comes before the next seed: a run that is stopped leaves rows to compare.
-        tasks.sort(key=lambda task: task.cell.seed)
-        refuse_what_data_cannot_fill(tasks, data)
-        if tasks:
-            self._compute(tasks, found, site)
-            found = self._find(site)
-        return self._outcome(found, {task.folder.name for task in tasks if task.folder is not None}, data)
+        return sorted(tasks, key=lambda task: task.cell.seed)
+
+    def _wait(self, tasks: list[Found], found: list[Found]) -> None:
+        """Says that all that is open is with other runs, and gives them some time."""
+        self.on_event(self._overview(tasks, found, f"{len(tasks)} with another run"))
+        time.sleep(LOOK_SECONDS)
+
+    def _is_of_another_run(self, task: Found, site: Site) -> bool:
+        name = str(_name(task))
+        holders = others(site.store, name, site.run)
+        if holders and name not in self._said_of_others:
+            self._said_of_others.add(name)
+            self._note(
+                f"{task.cell.title}: another run ({holders[0].run}) works on it; it is left to that run, and computed "
+                f"here if nothing is heard of it for {HEARTBEAT_LIMIT:.0f} s"
+            )
+        if not holders:
+            release_dead(site.store, name, site.run)
+        return bool(holders)
+
+    def _left_to_others(self, tasks: list[Found]) -> set[str]:
+        """Folders whose cells another run had taken meanwhile."""
+        said = {_name(task): self.backend.said.get(task.cell.key) for task in tasks}
+        return {str(name) for name, one in said.items() if one is not None and one.error and CLAIMED in one.error}
 
     def _read(self, data: Chosen, resize: int) -> Snapshot:
         return self.backend.read(data, resize, self.on_event)
@@ -150,34 +191,32 @@ class _Run:
     def _compute(self, tasks: list[Found], found: list[Found], site: Site) -> None:
         for task in tasks:
             self._prepare(task)
-        done = sum(one.verdict == "done" for one in found)
-        failed = sum(one.verdict == "failed" for one in found)
-        at_once, began, shown = self.backend.at_once(tasks), time.time(), set[str]()
+        shown = set[str]()
 
         def changed() -> None:
             said = dict(self.backend.said)
             self._note_ended(said, tasks, shown)
-            self.on_event(
-                overview(
-                    said,
-                    tasks,
-                    done_before=done,
-                    failed_before=failed,
-                    at_once=at_once,
-                    now=time.time(),
-                    began=began,
-                    waiting=self.backend.waiting(tasks),
-                )
-            )
+            self.on_event(self._overview(tasks, found, self.backend.waiting(tasks)))
 
         with self._phase(CELLS_PHASE):
             self.backend.compute(tasks, site, changed)
             changed()
 
+    def _overview(self, tasks: list[Found], found: list[Found], waiting: str) -> Overview:
+        """Of the cells ``tasks`` beside those that were done or failed before, as ``found``."""
+        return overview(
+            dict(self.backend.said),
+            tasks,
+            done_before=sum(one.verdict == "done" for one in found),
+            failed_before=sum(one.verdict == "failed" for one in found),
+            at_once=self.backend.at_once(tasks),
+            now=time.time(),
+            began=self._began,
+            waiting=waiting,
+        )
+
     def _prepare(self, task: Found) -> None:
         """A broken folder's markers are taken back, so that it is computed anew."""
-        if task.state.status == "running":
-            self._note(f"{task.cell.title}: another run seems to be at work on it; computed here too")
         if task.state.status == "broken" and task.folder is not None:
             self._note(f"{task.cell.title}: its folder is broken ({task.state.reason}); computed anew")
             task.folder.reopen()
@@ -192,7 +231,9 @@ class _Run:
             one = said.get(task.cell.key)
             if one is not None and one.ended and task.cell.key not in shown:
                 shown.add(task.cell.key)
-                if one.error is not None:
+                if one.error is not None and CLAIMED in one.error:
+                    self._note(f"{task.cell.title}: {one.error}; it is left to that run")
+                elif one.error is not None:
                     self._note(f"{task.cell.title}: ended without a result: {one.error}")
                 elif one.failed is not None:
                     self._note(f"{task.cell.title}: failed: {one.failed}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,11 +25,13 @@ class Site:
 
     Attributes:
         data: hashes of the data sets that could be read, by `data_key`; their snapshots are in the store.
+        run: a name of this run, under which it claims the cells that it works on.
     """
 
     store: Store
     places: Places
     data: Mapping[str, DataHashes] = field(default_factory=dict)
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     @cached_property
     def shelf(self) -> Shelf:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -69,22 +68,29 @@ def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
     assert curves["step"].tolist() == list(range(1, 61))
 
 
-def test_a_run_that_was_interrupted_is_finished_by_the_next(tmp_path: Path, places: Places, local_ray: None) -> None:
-    command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path), str(places.cache)]
-    driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
+    workers: int, tmp_path: Path, places: Places, local_ray: None
+) -> None:
+    command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path), str(places.cache), str(workers)]
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     store = results.open(tmp_path / "store")
     try:
-        while not any(cell.latest_checkpoint() for cell in store.cells()):
-            assert driver.poll() is None, driver.communicate()
-            time.sleep(0.2)
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "steps\n", driver.communicate()
         driver.send_signal(signal.SIGINT)
         _, said = driver.communicate(timeout=120)
     finally:
         driver.kill()
     assert driver.returncode != 0
     assert "KeyboardInterrupt" in said
-    outcome = run_on_cluster(plan(tmp_path, LONG), store, places)
-    assert outcome.done == ("tiny/long/seed0",)
+    (cell,) = store.cells()
+    saved = cell.latest_checkpoint()
+    assert saved is not None
+    assert 0 < saved[0] < 400
+    assert cell.state().status == "interrupted"
+    rows = {name: row.replace("WORKERS", "1") for name, row in LONG.items()}
+    assert run_on_cluster(plan(tmp_path, rows), store, places).done == ("tiny/long/seed0",)
     first, second = attempts(store)
-    assert first["from_step"] == 0
-    assert 0 < second["from_step"] < 200
+    assert (first["from_step"], second["from_step"]) == (0, saved[0])
+    assert (first["workers"], second["workers"]) == (workers, 1)
