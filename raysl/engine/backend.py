@@ -14,7 +14,7 @@ from raysl.data.catalog import CatalogReader
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
-from raysl.engine.board import Posted, Watch, start_board
+from raysl.engine.board import Posted, Watch, notes_to, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.trials import run_trials
 from raysl.errors import NodeFault, RayslError
@@ -35,7 +35,7 @@ class OnCluster:
     def __init__(self, cluster: Cluster, places: Places, max_concurrent: int | None = None) -> None:
         self.cluster, self.places, self.max_concurrent = cluster, places, max_concurrent
         self.said: Mapping[str, CellProgress] = {}
-        self._board = start_board()
+        self.board = start_board()
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         """Asks one node after the other, this machine first."""
@@ -45,13 +45,14 @@ class OnCluster:
                 on_event(reading)
 
         failure: RayslError = NodeFault(f"data set {data.bound_name}: no node of the cluster has a CPU to read it with")
-        with Watch(self._board, look):
+        with Watch(self.board, look):
             for node, cpus in self.cluster.node_cpus.items():
                 here = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
                 if not data.build().needs_root:
                     self._make(data, cpus, here)
                 read = cast(Any, ray.remote)(num_cpus=cpus, **here)(_read_here)
-                result: bytes | RayslError = ray.get(read.remote(data, resize, self.places, self._board))
+                result: bytes | RayslError = ray.get(read.remote(data, resize, self.places, self.board))
+                self.say_notes()
                 if isinstance(result, bytes):
                     return Snapshot.from_bytes(result)
                 failure = result
@@ -63,7 +64,7 @@ class OnCluster:
         if ray.get(made.remote(data, self.places)):
             return
         make = cast(Any, ray.remote)(num_cpus=1, **here)(_make_here)
-        ray.get([make.remote(data, self.places, self._board) for _ in range(cpus)])
+        ray.get([make.remote(data, self.places, self.board) for _ in range(cpus)])
 
     def at_once(self, tasks: Sequence[Found]) -> int:
         fitting = (self.cluster.at_once(workers_of(task)) for task in tasks)
@@ -74,9 +75,15 @@ class OnCluster:
             self.said = posted.cells
             changed()
 
-        with Watch(self._board, look):
-            run_trials(tasks, site, self.cluster, self._board, self.max_concurrent)
-        self.said = cast(Posted, ray.get(self._board.read.remote())).cells
+        with Watch(self.board, look):
+            run_trials(tasks, site, self.cluster, self.board, self.max_concurrent)
+        self.said = self.say_notes().cells
+
+    def say_notes(self) -> Posted:
+        """Says what processes have said up to now; all that is on the board."""
+        posted = cast(Posted, ray.get(self.board.read.remote()))
+        posted.say_notes()
+        return posted
 
 
 def _is_made_here(data: Chosen, places: Places) -> bool:
@@ -93,7 +100,7 @@ def _make_here(data: Chosen, places: Places, board: Any) -> None:
     """The task, one a CPU: they share the making of a data set's files. What fails here fails in reading too."""
     board.post_reading.remote(data.bound_name, Reading(data.bound_name, "making", 0, 0))
     reader: CatalogReader = data.build()
-    with contextlib.suppress(RayslError):
+    with notes_to(board), contextlib.suppress(RayslError):
         reader.prepare(places.root(data))
 
 
@@ -105,7 +112,8 @@ def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> bytes |
 
     progress(0, 0)
     try:
-        snapshot = open_source(data, places, resize=resize, processes=None, progress=progress).snapshot
+        with notes_to(board):
+            snapshot = open_source(data, places, resize=resize, processes=None, progress=progress).snapshot
     except RayslError as error:
         return error
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
@@ -12,16 +13,26 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from raysl.notes import heard, say_once
 from raysl.training.progress import Progress
 from raysl.work.events import CellProgress, Reading
 
 
 @dataclass
 class Posted:
-    """Latest word of each cell, by `Cell.key`, and of each data set that is being read, by its name."""
+    """Latest word of each cell, by `Cell.key`, and of each data set that is being read, by its name.
+
+    Attributes:
+        notes: what any process said (`raysl.notes`), each once.
+    """
 
     cells: dict[str, CellProgress] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def say_notes(self) -> None:
+        """Says them in this process."""
+        say_once(*self.notes)
 
 
 class Board:
@@ -43,6 +54,9 @@ class Board:
         else:
             self._posted.readings[name] = reading
 
+    def post_note(self, text: str) -> None:
+        self._posted.notes[text] = None
+
     def read(self) -> Posted:
         return self._posted
 
@@ -62,9 +76,18 @@ class Post:
     def __call__(self, **said: Any) -> None:
         self._board.post.remote(self._cell, **said)
 
+    def notes(self) -> AbstractContextManager[None]:
+        """Within it what this process says goes to the board."""
+        return notes_to(self._board)
+
     def stage(self, stage: str, progress: Progress | None) -> None:
         """As `raysl.work.compute.OnStage`."""
         self(stage=stage, progress=progress)
+
+
+def notes_to(board: Any) -> AbstractContextManager[None]:
+    """As `Post.notes`, for what belongs to no cell; nothing changes without a board."""
+    return nullcontext() if board is None else heard(board.post_note.remote)
 
 
 def start_board() -> Any:
@@ -96,4 +119,5 @@ class Watch:
                 posted: Posted = ray.get(self._board.read.remote(), timeout=10)
             except (GetTimeoutError, RayActorError):
                 continue  # a busy machine; the next look shows it
+            posted.say_notes()
             self._look(posted)

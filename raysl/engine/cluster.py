@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +22,7 @@ from ray.job_config import JobConfig
 
 import raysl
 from raysl.errors import RayslError
+from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept
 
 SPARE_CPUS = 1
@@ -46,7 +50,7 @@ ENVIRONMENT = {
 
 
 LONGEST_FOLDER = 40
-"""Characters."""
+"""Bytes of the folder for temporary files, below which Ray and trials make sockets."""
 DASHBOARD_VARIABLE = "RAY_API_SERVER_ADDRESS"
 """Where Ray's processes look for the dashboard before they look for a Ray."""
 
@@ -144,8 +148,11 @@ def cluster(address: str | None = None, *, cpus: int | None = None, dashboard: b
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """Removed after the processes that write to it have ended."""
-    folder = tempfile.mkdtemp(prefix="raysl-tune-")
+    """Removed after the processes that write to it have ended.
+
+    Those of trials make sockets below it, in a folder of their own: its path is short.
+    """
+    folder = tempfile.mkdtemp(prefix="raysl-tune-", dir=short_folder(LONGEST_FOLDER))
     try:
         yield folder
     finally:
@@ -154,28 +161,114 @@ def _folder() -> Iterator[str]:
 
 def _start(cpus: int, dashboard: bool) -> None:
     """A Ray of our own, whose processes know its dashboard by address: beside another Ray on this machine they cannot
-    find it by themselves, and the CPUs of a trial that was stopped from outside would never be freed."""
+    find it by themselves, and the CPUs of a trial that was stopped from outside would never be freed.
+
+    Raises:
+        RayslError: it does not start on this machine.
+    """
     port = _free_port() if dashboard else None
-    short = _short_folder()
-    before = os.environ.get(DASHBOARD_VARIABLE)
+    variables = _interpreter_variables() | _token_variables()
     if port is not None:
-        os.environ[DASHBOARD_VARIABLE] = f"http://127.0.0.1:{port}"
+        variables[DASHBOARD_VARIABLE] = f"http://127.0.0.1:{port}"
+    folder = short_folder(LONGEST_FOLDER)
     try:
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=dashboard,
-            dashboard_port=port,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            job_config=_OurPaths(),
-            _temp_dir=None if short is None else str(short),
-        )
-    finally:  # its processes have it; ours may meet another Ray
-        if port is not None:
-            os.environ.pop(DASHBOARD_VARIABLE)
-        if before is not None:
-            os.environ[DASHBOARD_VARIABLE] = before
+        with _set(variables):  # its processes have them; ours may meet another Ray
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=dashboard,
+                dashboard_port=port,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                job_config=_OurPaths(),
+                _temp_dir=None if str(folder) == temporary_folder() else f"{folder}/raysl-ray-{os.getuid()}",
+            )
+    except Exception as error:  # Ray raises plain ones too
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise RayslError(
+            f"Ray cannot be started on this machine ({type(error).__name__}: {reason}): compute without it (--local), "
+            "or join a cluster that runs (--address)"
+        ) from error
+
+
+@contextmanager
+def _set(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+SEEN = """
+import os, sys
+from importlib.util import find_spec
+found = {name: find_spec(name) for name in ("ray", "torch")}
+places = {name: one and one.origin and os.path.realpath(one.origin) for name, one in found.items()}
+seen = f"Python {sys.version_info[0]}.{sys.version_info[1]}, " + ", ".join(f"{n} {p}" for n, p in places.items())
+"""
+
+
+def _interpreter_variables() -> dict[str, str]:
+    """What Ray's processes need so that the interpreter, which they are started with, finds the packages of this one.
+
+    Launchers put folders on this process's path alone, hide the interpreter, or are given its name.
+
+    Raises:
+        RayslError: it does not run, is another Python, or does not find them.
+    """
+    find_interpreter()
+    here: dict[str, str] = {}
+    exec(SEEN, here)
+    paths = [str(Path(folder).absolute()) for folder in sys.path if folder]
+    given: list[dict[str, str]] = [{}, {"PYTHONPATH": os.pathsep.join(paths)}]
+    there: list[str] = []
+    for variables in given:
+        there.append(_seen(os.environ | variables))
+        if there[-1] == here["seen"]:
+            return variables
+    raise RayslError(
+        f"Ray starts its processes with {sys.executable}, which does not find what this process runs with ({there[0]}; "
+        f"here {here['seen']}): start raysl with the interpreter that it is installed for (/path/to/python -m raysl), "
+        "or compute without Ray (--local)"
+    )
+
+
+def _seen(environment: dict[str, str]) -> str:
+    """What `SEEN` says in another process."""
+    command = [sys.executable, "-c", f"{SEEN}\nprint(seen)"]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it says nothing"])[-1]
+
+
+@cache
+def _own_token() -> str:
+    """One a process, since Ray keeps the first that it reads."""
+    return secrets.token_hex(32)
+
+
+def _token_variables() -> dict[str, str]:
+    """A token for a Ray of our own where the user has none, and no home that Ray could keep a new one in."""
+    given = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if given or os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
+        return {}
+    file = Path.home() / ".ray" / "auth_token"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent) as probe:
+            probe.write(b"0" * 64)
+            probe.flush()
+        kept = not file.exists() or os.access(file, os.R_OK)
+    except OSError:
+        kept = file.is_file() and os.access(file, os.R_OK)
+    return {} if kept else {"RAY_AUTH_TOKEN": _own_token()}
 
 
 class _OurPaths(JobConfig):
@@ -192,25 +285,6 @@ class _OurPaths(JobConfig):
 
     def _runtime_env_has_working_dir(self) -> bool:
         return True  # which is what keeps Ray from adding folders of its own
-
-
-def _short_folder() -> Path | None:
-    """For Ray's sockets, whose paths the system limits to 107 bytes, of which Ray's own names take about 65; None where
-    the folder for temporary files will do.
-
-    Raises:
-        RayslError: none is short enough.
-    """
-    usual = tempfile.gettempdir()
-    if len(usual) <= LONGEST_FOLDER:
-        return None
-    for folder in ("/tmp", "/var/tmp", "/dev/shm"):
-        if os.access(folder, os.W_OK | os.X_OK):
-            return Path(folder, f"raysl-ray-{os.getuid()}")
-    raise RayslError(
-        f"Ray cannot make its sockets: the path of the folder for temporary files is too long ({usual}); set TMPDIR to "
-        f"one of at most {LONGEST_FOLDER} characters, or use --local"
-    )
 
 
 def _free_port() -> int:

@@ -15,6 +15,7 @@ from raysl.engine.backend import OnCluster
 from raysl.engine.cluster import cluster
 from raysl.engine.search_driver import run_search
 from raysl.errors import RayslError
+from raysl.notes import heard
 from raysl.planning.search import TitledSearch
 from raysl.results import Shelf, Store
 from raysl.work.compute import uses_workers
@@ -67,14 +68,15 @@ def run_searches(
     # Train frees the workers of a trial that was stopped through the dashboard alone.
     several = any(one.search.base.cell.training.workers > 1 for one in searches)
     stores = list[Store]()
-    with _ending_attempts(stores), cluster(options.address, dashboard=several) as on:
+
+    def note(text: str) -> None:
+        on_event(Note(text))
+
+    with _ending_attempts(stores), heard(note), cluster(options.address, dashboard=several) as on:
         backend = OnCluster(on, places, options.max_concurrent)
 
         def read(data: Chosen, resize: int) -> Snapshot:
             return backend.read(data, resize, on_event)
-
-        def note(text: str) -> None:
-            on_event(Note(text))
 
         for one in searches:
             on.check_workers(one.search.base.cell.training.workers, one.title)
@@ -92,7 +94,8 @@ def run_searches(
             stores.append(site.store)
             for hashes in data.hashes.values():
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
-            run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent)
+            run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board)
+            backend.say_notes()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from ray import tune
 
 from raysl.config.cells import Cell
+from raysl.engine.board import notes_to
 from raysl.engine.train_run import keep_files_below, train_over_workers
 from raysl.errors import RayslError
 from raysl.work.site import Site
@@ -30,12 +31,14 @@ class SearchWork:
         title: of the study.
         site: its store is the search's own, in which trials are trained.
         workers: DDP workers of a trial.
+        board: handle of a `Board`, which notes go to; they stay in the processes where None.
     """
 
     title: str
     site: Site
     scoring: Scoring
     workers: int
+    board: Any = None
 
 
 def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, Any], kind: str) -> None:
@@ -59,7 +62,8 @@ def search_trial(config: dict[str, Any], work: SearchWork, storage: dict[str, An
     failed = config.get("refused")
     if not failed:
         try:
-            failed = _train(config["cell"], work, storage, kind)
+            with notes_to(work.board):
+                failed = _train(config["cell"], work, storage, kind)
         except RayslError as error:
             tune.report({SCORE: UNKNOWN, LOST: str(error)})
             return
@@ -81,9 +85,10 @@ def _worker(config: dict[str, Any]) -> str | None:
     import ray.train
 
     work: SearchWork = config["work"]
-    return run_trial(
-        config["cell"],
-        work.site,
-        work.scoring,
-        lambda number, score: ray.train.report({SCORE: float(score), REPORT: number}),
-    )
+    with notes_to(work.board):
+        return run_trial(
+            config["cell"],
+            work.site,
+            work.scoring,
+            lambda number, score: ray.train.report({SCORE: float(score), REPORT: number}),
+        )

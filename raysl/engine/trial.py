@@ -45,7 +45,8 @@ def trial(
     post(stage="starting", progress=None, error=None)
     try:
         several = workers_of(task) > 1
-        failed = _over_workers(task, site, post, storage, kind) if several else _here(task.cell, site, post)
+        with post.notes():
+            failed = _over_workers(task, site, post, storage, kind) if several else _here(task.cell, site, post)
     except RayslError as error:
         post(stage="ended", error=str(error))
     except Exception as error:  # noqa: BLE001 - of Ray itself: the driver shows it, and other cells go on
@@ -113,14 +114,15 @@ def _worker(config: dict[str, Any]) -> Trained:
             post.stage("fine-tuning", progress)
 
     try:
-        if first:
-            post.stage("pretraining", None)
-        failed = pretrain_cell(cell, site, on_progress)
-        if failed is not None:
-            return Trained(False, failed)
-        if any(trains(evaluation) for evaluation in cell.evaluations):
-            on_fine_tuning(None)
-        return Trained(True, evaluate_cell(cell, site, trained=True, on_progress=on_fine_tuning))
+        with post.notes():
+            if first:
+                post.stage("pretraining", None)
+            failed = pretrain_cell(cell, site, on_progress)
+            if failed is not None:
+                return Trained(False, failed)
+            if any(trains(evaluation) for evaluation in cell.evaluations):
+                on_fine_tuning(None)
+            return Trained(True, evaluate_cell(cell, site, trained=True, on_progress=on_fine_tuning))
     except NodeFault as fault:
         if fault.may_pass or not is_of_all_ranks(fault):
             raise
@@ -131,7 +133,8 @@ def _evaluate(cell: Cell, site: Site, post: Post) -> Trained:
     """The task: whatever is evaluated on frozen features."""
     post.stage("evaluating", None)
     try:
-        return Trained(True, evaluate_cell(cell, site, trained=False))
+        with post.notes():
+            return Trained(True, evaluate_cell(cell, site, trained=False))
     except NodeFault as fault:
         return Trained(True, fault=str(fault))
 

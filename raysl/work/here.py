@@ -18,6 +18,8 @@ from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
 from raysl.errors import RayslError
+from raysl.machine import ready_for_processes
+from raysl.notes import collect, said, say_once
 from raysl.results import Found
 from raysl.signals import leave_ending_to_parent
 from raysl.training.progress import Progress
@@ -77,6 +79,7 @@ class Here:
         """A process that dies takes the cells under work with it; the others go on in a new pool."""
         threads = max(1, cpus_of_rank() // self.processes)
         while waiting:
+            ready_for_processes()
             # Not forked from this process, which holds threads.
             with ProcessPoolExecutor(self.processes, get_context("forkserver"), _begin_process, (threads,)) as pool:
                 try:
@@ -93,14 +96,16 @@ class Here:
     def _work_through(
         self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None]
     ) -> None:
-        running: dict[Future[tuple[str | None, str | None]], CellProgress] = {}
+        running: dict[Future[tuple[str | None, str | None, tuple[str, ...]]], CellProgress] = {}
         while waiting or running:
             while waiting and len(running) < self.processes:
-                running[pool.submit(_compute, waiting[0].cell, site)] = self._begin(waiting[0])
+                running[pool.submit(_compute_apart, waiting[0].cell, site)] = self._begin(waiting[0])
                 waiting.pop(0)
             changed()
             for ended in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                _end(running.pop(ended), *ended.result())
+                failed, error, notes = ended.result()
+                say_once(*notes)
+                _end(running.pop(ended), failed, error)
 
 
 def _end_processes(pool: ProcessPoolExecutor) -> None:
@@ -121,6 +126,7 @@ def _end(said: CellProgress, failed: str | None, error: str | None) -> None:
 
 def _begin_process(threads: int) -> None:
     leave_ending_to_parent()
+    collect()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # `cpus_of_rank` reads it for each cell
     torch.set_num_threads(threads)
     gc.freeze()  # to collect after each cell need not look through what was imported: 0.2 s each time
@@ -134,3 +140,8 @@ def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress:
         return None, str(error)
     finally:
         gc.collect()
+
+
+def _compute_apart(cell: Cell, site: Site) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """`_compute` in a process of the pool, with what it said so far."""
+    return *_compute(cell, site), said()
