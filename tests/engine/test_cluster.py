@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from raysl import results
-from raysl.engine.cluster import Cluster, cluster
+from raysl.engine.cluster import Cluster, _interpreter_variables, _token_variables, cluster
 from raysl.errors import RayslError
 
 SCRIPT = """
@@ -77,3 +78,97 @@ def test_ray_is_started_with_an_empty_address_long_temporary_folders_and_above_a
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1", "True", str(results.__file__)]
+
+
+UV = """
+import subprocess, sys
+sys.exit(subprocess.run(sys.argv[1:]).returncode)
+"""
+LAUNCHER = f"""
+import sys
+sys.path[:0] = {[folder for folder in sys.path if folder]!r}
+{SCRIPT}
+"""
+
+
+def run_in(folder: Path, command: list[str], script: str = SCRIPT, **environment: str | None) -> list[str]:
+    """What a script prints that starts Ray, there."""
+    (folder / "script.py").write_text(script)
+    given = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    done = subprocess.run(
+        [*command, str(folder / "script.py")],
+        executable=None if Path(command[0]).is_absolute() else sys.executable,
+        env=given,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.ray
+def test_below_uv_run_workers_are_started_with_the_interpreter_that_runs(tmp_path: Path) -> None:
+    """Ray looks for a parent whose command is ``uv run``, and would refuse a project's subfolder."""
+    folder = tmp_path / "project" / "studies"
+    folder.mkdir(parents=True)
+    (tmp_path / "project" / "pyproject.toml").write_text('[project]\nname = "mine"\nversion = "1"\n')
+    (folder / "run").write_text(UV)
+    paths = os.pathsep.join([str(Path(results.__file__).parents[2]), *filter(None, sys.path)])
+    said = run_in(folder, ["uv", "run", sys.executable], f"import ray\n{SCRIPT}", PYTHONPATH=paths)
+    assert said == ["1", "True", str(results.__file__)]
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("command", [[sys.executable, "-I"], ["a name that is on no path"]])
+def test_packages_that_a_launcher_put_on_this_process_path_alone_are_found(tmp_path: Path, command: list[str]) -> None:
+    said = run_in(tmp_path, command, LAUNCHER, PYTHONPATH=None, PATH=str(tmp_path))
+    assert said == ["1", "True", str(results.__file__)]
+
+
+@pytest.mark.ray
+def test_ray_needs_no_home(tmp_path: Path) -> None:
+    """Its token would be kept there. No user, root either, can make a folder in /proc."""
+    assert run_in(tmp_path, [sys.executable], HOME="/proc/nobody") == ["1", "True", str(results.__file__)]
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can be nobody at all")
+def test_ray_needs_no_user_that_the_system_knows(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    rights = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    user = [str(shutil.which("setpriv")), "--reuid=54321", "--regid=54321", "--clear-groups", *rights, sys.executable]
+    said = run_in(tmp_path, user, HOME=None, USER=None, LOGNAME=None)
+    assert said == ["1", "True", str(results.__file__)]
+
+
+def test_a_home_that_ray_can_keep_a_token_in_is_left_to_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _token_variables() == {}
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    token = _token_variables()
+    assert len(token["RAY_AUTH_TOKEN"]) == 64
+    assert _token_variables() == token
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert _token_variables() == {}
+
+
+def test_a_wrapper_around_the_interpreter_is_used_where_it_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper, real = tmp_path / "python", sys.executable
+    monkeypatch.setattr(sys, "executable", str(wrapper))
+    with pytest.raises(RayslError, match=r"starts its processes with .*python, which .*No such file"):
+        _interpreter_variables()
+    for script, message in (("exit 3", "it says nothing"), (f'exec {real} -E -I -S "$@"', "torch None")):
+        wrapper.write_text(f"#!/bin/sh\n{script}\n")
+        wrapper.chmod(0o755)
+        with pytest.raises(RayslError, match=rf"{message}.*start raysl with the interpreter.*--local"):
+            _interpreter_variables()
+    wrapper.write_text(f'#!/bin/sh\necho loading modules\nexec {real} "$@"\n')
+    assert _interpreter_variables() == {}
