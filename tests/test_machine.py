@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,12 +26,26 @@ if __name__ == "__main__":
 """
 
 
+NOEXEC = [
+    *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
+    'mount -t tmpfs -o noexec tmpfs "$TMPDIR" && ! (echo > "$TMPDIR/x" && chmod +x "$TMPDIR/x" && "$TMPDIR/x") && "$@"',
+    "sh",
+]
+"""Before a command: ``$TMPDIR`` is mounted so that nothing in it may be executed."""
+may_mount = pytest.mark.skipif(
+    subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], capture_output=True).returncode != 0
+    if shutil.which("unshare")
+    else True,
+    reason="this system lets nobody mount",
+)
+
+
 def started(folder: Path, command: list[str], **environment: str) -> list[str]:
     (folder / "script.py").write_text(SCRIPT)
     paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
         [*command, str(folder / "script.py")],
-        executable=sys.executable,
+        executable=sys.executable if command[0].startswith("a name") else None,
         env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
@@ -55,6 +70,14 @@ def test_sockets_have_short_paths_and_temporary_files_stay_where_they_were_asked
     assert count == "3"
     assert int(sockets) + len("/listener-xxxxxxxx") <= LONGEST_SOCKET
     assert files == str(folder)
+
+
+@may_mount
+def test_processes_start_where_nothing_in_the_temporary_folder_may_be_executed(tmp_path: Path) -> None:
+    folder = tmp_path / "noexec"
+    folder.mkdir()
+    count, _, _, files = started(tmp_path, [*NOEXEC, sys.executable], TMPDIR=str(folder))
+    assert (count, files) == ("3", str(folder))
 
 
 def test_a_short_folder_is_the_usual_one_or_one_that_can_be_written(

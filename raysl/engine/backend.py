@@ -13,7 +13,7 @@ from raysl.config.component import Chosen
 from raysl.data.catalog import CatalogReader
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
-from raysl.data.source import open_source
+from raysl.data.source import open_source, prepare_files
 from raysl.engine.board import Posted, Watch, notes_to, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.trials import run_trials
@@ -99,9 +99,8 @@ def _is_made_here(data: Chosen, places: Places) -> bool:
 def _make_here(data: Chosen, places: Places, board: Any) -> None:
     """The task, one a CPU: they share the making of a data set's files. What fails here fails in reading too."""
     board.post_reading.remote(data.bound_name, Reading(data.bound_name, "making", 0, 0))
-    reader: CatalogReader = data.build()
     with notes_to(board), contextlib.suppress(RayslError):
-        reader.prepare(places.root(data))
+        prepare_files(data, places)
 
 
 def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> bytes | RayslError:

@@ -14,6 +14,7 @@ import pytest
 from raysl.config.component import Chosen
 from raysl.data import manifest_store
 from raysl.data.catalogs.folder import FolderOptions
+from raysl.data.catalogs.synthetic import SyntheticOptions
 from raysl.data.manifest_store import RowStore
 from raysl.data.places import Places
 from raysl.data.shared_folder import locked, make_folder, open_shared
@@ -96,6 +97,30 @@ def test_where_others_may_only_read_the_rest_is_decoded_on_demand_and_said_once(
     assert "cannot be written by this user (Permission denied); what is not in it is decoded on demand" in frames
     assert "so root is read again in every run" in rows
     assert all("--cache or RAYSL_CACHE" in text for text in said)
+
+
+@two_users
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_set_that_one_began_to_render_another_completes(places: Places, mask: int) -> None:
+    options = SyntheticOptions(classes=2, train_per_class=2, test_per_class=1, frames=4, height=16, width=16)
+    data, said = Chosen("data set", "synthetic", options), list[str]()
+    with umask(mask), heard(said.append):
+        places.cache.mkdir()
+        places.cache.chmod(0o1777)
+        made = open_source(data, places, resize=16)
+        (made.root / made.catalog.videos[0].path).unlink()
+        with another_user():
+            assert open_source(data, places, resize=16).snapshot.hashes == made.snapshot.hashes
+        assert open_source(data, places, resize=16).snapshot.hashes == made.snapshot.hashes
+    assert said == []
+
+
+@two_users
+def test_what_may_not_be_rendered_says_which_option(places: Places) -> None:
+    fill(places, 0o755, 0o022)
+    data = Chosen("data set", "synthetic", SyntheticOptions(train_per_class=1, test_per_class=1))
+    with another_user(), pytest.raises(DataError, match=r"cannot write below .*give another folder with --cache"):
+        open_source(data, places, resize=16)
 
 
 @two_users

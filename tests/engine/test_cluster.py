@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from raysl import results
 from raysl.engine.cluster import Cluster, _interpreter_variables, _token_variables, cluster
 from raysl.errors import RayslError
+from tests.test_machine import NOEXEC, may_mount
 
 SCRIPT = """
 import ray
@@ -80,6 +82,7 @@ def test_ray_is_started_with_an_empty_address_long_temporary_folders_and_above_a
     assert done.stdout.split() == ["1", "True", str(results.__file__)]
 
 
+HIDDEN = "a name that is on no path"
 UV = """
 import subprocess, sys
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
@@ -97,7 +100,7 @@ def run_in(folder: Path, command: list[str], script: str = SCRIPT, **environment
     given = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
     done = subprocess.run(
         [*command, str(folder / "script.py")],
-        executable=None if Path(command[0]).is_absolute() else sys.executable,
+        executable=sys.executable if command[0] in ("uv", HIDDEN) else None,
         env=given,
         cwd=folder,
         capture_output=True,
@@ -122,9 +125,17 @@ def test_below_uv_run_workers_are_started_with_the_interpreter_that_runs(tmp_pat
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("command", [[sys.executable, "-I"], ["a name that is on no path"]])
+@pytest.mark.parametrize("command", [[sys.executable, "-I"], [HIDDEN]])
 def test_packages_that_a_launcher_put_on_this_process_path_alone_are_found(tmp_path: Path, command: list[str]) -> None:
     said = run_in(tmp_path, command, LAUNCHER, PYTHONPATH=None, PATH=str(tmp_path))
+    assert said == ["1", "True", str(results.__file__)]
+
+
+@pytest.mark.ray
+@may_mount
+def test_ray_starts_where_nothing_in_the_temporary_folder_may_be_executed(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="noexec") as folder:
+        said = run_in(tmp_path, [*NOEXEC, sys.executable], TMPDIR=folder)
     assert said == ["1", "True", str(results.__file__)]
 
 
