@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from functools import cache
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
@@ -16,6 +18,8 @@ LONGEST_SOCKET = 107
 """Bytes of a socket's path that the system allows."""
 SOCKET_NAMES = 32
 """Of which Python's names of a folder and a socket in it take so many: ``/pymp-xxxxxxxx/listener-xxxxxxxx``."""
+PATIENCE_SECONDS = 60.0
+"""For an interpreter to say what it is."""
 
 
 def ready_for_processes() -> None:
@@ -35,21 +39,36 @@ def ready_for_processes() -> None:
 
 
 def find_interpreter() -> None:
-    """Sets `sys.executable` where Python does not know it: a launcher gave it a name that lies on no path.
+    """Sets `sys.executable` to the Python that runs this where it is not: a launcher gave it another name.
 
     Raises:
         RayslError: the system does not know it either.
     """
-    if sys.executable:
+    if _runs(sys.executable):
         return
+    given, found = sys.executable, ""
     with suppress(OSError):
-        sys.executable = str(Path("/proc/self/exe").readlink())
-    if not sys.executable:
+        found = str(Path("/proc/self/exe").readlink())
+    if not _runs(found):
         raise RayslError(
-            "the Python that runs raysl cannot be found, and processes cannot be started with it: start raysl with the "
-            "whole path of the interpreter (/path/to/python -m raysl)"
+            f"processes are started with {given or 'the Python that runs raysl, which cannot be found'}, which does not "
+            "run: start raysl with the whole path of the interpreter (/path/to/python -m raysl)"
         )
-    multiprocessing.set_executable(sys.executable)
+    sys.executable = found
+    multiprocessing.set_executable(found)
+
+
+@cache
+def _runs(executable: str) -> bool:
+    """Whether it is a Python of this version."""
+    if not executable:
+        return False
+    command = [executable, "-c", "import sys; print(sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.splitlines()[-1:] == [str(sys.version_info[:2])]
 
 
 def temporary_folder() -> str:

@@ -45,7 +45,7 @@ def started(folder: Path, command: list[str], **environment: str) -> list[str]:
     paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])
     done = subprocess.run(
         [*command, str(folder / "script.py")],
-        executable=sys.executable if command[0].startswith("a name") else None,
+        executable=None if command[0] in (sys.executable, NOEXEC[0]) else sys.executable,
         env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
@@ -56,8 +56,9 @@ def started(folder: Path, command: list[str], **environment: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_an_interpreter_that_a_launcher_hid_starts_processes(tmp_path: Path) -> None:
-    assert started(tmp_path, ["a name that is on no path"], PATH=str(tmp_path))[:2] == ["3", "True"]
+@pytest.mark.parametrize("name", ["a name that is on no path", "/bin/false", "/proc/none/python"])
+def test_an_interpreter_that_a_launcher_hid_or_misnamed_starts_processes(tmp_path: Path, name: str) -> None:
+    assert started(tmp_path, [name], PATH=str(tmp_path))[:2] == ["3", "True"]
 
 
 @pytest.mark.parametrize("length", [60, 90, 130])
