@@ -51,8 +51,8 @@ def find_interpreter() -> None:
         found = str(Path("/proc/self/exe").readlink())
     if not _runs(found):
         raise RayslError(
-            f"processes are started with {given or 'the Python that runs raysl, which cannot be found'}, which does not "
-            "run: start raysl with the whole path of the interpreter (/path/to/python -m raysl)"
+            f"processes cannot be started with {given or 'this Python, whose file is not known'}: start raysl with the "
+            "whole path of the interpreter (/path/to/python -m raysl)"
         )
     sys.executable = found
     multiprocessing.set_executable(found)
