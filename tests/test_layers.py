@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "raysl"
 LAYERS = (
-    ("errors", "signals", "streams", "distributed"),
+    ("errors", "machine", "notes", "signals", "streams", "distributed"),
     ("config",),
     ("published",),
     ("data",),

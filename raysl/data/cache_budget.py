@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from raysl.data.shared_folder import REFUSED, locked, make_folder, open_shared
+
 SUFFIX = ".u8"
 RESCAN_SECONDS = 60.0
+LEDGER_PATIENCE_SECONDS = 30.0
+"""The lock is held for moments; who holds it for longer was stopped."""
 
 
 class CacheBudget:
@@ -18,7 +22,7 @@ class CacheBudget:
 
     The ledger holds the bytes in use. It is a hint that saves scanning: before something is refused (once a
     minute at most), and where the ledger is absent or cannot be read, the folder is scanned, so files that someone
-    deleted are room again.
+    deleted are room again. The folder's parent is the cache, whose rights are those of all below it.
     """
 
     def __init__(self, folder: Path, budget_bytes: int) -> None:
@@ -75,17 +79,18 @@ class CacheBudget:
         for file in self.folder.rglob(f"*{SUFFIX}"):
             try:
                 total += file.stat().st_size
-            except FileNotFoundError:
-                continue  # removed since it was listed
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, *REFUSED):
+                    raise  # else it was removed since it was listed, or is not for this user
         return total
 
     @contextmanager
     def _ledger(self) -> Iterator[int]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / "ledger", os.O_RDWR | os.O_CREAT, 0o644)
+        make_folder(self.folder, self.folder.parent)
+        descriptor = open_shared(self.folder / "ledger", self.folder.parent)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield descriptor
+            with locked(descriptor, LEDGER_PATIENCE_SECONDS, f"the list of what is in {self.folder}"):
+                yield descriptor
         finally:
             os.close(descriptor)  # which gives the lock back, as the death of the process does
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -22,12 +19,13 @@ from raysl.data.cache_budget import SUFFIX, CacheBudget
 from raysl.data.decode_pyav import Pixels
 from raysl.data.manifest_types import ManifestRow
 from raysl.data.resize import resize_frames, resized_size
+from raysl.data.shared_folder import FULL, REFUSED, give_rights, make_folder
+from raysl.notes import say_once
 
 # Part of every key: raised when decoding or resizing gives other pixels.
 VERSION = 2
 CHUNK = 32
 STALE_SECONDS = 24 * 3600.0
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FrameCache:
@@ -66,30 +64,70 @@ class FrameCache:
             return self.path(row.fingerprint).stat().st_size == self.bytes_of(row)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            self._say_unreadable(error)
+            return False
 
     def open(self, row: ManifestRow) -> NDArray[np.uint8] | None:
-        """The cached frames, mapped read-only; None where they are absent or of another length."""
+        """The cached frames, mapped read-only; None where they are absent, of another length, or not for this user."""
         if row.frames == 0 or not self.holds(row):
             return None
-        return np.memmap(self.path(row.fingerprint), np.uint8, mode="r", shape=self.shape(row))
+        try:
+            return np.memmap(self.path(row.fingerprint), np.uint8, mode="r", shape=self.shape(row))
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            self._say_unreadable(error)
+            return None
+
+    def _say_unreadable(self, error: OSError) -> None:
+        say_once(
+            f"the cache {self.folder}: files of it cannot be read by this user ({error.strerror}); their videos are "
+            "decoded on demand, which is slower: have their owner make them readable, or give another folder with "
+            "--cache or RAYSL_CACHE"
+        )
 
     def writer(self, fingerprint: str) -> CacheWriter:
         """A writer for one video."""
         return CacheWriter(self, fingerprint)
 
+    def has_room(self, row: ManifestRow) -> bool:
+        """Whether the video fits within the budget, into a folder that this user may write."""
+        try:
+            return self.budget.room_for(self.bytes_of(row))
+        except OSError as error:
+            self.say_unwritable(error)
+            return False
+
+    def say_unwritable(self, error: OSError) -> None:
+        """Says why nothing more comes into the cache; errors of another kind are raised."""
+        if error.errno in FULL:
+            why, what = "its disk is full", "make room there"
+        elif error.errno in REFUSED:
+            why, what = f"it cannot be written by this user ({error.strerror})", "have its owner let you write there"
+        else:
+            raise error
+        say_once(
+            f"the cache {self.folder}: {why}; what is not in it is decoded on demand, which is slower: {what}, or give "
+            "another folder with --cache or RAYSL_CACHE"
+        )
+
     def sweep(self) -> int:
         """Removes what writers that were killed left more than a day ago; returns how many files."""
         stale = [file for file in self.folder.rglob("*.part") if _age(file) > STALE_SECONDS]
         for file in stale:
-            file.unlink(missing_ok=True)
+            with suppress(PermissionError):  # another user's
+                file.unlink(missing_ok=True)
         return len(stale)
 
 
 class CacheWriter:
     """Takes a video's frames in order and puts them into the cache in one step: whole or not at all.
 
-    A context manager; without ``commit`` nothing stays. Where the video outgrows the budget, or the disk is full, the
-    writer stops writing: videos that are not in the cache are decoded on demand.
+    A context manager; without ``commit`` nothing stays. Where the video outgrows the budget, the disk is full, or the
+    folder is not this user's to write, it stops writing: videos that are not in the cache are decoded on demand.
     """
 
     def __init__(self, cache: FrameCache, fingerprint: str) -> None:
@@ -104,7 +142,7 @@ class CacheWriter:
     def __enter__(self) -> CacheWriter:
         if self._cache.budget.budget_bytes > 0:
             with self._unless_full():
-                self._final.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self._final.parent, self._cache.folder.parent)
                 self._file = self._temporary.open("wb", buffering=0)
         return self
 
@@ -129,6 +167,7 @@ class CacheWriter:
         self._file.close()
         self._file = None
         with self._unless_full():
+            give_rights(self._temporary, self._cache.folder.parent, of_files=0o644)
             return self._cache.budget.move_in(self._temporary, self._final)
         return False
 
@@ -154,14 +193,10 @@ class CacheWriter:
         try:
             yield
         except OSError as error:
-            if error.errno not in FULL:
-                raise
+            self._cache.say_unwritable(error)
             self._abandon()
-            self._temporary.unlink(missing_ok=True)
-            _say_once(
-                f"the disk of the cache {self._cache.folder} is full: what is not in it is decoded on demand, which is "
-                "slower; make room there, or give another folder with --cache or RAYSL_CACHE"
-            )
+            with suppress(OSError):
+                self._temporary.unlink(missing_ok=True)
 
     def _abandon(self) -> None:
         if self._file is not None:
@@ -170,14 +205,8 @@ class CacheWriter:
             self._temporary.unlink(missing_ok=True)
 
 
-@cache
-def _say_once(text: str) -> None:
-    """Once a process."""
-    logging.getLogger("raysl").warning(text)
-
-
 def _age(file: Path) -> float:
     try:
         return time.time() - file.stat().st_mtime
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return 0.0

@@ -46,6 +46,7 @@ def build_manifest(
         jobs += _fill_jobs(list(known.values()), fill)
 
         def finished(job: Job, row: ManifestRow) -> None:
+            store.show_work()
             if job.row is None:
                 known[row.path] = row
                 store.add(stamps[row.path], row)
@@ -92,7 +93,7 @@ def _fill_jobs(rows: tuple[ManifestRow, ...] | list[ManifestRow], fill: FrameCac
     absent = [row for row in rows if row.error is None and not fill.holds(row)]
     if absent:  # it goes through the whole cache, and every evaluation opens its data set
         fill.sweep()
-    return [Job(row.path, row) for row in absent if fill.budget.room_for(fill.bytes_of(row))]
+    return [Job(row.path, row) for row in absent if fill.has_room(row)]
 
 
 def _run(

@@ -15,6 +15,8 @@ from raysl.data.decode_inspect import fill_video, fingerprint, inspect_video
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
+from raysl.machine import ready_for_processes
+from raysl.notes import collect, said, say_once
 from raysl.signals import leave_ending_to_parent
 
 # What each of its processes needs is imported once, in the server that they are forked from: a pool a data set would
@@ -79,7 +81,7 @@ def _in_pool(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[
         futures = {pool.submit(_do, job): job for job in jobs}
         try:
             for future in as_completed(futures):
-                yield futures[future], future.result()
+                yield futures[future], _row(future.result())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -90,7 +92,7 @@ def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Manifest
         with _pool(work, 1) as pool:
             try:
                 while waiting:
-                    row = pool.submit(_do, waiting[0]).result()
+                    row = _row(pool.submit(_do, waiting[0]).result())
                     yield waiting.pop(0), row
             except BrokenProcessPool:
                 job = waiting.pop(0)
@@ -100,6 +102,7 @@ def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Manifest
 
 
 def _pool(work: Work, processes: int) -> ProcessPoolExecutor:
+    ready_for_processes()
     # Not forked from this process: the caller may hold threads, a Ray actor above all.
     return ProcessPoolExecutor(processes, multiprocessing.get_context("forkserver"), _begin, (work,))
 
@@ -110,11 +113,22 @@ _work: Work | None = None
 def _begin(work: Work) -> None:
     global _work
     leave_ending_to_parent()
+    collect()
     torch.set_num_threads(1)
     _work = work
 
 
-def _do(job: Job) -> ManifestRow:
+Done = tuple[ManifestRow, tuple[str, ...]]
+"""A row, and what its process said so far (`raysl.notes`)."""
+
+
+def _do(job: Job) -> Done:
     if _work is None:
         raise RuntimeError("a worker process was not initialised")
-    return _work.do(job)
+    return _work.do(job), said()
+
+
+def _row(done: Done) -> ManifestRow:
+    row, notes = done
+    say_once(*notes)
+    return row

@@ -2,67 +2,115 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from raysl.data import decode_inspect
-from raysl.data.frame_cache import FULL
 from raysl.data.manifest_types import ManifestRow
+from raysl.data.shared_folder import FULL, REFUSED, locked, make_folder, open_shared
 from raysl.errors import DataError
+from raysl.notes import say_once
 
 # What a row depends on besides the code: the file's size and time of change in nanoseconds.
 Stamp = tuple[int, int]
+PATIENCE_SECONDS = 900.0
+"""Without a video that another builder finished for so long, it is not waited for any longer."""
 
 
 class RowStore:
     """The rows of one root, in one file that is only appended to.
 
-    A line that a killed process left unfinished is skipped, and its video decoded again.
+    A line that a killed process left unfinished is skipped, and its video decoded again. So is what is in a file that
+    this user may not read.
+
+    Args:
+        folder: below the cache, whose rights it has.
     """
 
     def __init__(self, folder: Path, root: Path) -> None:
         key = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
         self._file = folder / f"{root.name}-{key}.jsonl"
+        self._cache = folder.parent
+        self._name = root.name
+        self._lock: int | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One builder a root and node at a time: the others wait, and then find its rows."""
+        """One builder a root and node at a time: the others wait, and then find its rows.
+
+        In a folder that this user may only read there is nobody to wait for: what is read there is not changed by us.
+
+        Raises:
+            DataError: there is no such folder, and it cannot be made.
+        """
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+            make_folder(self._file.parent, self._cache)
+            self._lock = open_shared(self._file.with_suffix(".lock"), self._cache)
         except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if error.errno not in REFUSED or not os.access(self._file.parent, os.R_OK | os.X_OK, effective_ids=True):
+                raise self._unwritable(error) from error
             yield
+            return
+        lock = self._lock
+        try:
+            with locked(lock, PATIENCE_SECONDS, f"reading of {self._name}", lambda: os.fstat(lock).st_mtime_ns):
+                yield
         finally:
-            os.close(descriptor)
+            os.close(lock)
+            self._lock = None
+
+    def show_work(self) -> None:
+        """Shows those who wait for the lock that its holder is at work."""
+        if self._lock is not None:
+            with suppress(OSError):
+                os.utime(self._lock)
 
     def read(self) -> Mapping[str, tuple[Stamp, ManifestRow]]:
         """Path to stamp and row; the last line of a path counts. Parsed once as long as the file stays as it is."""
-        if not self._file.is_file():
+        try:
+            found = self._file.stat()
+            return _parsed(self._file, (found.st_size, found.st_mtime_ns))
+        except (FileNotFoundError, NotADirectoryError):
             return {}
-        found = self._file.stat()
-        return _parsed(self._file, (found.st_size, found.st_mtime_ns))
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise self._unwritable(error) from error
+            say_once(
+                f"the cache {self._cache}: what it knows of {self._name} cannot be read by this user "
+                f"({error.strerror}), so its videos are read again: give another folder with --cache or RAYSL_CACHE"
+            )
+            return {}
 
     def add(self, stamp: Stamp, row: ManifestRow) -> None:
-        """Appends a row, in one write; on a disk that is full nothing is kept, and a later run decodes it again."""
+        """Appends a row, in one write.
+
+        On a disk that is full, or in a file that is not this user's to write, nothing is kept, and a later run decodes
+        the video again.
+        """
         record = {"version": decode_inspect.VERSION, "stamp": stamp, "row": asdict(row)}
         try:
-            with self._file.open("ab", buffering=0) as file:
+            descriptor = open_shared(self._file, self._cache, os.O_WRONLY | os.O_APPEND)
+            try:
                 # The line end comes first: it closes a line that was left unfinished.
-                file.write(f"\n{json.dumps(record)}\n".encode())
+                os.write(descriptor, f"\n{json.dumps(record)}\n".encode())
+            finally:
+                os.close(descriptor)
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in (*FULL, *REFUSED):
                 raise self._unwritable(error) from error
+            if error.errno in REFUSED:
+                say_once(
+                    f"the cache {self._cache}: it cannot be written by this user ({error.strerror}), so {self._name} "
+                    "is read again in every run: have its owner let you write there, or give another folder with "
+                    "--cache or RAYSL_CACHE"
+                )
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(

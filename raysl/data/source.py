@@ -23,6 +23,7 @@ from raysl.data.manifest import Progress, build_manifest, fill_cache, known_mani
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
 from raysl.data.resize import resize_frames, resized_size
+from raysl.data.shared_folder import make_folder
 from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError
 
@@ -213,11 +214,23 @@ def check_lists(data: Chosen, places: Places) -> None:
 
 
 def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Catalog]:
-    reader = places.reader(data)
-    root = places.root(data)
     if prepare:
-        reader.prepare(root)
+        prepare_files(data, places)
+    reader, root = places.reader(data), places.root(data)
     return root, reader.read(root)
+
+
+def prepare_files(data: Chosen, places: Places) -> None:
+    """Makes the files of a data set that makes its own, where they are absent; in the cache with its rights.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    reader, root = places.reader(data), places.root(data)
+    if places.cache in root.parents:
+        with suppress(OSError):  # which the reader says
+            make_folder(root, places.cache)
+    reader.prepare(root)
 
 
 def _check_same(data: Chosen, here: Catalog, stored: Catalog) -> None:

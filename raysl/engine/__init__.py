@@ -1,1 +1,22 @@
-"""Ray: Tune trials and TorchTrainer workers; the only package that imports ray."""
+"""Cells as trials on a Ray cluster: the only part that imports Ray, which reads what is set here as it is imported."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+# Below `uv run` Ray would copy the working folder and start each of its processes with another `uv run` there. They are
+# started with the interpreter that runs this one.
+UV_VARIABLE = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
+if os.environ.setdefault(UV_VARIABLE, "0") == "0" and "ray" in sys.modules:
+    sys.modules["ray._private.ray_constants"].RAY_ENABLE_UV_RUN_RUNTIME_ENV = False  # type: ignore[attr-defined]
+
+
+def _home() -> Path | None:
+    with suppress(RuntimeError):
+        return Path.home()
+    return None
+
+
+if _home() is None:  # no HOME, and nobody of this number in the system's list: Ray could not be imported
+    os.environ["HOME"] = "/"

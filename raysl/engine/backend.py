@@ -17,7 +17,7 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import known_snapshot, open_source
-from raysl.engine.board import Posted, Watch, start_board
+from raysl.engine.board import Posted, Watch, notes_to, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
 from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
@@ -49,7 +49,7 @@ class OnCluster:
     ) -> None:
         self.cluster, self.places, self.note, self.max_concurrent = cluster, places, note, max_concurrent
         self.said: dict[str, CellProgress] = {}
-        self._board = start_board()
+        self.board = start_board()
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         """On a Ray of our own in this process; on a cluster here too where it was decoded before, else on a node."""
@@ -68,7 +68,7 @@ class OnCluster:
         if known is not None:
             return known
         on_event(Reading(data.bound_name, "waiting for a node", 0, 0))
-        with Watch(self._board, look):
+        with Watch(self.board, look):
             return self._read_on_a_node(data, resize, on_event)
 
     def _read_on_a_node(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
@@ -78,7 +78,8 @@ class OnCluster:
             labels = avoiding(self.cluster.options.labels, tried)
             task = {"num_cpus": 1, "resources": dict(self.cluster.options.custom), "label_selector": labels}
             read = cast(Any, ray.remote)(**task)(_read_here)
-            node, result = ray.get(read.remote(data, resize, self.places, self._board))
+            node, result = ray.get(read.remote(data, resize, self.places, self.board))
+            self.say_notes()
             if isinstance(result, bytes):
                 return Snapshot.from_bytes(result)
             tried.append(node)
@@ -126,29 +127,35 @@ class OnCluster:
             changed()
             if not self.cluster.own and (now := nodes_that_leave()) != leaving:
                 leaving = now
-                self._board.ask.remote(False, leaving)
+                self.board.ask.remote(False, leaving)
 
         def on_end(cell: str, failed: str | None, fault: str | None) -> None:
             now = time.time()
             said = self.said.get(cell, CellProgress(now, now))
             self.said[cell] = replace(said, stage="ended", changed=now, progress=None, failed=failed, error=fault)
 
-        trials = Trials(site, self.cluster, self._board, on_end, self.note, self.max_concurrent)
-        with Watch(self._board, look):
+        trials = Trials(site, self.cluster, self.board, on_end, self.note, self.max_concurrent)
+        with Watch(self.board, look):
             try:
                 trials.run(tasks)
             except KeyboardInterrupt:
                 self._leave()
                 raise
+        self.say_notes()
+
+    def say_notes(self) -> None:
+        """Says what processes have said up to now; a board that was lost has nothing to say."""
+        with contextlib.suppress(RayError):
+            cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).say_notes()
 
     def _leave(self) -> None:
         """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
-        ask = self._board.ask.remote(True, frozenset())
+        ask = self.board.ask.remote(True, frozenset())
         until = time.monotonic() + LEAVING_SECONDS
         with contextlib.suppress(RayError):
             ray.get(ask, timeout=LEAVING_SECONDS)
             while time.monotonic() < until:
-                posted: Posted = ray.get(self._board.read.remote(), timeout=LEAVING_SECONDS)
+                posted: Posted = ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)
                 if all(one.stage not in ("pretraining", "fine-tuning") for one in posted.cells.values()):
                     return
                 time.sleep(0.1)
@@ -172,10 +179,10 @@ def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> tuple[s
     free = cast(Any, state).available_resources_per_node().get(node, {}).get("CPU", 0.0)
     processes = min(1 + int(free), len(os.sched_getaffinity(0)))
     try:
-        return node, open_source(
-            data, places, resize=resize, processes=processes, progress=progress
-        ).snapshot.to_bytes()
+        with notes_to(board):
+            source = open_source(data, places, resize=resize, processes=processes, progress=progress)
     except RayslError as error:
         return node, error
     finally:
         board.post_reading.remote(data.bound_name, None)
+    return node, source.snapshot.to_bytes()

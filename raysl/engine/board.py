@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, cast
@@ -14,6 +15,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from raysl.notes import heard, say_once
 from raysl.signals import ask_to_leave, ask_to_save
 from raysl.training.progress import Progress
 from raysl.work.events import CellProgress, Reading
@@ -27,10 +29,19 @@ SAVE_SECONDS = 5.0
 
 @dataclass
 class Posted:
-    """Latest word of each cell, by `Cell.key`, and of each data set that is being read, by its name."""
+    """Latest word of each cell, by `Cell.key`, and of each data set that is being read, by its name.
+
+    Attributes:
+        notes: what any process said (`raysl.notes`), each once.
+    """
 
     cells: dict[str, CellProgress] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def say_notes(self) -> None:
+        """Says them in this process."""
+        say_once(*self.notes)
 
 
 class Board:
@@ -67,6 +78,9 @@ class Board:
         else:
             self._posted.readings[name] = reading
 
+    async def post_note(self, text: str) -> None:
+        self._posted.notes[text] = None
+
     async def read(self) -> Posted:
         return self._posted
 
@@ -85,6 +99,10 @@ class Post:
 
     def __call__(self, **said: Any) -> None:
         self._board.post.remote(self._cell, **said)
+
+    def notes(self) -> AbstractContextManager[None]:
+        """Within it what this process says goes to the board."""
+        return notes_to(self._board)
 
     def listen(self) -> None:
         """Hands on to this process what the driver asks for; a board that was lost asks for nothing."""
@@ -107,6 +125,11 @@ class Post:
     def stage(self, stage: str, progress: Progress | None) -> None:
         """As `raysl.work.compute.OnStage`."""
         self(stage=stage, progress=progress)
+
+
+def notes_to(board: Any) -> AbstractContextManager[None]:
+    """As `Post.notes`, for what belongs to no cell; nothing changes without a board."""
+    return nullcontext() if board is None else heard(board.post_note.remote)
 
 
 def start_board() -> Any:
@@ -143,4 +166,5 @@ class Watch:
                 posted: Posted = ray.get(self._board.read.remote(), timeout=10)
             except (GetTimeoutError, RayActorError):
                 posted = Posted()
+            posted.say_notes()
             self._look(posted)

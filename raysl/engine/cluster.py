@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import ray
@@ -20,6 +23,7 @@ import raysl
 from raysl.config.sections import TrainingOptions
 from raysl.engine.offer import offer, shown
 from raysl.errors import RayslError
+from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept
 from raysl.work.workers import WorkerOptions
 
@@ -43,7 +47,7 @@ ENVIRONMENT = {
 
 
 LONGEST_FOLDER = 40
-"""Characters."""
+"""Bytes of the folder for temporary files, below which Ray and trials make sockets."""
 _AS_IT_FITS = WorkerOptions()
 
 
@@ -139,8 +143,11 @@ def cluster(
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """Removed after the processes that write to it have ended."""
-    folder = tempfile.mkdtemp(prefix="raysl-tune-")
+    """Removed after the processes that write to it have ended.
+
+    Those of trials make sockets below it, in a folder of their own: its path is short.
+    """
+    folder = tempfile.mkdtemp(prefix="raysl-tune-", dir=short_folder(LONGEST_FOLDER))
     try:
         yield folder
     finally:
@@ -148,16 +155,109 @@ def _folder() -> Iterator[str]:
 
 
 def _start(cpus: int) -> None:
-    short = _short_folder()
-    ray.init(
-        address="local",
-        num_cpus=cpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        job_config=_OurPaths(),
-        _temp_dir=None if short is None else str(short),
+    """Starts a Ray of our own.
+
+    Raises:
+        RayslError: it does not start on this machine.
+    """
+    folder = short_folder(LONGEST_FOLDER)
+    try:
+        with _set(_interpreter_variables() | _token_variables()):  # its processes have them; ours may meet another Ray
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                job_config=_OurPaths(),
+                _temp_dir=None if str(folder) == temporary_folder() else f"{folder}/raysl-ray-{os.getuid()}",
+            )
+    except Exception as error:  # Ray raises plain ones too
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise RayslError(
+            f"Ray cannot be started on this machine ({type(error).__name__}: {reason}): compute without it (--local), "
+            "or join a cluster that runs (--address)"
+        ) from error
+
+
+@contextmanager
+def _set(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+SEEN = """
+import os, sys
+from importlib.util import find_spec
+found = {name: find_spec(name) for name in ("ray", "torch")}
+places = {name: one and one.origin and os.path.realpath(one.origin) for name, one in found.items()}
+seen = f"Python {sys.version_info[0]}.{sys.version_info[1]}, " + ", ".join(f"{n} {p}" for n, p in places.items())
+"""
+
+
+def _interpreter_variables() -> dict[str, str]:
+    """What Ray's processes need so that the interpreter, which they are started with, finds the packages of this one.
+
+    Launchers put folders on this process's path alone, hide the interpreter, or are given its name.
+
+    Raises:
+        RayslError: it does not run, is another Python, or does not find them.
+    """
+    find_interpreter()
+    here: dict[str, str] = {}
+    exec(SEEN, here)
+    paths = [str(Path(folder).absolute()) for folder in sys.path if folder]
+    given: list[dict[str, str]] = [{}, {"PYTHONPATH": os.pathsep.join(paths)}]
+    there: list[str] = []
+    for variables in given:
+        there.append(_seen(os.environ | variables))
+        if there[-1] == here["seen"]:
+            return variables
+    raise RayslError(
+        f"Ray starts its processes with {sys.executable}, which does not find what this process runs with ({there[0]}; "
+        f"here {here['seen']}): start raysl with the interpreter that it is installed for (/path/to/python -m raysl), "
+        "or compute without Ray (--local)"
     )
+
+
+def _seen(environment: dict[str, str]) -> str:
+    """What `SEEN` says in another process."""
+    command = [sys.executable, "-c", f"{SEEN}\nprint(seen)"]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it says nothing"])[-1]
+
+
+@cache
+def _own_token() -> str:
+    """One a process, since Ray keeps the first that it reads."""
+    return secrets.token_hex(32)
+
+
+def _token_variables() -> dict[str, str]:
+    """A token for a Ray of our own where the user has none, and no home that Ray could keep a new one in."""
+    given = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if given or os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
+        return {}
+    file = Path.home() / ".ray" / "auth_token"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent) as probe:
+            probe.write(b"0" * 64)
+            probe.flush()
+        kept = not file.exists() or os.access(file, os.R_OK)
+    except OSError:
+        kept = file.is_file() and os.access(file, os.R_OK)
+    return {} if kept else {"RAY_AUTH_TOKEN": _own_token()}
 
 
 class _OurPaths(JobConfig):
@@ -174,25 +274,6 @@ class _OurPaths(JobConfig):
 
     def _runtime_env_has_working_dir(self) -> bool:
         return True  # which is what keeps Ray from adding folders of its own
-
-
-def _short_folder() -> Path | None:
-    """For Ray's sockets, whose paths the system limits to 107 bytes, of which Ray's own names take about 65; None where
-    the folder for temporary files will do.
-
-    Raises:
-        RayslError: none is short enough.
-    """
-    usual = tempfile.gettempdir()
-    if len(usual) <= LONGEST_FOLDER:
-        return None
-    for folder in ("/tmp", "/var/tmp", "/dev/shm"):
-        if os.access(folder, os.W_OK | os.X_OK):
-            return Path(folder, f"raysl-ray-{os.getuid()}")
-    raise RayslError(
-        f"Ray cannot make its sockets: the path of the folder for temporary files is too long ({usual}); set TMPDIR to "
-        f"one of at most {LONGEST_FOLDER} characters, or use --local"
-    )
 
 
 def _join(address: str) -> None:

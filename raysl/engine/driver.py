@@ -15,6 +15,7 @@ from raysl.engine.backend import OnCluster
 from raysl.engine.cluster import cluster
 from raysl.engine.search_driver import run_search
 from raysl.errors import RayslError
+from raysl.notes import heard
 from raysl.planning.search import TitledSearch
 from raysl.results import Shelf, Store
 from raysl.work.compute import uses_workers
@@ -73,7 +74,7 @@ def run_searches(
     def note(text: str) -> None:
         on_event(Note(text))
 
-    with _ending_attempts(stores), cluster(options.address, options.workers) as on:
+    with _ending_attempts(stores), heard(note), cluster(options.address, options.workers) as on:
         backend = OnCluster(on, places, note, options.max_concurrent)
 
         def read(data: Chosen, resize: int) -> Snapshot:
@@ -96,7 +97,8 @@ def run_searches(
             stores.append(site.store)
             for hashes in data.hashes.values():
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
-            run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent)
+            run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board)
+            backend.say_notes()
 
 
 @contextmanager

@@ -71,7 +71,8 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
             report(float(progress.step), numbers(progress))
 
     try:
-        return Done(compute_cell(job.cell, job.site, on_stage))
+        with job.post.notes():
+            return Done(compute_cell(job.cell, job.site, on_stage))
     except (LeftError, ClaimedError) as left:
         return Done(fault=str(left))
     except NodeFault as fault:
@@ -94,7 +95,7 @@ def together(content: bytes, worker: Worker) -> Done:
         if due(progress):
             worker.report(float(progress.step), {"step": float(progress.step), **numbers(progress)})
 
-    with ExitStack() as stack:
+    with job.post.notes(), ExitStack() as stack:
         try:
             claim = claimed(job.site.store, job.site.folder(job.cell).name, job.site.run)
             on_every_rank(lambda: stack.enter_context(claim) if first else None)

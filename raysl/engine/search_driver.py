@@ -39,6 +39,7 @@ def run_search(
     cluster: Cluster,
     note: Callable[[str], None],
     max_concurrent: int | None = None,
+    board: Any = None,
 ) -> list[SearchTrial]:
     """Runs what is missing of a search; trials of earlier runs count, and those that were interrupted go on.
 
@@ -48,6 +49,7 @@ def run_search(
         site: its store is the search's own.
         note: called with each line worth keeping.
         max_concurrent: trials beside each other; as many as fit where None.
+        board: handle of a `Board`, which trials post notes to.
 
     Returns:
         All trials.
@@ -63,7 +65,7 @@ def run_search(
         training = search.base.cell.training
         storage = ray_files(site.store, cluster)
         work = SearchWork(
-            title, site, scoring, Team(training.workers, cluster.bundle(training, training.workers), storage)
+            title, site, scoring, Team(training.workers, cluster.bundle(training, training.workers), storage), board
         )
         at_once = min(cluster.at_once(training, training.workers), max_concurrent or open_trials, open_trials)
         _tune(records, work, open_trials, at_once, cluster)

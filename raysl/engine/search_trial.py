@@ -11,6 +11,7 @@ from typing import Any
 from ray import tune
 
 from raysl.config.cells import Cell
+from raysl.engine.board import notes_to
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
 from raysl.errors import RayslError
 from raysl.work.site import Site
@@ -31,12 +32,14 @@ class SearchWork:
         title: of the study.
         site: its store is the search's own, in which trials are trained.
         team: the workers of a trial.
+        board: handle of a `Board`, which notes go to; they stay in the processes where None.
     """
 
     title: str
     site: Site
     scoring: Scoring
     team: Team
+    board: Any = None
 
 
 def search_trial(config: dict[str, Any], work: SearchWork) -> None:
@@ -58,7 +61,8 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     failed = config.get("refused")
     if not failed:
         try:
-            failed = _train(config["cell"], work)
+            with notes_to(work.board):
+                failed = _train(config["cell"], work)
         except RayslError as error:
             tune.report({SCORE: UNKNOWN, LOST: str(error)})
             return
@@ -92,4 +96,5 @@ def _worker(content: bytes, worker: Worker) -> str:
     def report(number: int, score: float) -> None:
         worker.report(float(number), {SCORE: float(score), REPORT: float(number)})
 
-    return run_trial(cell, work.site, work.scoring, report) or ""
+    with notes_to(work.board):
+        return run_trial(cell, work.site, work.scoring, report) or ""

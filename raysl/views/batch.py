@@ -42,11 +42,13 @@ class Batch:
         targets: by name; ``label``: ``[B]`` int64, the video's class, -1 where it has none (absent where the whole data
             set has no labels); the others are labels that pretext tasks made.
         unreadable: paths that failed while loading and were replaced; who trains counts them.
+        notes: what the process that loaded it said so far (`raysl.notes`).
     """
 
     views: dict[str, View]
     targets: dict[str, Tensor] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError, NodeFault
+from raysl.machine import ready_for_processes
+from raysl.notes import collect, said, say_once
 from raysl.views.batch import Batch
 from raysl.views.order import EpochOrder
 from raysl.views.pair_sampler import pair_sampler, placed_clips
@@ -61,7 +62,7 @@ class _Batches(Dataset[Batch | NodeFault]):
                 )
             rows_loaded.append(loaded)
         views = {name: collate(rows, [one.origins[name] for one in rows_loaded]) for name, rows in clips.items()}
-        return Batch(views, self._targets(rows_loaded), tuple(failed))
+        return Batch(views, self._targets(rows_loaded), tuple(failed), said())
 
     def _targets(self, loaded: list[Loaded]) -> dict[str, Tensor]:
         """``[B]`` int64 each: the videos' labels, and the answers of pretext tasks."""
@@ -166,13 +167,17 @@ def fitting_processes(asked: int, batch_bytes: int, free: int) -> int:
     return max(0, min(asked, (free // max(batch_bytes, 1) - 1) // AHEAD))
 
 
+def _begin_process(number: int) -> None:
+    collect()
+
+
 def _processes(asked: int, batch_bytes: int) -> int:
     if not asked or not SHARED.is_dir():
         return asked
     free = shutil.disk_usage(SHARED).free
     fits = fitting_processes(asked, batch_bytes, free)
     if fits < asked:
-        logging.getLogger("raysl").warning(
+        say_once(
             f"{SHARED} has {free / 1e6:.0f} MB free, and batches have {batch_bytes / 1e6:.0f} MB: {fits} loader "
             f"processes instead of the training.loader_workers {asked} that were asked for; give it more (docker run "
             "--shm-size) for the others"
@@ -232,6 +237,7 @@ class PretrainingLoader:
             batch_size=None,
             sampler=self._places,
             num_workers=self.processes,
+            worker_init_fn=_begin_process,
             collate_fn=_unchanged,
             persistent_workers=self.processes > 0,
             prefetch_factor=AHEAD if self.processes else None,
@@ -251,6 +257,8 @@ class PretrainingLoader:
                 nothing for `PATIENCE_SECONDS`.
         """
         self._places.asked = places
+        if self.processes:
+            ready_for_processes()
         waiting = iter(self._loader)
         while True:
             try:
@@ -263,6 +271,7 @@ class PretrainingLoader:
                 return
             if isinstance(batch, NodeFault):
                 raise batch
+            say_once(*batch.notes)
             yield batch
 
     def _stuck(self, error: RuntimeError) -> str:

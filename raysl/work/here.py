@@ -19,6 +19,8 @@ from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
 from raysl.errors import RayslError
+from raysl.machine import ready_for_processes
+from raysl.notes import collect, said, say_once
 from raysl.results import Found
 from raysl.signals import asked_to_leave, leave_ending_to_parent
 from raysl.training.progress import Progress
@@ -83,6 +85,7 @@ class Here:
         """A process that dies takes the cells under work with it; the others go on in a new pool."""
         threads = max(1, cpus_of_rank() // self.processes)
         while waiting:
+            ready_for_processes()
             # Not forked from this process, which holds threads.
             with ProcessPoolExecutor(self.processes, get_context("forkserver"), _begin_process, (threads,)) as pool:
                 try:
@@ -99,14 +102,16 @@ class Here:
     def _work_through(
         self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None]
     ) -> None:
-        running: dict[Future[tuple[str | None, str | None]], CellProgress] = {}
+        running: dict[Future[tuple[str | None, str | None, tuple[str, ...]]], CellProgress] = {}
         while waiting or running:
             while waiting and len(running) < self.processes:
-                running[pool.submit(_compute_or_leave, waiting[0].cell, site)] = self._begin(waiting[0])
+                running[pool.submit(_compute_apart, waiting[0].cell, site)] = self._begin(waiting[0])
                 waiting.pop(0)
             changed()
             for ended in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
-                _end(running.pop(ended), *ended.result())
+                failed, error, notes = ended.result()
+                say_once(*notes)
+                _end(running.pop(ended), failed, error)
 
 
 def _end_processes(pool: ProcessPoolExecutor) -> None:
@@ -127,17 +132,18 @@ def _end(said: CellProgress, failed: str | None, error: str | None) -> None:
 
 def _begin_process(threads: int) -> None:
     leave_ending_to_parent()
+    collect()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # `cpus_of_rank` reads it for each cell
     torch.set_num_threads(threads)
     gc.freeze()  # to collect after each cell need not look through what was imported: 0.2 s each time
 
 
-def _compute_or_leave(cell: Cell, site: Site) -> tuple[str | None, str | None]:
-    """`_compute` in a process of a pool, which ends with its cell where its parent asked for that."""
-    result = _compute(cell, site)
+def _compute_apart(cell: Cell, site: Site) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """`_compute` in a process of a pool, and what that said; it ends with its cell where its parent asked for that."""
+    failed, error = _compute(cell, site)
     if asked_to_leave():
         os._exit(128 + signal.SIGTERM)  # the parent no longer waits for results, and the pool would wait for jobs
-    return result
+    return failed, error, said()
 
 
 def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress: None) -> tuple[str | None, str | None]:

@@ -15,6 +15,7 @@ from raysl.data.places import Places
 from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import check_against_data
+from raysl.notes import heard
 from raysl.results import Found, Shelf, Store
 from raysl.results.folder import HEARTBEAT_LIMIT
 from raysl.work.claims import CLAIMED, others, release_dead
@@ -113,7 +114,8 @@ def run_cells(
     Raises:
         StorageError: the store cannot be read or written.
     """
-    return _Run(cells, store, places, backend, retry_failed, on_event).run()
+    with heard(lambda text: on_event(Note(text))):
+        return _Run(cells, store, places, backend, retry_failed, on_event).run()
 
 
 @dataclass

@@ -6,6 +6,7 @@ import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -59,8 +60,10 @@ class Site:
     def without_paths(self, text: str) -> str:
         """A reason as it may be stored and reported: folders of this machine by their names, or left out."""
         named = {f"<{name}>": path for name, path in self.places.roots.items()}
-        named |= {"<cache>": self.places.cache, "<store>": Path(self.store.place.root), "~": Path.home()}
+        named |= {"<cache>": self.places.cache, "<store>": Path(self.store.place.root)}
         named |= {"<tmp>": Path(tempfile.gettempdir())}
+        with suppress(RuntimeError):  # of a user without a home
+            named["~"] = Path.home()
         for name, path in sorted(named.items(), key=lambda pair: -len(str(pair[1]))):
             if len(path.parts) > 1:
                 text = re.sub(rf"{re.escape(str(path))}(?=$|[/\s:;,'\")\]])", name, text)

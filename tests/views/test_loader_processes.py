@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from raysl.errors import NodeFault
+from raysl.notes import heard, say_once
 from raysl.views import loader as module
 from raysl.views.loader import PretrainingLoader, fitting_processes
 from tests.views.numbered import NumberedSource, numbered_cell
@@ -75,3 +76,10 @@ def test_an_error_of_our_own_in_a_process_stays_what_it_is() -> None:
 
     with pytest.raises(RuntimeError, match="a fault in the code"):
         list(loader_of(Failing(fail), 1).epoch(0))
+
+
+def test_what_a_process_says_reaches_who_loads() -> None:
+    notes: list[str] = []
+    with heard(notes.append):
+        list(loader_of(Failing(lambda: say_once("said in a loader process")), 2).epoch(0))
+    assert notes == ["said in a loader process"]

@@ -23,6 +23,7 @@ from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.rendering.encode import write_mp4
 from raysl.data.rendering.motions import MOTIONS, displacement
 from raysl.data.rendering.scene import SceneShape, render
+from raysl.data.shared_folder import give_rights, make_folder
 from raysl.errors import ConfigError, DataError
 from raysl.streams import stream
 
@@ -93,31 +94,37 @@ class SyntheticReader(CatalogReader):
     def prepare(self, root: Path) -> None:
         """Renders the videos that are absent, each written whole or not at all, and then ``labels.csv``.
 
+        What is made has the rights of ``root``.
+
         Several processes may do so at once: each looks before every video whether another has rendered it.
 
         Raises:
             DataError: a file cannot be written.
         """
         try:
-            self._render_absent(root / self.folder)
+            self._render_absent(root)
         except OSError as error:
             raise DataError(
-                f"synthetic: cannot write below {root} ({error}); give another root or free space"
+                f"synthetic: cannot write below {root} ({error}); give another folder with --cache, RAYSL_CACHE or "
+                "--root, free space, or have its owner let you write there"
             ) from error
 
-    def _render_absent(self, folder: Path) -> None:
+    def _render_absent(self, root: Path) -> None:
+        folder = root / self.folder
         items = list(self._items())
         # Processes that render together start at different places, or they would all render the same videos.
         start = os.getpid() * 7919 % len(items)
         for item in items[start:] + items[:start]:
             file = folder / item.path
             if not file.is_file():
-                file.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(file.parent, root)
                 write_mp4(file, self._frames(item), self.options.rate)
+                give_rights(file, root, of_files=0o644)
         labels = folder / "labels.csv"
         if not labels.is_file():
             partial = labels.with_name(f".labels.csv.{uuid4().hex}.partial")
             partial.write_text(self._labels(items), encoding="utf-8")
+            give_rights(partial, root, of_files=0o644)
             partial.replace(labels)
 
     def _items(self) -> Iterator[_Item]:

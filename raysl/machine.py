@@ -1,0 +1,101 @@
+"""What this machine gives processes that we start: an interpreter, and a folder for their sockets."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from multiprocessing.util import get_temp_dir
+from pathlib import Path
+
+from raysl.errors import RayslError
+
+LONGEST_SOCKET = 107
+"""Bytes of a socket's path that the system allows."""
+SOCKET_NAMES = 32
+"""Of which Python's names of a folder and a socket in it take so many: ``/pymp-xxxxxxxx/listener-xxxxxxxx``."""
+PATIENCE_SECONDS = 60.0
+"""For an interpreter to say what it is."""
+
+
+def ready_for_processes() -> None:
+    """Makes sure that `multiprocessing` can start processes and talk to them; to be called before it does.
+
+    Raises:
+        RayslError: there is no interpreter to start, or no folder for sockets.
+    """
+    find_interpreter()
+    if len(os.fsencode(temporary_folder())) + SOCKET_NAMES <= LONGEST_SOCKET:
+        return
+    usual, tempfile.tempdir = tempfile.tempdir, str(short_folder(LONGEST_SOCKET - SOCKET_NAMES))
+    try:
+        get_temp_dir()  # made once for this process and those that it starts
+    finally:
+        tempfile.tempdir = usual
+
+
+def find_interpreter() -> None:
+    """Sets `sys.executable` to the Python that runs this where it is not: a launcher gave it another name.
+
+    Raises:
+        RayslError: the system does not know it either.
+    """
+    if _runs(sys.executable):
+        return
+    given, found = sys.executable, ""
+    with suppress(OSError):
+        found = str(Path("/proc/self/exe").readlink())
+    if not _runs(found):
+        raise RayslError(
+            f"processes cannot be started with {given or 'this Python, whose file is not known'}: start raysl with the "
+            "whole path of the interpreter (/path/to/python -m raysl)"
+        )
+    sys.executable = found
+    multiprocessing.set_executable(found)
+
+
+@cache
+def _runs(executable: str) -> bool:
+    """Whether it is a Python of this version."""
+    if not executable:
+        return False
+    command = [executable, "-c", "import sys; print(sys.version_info[:2])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.splitlines()[-1:] == [str(sys.version_info[:2])]
+
+
+def temporary_folder() -> str:
+    """The folder for temporary files.
+
+    Raises:
+        RayslError: none can be written.
+    """
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise RayslError(
+            f"no folder for temporary files can be written ({error.strerror}): set TMPDIR to one that can"
+        ) from error
+
+
+def short_folder(longest: int) -> Path:
+    """The folder for temporary files, or another one where the bytes of its path are more than ``longest``.
+
+    Raises:
+        RayslError: none is short enough.
+    """
+    usual = temporary_folder()
+    for folder in (usual, "/tmp", "/var/tmp", "/dev/shm"):
+        if len(os.fsencode(folder)) <= longest and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder)
+    raise RayslError(
+        f"processes cannot make their sockets: the path of the folder for temporary files is too long ({usual}); set "
+        f"TMPDIR to one of at most {longest} characters"
+    )
