@@ -51,7 +51,13 @@ class RowStore:
         if not self._file.is_file():
             return {}
         found = self._file.stat()
-        return _parsed(self._file, (found.st_size, found.st_mtime_ns))
+        try:
+            return _parsed(self._file, (found.st_size, found.st_mtime_ns))
+        except OSError as error:
+            raise DataError(
+                f"the cache's {self._file} cannot be read: {error.strerror}; remove it, or give another folder with "
+                "--cache or RAYSL_CACHE"
+            ) from error
 
     def add(self, stamp: Stamp, row: ManifestRow) -> None:
         """Appends a row, in one write; on a disk that is full nothing is kept, and a later run decodes it again."""

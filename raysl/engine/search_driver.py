@@ -57,8 +57,8 @@ def run_search(
     """
     records = Records(search, folder, note, {trial.number: trial for trial in folder.trials()})
     open_trials = search.missing(records.trials.values())
+    folder.write_about(search.about())
     if open_trials > 0:
-        folder.write_about(search.about())
         scoring = Scoring(search.data, search.options.knn, search.options.reports)
         work = SearchWork(title, site, scoring, search.base.cell.training.workers)
         at_once = min(cluster.at_once(work.workers), max_concurrent or open_trials, open_trials)

@@ -79,7 +79,7 @@ def _over_workers(task: Found, site: Site, post: Post, storage: dict[str, Any], 
     trained: Trained = train_over_workers(_worker, given, name, workers, storage, kind)
     if trained.fault is not None:
         raise NodeFault(trained.fault)
-    if not trained.pretrained or all(trains(one.config) for one in task.missing):
+    if not trained.pretrained or all(trains(one.config) for one in task.to_compute):
         return trained.failed
     # The workers are free again; the task may use as many CPUs as they had, where one node has them.
     resources = {"num_cpus": 1, "num_gpus": 1} if kind == "GPU" else {"num_cpus": min(workers, _node_cpus())}
