@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from raysl.config.load import load_cell
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
-from raysl.distributed import broadcast_object, on_every_rank, on_first_rank, rank, world_size
+from raysl.distributed import broadcast_object, launcher_number, on_every_rank, on_first_rank, rank, world_size
 from raysl.errors import ConfigError, RayslError, printable
 from raysl.training.check_cell import check_cell
 from raysl.training.precision import choose_device
@@ -29,11 +28,12 @@ from raysl.training.progress import Progress
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains one cell; 0 when it is done, 1 when it failed, 2 when it cannot be run as asked."""
     options = _parser().parse_args(arguments)
-    device = choose_device()
-    own_group = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized()
-    if own_group:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    own_group = False
     try:
+        device = choose_device()
+        own_group = launcher_number("WORLD_SIZE") > 1 and not dist.is_initialized()
+        if own_group:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         _train(options, device)
     except RayslError as error:
         prefix = f"rank {rank()}: " if world_size() > 1 else ""

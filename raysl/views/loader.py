@@ -99,10 +99,13 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
+def count_too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
     """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind.
 
     The clips of a task that stand in a row are one view here.
+
+    Raises:
+        ConfigError: no video is as long as a view's span.
     """
     lengths = [source.length(index) for index in videos]
     pair, windows = pair_sampler(cell), window_sampler(cell)
@@ -221,7 +224,7 @@ class PretrainingLoader:
         self.videos = training_videos(cell, source, split) if videos is None else tuple(videos)
         self.order = EpochOrder(self.videos, training.batch_size, training.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.too_short = _too_short(self.videos, cell, source)
+        self.too_short = count_too_short(self.videos, cell, source)
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()
