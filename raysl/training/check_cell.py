@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from raysl.config.cell import CellConfig, chosen_terms
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError
@@ -33,16 +35,28 @@ def check_on_videos(cell: CellConfig, source: VideoSource) -> None:
         ConfigError: naming the key.
     """
     videos = training_videos(cell, source)
-    batches = EpochOrder(videos, cell.training.batch_size, cell.training.seed).steps_per_epoch
-    count_too_short(videos, cell, source)
+    check_on_lengths(cell, [source.length(index) for index in videos])
+    for term in chosen_terms(cell.objective).values() if cell.pretraining == "self_supervised" else ():
+        if term.component.check_videos is not None:
+            term.component.check_videos(term.options, cell, len(videos))
+
+
+def check_on_lengths(cell: CellConfig, lengths: Sequence[int]) -> None:
+    """Refuses a batch, a clip, a warm-up or an accumulation that so many training videos of these lengths do not fill.
+
+    Args:
+        lengths: in frames.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    batches = EpochOrder(range(len(lengths)), cell.training.batch_size, cell.training.seed).steps_per_epoch
+    count_too_short(cell, lengths)
     try:
         length = training_length(cell.training, batches)
     except CellFailure as failure:
         raise ConfigError(failure.reason) from failure
     cell.schedule.build(length.steps, length.steps_per_epoch)
-    for term in chosen_terms(cell.objective).values() if cell.pretraining == "self_supervised" else ():
-        if term.component.check_videos is not None:
-            term.component.check_videos(term.options, cell, len(videos))
 
 
 def check_accumulation(cell: CellConfig, objective: Objective) -> None:

@@ -99,15 +99,16 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def count_too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
-    """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind.
+def count_too_short(cell: CellConfig, lengths: Sequence[int]) -> int:
+    """How many videos of these lengths, in frames, are shorter than a view's span.
+
+    All of them are refused, for no clip would be one of its kind.
 
     The clips of a task that stand in a row are one view here.
 
     Raises:
         ConfigError: no video is as long as a view's span.
     """
-    lengths = [source.length(index) for index in videos]
     pair, windows = pair_sampler(cell), window_sampler(cell)
     spans = [] if windows is None else [windows.span]
     # Clips of windows have no other place than those: no single clip has to fit.
@@ -126,7 +127,7 @@ def count_too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSour
     return sum(length < max(spans) for length in lengths)
 
 
-def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: list[int]) -> str:
+def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: Sequence[int]) -> str:
     buffer = cell.temporal.buffer_frames
     keys = ["clip.frames", "clip.stride" if stride == cell.clip.stride else "the strides of sampling.pair"]
     placed = f"a clip of clip.frames {cell.clip.frames} at "
@@ -140,7 +141,7 @@ def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: list[int]) 
     )
 
 
-def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], lengths: list[int]) -> str:
+def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], lengths: Sequence[int]) -> str:
     fitting = (
         f"{what} spans {span} frames of video, which {sum(length >= span for length in lengths)} of them have"
         for what, span in needed.items()
@@ -224,7 +225,7 @@ class PretrainingLoader:
         self.videos = training_videos(cell, source, split) if videos is None else tuple(videos)
         self.order = EpochOrder(self.videos, training.batch_size, training.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.too_short = count_too_short(self.videos, cell, source)
+        self.too_short = count_too_short(cell, [source.length(index) for index in self.videos])
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()

@@ -27,6 +27,7 @@ from raysl.evaluation.label_subset import label_subset
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, check_videos, coverage
 from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
+from raysl.training.check_cell import check_on_lengths
 from raysl.training.schedules.constant import ConstantOptions
 
 
@@ -94,8 +95,10 @@ class Finetune(TrainedProtocol):
 
 
 def _check_data(options: FinetuneOptions, cell: CellConfig, splits: LabelledSplits) -> None:
-    train = label_subset(splits.train, options.label_fraction, supervised_cell(options, cell, cell.data).training.seed)
+    tuned = supervised_cell(options, cell, cell.data)
+    train = label_subset(splits.train, options.label_fraction, tuned.training.seed)
     _check_size(options, len(train))
+    check_on_lengths(tuned, [splits.lengths[video.index] for video in train])
 
 
 def _on_few(options: FinetuneOptions, videos: int) -> FinetuneOptions:
