@@ -203,8 +203,11 @@ class Shelf:
         return f"{folder.state().status} as {name} ({data.get('name')}: {counts} videos)"
 
     def _damaged(self, evaluation: EvaluationConfig, damaged: Mapping[str, EvaluationFault]) -> FoundEvaluation | None:
-        """The evaluation, where it is there on the data as it is now and cannot be used."""
+        """The evaluation, where it is there on this data (or alone, where the data is not known) and cannot be used."""
         name = self.evaluation_name(evaluation)
+        if name is None:
+            alike = [one for one in damaged if one.startswith(f"{evaluation_id(evaluation)}-")]
+            name = alike[0] if len(alike) == 1 else None
         fault = damaged.get(name or "")
         return None if fault is None else FoundEvaluation(evaluation, name, "missing", fault.reason, fault=fault)
 
