@@ -54,7 +54,7 @@ def plan(
         return
     places = places_for(planned, root, cache)
     console = PlainConsole()
-    print_plan(planned, console)
+    print_plan(planned, places, console)
     print_roots(planned, places, console)
     if try_step and try_steps(planned, places, console):
         raise typer.Exit(1)
@@ -77,7 +77,9 @@ def run(
         ),
     ] = False,
     retry_failed: Annotated[bool, typer.Option(help="Compute failed cells and evaluations again.")] = False,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Cells at a time; default: what fits.")] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Cells at a time; default: what fits.")
+    ] = None,
     device: Annotated[
         str, typer.Option(help="cpu, gpu, or auto: GPUs where the cluster has any or can add one.")
     ] = "auto",
@@ -208,8 +210,8 @@ def check(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
-    resize: Annotated[int, typer.Option(min=16, help="Short side of cached frames, in pixels.")] = 128,
-    processes: Annotated[int | None, typer.Option(min=1, help="Default: one per CPU.")] = None,
+    resize: Annotated[int, typer.Option(min=16, max=1024, help="Short side of cached frames, in pixels.")] = 128,
+    processes: Annotated[int | None, typer.Option(min=1, max=1024, help="Default: one per CPU.")] = None,
     missing: Annotated[Path | None, typer.Option(help="File to write the names of absent videos to.")] = None,
     videos: Annotated[Path | None, typer.Option(help="CSV file to write: which video is where, and its state.")] = None,
     account: Annotated[Path | None, typer.Option(help="File to write all that lies below the root to.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from raysl.errors import NodeFault, RayslError
+from raysl.errors import ConfigError, NodeFault, RayslError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
@@ -43,6 +44,18 @@ def rank() -> int:
 
 def world_size() -> int:
     return dist.get_world_size() if is_distributed() else 1
+
+
+def launcher_number(variable: str) -> int:
+    """A count that torchrun gives in the environment; 1 where it is not set, or empty.
+
+    Raises:
+        ConfigError: it is no whole number from 1 on.
+    """
+    given = os.environ.get(variable) or "1"
+    if not (given.isascii() and given.isdigit() and int(given) > 0):
+        raise ConfigError(f"{variable} is {given!r} in the environment, and no number of processes; unset it")
+    return int(given)
 
 
 class _AllGather(torch.autograd.Function):

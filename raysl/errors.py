@@ -21,6 +21,10 @@ class StorageError(RayslError):
     """A results store that cannot be opened, read or written."""
 
 
+class ObstructedError(StorageError):
+    """One object of a store that only a person can mend: no right to read or write it, or a folder in its place."""
+
+
 class NodeFault(RayslError):  # noqa: N818  (of the machine, not of the program)
     """What a machine could not do this time: a root that is not there, a file that could not be read, a full disk.
 

@@ -17,14 +17,21 @@ def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: PlainCo
     destination = open_store(to)
     planned = with_known_best(planned, shelf)
     found = [shelf.find(cell) for cell in unique_cells(cell for item in planned for cell in item.cells)]
-    names = [
-        one.folder.name for one in found if one.folder is not None and one.state.status not in ("missing", "broken")
-    ]
-    slim_copy(shelf.store, destination, names)
+    titles = {
+        one.folder.name: one.cell.title for one in found if one.folder is not None and one.state.status != "missing"
+    }
+    copied = slim_copy(
+        shelf.store,
+        destination,
+        titles,
+        lambda name, error: console.print(f"left out: {titles[name]}: {error}"),
+    )
     for item in planned:
         _export_search(item, shelf, destination, console)
-    missing = len(found) - len(names)
-    console.print(f"{len(names)} of {len(found)} cells copied to {to} ({missing} not in the store)")
+    left_out, absent = len(titles) - len(copied), len(found) - len(titles)
+    console.print(
+        f"{len(copied)} of {len(found)} cells copied to {to} ({absent} not in the store, {left_out} left out)"
+    )
 
 
 def _export_search(item: Planned, shelf: Shelf, destination: Store, console: PlainConsole) -> None:

@@ -14,11 +14,12 @@ from raysl.config.component import Chosen
 from raysl.config.identity import resolved
 from raysl.config.suggest import nearest
 from raysl.data.places import Places
-from raysl.data.source import VideoSource, open_source
+from raysl.data.snapshot import data_key
+from raysl.data.source import VideoSource, known_classes, open_source
 from raysl.errors import ConfigError, DataError, RayslError, printable
 from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import try_evaluation
-from raysl.planning.advice import advice_lines
+from raysl.planning.advice import advice_lines, empty_columns
 from raysl.planning.coverage import coverage_lines, published_coverage
 from raysl.planning.differences import describe_differences, given_lines
 from raysl.planning.search import Search
@@ -27,7 +28,7 @@ from raysl.training.check_cell import check_cell
 from raysl.training.try_step import try_step
 
 
-def print_plan(planned: list[Planned], console: PlainConsole) -> None:
+def print_plan(planned: list[Planned], places: Places, console: PlainConsole) -> None:
     """One table a study, and counts over all of them: of the work, and of what is published."""
     for item in planned:
         study = item.study
@@ -52,7 +53,7 @@ def print_plan(planned: list[Planned], console: PlainConsole) -> None:
             print_search(study.search, len(study.seeds), console)
     everything = [cell for item in planned for cell in item.cells]
     work = unique_cells(everything)
-    print_advice(everything, console)
+    print_advice(planned, places, console)
     print_counts(planned, everything, work, console)
 
 
@@ -118,9 +119,20 @@ def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], co
             console.print(line)
 
 
-def print_advice(cells: list[Cell], console: PlainConsole) -> None:
-    """A line for each thing that should be known of a row before it is paid for."""
-    for line in advice_lines(cells):
+def print_advice(planned: list[Planned], places: Places, console: PlainConsole) -> None:
+    """A line for each thing that should be known of a row or a column before it is paid for."""
+    known: dict[str, int | None] = {}
+
+    def classes(data: Chosen) -> int | None:
+        key = data_key(data)
+        if key not in known:
+            known[key] = known_classes(data, places)
+        return known[key]
+
+    lines = advice_lines(cell for item in planned for cell in item.cells)
+    for item in planned:
+        lines += empty_columns(item.study, item.cells, classes)
+    for line in lines:
         console.print(line, style="yellow")
 
 

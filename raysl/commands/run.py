@@ -58,7 +58,7 @@ def run_studies(
     if options.address is None:
         check_roots(unique, store, places)
     console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {storage}")
-    print_advice(cells, console)
+    print_advice(planned, places, console)
     with Display(console) as display:
         if local:
             store.check_writable()

@@ -84,7 +84,7 @@ class ObjectiveOptions(Options):
         {}, doc="pretext tasks by name, each with its options", source="per recipe"
     )
     pretext_weight: float = option(
-        1.0, doc="lambda, factor of the weights of all pretext tasks", source="[P] TaCo 10; elsewhere 1", ge=0
+        1.0, doc="lambda, factor of the weights of all pretext tasks", source="[P] TaCo 10; elsewhere 1", ge=0, le=1e6
     )
     projector: ProjectorOptions | None = option(
         None, doc="the projector of every term whose `projector` is shared", source="[P] TCLR, SSTL: one for all losses"
@@ -140,7 +140,7 @@ class CellConfig(Options):
     )
     augment: Annotated[Chosen, Slot("augmentation")] = option(doc="spatial augmentation", source="per recipe")
     backbone: Annotated[Chosen, Slot("backbone")] = option(doc="the network", source="per recipe")
-    batch_norm_group: Literal["batch"] | Annotated[int, Field(ge=1)] = option(
+    batch_norm_group: Literal["batch"] | Annotated[int, Field(ge=1, le=2**20)] = option(
         "batch",
         doc="consecutive videos of the global batch (all their views) over which batch-norm statistics are taken; "
         "batch: all of it (synchronised)",

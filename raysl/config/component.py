@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ class Component:
         views: of a pretext task: makes what it does to views, a `raysl.views.task_views.TaskViews`; None: nothing.
         metrics: of a protocol: the names of what it measures, the headline first; data may lack what some of them
             need (``top5`` of five classes). None: not known before there are results.
+        needs_classes: of a protocol: metrics that fewer classes than so many do not have.
+        check_videos: of a term: refuses so many training videos, by raising ConfigError.
         check_data: of a protocol: refuses data that it cannot be applied to, by raising ConfigError or DataError; its
             arguments are options, cell and a `raysl.evaluation.against_data.LabelledSplits`.
         on_few: of a protocol: its options for a trial on so many training videos; None: as they are.
@@ -67,6 +69,8 @@ class Component:
     advise: Callable[[Any, CellConfig], str | None] | None = None
     views: Callable[[Any, CellConfig], Any] | None = None
     metrics: Callable[[Any], tuple[str, ...]] | None = None
+    needs_classes: Mapping[str, int] = field(default_factory=dict)
+    check_videos: Callable[[Any, CellConfig, int], None] | None = None
     check_data: Callable[[Any, CellConfig, Any], None] | None = None
     on_few: Callable[[Any, int], Any] | None = None
     labelled: Callable[[Any], bool] | None = None

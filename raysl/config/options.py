@@ -9,12 +9,14 @@ from pydantic_core import PydanticUndefined
 
 
 class Options(BaseModel):
-    """Base of all options models: immutable, strictly typed (no ``"8"`` for 8), unknown keys refused.
+    """Base of all options models: immutable, strictly typed (no ``"8"`` for 8), finite, unknown keys refused.
+
+    Every number has both bounds, by test: what is far beyond anything of use is refused before it is paid for.
 
     ``version`` is raised when a default changes, or when the code behind the options computes something else.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
     version: ClassVar[int] = 1
 
     @property

@@ -23,9 +23,11 @@ from raysl.errors import ConfigError
 class Factor(Options):
     """How a number follows the scale."""
 
-    by: float = option(doc="factor", source="per scale", ge=0)
-    min: float | None = option(None, doc="smallest value", source="per scale")
-    multiple_of: int = option(1, doc="whole numbers are rounded to a multiple of this", source="per scale", ge=1)
+    by: float = option(doc="factor", source="per scale", ge=0, le=1e6)
+    min: float | None = option(None, doc="smallest value", source="per scale", ge=0, le=1e9)
+    multiple_of: int = option(
+        1, doc="whole numbers are rounded to a multiple of this", source="per scale", ge=1, le=2**20
+    )
 
     def apply(self, value: int | float) -> int | float:
         """The scaled value; whole numbers stay whole, and a zero, which switches something off, stays zero."""
@@ -42,7 +44,9 @@ class Scale(Options):
 
     title: str = option("", doc="what the scale is for", source="per scale")
     seeds: tuple[Seed, ...] | None = option(None, doc="seeds in place of the study's", source="per scale", min_length=1)
-    trials: int | None = option(None, doc="trials of a search in place of the study's", source="per scale", ge=1)
+    trials: int | None = option(
+        None, doc="trials of a search in place of the study's", source="per scale", ge=1, le=10**6
+    )
     set: dict[str, Any] = option({}, doc="dotted key to absolute value", source="per scale")
     multiply: dict[str, Any] = option({}, doc="dotted key to {by, min, multiple_of}", source="per scale")
     substitute: dict[str, str] = option({}, doc="data set to data set, distinct to distinct", source="per scale")

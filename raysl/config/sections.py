@@ -19,7 +19,7 @@ class LearningRate(Options):
     """A learning rate as published, with the batch it was published for; what is used follows the batch."""
 
     value: float = option(doc="the rate at `at_batch`", source="required", gt=0, le=1000)
-    at_batch: int = option(doc="global batch the value belongs to", unit="videos", source="required", ge=1)
+    at_batch: int = option(doc="global batch the value belongs to", unit="videos", source="required", ge=1, le=2**20)
     rule: Literal["linear", "sqrt", "none"] = option(
         "linear", doc="how the rate follows the batch", source="[P] Goyal et al. 2017; CVRL 7.4 scales linearly"
     )
@@ -118,12 +118,12 @@ class TrainingOptions(Options):
     """Length, batch, precision and seed."""
 
     epochs: int | None = option(
-        None, doc="length; give exactly one of epochs and steps", unit="epochs", source="per recipe", ge=1
+        None, doc="length; give exactly one of epochs and steps", unit="epochs", source="per recipe", ge=1, le=10**6
     )
     steps: int | None = option(
-        None, doc="length; give exactly one of epochs and steps", unit="steps", source="per recipe", ge=1
+        None, doc="length; give exactly one of epochs and steps", unit="steps", source="per recipe", ge=1, le=10**9
     )
-    batch_size: int = option(64, doc="global batch, over all workers", unit="videos", source="[?]", ge=2)
+    batch_size: int = option(64, doc="global batch, over all workers", unit="videos", source="[?]", ge=2, le=2**20)
     precision: Literal["float32", "bfloat16", "auto"] = option(
         "float32",
         source="[?]",
@@ -132,13 +132,16 @@ class TrainingOptions(Options):
     )
     workers: int = option(1, doc="DDP workers", source="[?]", ge=1, le=4096, identity=False)
     seed: Seed = option(0, doc="seed of everything random", source="[?]")
-    clip_gradient_norm: float | None = option(None, doc="largest gradient norm; null: no clipping", source="[?]", gt=0)
+    clip_gradient_norm: float | None = option(
+        None, doc="largest gradient norm; null: no clipping", source="[?]", gt=0, le=1e9
+    )
     accumulate: int = option(
         1,
         doc="batches whose gradients are summed before a step; refused where the loss compares across the batch",
         unit="batches",
         source="[?]",
         ge=1,
+        le=2**16,
     )
     chunk: int | None = option(
         None,
@@ -147,19 +150,26 @@ class TrainingOptions(Options):
         unit="videos",
         source="[?]; Gao et al. 2021 (arXiv:2101.06983)",
         ge=1,
+        le=2**20,
         identity=False,
     )
     loader_workers: int = option(
         0, doc="processes that load clips, per DDP worker", source="[?]", ge=0, le=64, identity=False
     )
     threads: int | None = option(
-        None, doc="torch threads of a worker; null: the CPUs it was given", source="[?]", ge=1, identity=False
+        None, doc="torch threads of a worker; null: the CPUs it was given", source="[?]", ge=1, le=1024, identity=False
     )
     checkpoint_steps: int | None = option(
-        None, doc="steps between checkpoints; null: once an epoch", unit="steps", source="[?]", ge=1, identity=False
+        None,
+        doc="steps between checkpoints; null: once an epoch",
+        unit="steps",
+        source="[?]",
+        ge=1,
+        le=10**9,
+        identity=False,
     )
     log_steps: int = option(
-        1, doc="steps between two rows of the curves", unit="steps", source="[?]", ge=1, identity=False
+        1, doc="steps between two rows of the curves", unit="steps", source="[?]", ge=1, le=10**9, identity=False
     )
     max_unreadable: float = option(
         0.01,

@@ -111,7 +111,7 @@ class Snapshot:
         table = pa.table({name: pa.array(values, type=_TYPES[name]) for name, values in columns.items()})
         about = {"name": self.catalog.name, "classes": self.catalog.classes, "missing": self.catalog.missing}
         sink = io.BytesIO()
-        pq.write_table(table.replace_schema_metadata({"catalog": json.dumps(about)}), sink)
+        pq.write_table(table.replace_schema_metadata({"catalog": json.dumps(about)}), sink, write_page_checksum=True)
         return sink.getvalue()
 
     @classmethod
@@ -122,7 +122,7 @@ class Snapshot:
             DataError: the bytes are no snapshot.
         """
         try:
-            table = pq.read_table(io.BytesIO(content))
+            table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
             about = json.loads((table.schema.metadata or {})[b"catalog"])
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):
@@ -133,9 +133,7 @@ class Snapshot:
             catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
             return cls(catalog, Manifest(about["name"], tuple(rows)))
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"a stored snapshot of a data set cannot be read ({error}); remove it, and the next run writes it anew"
-            ) from error
+            raise DataError(f"a stored snapshot of a data set cannot be read ({error})") from error
 
 
 def data_key(data: Chosen) -> str:

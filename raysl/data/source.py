@@ -213,6 +213,17 @@ def check_lists(data: Chosen, places: Places) -> None:
         reader.read(root)
 
 
+def known_classes(data: Chosen, places: Places) -> int | None:
+    """How many classes a data set has by its options, or by its lists on this machine; None where it is not known."""
+    chosen = getattr(data.options, "classes", None)
+    if chosen is not None:
+        return chosen if isinstance(chosen, int) else len(chosen)
+    try:
+        return len(_read_catalog(data, places, prepare=False)[1].classes)
+    except DataError:
+        return None
+
+
 def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Catalog]:
     if prepare:
         prepare_files(data, places)

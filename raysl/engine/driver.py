@@ -91,6 +91,8 @@ def run_searches(
                     continue
                 raise RayslError(f"{one.title}: {'; '.join(data.unavailable.values())}")
             assert name is not None  # its data was read just now
+            for reason in store.search(name).drop_damaged():
+                note(f"{one.title}: {reason}")
             if options.retry_failed:
                 _reopen(store, name)
             site = Site(store.of_search(name), places, data.hashes)

@@ -59,8 +59,8 @@ def run_search(
     """
     records = Records(search, folder, note, {trial.number: trial for trial in folder.trials()})
     open_trials = search.missing(records.trials.values())
+    folder.write_about(search.about())
     if open_trials > 0:
-        folder.write_about(search.about())
         scoring = Scoring(search.data, search.options.knn, search.options.reports)
         training = search.base.cell.training
         storage = ray_files(site.store, cluster)

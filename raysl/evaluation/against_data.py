@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.data.catalog import Video
+from raysl.data.frame_cache import FrameCache
 from raysl.data.snapshot import Snapshot
+from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.protocol import LabelledVideos, check_videos
+from raysl.training.check_cell import check_on_videos
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def check_against_data(config: CellConfig, evaluation: EvaluationConfig | None, 
 
     Raises:
         ConfigError: naming the key, or the evaluation: a batch that is larger than the set, a protocol that needs
-            more videos, longer ones, or labels.
+            more videos, longer ones, or labels; what training asks of its videos (`check_on_videos`).
     """
     if evaluation is None:
         _check_pretraining(config, data)
@@ -80,3 +84,8 @@ def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
             f"training.batch_size {config.training.batch_size} is larger than the set: {len(readable)} readable "
             f"training videos in data set {config.data.bound_name!r}; lower it to {len(readable)} or less"
         )
+    unread = FrameCache(Path(), config.clip.resize, budget_bytes=0)
+    try:
+        check_on_videos(config, VideoSource(data.catalog, data.manifest, Path(), unread))
+    except ConfigError as error:
+        raise ConfigError(f"data set {config.data.bound_name!r}: {error}") from error

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, percent, prediction_table
 
 METRICS = ("top1", "top5", "mean_class")
-"""What `classification` measures; of five classes or fewer there is no ``top5``."""
+"""What `classification` measures."""
+
+NEEDS_CLASSES = {"top5": 6}
+"""Among five classes or fewer every video is in the top five."""
 
 
 def classification(

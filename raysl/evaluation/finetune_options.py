@@ -46,10 +46,20 @@ class FinetuneOptions(TrainedOptions):
     """Options of fine-tuning."""
 
     epochs: int = option(
-        50, doc="passes over the training videos", unit="epochs", source="[P] CVRL; CSTP 100, SSTL 120, TaCo 200", ge=1
+        50,
+        doc="passes over the training videos",
+        unit="epochs",
+        source="[P] CVRL; CSTP 100, SSTL 120, TaCo 200",
+        ge=1,
+        le=10**6,
     )
     batch_size: int = option(
-        128, doc="global batch, over all workers", unit="videos", source="[P] CVRL, TaCo; CSTP 60, TCLR [C] 32", ge=2
+        128,
+        doc="global batch, over all workers",
+        unit="videos",
+        source="[P] CVRL, TaCo; CSTP 60, TCLR [C] 32",
+        ge=2,
+        le=2**20,
     )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(
         SGD, doc="the optimizer, of backbone and classifier", source="[P] CVRL: SGD, 0.16 at batch 128; [?] wd 0"

@@ -32,12 +32,14 @@ class OnlineKnnOptions(Options):
         unit="videos",
         source="[?]; [P] InstDisc 200 on ImageNet",
         ge=1,
+        le=10**8,
     )
     temperature: float = option(
         0.07,
         doc="a neighbour of cosine similarity s votes with weight exp(s / temperature)",
         source="[P] InstDisc",
         gt=0,
+        le=100,
     )
     max_videos: int = option(
         2000,
@@ -45,6 +47,7 @@ class OnlineKnnOptions(Options):
         unit="videos",
         source="[?]",
         ge=2,
+        le=10**8,
     )
 
 

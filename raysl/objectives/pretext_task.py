@@ -23,7 +23,7 @@ class TaskOptions(Options):
     """Options that all tasks share."""
 
     weight: float = option(
-        1.0, doc="factor of this term, times objective.pretext_weight", source="[P] TaCo, CSTP", ge=0
+        1.0, doc="factor of this term, times objective.pretext_weight", source="[P] TaCo, CSTP", ge=0, le=1e6
     )
     supervise: bool = option(
         True,

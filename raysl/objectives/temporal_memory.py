@@ -31,6 +31,21 @@ class _Seen(NamedTuple):
     embedding: Tensor
 
 
+def check_negatives(negatives: int, videos: int, batch_size: int, options: MemoryOptions) -> None:
+    """Refuses more negatives than a step can be given.
+
+    Raises:
+        ConfigError: the bank has fewer entries of videos outside a batch of ``batch_size`` videos.
+    """
+    available = max(videos - batch_size, 0) * options.cells
+    if negatives > available:
+        raise ConfigError(
+            f"{negatives} negatives are asked for, and outside a batch of {batch_size} videos the temporal memory "
+            f"bank has {available} entries ({videos} training videos, {options.cells} cells each); "
+            f"lower objective.contrastive.bank_negatives to {available} or less"
+        )
+
+
 class TemporalMemory(nn.Module):
     """``entries`` ``[N, L, d]`` of length 1, in random directions at start [?]. Every rank holds and writes the same.
 
@@ -58,20 +73,6 @@ class TemporalMemory(nn.Module):
             DataError: a video has no row.
         """
         return self.entries[self._rows.of(videos)].mean(dim=1)
-
-    def check(self, negatives: int, batch_size: int) -> None:
-        """Refuses more negatives than a step can be given.
-
-        Raises:
-            ConfigError: the bank has fewer entries of videos outside a batch of ``batch_size`` videos.
-        """
-        available = max(len(self._rows) - batch_size, 0) * self.options.cells
-        if negatives > available:
-            raise ConfigError(
-                f"{negatives} negatives are asked for, and outside a batch of {batch_size} videos the temporal memory "
-                f"bank has {available} entries ({len(self._rows)} training videos, {self.options.cells} cells each); "
-                f"lower objective.contrastive.bank_negatives to {available} or less"
-            )
 
     def draw(self, videos: Tensor, negatives: int, *key: Key) -> Tensor:
         """Entries of any cell of videos outside the global batch, distinct, ``[K, d]``; the same on every rank.

@@ -58,7 +58,8 @@ def check_windows(term: str, cell: CellConfig) -> int:
     timesteps: int = cell.sampling.windows.options.timesteps
     if timesteps < 2:
         raise ConfigError(
-            f"{term} needs two or more local clips: the others are the negatives; a window has {timesteps}"
+            f"{term} needs two or more local clips (sampling.windows.local_clips): the others are the negatives; a "
+            f"window has {timesteps}"
         )
     return timesteps
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from raysl.config.cells import Cell
+from raysl.config.component import Chosen
 from raysl.config.load import advice
+from raysl.planning.study import Study
 
 
 def advice_lines(cells: Iterable[Cell]) -> list[str]:
@@ -17,3 +19,35 @@ def advice_lines(cells: Iterable[Cell]) -> list[str]:
             if row not in rows.setdefault(text, []):
                 rows[text].append(row)
     return [f"note: {'; '.join(names)}: {text}" for text, names in rows.items()]
+
+
+def empty_columns(study: Study, cells: Iterable[Cell], classes: Callable[[Chosen], int | None]) -> list[str]:
+    """A line for each column of which the data sets have too few classes, so that it would stay empty.
+
+    Args:
+        cells: of the study.
+        classes: how many a data set has; None where that is not known.
+    """
+    cells, lines = list(cells), []
+    for column in map(study.column, study.options.columns or ()):
+        label, _, metric = column.partition(":")
+        rows: dict[str, list[str]] = {}
+        for cell in cells:
+            for one in cell.evaluations:
+                needed = one.protocol.component.needs_classes.get(metric, 0) if one.label == label else 0
+                found = classes(one.data) if needed else None
+                if (
+                    found is not None
+                    and found < needed
+                    and cell.row
+                    not in rows.setdefault(
+                        said
+                        := f"data set {one.data.bound_name!r} has {found} classes, and {metric} is of {needed} or more",
+                        [],
+                    )
+                ):
+                    rows[said].append(cell.row)
+        for said, names in rows.items():
+            whose = "all rows" if len(names) == len({cell.row for cell in cells}) else "; ".join(names)
+            lines.append(f"note: {study.name}: column {column} will be empty in {whose}: {said}; leave it out")
+    return lines

@@ -8,7 +8,7 @@ from typing import Any
 
 from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.suggest import nearest
-from raysl.errors import ConfigError, StorageError
+from raysl.errors import ConfigError, ObstructedError, StorageError
 from raysl.planning.differences import Differences
 from raysl.published import Match
 from raysl.reports.input import (
@@ -161,7 +161,10 @@ def _cell_result(found: Found, folder: CellFolder) -> CellResult:
 def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> EvaluationRecord:
     if record["status"] == "failed":
         return EvaluationRecord(name, failure=str(record["reason"]))
-    predictions, metrics = folder.predictions(name, dict(record)), record.get("metrics")
+    try:
+        predictions, metrics = folder.predictions(name, dict(record)), record.get("metrics")
+    except ObstructedError as error:
+        return EvaluationRecord(name, failure=folder.without_place(str(error)))
     if predictions is None or not isinstance(metrics, dict) or not metrics:
         return EvaluationRecord(name, failure=f"evaluations/{name} has no metrics or no readable predictions")
     correct = zip(predictions["path"].tolist(), predictions["correct"].tolist(), strict=True)

@@ -58,7 +58,7 @@ class Attempt:
 
     def checkpoint_steps(self) -> list[int]:
         """Steps of the checkpoints that have a marker and an object, rising."""
-        names = self.place.sizes("checkpoints")
+        names = self.place.entries("checkpoints")
         steps = [int(Path(name).stem) for name in names if name.endswith(".json") and Path(name).stem.isdigit()]
         return sorted(step for step in steps if _object(step) in names)
 
@@ -67,16 +67,16 @@ class Attempt:
         try:
             marker = read_json(self.place, _marker(step))
         except UnreadableError as error:
-            _log.warning("%s: checkpoint left out: %s", self.place.shown, error)
+            _log.warning("checkpoint left out: %s/%s", self.place.shown, error)
             return None
         data = self.place.read(_object(step))
         if marker is None or data is None:
             return None
         if marker.get("bytes") != len(data) or marker.get("digest") != digest(data):
             _log.warning(
-                "%s: checkpoint of step %d left out: %d bytes whose size or digest differs from its marker",
+                "checkpoint left out: %s/%s has %d bytes whose number or digest differs from its marker",
                 self.place.shown,
-                step,
+                _object(step),
                 len(data),
             )
             return None

@@ -18,7 +18,7 @@ from raysl.config.component import Chosen
 from raysl.config.load import cell_from, evaluation_from
 from raysl.data.snapshot import Snapshot, data_record
 from raysl.errors import RayslError, StorageError
-from raysl.results.encoding import read_json, to_json
+from raysl.results.encoding import to_json
 from raysl.results.folder import CellFolder
 from raysl.results.place import Place
 from raysl.results.shelf import NO_DATA
@@ -114,7 +114,7 @@ def _carry_evaluations(store: Store, folder: CellFolder, open_data: OpenData, ca
 def _carry_search(store: Store, name: str, open_data: OpenData, carried: Carried) -> None:
     id, *hashes = name.split("-")
     folder = store.search(name)
-    about = read_json(folder.place, "search.json") or {}
+    about = folder.about() or {}
     if "base" not in about or about.get("data_hashes"):
         carried.current += 1
         return

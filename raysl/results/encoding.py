@@ -99,6 +99,8 @@ def from_csv(data: bytes, path: str) -> pd.DataFrame:
     Raises:
         UnreadableError: the bytes are empty, or not a table.
     """
+    if not data.endswith(b"\n"):
+        raise UnreadableError(f"{path} is empty or cut short ({len(data)} bytes)")
     try:
         frame: pd.DataFrame = csv.read_csv(io.BytesIO(data)).to_pandas()
     except ValueError as error:

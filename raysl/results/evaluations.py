@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import pyarrow
 
+from raysl.errors import ObstructedError
 from raysl.results.encoding import UnreadableError, digest, read_json, to_json
 from raysl.results.place import Place
 
 _RESERVED = {"status", "reason", "predictions"}
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationFault:
+    """What is wrong with an evaluation that is there.
+
+    Attributes:
+        reason: names the file, from the store's root on, and what to do.
+        by_hand: a person must mend it; else it is computed anew.
+    """
+
+    reason: str
+    by_hand: bool
 
 
 class Evaluations:
@@ -46,21 +62,50 @@ class Evaluations:
 
     def evaluation(self, name: str) -> dict[str, Any] | None:
         """The record with its ``status`` (done, or failed with a ``reason``); None if there is no complete one."""
-        return self._record(name, self.place.sizes("evaluations"))
+        return self.read_evaluations((name,))[0].get(name)
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """All complete evaluations, done and failed, by name. Reads the records, and no predictions."""
-        sizes = self.place.sizes("evaluations")
-        files = (path.removeprefix("evaluations/") for path in sizes)
-        names = sorted(file.removesuffix(".json") for file in files if file.endswith(".json"))
-        found = {name: self._record(name, sizes) for name in names}
-        return {name: record for name, record in found.items() if record is not None}
+        return self.read_evaluations()[0]
+
+    def read_evaluations(
+        self, names: Iterable[str] | None = None
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, EvaluationFault]]:
+        """The complete evaluations, and what is wrong with those that are there and cannot be used, by name.
+
+        Args:
+            names: None: all.
+        """
+        entries = self.place.entries("evaluations")
+        files = (path.removeprefix("evaluations/") for path in entries)
+        known = {file.removesuffix(".json") for file in files if file.endswith(".json")}
+        found: dict[str, dict[str, Any]] = {}
+        faults: dict[str, EvaluationFault] = {}
+        for name in sorted(known if names is None else known.intersection(names)):
+            try:
+                found[name] = self._record(name, entries)
+            except UnreadableError as error:
+                _log.warning("%s: evaluation left out: %s", self.place.shown, error)
+                reason = f"{self.without_place(self.place.shown)}/{error}; raysl run computes it anew"
+                faults[name] = EvaluationFault(reason, by_hand=False)
+            except ObstructedError as error:
+                _log.warning("evaluation left out: %s", error)
+                faults[name] = EvaluationFault(self.without_place(str(error)), by_hand=True)
+        return found, faults
+
+    def without_place(self, text: str) -> str:
+        """A message as it may be stored and reported: where the store lies is left out."""
+        folder, _, name = self.place.shown.rpartition("/")
+        return text.replace(f"{folder}/{name}", f"cells/{name}")
 
     def predictions(self, name: str, record: dict[str, Any] | None = None) -> pd.DataFrame | None:
         """The per-video predictions of a done evaluation, verified; None if they are absent or damaged.
 
         Args:
             record: the evaluation's, where it was read already.
+
+        Raises:
+            ObstructedError: they are there, and this user may not read them.
         """
         record = self.evaluation(name) if record is None else record
         if record is None or record["status"] != "done":
@@ -74,20 +119,26 @@ class Evaluations:
             _log.warning("%s: predictions of %s left out: %s", self.place.shown, name, error)
             return None
 
-    def _record(self, name: str, sizes: dict[str, int]) -> dict[str, Any] | None:
-        """The marker, written last, is what says that an evaluation is complete; the predictions must be as long."""
-        try:
-            record = read_json(self.place, f"evaluations/{name}.json")
-            if record is not None and record.get("status") == "done":
-                promised = record.get("predictions")
-                size = promised.get("bytes") if isinstance(promised, dict) else None
-                if size is None or sizes.get(f"evaluations/{name}.parquet") != size:
-                    raise UnreadableError(f"evaluations/{name}.parquet is not what evaluations/{name}.json promises")
-            elif record is not None and (record.get("status") != "failed" or not isinstance(record.get("reason"), str)):
-                raise UnreadableError(f"evaluations/{name}.json has no status, or failed without a reason")
-        except UnreadableError as error:
-            _log.warning("%s: evaluation left out: %s", self.place.shown, error)
-            return None
+    def _record(self, name: str, entries: dict[str, int | None]) -> dict[str, Any]:
+        """The marker, written last, is what says that an evaluation is complete; the predictions must be as long.
+
+        Raises:
+            UnreadableError: it is not whole.
+            ObstructedError: it cannot be read, or a folder stands in the place of the predictions.
+        """
+        predictions = f"evaluations/{name}.parquet"
+        if predictions in entries and entries[predictions] is None:
+            self.place.read(predictions)
+        record = read_json(self.place, f"evaluations/{name}.json")
+        if record is None:
+            raise UnreadableError(f"evaluations/{name}.json vanished while it was read")
+        if record.get("status") == "done":
+            promised = record.get("predictions")
+            size = promised.get("bytes") if isinstance(promised, dict) else None
+            if size is None or entries.get(predictions) != size:
+                raise UnreadableError(f"{predictions} is not what evaluations/{name}.json promises")
+        elif record.get("status") != "failed" or not isinstance(record.get("reason"), str):
+            raise UnreadableError(f"evaluations/{name}.json has no status, or failed without a reason")
         return record
 
 

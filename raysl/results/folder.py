@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from raysl.errors import StorageError
+from raysl.errors import ObstructedError, StorageError
 from raysl.results.attempt import STARTED, Attempt, new_attempt_name
 from raysl.results.encoding import UnreadableError, from_csv, read_json, read_yaml, to_json, to_yaml
 from raysl.results.evaluations import Evaluations
@@ -26,6 +26,10 @@ Status = Literal["missing", "running", "interrupted", "done", "failed", "broken"
 _log = logging.getLogger(__name__)
 
 
+class DamagedWeightsError(StorageError):
+    """The final checkpoint of a cell is not what its marker promises."""
+
+
 @dataclass(frozen=True)
 class CellState:
     """How far a cell is.
@@ -36,11 +40,13 @@ class CellState:
         reason: of failed and broken; of missing and interrupted what kept it from being computed when last tried, if
             that is known; else empty.
         progress: the last heartbeat's; of a done cell its summary; of a failed one its details.
+        by_hand: of broken: a person must mend it first, and nothing is computed anew: what is there may be whole.
     """
 
     status: Status
     reason: str = ""
     progress: dict[str, Any] = field(default_factory=dict)
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,14 @@ class CellFolder(Evaluations):
     def faults(self) -> dict[str, str]:
         """Part (``pretraining``, or an evaluation's name) to why it could not be computed when last tried."""
         found: dict[str, list[tuple[bool, str, str]]] = {}
-        for path in self.place.sizes("faults"):
+        for path in self.place.entries("faults"):
+            if path.count("/") != 2:
+                continue
             _, part, name = path.split("/", 2)
             try:
                 fault = read_json(self.place, path) or {}
-            except UnreadableError as error:  # a note that was cut short says nothing, and hides nothing
-                _log.warning("%s: %s", self.place.shown, error)
+            except (UnreadableError, ObstructedError) as error:  # such a note says nothing, and hides nothing
+                _log.warning("%s/%s", self.place.shown, error)
                 continue
             found.setdefault(part, []).append((bool(fault.get("follows")), name, str(fault.get("reason", ""))))
         return {part: min(faults)[2] for part, faults in found.items()}
@@ -128,7 +136,11 @@ class CellFolder(Evaluations):
         """Step and bytes of the newest complete checkpoint over all attempts; None if there is none."""
         candidates = [(step, attempt.name) for attempt in self.attempts() for step in attempt.checkpoint_steps()]
         for step, name in sorted(candidates, reverse=True):
-            data = self._attempt(name).checkpoint(step)
+            try:
+                data = self._attempt(name).checkpoint(step)
+            except ObstructedError as error:
+                _log.warning("checkpoint left out: %s", error)
+                continue
             if data is not None:
                 return step, data
         return None
@@ -137,17 +149,15 @@ class CellFolder(Evaluations):
         """The last checkpoint of the attempt that finished; None if none did, or it has none (a slim store).
 
         Raises:
-            StorageError: the marker promises one and it is not whole.
+            DamagedWeightsError: the marker promises one and it is not whole: `reopen`, and pretrain the cell again.
+            StorageError: it cannot be read.
         """
         marker = self._whole(read_json, "done.json")
         if marker is None or marker.get("checkpoint") is None:
             return None
         data = self._attempt(str(marker["attempt"])).checkpoint(int(marker["checkpoint"]))
         if data is None:
-            raise StorageError(
-                f"{self.place.shown}: the final checkpoint is missing or damaged; "
-                "delete the folder and run the study again to compute the cell anew"
-            )
+            raise DamagedWeightsError(f"{self.place.shown}: the final checkpoint is missing or damaged")
         return data
 
     def mark_done(self, attempt: Attempt, summary: dict[str, Any]) -> None:
@@ -180,7 +190,7 @@ class CellFolder(Evaluations):
         self.place.delete("failed.json")
 
     def state(self, now: float | None = None) -> CellState:
-        """How far the cell is. Never raises over what a cell's files hold: what is unreadable is broken.
+        """How far the cell is. Never raises over one of its files: what is unreadable is broken, and named.
 
         Args:
             now: seconds since 1970; the present if absent.
@@ -191,7 +201,9 @@ class CellFolder(Evaluations):
         try:
             return self._state(time.time() if now is None else now)
         except UnreadableError as error:
-            return CellState("broken", f"{error}")
+            return CellState("broken", f"cells/{self.name}/{error}; raysl run computes the cell anew")
+        except ObstructedError as error:
+            return CellState("broken", self.without_place(str(error)), by_hand=True)
 
     def _state(self, now: float) -> CellState:
         sizes = {path: size for path, size in self.place.sizes().items() if not path.startswith("faults/")}
@@ -215,7 +227,7 @@ class CellFolder(Evaluations):
         if step is not None:
             promised = read_json(self.place, f"attempts/{name}/checkpoints/{step:09d}.json") or {}
             if promised.get("bytes") != sizes.get(f"attempts/{name}/checkpoints/{step:09d}.checkpoint", -1):
-                raise UnreadableError(f"the final checkpoint (attempt {name}, step {step}) is missing or cut short")
+                raise UnreadableError(f"attempts/{name}/checkpoints/{step:09d}.checkpoint is missing or cut short")
         return CellState("done", "", _mapping(marker.get("summary")))
 
     def _attempt_state(self, now: float) -> CellState:
@@ -261,15 +273,17 @@ class CellFolder(Evaluations):
         try:
             return reader(self.place, path)
         except UnreadableError as error:
-            raise StorageError(f"{self.place.shown}: {error}; run the study again to compute the cell anew") from error
+            raise StorageError(
+                f"{self.place.shown}/{error}; delete the folder and run the study again to compute the cell anew"
+            ) from error
 
 
 def _beat(attempt: Attempt) -> dict[str, Any] | None:
     """The attempt's last heartbeat; None where it was cut while being written, which is as good as none."""
     try:
         beat = read_json(attempt.place, "heartbeat.json")
-    except UnreadableError as error:
-        _log.warning("%s: %s", attempt.place.shown, error)
+    except (UnreadableError, ObstructedError) as error:
+        _log.warning("%s/%s", attempt.place.shown, error)
         return None
     if beat is None or not isinstance(beat.get("time"), int | float):
         return None

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow
 from pyarrow import fs
 
-from raysl.errors import StorageError
+from raysl.errors import ObstructedError, StorageError
 
 _PARTIAL = ".partial-"
 
@@ -86,8 +86,12 @@ class Place:
 
     def sizes(self, path: str = "") -> dict[str, int]:
         """Every object below a folder: its path relative to this place, and its size in bytes."""
+        return {name: size for name, size in self.entries(path).items() if size is not None}
+
+    def entries(self, path: str = "") -> dict[str, int | None]:
+        """As `sizes`, with the folders below it too, which have no size."""
         found = self._listing(path, recursive=True)
-        return {self._relative(info): int(info.size) for info in found if info.type == fs.FileType.File}
+        return {self._relative(info): int(info.size) if info.type == fs.FileType.File else None for info in found}
 
     def folders(self, path: str = "") -> list[str]:
         """The names of the folders directly in a folder, sorted."""
@@ -118,7 +122,16 @@ class Place:
             yield
         except (OSError, pyarrow.ArrowException) as error:
             shown = f"{self.shown}/{path}".rstrip("/")
+            if isinstance(error, PermissionError):
+                message = f"cannot {action} {shown}: permission denied; give this user the right to {action} it"
+                raise ObstructedError(message) from error
+            if action in ("read", "write") and self._is_folder(path):
+                message = f"cannot {action} {shown}: a folder stands where a file should be; remove it"
+                raise ObstructedError(message) from error
             raise StorageError(f"cannot {action} {shown}: {error}") from error
+
+    def _is_folder(self, path: str) -> bool:
+        return isinstance(self.filesystem, fs.LocalFileSystem) and Path(f"{self.root}/{path}").is_dir()
 
 
 def place(storage: str | Path) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from raysl.errors import StorageError
+from raysl.errors import ObstructedError, StorageError
 from raysl.results.encoding import UnreadableError, read_json, to_json
 from raysl.results.place import Place
 
@@ -76,14 +76,40 @@ class SearchFolder:
             return None if record is None else _trial(record)
         except (UnreadableError, KeyError, TypeError, ValueError) as error:
             raise StorageError(
-                f"{self.place.shown}/{path} is no record of a trial ({error}): delete it, and the trial is lost"
+                f"{self.place.shown}/{path} is no record of a trial ({error}): raysl run tries another in its place"
             ) from error
 
     def trials(self) -> list[SearchTrial]:
         """All trials, by number."""
-        names = [name.removeprefix("trials/").removesuffix(".json") for name in self.place.sizes("trials")]
-        numbers = sorted(int(name) for name in names if name.isdigit())
-        return [found for number in numbers if (found := self.trial(number)) is not None]
+        return [found for number in self._numbers() if (found := self.trial(number)) is not None]
+
+    def _numbers(self) -> list[int]:
+        names = [name.removeprefix("trials/").removesuffix(".json") for name in self.place.entries("trials")]
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def drop_damaged(self) -> list[str]:
+        """Deletes records that are not whole, so that other trials take their place; returns why each was no record."""
+        dropped = []
+        for number in self._numbers():
+            try:
+                self.trial(number)
+            except ObstructedError:
+                raise
+            except StorageError as error:
+                self.place.delete(_path(number))
+                dropped.append(str(error))
+        return dropped
+
+    def about(self) -> dict[str, Any] | None:
+        """What `write_about` kept; None if there is nothing.
+
+        Raises:
+            StorageError: it is there and not whole.
+        """
+        try:
+            return read_json(self.place, "search.json")
+        except UnreadableError as error:
+            raise StorageError(f"{self.place.shown}/{error}; run the study again, which writes it anew") from error
 
     def write_about(self, about: dict[str, Any]) -> None:
         """Keeps what is searched (axes, settings, the base's configuration) for people who read the store."""

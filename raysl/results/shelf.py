@@ -13,6 +13,7 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id
 from raysl.data.snapshot import DataHashes, data_key
 from raysl.errors import DECIDED_BY, StorageError
+from raysl.results.evaluations import EvaluationFault
 from raysl.results.folder import EVALUATION, CellFolder, CellState
 from raysl.results.store import Store
 
@@ -37,6 +38,7 @@ class FoundEvaluation:
         status: done, failed (a result), or missing.
         reason: of a failure; of a missing one what kept it from being computed, or on which other data it was made.
         record: as stored; None where missing.
+        fault: of a missing one that is there and cannot be used.
     """
 
     config: EvaluationConfig
@@ -44,6 +46,7 @@ class FoundEvaluation:
     status: Verdict
     reason: str = ""
     record: Mapping[str, Any] | None = None
+    fault: EvaluationFault | None = None
 
     @property
     def label(self) -> str:
@@ -83,8 +86,13 @@ class Found:
 
     @property
     def missing(self) -> tuple[FoundEvaluation, ...]:
-        """Evaluations that are still to be computed."""
+        """Evaluations that are not there, or not to be read."""
         return tuple(one for one in self.evaluations if one.status == "missing")
+
+    @property
+    def to_compute(self) -> tuple[FoundEvaluation, ...]:
+        """Evaluations that are still to be computed."""
+        return tuple(one for one in self.missing if one.fault is None or not one.fault.by_hand)
 
     @property
     def reason(self) -> str:
@@ -134,9 +142,10 @@ class Shelf:
             lost = tuple(FoundEvaluation(one, None, "missing") for one in cell.evaluations)
             return Found(cell, None, CellState("missing"), lost, elsewhere)
         state = _asked_anew(folder.state(), cell)
-        records = {} if state.status == "missing" and not state.reason else folder.evaluations()
+        empty = state.status == "missing" and not state.reason
+        records, damaged = ({}, {}) if empty else folder.read_evaluations()
         faults = folder.faults() if state.status == "done" else {}
-        found = tuple(self._evaluation(one, records, faults) for one in cell.evaluations)
+        found = tuple(self._damaged(one, damaged) or self._evaluation(one, records, faults) for one in cell.evaluations)
         return Found(cell, folder, state, found, elsewhere if state.status != "done" else "")
 
     def evaluation_name(self, evaluation: EvaluationConfig) -> str | None:
@@ -192,6 +201,15 @@ class Shelf:
             return f"{folder.state().status} as {name} (stored by another version of raysl: raysl carry takes it over)"
         counts = ", ".join(f"{split} {count}" for split, count in (data.get("videos") or {}).items())
         return f"{folder.state().status} as {name} ({data.get('name')}: {counts} videos)"
+
+    def _damaged(self, evaluation: EvaluationConfig, damaged: Mapping[str, EvaluationFault]) -> FoundEvaluation | None:
+        """The evaluation, where it is there on this data (or alone, where the data is not known) and cannot be used."""
+        name = self.evaluation_name(evaluation)
+        if name is None:
+            alike = [one for one in damaged if one.startswith(f"{evaluation_id(evaluation)}-")]
+            name = alike[0] if len(alike) == 1 else None
+        fault = damaged.get(name or "")
+        return None if fault is None else FoundEvaluation(evaluation, name, "missing", fault.reason, fault=fault)
 
     def _evaluation(
         self, evaluation: EvaluationConfig, records: Mapping[str, dict[str, Any]], faults: Mapping[str, str]

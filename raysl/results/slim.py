@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from raysl.errors import StorageError
 from raysl.results.encoding import read_json, to_json
 from raysl.results.folder import CellFolder
-from raysl.results.place import Place
 from raysl.results.store import Store
 
 _KEPT = ("cell.yaml", "provenance.json", "failed.json")
 
 
-def slim_copy(store: Store, destination: Store, cells: Iterable[str]) -> list[str]:
+def slim_copy(
+    store: Store,
+    destination: Store,
+    cells: Iterable[str],
+    on_refused: Callable[[str, StorageError], None] | None = None,
+) -> list[str]:
     """Copies configurations, provenance, evaluations, curves and markers; no checkpoints, no TensorBoard files.
 
     A done cell's marker says in the copy that there is no checkpoint, so nothing there looks damaged.
@@ -22,21 +26,33 @@ def slim_copy(store: Store, destination: Store, cells: Iterable[str]) -> list[st
         store: where from.
         destination: where to; what it already holds of a cell is overwritten.
         cells: names of the cells' folders.
+        on_refused: called with the name of a cell that cannot be copied, and why; None: that is raised.
 
     Returns:
         The names that were copied.
 
     Raises:
-        StorageError: a cell is missing or broken, or something could not be read or written.
+        StorageError: a cell is missing or broken, or something could not be read or written. A cell of which something
+            could not be read is not copied at all.
     """
-    names = sorted(set(cells))
     snapshots: set[str] = set()
-    for name in names:
-        _copy(store.named(name), destination.named(name))
-        snapshots |= _snapshots(store.named(name))
-    for hash in sorted(snapshots):
-        destination.save_snapshot(store.snapshot(hash))
-    return names
+    copied = []
+    for name in sorted(set(cells)):
+        folder = store.named(name)
+        try:
+            objects, needed = _slim(folder), _snapshots(folder) - snapshots
+            for hash in sorted(needed):
+                destination.save_snapshot(store.snapshot(hash))
+        except StorageError as error:
+            if on_refused is None:
+                raise
+            on_refused(name, error)
+            continue
+        snapshots |= needed
+        for path, data in objects.items():
+            destination.named(name).place.write(path, data)
+        copied.append(name)
+    return copied
 
 
 def slim_search(store: Store, destination: Store, name: str) -> list[str]:
@@ -54,13 +70,16 @@ def slim_search(store: Store, destination: Store, name: str) -> list[str]:
         StorageError: there is no such search, a trial's record is not whole, or something could not be read or written.
     """
     source, target = store.search(name), destination.search(name)
-    if source.place.read("search.json") is None:
+    if source.about() is None:
         raise StorageError(f"cannot export {source.place.shown}: there is no search.json in it")
     source.trials()  # raises where one is not whole
     records = [path for path in source.place.sizes("trials") if path.endswith(".json")]
     paths = ["search.json", *sorted(records)]
     for path in paths:
-        _copy_object(source.place, target.place, path)
+        data = source.place.read(path)
+        if data is None:
+            raise StorageError(f"{source.place.shown}/{path} vanished while it was copied")
+        target.place.write(path, data)
     return paths
 
 
@@ -71,24 +90,19 @@ def _snapshots(folder: CellFolder) -> set[str]:
     return {str(data["snapshot"]) for data in read if isinstance(data, dict) and "snapshot" in data}
 
 
-def _copy(source: CellFolder, target: CellFolder) -> None:
+def _slim(source: CellFolder) -> dict[str, bytes]:
+    """What is kept of a cell, the marker last."""
     state = source.state()
     if state.status in ("missing", "broken"):
         raise StorageError(f"cannot export {source.place.shown}: it is {state.status} {state.reason}".rstrip())
-    for path in sorted(source.place.sizes()):
-        if path in _KEPT or path.startswith("evaluations/"):
-            _copy_object(source.place, target.place, path)
+    source.provenance()  # raises where it is not whole
+    names = source.evaluations()
+    kept = [*_KEPT, *(f"evaluations/{name}.{suffix}" for name in names for suffix in ("parquet", "json"))]
+    found = {path: source.place.read(path) for path in kept}
     marker = read_json(source.place, "done.json")
-    if marker is None:
-        return
-    curves = f"attempts/{marker['attempt']}/curves.csv"
-    if source.place.read(curves) is not None:
-        _copy_object(source.place, target.place, curves)
-    target.place.write("done.json", to_json({**marker, "checkpoint": None, "slim": True}))
-
-
-def _copy_object(source: Place, target: Place, path: str) -> None:
-    data = source.read(path)
-    if data is None:
-        raise StorageError(f"{source.shown}/{path} vanished while it was copied")
-    target.write(path, data)
+    if marker is not None:
+        curves = f"attempts/{marker['attempt']}/curves.csv"
+        if source.curves() is not None:
+            found[curves] = source.place.read(curves)
+        found["done.json"] = to_json({**marker, "checkpoint": None, "slim": True})
+    return {path: data for path, data in found.items() if data is not None}

@@ -84,11 +84,13 @@ class Store:
         path = _snapshot_path(hash)
         content = self.place.read(path)
         if content is None:
-            raise StorageError(f"{self.place.shown}/{path} is gone: run the study again, which writes it anew")
+            raise StorageError(f"{self.place.shown}/{path} is gone; run the study again, which writes it anew")
         try:
             return Snapshot.from_bytes(content)
         except DataError as error:
-            raise StorageError(f"{self.place.shown}/{path}: {error}") from error
+            raise StorageError(
+                f"{self.place.shown}/{path}: {error}; run the study again, which writes it anew"
+            ) from error
 
     def frame(self) -> pd.DataFrame:
         """Cells x evaluations, with every configuration field.

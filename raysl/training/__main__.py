@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from raysl.config.load import load_cell
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
-from raysl.distributed import broadcast_object, on_every_rank, on_first_rank, rank, world_size
+from raysl.distributed import broadcast_object, launcher_number, on_every_rank, on_first_rank, rank, world_size
 from raysl.errors import ConfigError, LeftError, RayslError, printable
 from raysl.signals import ended_by_signals, received
 from raysl.training.check_cell import check_cell
@@ -39,11 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    device = choose_device()
-    own_group = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized()
-    if own_group:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    own_group = False
     try:
+        device = choose_device()
+        own_group = launcher_number("WORLD_SIZE") > 1 and not dist.is_initialized()
+        if own_group:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         _train(options, device)
     except (LeftError, KeyboardInterrupt) as end:
         _say(f"ended: {str(end) or 'what was saved is kept'}")

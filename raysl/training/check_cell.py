@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from raysl.config.cell import CellConfig
-from raysl.errors import ConfigError
+from collections.abc import Sequence
+
+from raysl.config.cell import CellConfig, chosen_terms
+from raysl.data.source import VideoSource
+from raysl.errors import CellFailure, ConfigError
 from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
+from raysl.training.length import training_length
+from raysl.views.loader import count_too_short
+from raysl.views.order import EpochOrder
+from raysl.views.training_videos import training_videos
 
 _ANY_VIDEOS = range(2**16)
 """Stands for videos that are not known yet: enough for the negatives of every published memory bank."""
@@ -19,6 +26,37 @@ def check_cell(cell: CellConfig) -> None:
     """
     if cell.pretraining != "none" and cell.training.accumulate > 1:
         check_accumulation(cell, build_objective(cell, _ANY_VIDEOS, total_steps=1, classes=2))
+
+
+def check_on_videos(cell: CellConfig, source: VideoSource) -> None:
+    """Refuses what the training videos cannot fill, as training would; builds no network and decodes nothing.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    videos = training_videos(cell, source)
+    check_on_lengths(cell, [source.length(index) for index in videos])
+    for term in chosen_terms(cell.objective).values() if cell.pretraining == "self_supervised" else ():
+        if term.component.check_videos is not None:
+            term.component.check_videos(term.options, cell, len(videos))
+
+
+def check_on_lengths(cell: CellConfig, lengths: Sequence[int]) -> None:
+    """Refuses a batch, a clip, a warm-up or an accumulation that so many training videos of these lengths do not fill.
+
+    Args:
+        lengths: in frames.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    batches = EpochOrder(range(len(lengths)), cell.training.batch_size, cell.training.seed).steps_per_epoch
+    count_too_short(cell, lengths)
+    try:
+        length = training_length(cell.training, batches)
+    except CellFailure as failure:
+        raise ConfigError(failure.reason) from failure
+    cell.schedule.build(length.steps, length.steps_per_epoch)
 
 
 def check_accumulation(cell: CellConfig, objective: Objective) -> None:

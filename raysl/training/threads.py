@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from raysl.config.cell import CellConfig
+from raysl.distributed import launcher_number
 
 
 def cpus_of_rank() -> int:
@@ -16,9 +17,9 @@ def cpus_of_rank() -> int:
 
     torchrun sets ``OMP_NUM_THREADS=1`` whatever the machine, so there it says nothing.
     """
-    share = max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    share = max(1, len(os.sched_getaffinity(0)) // launcher_number("LOCAL_WORLD_SIZE"))
     given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdigit() and int(given) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
+    if given.isascii() and given.isdigit() and int(given) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
         return min(share, int(given))
     return share
 

@@ -17,10 +17,20 @@ class WarmupOptions(Options):
     """Options that every schedule has; at most one of the two lengths is given."""
 
     warmup_epochs: float = option(
-        0.0, doc="epochs over which the rate rises linearly; a fraction is allowed", unit="epochs", source="[?]", ge=0
+        0.0,
+        doc="epochs over which the rate rises linearly; a fraction is allowed",
+        unit="epochs",
+        source="[?]",
+        ge=0,
+        le=1e6,
     )
     warmup_steps: int | None = option(
-        None, doc="the same in steps, where a recipe prints those", unit="steps", source="[?]; [C] CVRL K600 1787", ge=0
+        None,
+        doc="the same in steps, where a recipe prints those",
+        unit="steps",
+        source="[?]; [C] CVRL K600 1787",
+        ge=0,
+        le=10**9,
     )
 
     @model_validator(mode="after")

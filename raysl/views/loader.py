@@ -100,12 +100,16 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -> int:
-    """How many videos are shorter than a view's span; all of them are refused, for no clip would be one of its kind.
+def count_too_short(cell: CellConfig, lengths: Sequence[int]) -> int:
+    """How many videos of these lengths, in frames, are shorter than a view's span.
+
+    All of them are refused, for no clip would be one of its kind.
 
     The clips of a task that stand in a row are one view here.
+
+    Raises:
+        ConfigError: no video is as long as a view's span.
     """
-    lengths = [source.length(index) for index in videos]
     pair, windows = pair_sampler(cell), window_sampler(cell)
     spans = [] if windows is None else [windows.span]
     # Clips of windows have no other place than those: no single clip has to fit.
@@ -124,7 +128,7 @@ def _too_short(videos: tuple[int, ...], cell: CellConfig, source: VideoSource) -
     return sum(length < max(spans) for length in lengths)
 
 
-def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: list[int]) -> str:
+def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: Sequence[int]) -> str:
     buffer = cell.temporal.buffer_frames
     keys = ["clip.frames", "clip.stride" if stride == cell.clip.stride else "the strides of sampling.pair"]
     placed = f"a clip of clip.frames {cell.clip.frames} at "
@@ -138,7 +142,7 @@ def _no_clip_fits(cell: CellConfig, stride: int, span: int, lengths: list[int]) 
     )
 
 
-def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], lengths: list[int]) -> str:
+def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], lengths: Sequence[int]) -> str:
     fitting = (
         f"{what} spans {span} frames of video, which {sum(length >= span for length in lengths)} of them have"
         for what, span in needed.items()
@@ -226,7 +230,7 @@ class PretrainingLoader:
         self.videos = training_videos(cell, source, split) if videos is None else tuple(videos)
         self.order = EpochOrder(self.videos, training.batch_size, training.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.too_short = _too_short(self.videos, cell, source)
+        self.too_short = count_too_short(cell, [source.length(index) for index in self.videos])
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()

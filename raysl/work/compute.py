@@ -24,7 +24,7 @@ from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageE
 from raysl.evaluation.evaluate import evaluate, record, trains
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.results import CellFolder, Found, FoundEvaluation
-from raysl.results.folder import EVALUATION
+from raysl.results.folder import EVALUATION, DamagedWeightsError
 from raysl.training.load_backbone import load_backbone
 from raysl.training.loop import ProgressCallback
 from raysl.training.precision import choose_device, resolve_precision
@@ -94,7 +94,7 @@ def evaluate_cell(
         NodeFault: this machine could not do some of them this time, on every rank; noted in the cell's folder.
         StorageError: the store cannot be read or written.
     """
-    missing = on_first_rank(lambda: site.shelf.find(cell).missing)
+    missing = on_first_rank(lambda: site.shelf.find(cell).to_compute)
     wanted = [one for one in missing if trained is None or trains(one.config) == trained]
     if not wanted:
         return None
@@ -127,6 +127,10 @@ def _evaluate(cell: Cell, kept: _Kept, on_progress: ProgressCallback | None) -> 
             on_failure=kept.fail,
             on_progress=None if on_progress is None else lambda _, progress: on_progress(progress),
         )
+    except DamagedWeightsError as error:
+        on_first_rank(kept.folder.reopen)
+        reason = f"{error}; done.json was taken back, so that the cell is computed anew"
+        raise of_all_ranks(NodeFault(reason, may_pass=True)) from error
     except (StorageError, LeftError):
         raise
     except RayslError as error:
@@ -191,7 +195,7 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
 
 def workers_of(found: Found) -> int:
     """DDP workers that what is missing of a cell needs: one process where nothing is trained."""
-    trained = found.to_train or any(trains(one.config) for one in found.missing)
+    trained = found.to_train or any(trains(one.config) for one in found.to_compute)
     return found.cell.config.training.workers if trained else 1
 
 

@@ -70,4 +70,4 @@ def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_on
 
 
 def _kind(task: Found) -> tuple[bool, int, int]:
-    return task.to_train, sum(trains(one.config) for one in task.missing), workers_of(task)
+    return task.to_train, sum(trains(one.config) for one in task.to_compute), workers_of(task)

@@ -13,7 +13,7 @@ from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.data.places import Places
 from raysl.data.snapshot import DataHashes, Snapshot, data_key
-from raysl.errors import ConfigError
+from raysl.errors import ConfigError, ObstructedError
 from raysl.evaluation.against_data import check_against_data
 from raysl.notes import heard
 from raysl.results import Found, Shelf, Store
@@ -135,6 +135,8 @@ class _Run:
             data = read_data(needed_data(self.cells), self.store, self._read, self._note)
         site = Site(self.store, self.places, data.hashes)
         found = self._find(site)
+        if sum(self._take_back(one) for one in found):
+            found = self._find(site)
         if self.retry_failed:
             refuse_what_data_cannot_fill(found, data, failed=True)
             for one in found:
@@ -190,6 +192,22 @@ class _Run:
         shelf = Shelf(site.store, site.data)
         return [shelf.find(cell) for cell in self.cells]
 
+    def _take_back(self, found: Found) -> int:
+        """Takes evaluations back whose predictions are not those that were stored; returns how many."""
+        folder, damaged = found.folder, 0
+        for one in found.evaluations if folder is not None else ():
+            if one.status != "done" or one.name is None or folder is None:
+                continue
+            try:
+                if folder.predictions(one.name, dict(one.record or {})) is None:
+                    folder.clear_evaluation(one.name)
+                    damaged += 1
+                    path = f"cells/{folder.name}/evaluations/{one.name}.parquet"
+                    self._note(f"{found.cell.title}: {path} is damaged; evaluation {one.label} is computed anew")
+            except ObstructedError as error:
+                self._note(f"{found.cell.title}: {error}")
+        return damaged
+
     def _compute(self, tasks: list[Found], found: list[Found], site: Site) -> None:
         for task in tasks:
             self._prepare(task)
@@ -220,11 +238,14 @@ class _Run:
     def _prepare(self, task: Found) -> None:
         """A broken folder's markers are taken back, so that it is computed anew."""
         if task.state.status == "broken" and task.folder is not None:
-            self._note(f"{task.cell.title}: its folder is broken ({task.state.reason}); computed anew")
+            self._note(f"{task.cell.title}: its folder is broken: {task.state.reason}")
             task.folder.reopen()
         if task.state.status == "missing" and task.folder is not None and task.folder.state().status == "failed":
             self._note(f"{task.cell.title}: {task.state.reason}; computed again")
             task.folder.clear_failure()
+        for one in task.to_compute:
+            if one.fault is not None:
+                self._note(f"{task.cell.title}: evaluation {one.label}: {one.fault.reason}")
         if task.elsewhere and task.state.status == "missing":
             self._note(f"{task.cell.title}: {task.elsewhere}; computed on this")
 
@@ -311,7 +332,7 @@ def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData, *, fail
     """
     problems: dict[str, list[str]] = {}
     for task in tasks:
-        wanted = [one for one in task.evaluations if one.status == "failed"] if failed else task.missing
+        wanted = [one for one in task.evaluations if one.status == "failed"] if failed else task.to_compute
         asked: list[tuple[Chosen, EvaluationConfig | None]] = [(one.config.data, one.config) for one in wanted]
         if task.state.status == "failed" if failed else task.to_train:
             asked.append((task.cell.config.data, None))
@@ -334,11 +355,13 @@ def _and_more(titles: Sequence[str]) -> str:
 
 def can_advance(found: Found, data: ReadData) -> bool:
     """Whether anything that is missing can be computed with the data sets that could be read."""
+    if found.state.by_hand:
+        return False
     if found.to_train:
         return data_key(found.cell.config.data) in data.hashes
     if found.state.status != "done":
         return True
-    return any(data_key(one.config.data) in data.hashes for one in found.missing)
+    return any(data_key(one.config.data) in data.hashes for one in found.to_compute)
 
 
 def blocked(found: Found, data: ReadData) -> str:

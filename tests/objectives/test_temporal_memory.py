@@ -13,7 +13,7 @@ from torch import Tensor
 from raysl.config.objective_sections import MemoryOptions
 from raysl.errors import ConfigError, DataError
 from raysl.objectives.build import build_objective
-from raysl.objectives.temporal_memory import TemporalMemory, update_rates
+from raysl.objectives.temporal_memory import TemporalMemory, check_negatives, update_rates
 from raysl.streams import stream
 from tests.cells import tiny_cell
 
@@ -221,12 +221,12 @@ def test_a_video_without_a_row_is_named(missing: int) -> None:
 
 
 def test_more_negatives_than_entries_outside_a_batch_are_refused() -> None:
-    bank = memory(cells=2)
-    bank.check(6, batch_size=2)
+    options = MemoryOptions(cells=2)
+    check_negatives(6, 5, 2, options)
     with pytest.raises(ConfigError, match=r"7 negatives .* 6 entries \(5 training videos.*bank_negatives to 6 or less"):
-        bank.check(7, batch_size=2)
+        check_negatives(7, 5, 2, options)
     with pytest.raises(ConfigError, match="bank_negatives to 0 or less"):
-        bank.check(1, batch_size=8)
+        check_negatives(1, 5, 8, options)
 
 
 @pytest.mark.parametrize("key", ["cells", "momentum", "attenuation", "update"])

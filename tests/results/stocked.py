@@ -115,7 +115,7 @@ STATES: dict[Callable[[Stocked], None], tuple[str, str, str]] = {
     missing: ("missing", "missing", ""),
     running: ("missing", "running", ""),
     interrupted: ("missing", "interrupted", ""),
-    broken: ("missing", "broken", "done.json is not whole"),
+    broken: ("missing", "broken", "cells/"),
     failed: ("failed", "failed", "the loss is nan"),
     done: ("done", "done", ""),
     lacks_an_evaluation: ("missing", "done", ""),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from raysl import results
+from raysl.data.snapshot import DataHashes
 from raysl.results import Store
 from raysl.results.folder import EVALUATION
 from tests.cells import tiny_cell
@@ -110,3 +111,13 @@ def test_what_ended_all_evaluations_is_the_reason_of_those_that_are_missing(stoc
     found = stocked.shelf(HERE).find(CELL)
     assert found.verdict == "missing"
     assert found.reason == "evaluation retrieval/synthetic: MemoryError: no memory left"
+
+
+@pytest.mark.parametrize("hashes", [HERE, None], ids=["data known", "data unknown"])
+def test_a_damaged_evaluation_is_a_hole_that_names_its_file(hashes: DataHashes | None, stocked: Stocked) -> None:
+    folder = stocked.evaluated()
+    folder.place.write(f"evaluations/{stocked.name(0)}.json", b"")
+    found = stocked.shelf(hashes).find(CELL)
+    assert (found.verdict, [one.label for one in found.to_compute]) == ("missing", ["linear/synthetic"])
+    assert f"cells/{folder.name}/evaluations/{stocked.name(0)}.json is not whole (0 bytes)" in found.reason
+    assert "raysl run computes it anew" in found.reason

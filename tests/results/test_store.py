@@ -26,7 +26,7 @@ def test_an_empty_store(store: Store) -> None:
 
 def test_a_data_set_as_it_was_read(store: Store) -> None:
     snapshot = snapshot_of()
-    with pytest.raises(StorageError, match="is gone: run the study again"):
+    with pytest.raises(StorageError, match="is gone; run the study again"):
         store.snapshot(snapshot.hashes.snapshot)
     store.save_snapshot(snapshot)
     assert store.snapshot(snapshot.hashes.snapshot) == snapshot

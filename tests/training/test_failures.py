@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,11 @@ def test_a_loss_that_is_not_finite_fails_the_cell_with_the_step(source: VideoSou
 
 
 def test_a_gradient_that_is_not_finite_fails_the_cell(source: VideoSource, tmp_path: Path) -> None:
-    cell = tiny_cell(**{"objective.contrastive.weight": 1e37})
+    cell = tiny_cell()
+    contrastive = cell.objective.contrastive
+    assert contrastive is not None
+    heavy = replace(contrastive, options=contrastive.options.model_copy(update={"weight": 1e37}))  # beyond its bound
+    cell = cell.model_copy(update={"objective": cell.objective.model_copy(update={"contrastive": heavy})})
     folder = folder_of(tmp_path, cell, source)
     with pytest.raises(CellFailure, match=r"the gradient norm is (inf|nan) at step 1"):
         pretrain(cell, folder, source)

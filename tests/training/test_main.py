@@ -97,3 +97,13 @@ def test_both_ranks_end_under_torchrun_when_one_fails(video_folder: Path, source
     assert "error: the loss is nan at step 2" in done.stderr
     state = folder_of(tmp_path / "store", cell, source).state()
     assert (state.status, state.reason) == ("failed", "the loss is nan at step 2")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "²"])
+@pytest.mark.parametrize("variable", ["WORLD_SIZE", "LOCAL_WORLD_SIZE"])
+def test_a_launcher_that_gives_no_number_of_processes_is_one_line(
+    variable: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert main(_arguments(tiny_cell(pretraining="none"), tmp_path, tmp_path)) in (1, 2)
+    assert f"{variable} is {value!r} in the environment" in capsys.readouterr().err

@@ -83,7 +83,11 @@ class FolderOptions(Options):
         le=10_000,
     )
     fold: int | None = option(
-        None, doc="the fold for testing, from 1; null: each of them, averaged in the table", source="[?]", ge=1
+        None,
+        doc="the fold for testing, from 1; null: each of them, averaged in the table",
+        source="[?]",
+        ge=1,
+        le=10_000,
     )
     classes: list[str] | None = option(
         None, doc="only these class folders; null: all of them", source="[?]", min_length=2

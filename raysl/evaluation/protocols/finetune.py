@@ -19,7 +19,7 @@ from raysl.config.sections import ClipOptions
 from raysl.distributed import world_size
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.classification import METRICS, classification
+from raysl.evaluation.classification import METRICS, NEEDS_CLASSES, classification
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.fine_tuning import FineTuned, FineTuning
 from raysl.evaluation.finetune_options import FinetuneOptions, supervised_cell
@@ -27,6 +27,7 @@ from raysl.evaluation.label_subset import label_subset
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, check_videos, coverage
 from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
+from raysl.training.check_cell import check_on_lengths
 from raysl.training.schedules.constant import ConstantOptions
 
 
@@ -42,7 +43,7 @@ class Finetune(TrainedProtocol):
         train = label_subset(labelled_videos(source, "train"), options.label_fraction, cell.training.seed)
         test = LabelledVideos.of(labelled_videos(source, "test"))
         check_videos(LabelledVideos.of(train), test, source.catalog.classes)
-        _check_batch(options.batch_size, len(train))
+        _check_batch(options, len(train))
         started = time.perf_counter()
         training = FineTuning(
             cell,
@@ -94,8 +95,10 @@ class Finetune(TrainedProtocol):
 
 
 def _check_data(options: FinetuneOptions, cell: CellConfig, splits: LabelledSplits) -> None:
-    train = label_subset(splits.train, options.label_fraction, supervised_cell(options, cell, cell.data).training.seed)
-    _check_size(options.batch_size, len(train))
+    tuned = supervised_cell(options, cell, cell.data)
+    train = label_subset(splits.train, options.label_fraction, tuned.training.seed)
+    _check_size(options, len(train))
+    check_on_lengths(tuned, [splits.lengths[video.index] for video in train])
 
 
 def _on_few(options: FinetuneOptions, videos: int) -> FinetuneOptions:
@@ -105,18 +108,19 @@ def _on_few(options: FinetuneOptions, videos: int) -> FinetuneOptions:
     return options.model_copy(update=few)
 
 
-def _check_size(batch_size: int, videos: int) -> None:
-    if batch_size > videos:
+def _check_size(options: FinetuneOptions, videos: int) -> None:
+    if options.batch_size > videos:
+        share = "" if options.label_fraction == 1 else f" (label_fraction {options.label_fraction:g})"
         raise ConfigError(
-            f"finetune: batch_size {batch_size} is larger than the set: {videos} labelled training videos; "
-            f"lower it to {videos} or less"
+            f"finetune: batch_size {options.batch_size} is larger than the set: {videos} labelled training videos"
+            f"{share}; lower it to {videos} or less"
         )
 
 
-def _check_batch(batch_size: int, videos: int) -> None:
-    _check_size(batch_size, videos)
-    if batch_size % world_size():
-        raise ConfigError(f"finetune: batch_size {batch_size} does not divide by {world_size()} workers")
+def _check_batch(options: FinetuneOptions, videos: int) -> None:
+    _check_size(options, videos)
+    if options.batch_size % world_size():
+        raise ConfigError(f"finetune: batch_size {options.batch_size} does not divide by {world_size()} workers")
 
 
 def _check(options: FinetuneOptions, cell: CellConfig) -> None:
@@ -149,4 +153,5 @@ COMPONENT = Component(
     check_data=_check_data,
     on_few=_on_few,
     metrics=lambda options: METRICS,
+    needs_classes=NEEDS_CLASSES,
 )

@@ -16,7 +16,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.classification import METRICS, classification
+from raysl.evaluation.classification import METRICS, NEEDS_CLASSES, classification
 from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.logistic import Normalize, check_folds, choose, fit
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, LabelledVideos
@@ -30,24 +30,17 @@ class LinearOptions(FeatureOptions):
         doc="what is done to a feature vector; standardize: mean and deviation of the training videos; l2: unit length",
         source="[?]; CVRL and CSTP l2, TaCo and TCLR none",
     )
-    c: float | Literal["choose"] = option(
+    c: Annotated[float, Field(gt=0, le=1e6)] | Literal["choose"] = option(
         "choose",
         doc="inverse strength of the L2 penalty (sum of losses * c + |w|^2 / 2); choose: by cross-validation within "
         "the training videos, groups kept whole",
         source="[?]",
     )
-    grid: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = option(
+    grid: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
         (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0), doc="what c is chosen from", source="[?]", min_length=2
     )
     folds: int = option(5, doc="parts of the cross-validation that chooses c", source="[?]", ge=2, le=20)
-    iterations: int = option(1000, doc="most steps of the solver (L-BFGS)", unit="steps", source="[?]", ge=1)
-
-    @field_validator("c")
-    @classmethod
-    def _positive(cls, c: float | str) -> float | str:
-        if not isinstance(c, str) and not 0 < c < float("inf"):
-            raise ValueError(f"c must be above 0 and finite, or choose: {c}")
-        return c
+    iterations: int = option(1000, doc="most steps of the solver (L-BFGS)", unit="steps", source="[?]", ge=1, le=10**6)
 
     @field_validator("grid")
     @classmethod
@@ -94,4 +87,5 @@ COMPONENT = Component(
     build=LinearProbe,
     check_data=_check_data,
     metrics=lambda options: METRICS,
+    needs_classes=NEEDS_CLASSES,
 )

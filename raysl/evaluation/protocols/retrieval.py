@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 class RetrievalOptions(FeatureOptions):
     """Options of retrieval."""
 
-    k: tuple[Annotated[int, Field(ge=1)], ...] = option(
+    k: tuple[Annotated[int, Field(ge=1, le=10**8)], ...] = option(
         (1, 5, 10, 20, 50),
         doc="sizes of the lists that are searched for a video of the query's class; the first is the headline",
         unit="videos",

@@ -51,6 +51,7 @@ class SimilarityOptions(PerClipOptions):
         unit="videos",
         source="[?]; [P] SSTL Figure 2: 50 000",
         ge=2,
+        le=10**8,
     )
     videos_seed: int = option(0, doc="of that draw", source="[?]", ge=0, le=2**31 - 1)
     distances: tuple[Annotated[float, Field(gt=0, le=1)], ...] = option(

@@ -77,7 +77,7 @@ class BYOLOptions(Options):
         BYOLPredictorOptions(), doc="from one clip's embedding to the other's", source="see its fields"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     symmetric: Literal["sum", "mean", "one_way"] = option(

@@ -57,7 +57,7 @@ class InstDiscOptions(Options):
         source="[?] as SimCLR; InstDisc, TaCo: one linear layer (hidden_layers 0)",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
 
@@ -78,12 +78,7 @@ class InstDisc(Term):
 
     def __init__(self, options: InstDiscOptions, context: TermContext) -> None:
         super().__init__()
-        if options.negatives >= len(context.videos):
-            raise ConfigError(
-                f"objective.contrastive.negatives {options.negatives}: the memory bank has {len(context.videos)} "
-                "entries, one for each readable training video, and one of them is the positive; lower it to "
-                f"{len(context.videos) - 1} or less"
-            )
+        _check_negatives(options, len(context.videos))
         self.options = options
         self.projector = context.projector(options.projector)
         self.bank = MemoryBank(context.videos, self.projector.output_dim)
@@ -147,8 +142,21 @@ class InstDisc(Term):
         self._seen, self._first_log_z = [], None
 
 
+def _check_negatives(options: InstDiscOptions, videos: int) -> None:
+    if options.negatives >= videos:
+        raise ConfigError(
+            f"objective.contrastive.negatives {options.negatives}: the memory bank has {videos} entries, one for each "
+            f"readable training video, and one of them is the positive; lower it to {videos - 1} or less"
+        )
+
+
 def _build(options: InstDiscOptions, context: TermContext) -> InstDisc:
     return InstDisc(options, context)
 
 
-COMPONENT = Component(kind="framework", options=InstDiscOptions, build=_build)
+COMPONENT = Component(
+    kind="framework",
+    options=InstDiscOptions,
+    build=_build,
+    check_videos=lambda options, cell, videos: _check_negatives(options, videos),
+)

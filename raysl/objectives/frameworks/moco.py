@@ -58,7 +58,7 @@ class MoCoOptions(Options):
         source="[P] v2: an MLP, there without batch norm; v1, TaCo: one linear layer (hidden_layers 0)",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     anchor: Literal["transformed", "original"] = option(

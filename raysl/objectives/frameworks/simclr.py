@@ -20,7 +20,7 @@ from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.nt_xent import nt_xent
 from raysl.objectives.representation_metrics import representation_metrics
-from raysl.objectives.temporal_memory import TemporalMemory
+from raysl.objectives.temporal_memory import TemporalMemory, check_negatives
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
@@ -36,7 +36,7 @@ class SimCLROptions(Options):
         ProjectorOptions(), doc="from the pooled feature to the embedding", source="see its fields"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     positive_in_denominator: bool = option(
@@ -78,7 +78,7 @@ class SimCLR(Term):
         self.memory: TemporalMemory | None = None
         if options.bank_negatives:
             self.memory = context.temporal_memory()
-            self.memory.check(options.bank_negatives, context.batch_size)
+            check_negatives(options.bank_negatives, len(context.videos), context.batch_size, self.memory.options)
         self.transformed = TransformedViewLosses(context, self.projector.output_dim)
         self._seed, self._step = context.seed, 0
 
@@ -141,8 +141,13 @@ def _check(options: SimCLROptions, cell: CellConfig) -> None:
         )
 
 
+def _check_videos(options: SimCLROptions, cell: CellConfig, videos: int) -> None:
+    if options.bank_negatives and cell.objective.memory is not None:
+        check_negatives(options.bank_negatives, videos, cell.training.batch_size, cell.objective.memory)
+
+
 def _build(options: SimCLROptions, context: TermContext) -> SimCLR:
     return SimCLR(options, context)
 
 
-COMPONENT = Component(kind="framework", options=SimCLROptions, build=_build, check=_check)
+COMPONENT = Component(kind="framework", options=SimCLROptions, build=_build, check=_check, check_videos=_check_videos)

@@ -81,7 +81,7 @@ class SimSiamOptions(Options):
         source="[P] SimSiam Table 1: baseline off; on in its later experiments",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0
+        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
 

@@ -34,7 +34,7 @@ class TCLRReleasedOptions(Options):
     projector: ProjectorOptions | Literal["shared"] = option(
         "shared", doc="from a clip's feature to its embedding", source="[P] TCLR: one for all losses"
     )
-    weight: float = option(1.0, doc="factor of this term in the sum that is minimised", source="[C] TCLR", ge=0)
+    weight: float = option(1.0, doc="factor of this term in the sum that is minimised", source="[C] TCLR", ge=0, le=1e6)
 
 
 class TCLRReleased(Term):

@@ -71,7 +71,7 @@ class ClipOrderViews(TaskViews):
         return self.clips.frames(clip)
 
     def spans(self, clip: ClipOptions) -> Mapping[str, int]:
-        return {"three half clips in a row": self.clips.span(clip)}
+        return {f"three half clips in a row at gap {self.clips.gap:g}": self.clips.span(clip)}
 
     def apply(self, plan: VideoPlan, generator: np.random.Generator) -> None:
         placements = self.clips.place(plan, generator)

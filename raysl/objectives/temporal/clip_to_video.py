@@ -21,7 +21,7 @@ from raysl.views.batch import Batch
 class ClipToVideoOptions(Options):
     """Options of the clip-to-video loss; the bank's are `objective.memory`, the projector's `objective.projector`."""
 
-    weight: float = option(0.2, doc="factor of this term in the sum that is minimised", source="[P] SSTL", ge=0)
+    weight: float = option(0.2, doc="factor of this term in the sum that is minimised", source="[P] SSTL", ge=0, le=1e6)
 
 
 class ClipToVideo(Term):

@@ -41,7 +41,9 @@ class GlobalLocalOptions(Options):
         doc="paper: one global copy with both local copies, averaged; released: two with two, added up",
         source="[I] Eq. 3 to 5; [C] released",
     )
-    weight: float = option(1.0, doc="factor of this term in the sum that is minimised", source="[I] TCLR Eq. 5", ge=0)
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="[I] TCLR Eq. 5", ge=0, le=1e6
+    )
 
 
 class GlobalLocal(Term):

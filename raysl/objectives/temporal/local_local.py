@@ -33,7 +33,9 @@ class LocalLocalOptions(Options):
         doc="paper: sum over timesteps, mean over videos; released: mean over timesteps, sum over the global batch",
         source="[I] Eq. 2 and 5; [C] released",
     )
-    weight: float = option(1.0, doc="factor of this term in the sum that is minimised", source="[I] TCLR Eq. 5", ge=0)
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="[I] TCLR Eq. 5", ge=0, le=1e6
+    )
 
 
 class LocalLocal(Term):

@@ -16,7 +16,7 @@ from raysl.training.warmup import WarmedUp, WarmupOptions, check_warmup
 class MultistepOptions(WarmupOptions):
     """Options of the multistep schedule."""
 
-    milestones: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = option(
+    milestones: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
         doc="epochs of the training, warm-up counted, after which the rate falls; fractions are allowed",
         unit="epochs",
         source="per recipe; [P] TaCo fine-tunes with 50, 100, 150 of 200",
