@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -10,17 +9,16 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from raysl.config.component import Chosen
-from raysl.data.catalog import CatalogReader
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
-from raysl.data.source import open_source
 from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
+from raysl.engine.reading import is_made_here, make_here, read_here
 from raysl.engine.trials import run_trials
 from raysl.errors import NodeFault, RayslError
 from raysl.results import Found
 from raysl.work.compute import workers_of
-from raysl.work.events import CellProgress, OnEvent, Reading
+from raysl.work.events import CellProgress, OnEvent
 from raysl.work.site import Site
 
 
@@ -50,7 +48,7 @@ class OnCluster:
                 here = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
                 if not data.build().needs_root:
                     self._make(data, cpus, here)
-                read = cast(Any, ray.remote)(num_cpus=cpus, **here)(_read_here)
+                read = cast(Any, ray.remote)(num_cpus=cpus, **here)(read_here)
                 result: bytes | RayslError = ray.get(read.remote(data, resize, self.places, self._board))
                 if isinstance(result, bytes):
                     return Snapshot.from_bytes(result)
@@ -59,10 +57,10 @@ class OnCluster:
 
     def _make(self, data: Chosen, cpus: int, here: dict[str, Any]) -> None:
         """Makes a data set's files on a node, where they are not there: each process would import for seconds."""
-        made = cast(Any, ray.remote)(num_cpus=1, **here)(_is_made_here)
+        made = cast(Any, ray.remote)(num_cpus=1, **here)(is_made_here)
         if ray.get(made.remote(data, self.places)):
             return
-        make = cast(Any, ray.remote)(num_cpus=1, **here)(_make_here)
+        make = cast(Any, ray.remote)(num_cpus=1, **here)(make_here)
         ray.get([make.remote(data, self.places, self._board) for _ in range(cpus)])
 
     def at_once(self, tasks: Sequence[Found]) -> int:
@@ -77,37 +75,3 @@ class OnCluster:
         with Watch(self._board, look):
             run_trials(tasks, site, self.cluster, self._board, self.max_concurrent)
         self.said = cast(Posted, ray.get(self._board.read.remote())).cells
-
-
-def _is_made_here(data: Chosen, places: Places) -> bool:
-    """The task: whether all files of a data set that makes its own are there."""
-    reader: CatalogReader = data.build()
-    try:
-        reader.read(places.root(data))
-    except RayslError:
-        return False
-    return True
-
-
-def _make_here(data: Chosen, places: Places, board: Any) -> None:
-    """The task, one a CPU: they share the making of a data set's files. What fails here fails in reading too."""
-    board.post_reading.remote(data.bound_name, Reading(data.bound_name, "making", 0, 0))
-    reader: CatalogReader = data.build()
-    with contextlib.suppress(RayslError):
-        reader.prepare(places.root(data))
-
-
-def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> bytes | RayslError:
-    """The task: the snapshot, or why this node cannot make it."""
-
-    def progress(done: int, total: int) -> None:
-        board.post_reading.remote(data.bound_name, Reading(data.bound_name, "reading", done, total))
-
-    progress(0, 0)
-    try:
-        snapshot = open_source(data, places, resize=resize, processes=None, progress=progress).snapshot
-    except RayslError as error:
-        return error
-    finally:
-        board.post_reading.remote(data.bound_name, None)
-    return snapshot.to_bytes()
