@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "raysl"
 LAYERS = (
@@ -30,6 +30,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
 
 
+@cache
 def imports(file: Path) -> set[str]:
     """Full names of the modules a file imports, wherever in the file."""
     found: set[str] = set()
@@ -47,20 +48,30 @@ def part(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_file_imports_only_from_its_own_layer_and_below(file: Path) -> None:
+def wrong_imports(file: Path) -> Iterator[str]:
+    """Imports of a file that are of a layer above its own."""
     for name in imports(file):
         parts = name.split(".")
-        if parts[0] == "raysl" and len(parts) > 1 and parts[1] in LEVEL:
-            assert LEVEL[parts[1]] <= LEVEL[part(file)], f"{file} imports {name}"
-    if part(file) == "reports":
-        assert not any(name.startswith("raysl.engine") for name in imports(file))
+        if parts[0] == "raysl" and len(parts) > 1 and LEVEL.get(parts[1], 0) > LEVEL[part(file)]:
+            yield f"{file} imports {name}"
+        if part(file) == "reports" and name.startswith("raysl.engine"):
+            yield f"{file} imports {name}"
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_ray_is_imported_in_the_engine_alone(file: Path) -> None:
-    if part(file) != "engine":
-        assert not any(name.split(".")[0] == "ray" for name in imports(file))
+def test_a_file_imports_only_from_its_own_layer_and_below() -> None:
+    assert [wrong for file in FILES for wrong in wrong_imports(file)] == []
+
+
+def test_ray_is_imported_in_the_engine_alone() -> None:
+    having = {part(file) for file in FILES if any(name.split(".")[0] == "ray" for name in imports(file))}
+    assert having == {"engine"}
+
+
+def test_tests_that_start_ray_are_where_make_test_ray_looks() -> None:
+    """It looks at few files: to import those of all tests takes as long as one of these."""
+    tests = Path(__file__).parent
+    marked = [file for file in tests.rglob("test_*.py") if "mark.ray" in file.read_text() and file != Path(__file__)]
+    assert [file for file in marked if file.parent.name != "engine" and file.name != "test_signals.py"] == []
 
 
 def test_every_part_of_the_package_has_a_layer() -> None:

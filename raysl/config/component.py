@@ -141,6 +141,7 @@ def check_together(kind: str, cell: CellConfig) -> None:
         check(cell)
 
 
+@cache
 def find(kind: str, name: str) -> Component:
     """The component of this kind and name.
 

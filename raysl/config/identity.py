@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, get_args
 
 from raysl.config.cell import CellConfig, Slot, augmenting_tasks
@@ -22,6 +23,7 @@ RANDOM_WEIGHTS_NEED = (("pretraining",), ("clip",), ("backbone",), ("training", 
 """What defines a backbone that is not trained, and its features (precision): no data, sampler, objective, optimizer."""
 
 
+@cache
 def slot_of(model: type[Options], name: str) -> Slot | None:
     """The slot of a field that chooses components."""
     field = model.model_fields[name]
@@ -40,10 +42,7 @@ def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]
     """Every identity-bearing field that differs from its default, and the version of every component and section."""
     if options.version_in_use != 1:
         yield (*path, "@version"), options.version_in_use
-    for name, field in type(options).model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("identity") is False:
-            continue
+    for name, default in _defaults(type(options)).items():
         value, here = getattr(options, name), (*path, name)
         if isinstance(value, Chosen):
             yield from _component_leaves(value, _named(slot_of(type(options), name), value), here)
@@ -52,8 +51,18 @@ def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]
                 yield from _component_leaves(one, {}, (*here, key))
         elif isinstance(value, Options):
             yield from leaves(value, here)
-        elif field.is_required() or value != field.get_default(call_default_factory=True):
+        elif value != default:
             yield here, value
+
+
+@cache
+def _defaults(model: type[Options]) -> dict[str, Any]:
+    """Of the fields that bear identity; of a required one, `PydanticUndefined`."""
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in model.model_fields.items()
+        if not isinstance(field.json_schema_extra, dict) or field.json_schema_extra.get("identity") is not False
+    }
 
 
 def _component_leaves(chosen: Chosen, named: dict[str, str], here: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

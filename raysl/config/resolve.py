@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from raysl.config.cell import Slot
 from raysl.config.component import Chosen, find, names
 from raysl.config.options import Options
+from raysl.config.parts import parts
 from raysl.config.suggest import nearest, suggestion
 from raysl.config.yaml_reader import KeyPath, Tree
 from raysl.errors import ConfigError
@@ -47,17 +49,14 @@ def check_options(model: type[Options], tree: Tree, path: KeyPath, data: Any) ->
 def _resolve(model: type[Options], tree: Tree, path: KeyPath, data: Any, whole: bool) -> Any:
     if not isinstance(data, Mapping):
         raise tree.error(path, f"a mapping of keys is expected, not {data!r}")
+    known = _fields(model)
     for key in data:
-        if key not in model.model_fields:
-            raise tree.error((*path, key), f"unknown key{nearest(key, model.model_fields)}")
+        if key not in known:
+            raise tree.error((*path, key), f"unknown key{nearest(key, known)}")
     values = {}
-    for name, field in model.model_fields.items():
+    for name, takes in known.items():
         if name in data:
-            annotation = field.annotation
-            for metadata in field.metadata:
-                if isinstance(metadata, Slot):
-                    annotation = Annotated[annotation, metadata]  # type: ignore[assignment]
-            value = _convert(annotation, data[name], tree, (*path, name), whole)
+            value = _convert(takes, data[name], tree, (*path, name), whole)
             if value is not INCOMPLETE:
                 values[name] = value
     try:
@@ -71,26 +70,31 @@ def _resolve(model: type[Options], tree: Tree, path: KeyPath, data: Any, whole: 
         raise _explain(problems, tree, path, data) from error
 
 
-def _alternatives(annotation: Any) -> list[Any]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [inner for argument in get_args(annotation) for inner in _alternatives(argument)]
-    return [annotation]
+@cache
+def _fields(model: type[Options]) -> dict[str, tuple[Any, ...]]:
+    """What a value of each field is made into: a choice of component (a `Slot`), options (their model), a tuple."""
+    return {name: (*parts(info), *_tuples(info.annotation)) for name, info in model.model_fields.items()}
 
 
-def _convert(annotation: Any, value: Any, tree: Tree, path: KeyPath, whole: bool) -> Any:
-    """Mappings become options or chosen components, and lists tuples, where the annotation says so."""
-    for alternative in _alternatives(annotation):
-        if value is None:
-            return None
-        if get_origin(alternative) is Annotated:
-            for metadata in get_args(alternative)[1:]:
-                if isinstance(metadata, Slot):
-                    chooser = _choose_many if metadata.many else _choose
-                    return chooser(metadata, value, tree, path, whole)
-        if isinstance(alternative, type) and issubclass(alternative, Options) and isinstance(value, Mapping):
-            return _resolve(alternative, tree, path, value, whole)
-        if get_origin(alternative) is tuple and isinstance(value, list):
+def _tuples(annotation: Any) -> Iterator[type[tuple[Any, ...]]]:
+    if get_origin(annotation) is tuple:
+        yield tuple
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for alternative in get_args(annotation):
+            yield from _tuples(alternative)
+
+
+def _convert(takes: tuple[Any, ...], value: Any, tree: Tree, path: KeyPath, whole: bool) -> Any:
+    """Mappings become options or chosen components, and lists tuples, where the field says so."""
+    if value is None:
+        return None
+    for one in takes:
+        if isinstance(one, Slot):
+            return (_choose_many if one.many else _choose)(one, value, tree, path, whole)
+        if one is tuple and isinstance(value, list):
             return tuple(value)
+        if one is not tuple and isinstance(value, Mapping):
+            return _resolve(one, tree, path, value, whole)
     return value
 
 

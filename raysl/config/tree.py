@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from raysl.config.parts import DOCUMENT, Part, below, chooser, splits
-from raysl.config.yaml_reader import KeyPath, Origin, Tree
+from raysl.config.yaml_reader import KeyPath, Origin, Tree, copied
 from raysl.errors import ConfigError
 
 
@@ -63,7 +62,7 @@ def _expand(
                 raise _twice(result, here, origins.get(written))
             node[last][named] = value
             continue
-        node[last] = copy.deepcopy(value)
+        node[last] = copied(value)
         _record(result, here, origins.get(written))
         if isinstance(value, Mapping | list):
             inside = [known for known in origins if known[: len(written)] == written and known != written]
@@ -106,7 +105,7 @@ def merge(base: Tree, over: Tree, part: Part = DOCUMENT) -> Tree:
     takes options.
     """
     origins = dict(base.origins)
-    data = _merge(copy.deepcopy(base.data), over.data, part, (), origins)
+    data = _merge(copied(base.data), over.data, part, (), origins)
     for path, origin in over.origins.items():
         if path or () not in origins:
             origins.pop(path, None)
@@ -122,13 +121,13 @@ def _merge(base: Any, over: Any, part: Part, path: KeyPath, origins: dict[KeyPat
         if isinstance(base, dict | list):
             for known in [known for known in origins if known[: len(path)] == path and len(known) > len(path)]:
                 del origins[known]
-        return copy.deepcopy(over)
+        return copied(over)
     chosen = None if named is None else over.get(named, base.get(named))
     for key, value in over.items():
         if key in base:
             base[key] = _merge(base[key], value, below(part, key, chosen), (*path, key), origins)
         else:
-            base[key] = copy.deepcopy(value)
+            base[key] = copied(value)
     return base
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,6 +86,13 @@ class Tree:
         origin = self.origins.get(path)
         plain = isinstance(value, bool | int | float) or value is None
         return origin.text if plain and origin is not None and origin.text is not None else value
+
+
+def copied(data: Any) -> Any:
+    """Mappings and lists anew, all that is in them as it is: what YAML gives holds nothing else that changes."""
+    if isinstance(data, dict):
+        return {key: copied(value) for key, value in data.items()}
+    return [copied(value) for value in data] if isinstance(data, list) else data
 
 
 def _at(data: Any, path: KeyPath) -> Any:
@@ -233,7 +239,7 @@ def read_tree(path: Path, shown: str | None = None) -> Tree:
 def parse_tree(text: str, file: str) -> Tree:
     """Parses YAML text; ``file`` names it in messages."""
     tree = _parsed(text, file)
-    return Tree(copy.deepcopy(tree.data), dict(tree.origins))
+    return Tree(copied(tree.data), dict(tree.origins))
 
 
 @lru_cache(maxsize=256)

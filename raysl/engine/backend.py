@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import ray
-from ray._private.state import state  # which nodes have CPUs left is in no public call
 from ray.exceptions import RayError
 
 from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import known_snapshot, open_source
-from raysl.engine.board import Posted, Watch, notes_to, start_board
+from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
+from raysl.engine.reading import read_here
 from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
-from raysl.errors import RayslError
 from raysl.results import Found
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Note, OnEvent, Reading
@@ -77,7 +75,7 @@ class OnCluster:
         while True:
             labels = avoiding(self.cluster.options.labels, tried)
             task = {"num_cpus": 1, "resources": dict(self.cluster.options.custom), "label_selector": labels}
-            read = cast(Any, ray.remote)(**task)(_read_here)
+            read = cast(Any, ray.remote)(**task)(read_here)
             node, result = ray.get(read.remote(data, resize, self.places, self.board))
             self.say_notes()
             if isinstance(result, bytes):
@@ -166,23 +164,3 @@ class OnCluster:
             known = self.said.get(cell)
             if known is None or said.changed > known.changed:
                 self.said[cell] = said
-
-
-def _read_here(data: Chosen, resize: int, places: Places, board: Any) -> tuple[str, bytes | RayslError]:
-    """The task: this node, and the snapshot, or why this node cannot make it."""
-
-    def progress(done: int, total: int) -> None:
-        board.post_reading.remote(data.bound_name, Reading(data.bound_name, "reading", done, total))
-
-    progress(0, 0)
-    node = ray.get_runtime_context().get_node_id()
-    free = cast(Any, state).available_resources_per_node().get(node, {}).get("CPU", 0.0)
-    processes = min(1 + int(free), len(os.sched_getaffinity(0)))
-    try:
-        with notes_to(board):
-            source = open_source(data, places, resize=resize, processes=processes, progress=progress)
-    except RayslError as error:
-        return node, error
-    finally:
-        board.post_reading.remote(data.bound_name, None)
-    return node, source.snapshot.to_bytes()

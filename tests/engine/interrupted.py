@@ -1,4 +1,7 @@
-"""A driver to be interrupted: ``python -m tests.engine.interrupted FOLDER CACHE WORKERS`` runs `LONG` by itself."""
+"""Cells to be killed, and a driver to be interrupted.
+
+``python -m tests.engine.interrupted FOLDER CACHE WORKERS ADDRESS`` runs `endless` on the Ray there.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,31 @@ import sys
 from pathlib import Path
 
 from raysl import results
+from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
 from raysl.work.events import Event, Overview
+from raysl.work.run_cells import RunOptions
 from tests.work.plans import plan
+
+
+def waiting(folder: Path, workers: int = 1) -> list[Cell]:
+    """One cell of six steps, which has a checkpoint of the second and waits within the third for `go`."""
+    framework = f"{{framework: tests.training.failing_simclr, temperature: 0.1, step: 3, waits_for: {folder / 'go'}}}"
+    training = f"{{steps: 6, checkpoint_steps: 2, workers: {workers}}}"
+    return plan(folder, {"waiting": f"{{objective.contrastive: {framework}, training: {training}}}"})
+
+
+def go(folder: Path) -> None:
+    """Lets `waiting` go on, and what takes it up again not wait."""
+    (folder / "go").touch()
+
+
+def long(folder: Path, workers: int) -> list[Cell]:
+    """One cell of 400 steps; only its end, and a run's, writes a checkpoint."""
+    training = f"training: {{steps: 400, checkpoint_steps: 100000, workers: {workers}}}"
+    backbone = "backbone: {name: r3d_18, width: 0.0625}"
+    return plan(folder, {"long": f"{{{backbone}, {training}, schedule.warmup_epochs: 0}}"})
 
 
 class Steps:
@@ -25,19 +49,9 @@ class Steps:
             print("steps", flush=True)
 
 
-SLOW = "backbone: {name: r3d_18, width: 0.0625}, training.checkpoint_steps: 2"
-"""Steps long enough for a process to be killed between two of them."""
-
-LONG = {
-    "long": "{backbone: {name: r3d_18, width: 0.0625}, training.checkpoint_steps: 100000, training.steps: 400, "
-    "schedule.warmup_epochs: 0, training.workers: WORKERS}"
-}
-"""Only its end, and a run's, writes a checkpoint."""
-
 if __name__ == "__main__":
     # A shell starts background jobs with SIGINT ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
-    rows = {name: row.replace("WORKERS", sys.argv[3]) for name, row in LONG.items()}
-    places = Places({}, cache, cache_gigabytes=0.1)
-    run_on_cluster(plan(folder, rows), results.open(folder / "store"), places, on_event=Steps())
+    folder, places = Path(sys.argv[1]), Places({}, Path(sys.argv[2]), cache_gigabytes=0.1)
+    cells, on = long(folder, int(sys.argv[3])), RunOptions(address=sys.argv[4])
+    run_on_cluster(cells, results.open(folder / "store"), places, on, on_event=Steps())

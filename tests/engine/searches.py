@@ -1,10 +1,18 @@
-"""A tiny search as the engine is given it."""
+"""A tiny search for the engine; ``python -m tests.engine.searches FOLDER CACHE`` runs it over two workers a trial."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from raysl import results
+from raysl.commands.searches import trials_of
+from raysl.data.places import Places
+from raysl.engine.driver import run_searches
+from raysl.planning.search import Search, TitledSearch
 from raysl.planning.study import Study, load_study
+from raysl.results import SearchTrial, Shelf, Store
+from raysl.work.run_cells import AS_IT_FITS, RunOptions
 from tests.planning.studies import SMALL_RECIPE, write_study
 
 SEARCH = """
@@ -30,3 +38,25 @@ def search_file(folder: Path, trials: int, changes: str = "") -> Path:
 
 def search_study(folder: Path, trials: int, changes: str = "") -> Study:
     return load_study(search_file(folder, trials, changes))
+
+
+def search_in(study: Study, store: Store) -> tuple[Search, list[SearchTrial]]:
+    """The search, and what is known of its trials."""
+    assert study.search is not None
+    return study.search, trials_of(study.search, Shelf(store))
+
+
+def run_search(
+    study: Study, store: Store, places: Places, options: RunOptions = AS_IT_FITS
+) -> tuple[Search, list[SearchTrial]]:
+    assert study.search is not None
+    run_searches([TitledSearch(study.name, study.search)], store, places, options)
+    return search_in(study, store)
+
+
+TWO_WORKERS = "training: {workers: 2, steps: 16}\ndata: {train_per_class: 16}\n"
+
+if __name__ == "__main__":
+    folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    places = Places({}, cache, cache_gigabytes=0.1)
+    run_search(search_study(folder, 3, TWO_WORKERS), results.open(folder / "store"), places)

@@ -10,37 +10,41 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from raysl import results
 from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
 from raysl.results import Store
 from raysl.work.events import Event, Overview
-from tests.engine.interrupted import LONG, SLOW
+from tests.engine.interrupted import go, long, waiting
 from tests.engine.processes import below
-from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 class KillOnce:
-    """Kills one process, with SIGKILL, once the first cell has reported a step.
+    """Kills one process, with SIGKILL, once the cell has a checkpoint; what takes it up again does not wait.
 
     Args:
         title: part of the process title that Ray gives it.
+        folder: of the cell (`waiting`).
     """
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, title: str, folder: Path, store: Store) -> None:
+        self.title, self.folder, self.store = title, folder, store
         self.killed: list[int] = []
 
     def __call__(self, event: Event) -> None:
-        if self.killed or not isinstance(event, Overview):
-            return
-        if any(running.progress is not None for running in event.running):
+        if not self.killed and isinstance(event, Overview) and has_checkpoint(self.store):
             self.killed = [pid for pid, command in below() if self.title in command][:1]
             for pid in self.killed:
                 os.kill(pid, signal.SIGKILL)
+                go(self.folder)
+
+
+def has_checkpoint(store: Store) -> bool:
+    return any(cell.latest_checkpoint() for cell in store.cells())
 
 
 def attempts(store: Store) -> list[dict[str, Any]]:
@@ -55,25 +59,24 @@ def attempts(store: Store) -> list[dict[str, Any]]:
 def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
     workers: int, title: str, tmp_path: Path, places: Places, local_ray: None
 ) -> None:
-    work = plan(tmp_path, {"killed": f"{{{SLOW}, training.steps: 60, training.workers: {workers}}}"})
-    store, kill = results.open(tmp_path / "store"), KillOnce(title)
-    outcome = run_on_cluster(work, store, places, on_event=kill)
+    store = results.open(tmp_path / "store")
+    kill = KillOnce(title, tmp_path, store)
+    outcome = run_on_cluster(waiting(tmp_path, workers), store, places, on_event=kill)
     assert len(kill.killed) == 1
-    assert outcome.done == ("tiny/killed/seed0",)
-    first, second = attempts(store)
-    assert first["from_step"] == 0
-    assert 0 < second["from_step"] < 60
+    assert outcome.done == ("tiny/waiting/seed0",)
+    assert [attempt["from_step"] for attempt in attempts(store)] == [0, 2]
     curves = store.cells()[0].curves()
     assert curves is not None
-    assert curves["step"].tolist() == list(range(1, 61))
+    assert curves["step"].tolist() == list(range(1, 7))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
     workers: int, tmp_path: Path, places: Places, local_ray: None
 ) -> None:
+    address = ray.get_runtime_context().gcs_address
     command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path), str(places.cache), str(workers)]
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    driver = subprocess.Popen([*command, address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     store = results.open(tmp_path / "store")
     try:
         assert driver.stdout is not None
@@ -89,8 +92,7 @@ def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
     assert saved is not None
     assert 0 < saved[0] < 400
     assert cell.state().status == "interrupted"
-    rows = {name: row.replace("WORKERS", "1") for name, row in LONG.items()}
-    assert run_on_cluster(plan(tmp_path, rows), store, places).done == ("tiny/long/seed0",)
+    assert run_on_cluster(long(tmp_path, 1), store, places).done == ("tiny/long/seed0",)
     first, second = attempts(store)
     assert (first["from_step"], second["from_step"]) == (0, saved[0])
     assert (first["workers"], second["workers"]) == (workers, 1)

@@ -5,47 +5,37 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from raysl import results
-from raysl.commands.searches import trials_of
 from raysl.data.places import Places
-from raysl.engine.driver import run_searches
 from raysl.planning.base_point import base_point
-from raysl.planning.search import Search, TitledSearch
-from raysl.planning.study import Study
-from raysl.results import SearchTrial, Shelf, Store
+from raysl.results import Store
 from raysl.work.run_cells import RunOptions
-from tests.engine.searches import search_study
+from tests.engine.searches import run_search, search_file, search_in, search_study
+from tests.test_cli import raysl
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-
-def found(study: Study, store: Store) -> tuple[Search, list[SearchTrial]]:
-    assert study.search is not None
-    return study.search, trials_of(study.search, Shelf(store))
-
-
-def run(study: Study, store: Store, places: Places, *, retry_failed: bool = False) -> tuple[Search, list[SearchTrial]]:
-    assert study.search is not None
-    one = TitledSearch(study.name, study.search)
-    run_searches([one], store, places, RunOptions(retry_failed=retry_failed, max_concurrent=1))
-    return found(study, store)
+IN_TURN = RunOptions(max_concurrent=1)
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, places: Places) -> None:
+def test_a_second_run_goes_on_and_the_best_become_a_table(tmp_path: Path, places: Places) -> None:
     store = results.open(tmp_path / "store")
-    search, first = run(search_study(tmp_path, 2), store, places)
+    search, first = run_search(search_study(tmp_path, 2), store, places, IN_TURN)
     assert first[0].point == base_point(search)
     assert all(trial.seconds > 0 for trial in first)
     assert [trial.number for trial in first] == [0, 1]
     assert all(trial.ended and trial.cell for trial in first)
     # As if the driver had been killed at work on its second trial, before anything of it was stored.
-    search, _ = found(search_study(tmp_path, 3), store)
     folder = store.search(_name(store))
     folder.save(replace(first[1], status="running", scores=()))
-    _, second = run(search_study(tmp_path, 3), store, places)
+    reports = tmp_path / "reports"
+    options = ("--reports", reports, "--cache", places.cache, "--max-concurrent", "1")
+    done = raysl("run", search_file(tmp_path, 3), "--storage", tmp_path / "store", *options)
+    assert done.returncode == 0, done.stderr
+    _, second = search_in(search_study(tmp_path, 3), store)
     assert second[0] == first[0]
     assert [trial.number for trial in second] == [0, 1, 2]
     assert second[1].point == first[1].point
@@ -54,6 +44,13 @@ def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, places: Plac
     again = replace(second[1], status=first[1].status, scores=second[1].scores[: len(first[1].scores)])
     assert again.scores == first[1].scores  # trained anew to the same scores, as far as both went
     assert not [path for path in folder.place.sizes("cells") if "/checkpoints/" in path]
+    table = pd.read_csv(reports / "hunt" / "table.csv")
+    assert list(table.row) == ["random", "best 1"]
+    assert table["mean"].notna().all()
+    trials = pd.read_csv(reports / "hunt" / "trials.csv")
+    assert list(zip(trials.number, trials.status, strict=True)) == [(one.number, one.status) for one in second]
+    best = trials[trials.status == "finished"].sort_values(["score", "number"], ascending=[False, True]).iloc[0]
+    assert f"| best 1 | {best.number} " in " ".join((reports / "hunt" / "table.md").read_text().split())
 
 
 @pytest.mark.usefixtures("local_ray")
@@ -63,11 +60,11 @@ def test_what_fails_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path:
         "objective.contrastive: {framework: tests.training.failing_simclr, temperature: 0.1, step: 1, on_rank: 0}\n"
     )
     study = search_study(tmp_path, 1, broken)
-    _, (trial,) = run(study, store, places)
+    _, (trial,) = run_search(study, store, places)
     assert trial.status == "failed"
     assert "nan at step 1" in trial.reason
-    assert run(study, store, places)[1] == [trial]
-    _, (retried,) = run(study, store, places, retry_failed=True)
+    assert run_search(study, store, places)[1] == [trial]
+    _, (retried,) = run_search(study, store, places, RunOptions(retry_failed=True))
     assert (retried.number, retried.status, retried.point) == (0, "failed", trial.point)
 
 

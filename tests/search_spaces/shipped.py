@@ -17,7 +17,7 @@ from raysl.config.identity import identity, resolved
 from raysl.config.load import resolve_cell
 from raysl.config.scale import AS_WRITTEN, load_scale
 from raysl.config.sections import ClipOptions
-from raysl.config.yaml_reader import KeyPath, Origin, Tree
+from raysl.config.yaml_reader import KeyPath, Origin, Tree, copied
 from raysl.objectives.build import build_objective
 from raysl.planning.designs import read_design
 from raysl.planning.rows import resolve_row
@@ -82,7 +82,8 @@ def shipped_rows() -> Iterator[ShippedRow]:
 def cells(study: str, scale: str | None) -> dict[str, CellConfig]:
     """By row, and the base under `BASE`, at a scale."""
     path = SEARCH_SPACES / f"{study}.yaml"
-    document = read_design(load_document(path)).document
+    written = document_of(path)
+    document = read_design(Tree(copied(written.data), dict(written.origins))).document
     chosen = load_scale(scale, path, document.data.get("scales", {}), document) if scale else AS_WRITTEN
     document.data["datasets"] = {**chosen.datasets, **(document.data.get("datasets") or {})}
     document.data["rows"] = {**document.data["rows"], BASE: {}}

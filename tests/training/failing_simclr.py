@@ -1,9 +1,11 @@
-"""A framework from outside raysl whose loss is NaN from one step on, on one rank: found by its import path."""
+"""A framework from outside raysl that fails or waits from one step on, on one rank: found by its import path."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,9 +21,10 @@ from raysl.views.batch import Batch
 class FailingOptions(SimCLROptions):
     """SimCLR's, and when it fails."""
 
-    step: int = option(3, doc="first step, from 1, whose loss is NaN", source="a test", ge=1)
+    step: int = option(3, doc="first step of a process, from 1, whose loss is NaN", source="a test", ge=1)
     on_rank: int = option(0, doc="the rank whose loss it is", source="a test", ge=0)
     kills: bool = option(False, doc="whether its process dies there instead", source="a test")
+    waits_for: str | None = option(None, doc="the file that it waits for there instead, if not None", source="a test")
 
 
 class FailingSimCLR(SimCLR):
@@ -39,6 +42,10 @@ class FailingSimCLR(SimCLR):
             return output
         if self.failing.kills:
             os._exit(1)
+        if self.failing.waits_for is not None:
+            while not Path(self.failing.waits_for).exists():
+                time.sleep(0.05)
+            return output
         return TermOutput(output.loss * torch.nan, output.metrics)
 
 
