@@ -7,7 +7,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The tests start hundreds of processes: modules are compiled once, not once in each of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-fast test-slow test-ray smoke lint type format clean
+.PHONY: help setup demo test test-fast test-slow test-ray faults smoke lint type format clean
 .NOTPARALLEL:
 
 help:  ## what can be made
@@ -43,6 +43,10 @@ test-ray: $(STAMP)  ## those that start a local Ray
 
 test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 	$(TEST) -m gpu tests/gpu
+
+FAULTS := build/faults
+faults: $(STAMP)  ## a sweep under 200 kills of its processes and nodes; half an hour
+	$(BIN)/python -m tests.engine.kills $(FAULTS) $(FAULTS_FLAGS)
 
 SMOKE := build/smoke
 smoke: $(STAMP)  ## every shipped study at a scale of seconds

@@ -31,8 +31,8 @@ def go(folder: Path) -> None:
 
 
 def long(folder: Path, workers: int) -> list[Cell]:
-    """One cell of 400 steps; only its end, and a run's, writes a checkpoint."""
-    training = f"training: {{steps: 400, checkpoint_steps: 100000, workers: {workers}}}"
+    """One cell of 200 steps; only its end, and a run's, writes a checkpoint."""
+    training = f"training: {{steps: 200, checkpoint_steps: 100000, workers: {workers}}}"
     backbone = "backbone: {name: r3d_18, width: 0.0625}"
     return plan(folder, {"long": f"{{{backbone}, {training}, schedule.warmup_epochs: 0}}"})
 

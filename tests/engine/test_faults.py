@@ -1,4 +1,4 @@
-"""Lost processes: a DDP worker, a trial's own actor, and the driver."""
+"""Lost processes: a DDP worker, a controller, a trial's actor, the board, the driver. `make faults` kills more."""
 
 from __future__ import annotations
 
@@ -55,7 +55,16 @@ def attempts(store: Store) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize(("workers", "title"), [(1, "ray::ImplicitFunc"), (2, "RayTrainWorker")])
+@pytest.mark.parametrize(
+    ("workers", "title"),
+    [
+        (1, "ray::ImplicitFunc"),
+        (2, "RayTrainWorker"),
+        (2, "ray::_Controller"),
+        (2, "ray::Desk"),
+        (2, "ray::ImplicitFunc"),
+    ],
+)
 def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
     workers: int, title: str, tmp_path: Path, places: Places, local_ray: None
 ) -> None:
@@ -68,6 +77,14 @@ def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
     curves = store.cells()[0].curves()
     assert curves is not None
     assert curves["step"].tolist() == list(range(1, 7))
+
+
+def test_a_board_that_is_killed_ends_nothing(tmp_path: Path, places: Places, local_ray: None) -> None:
+    store = results.open(tmp_path / "store")
+    kill = KillOnce("ray::Board", tmp_path, store)
+    assert run_on_cluster(waiting(tmp_path), store, places, on_event=kill).done == ("tiny/waiting/seed0",)
+    assert len(kill.killed) == 1
+    assert [attempt["from_step"] for attempt in attempts(store)] == [0]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -90,7 +107,7 @@ def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
     (cell,) = store.cells()
     saved = cell.latest_checkpoint()
     assert saved is not None
-    assert 0 < saved[0] < 400
+    assert 0 < saved[0] < 200
     assert cell.state().status == "interrupted"
     assert run_on_cluster(long(tmp_path, 1), store, places).done == ("tiny/long/seed0",)
     first, second = attempts(store)
