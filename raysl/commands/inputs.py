@@ -8,6 +8,7 @@ from pathlib import Path
 from raysl.config.cells import Cell
 from raysl.config.component import Chosen
 from raysl.config.suggest import nearest
+from raysl.data.fetch import is_address
 from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.planning.plan_study import plan_study
@@ -86,12 +87,12 @@ def find_places(roots: list[str], cache: Path | None) -> Places:
     Raises:
         ConfigError: without ``=``, or a name that was given before.
     """
-    given: dict[str, Path] = {}
+    given: dict[str, str | Path] = {}
     for root in roots:
         name, equals, path = root.partition("=")
         if not equals or not name or not path:
             raise ConfigError(f"--root {root}: write --root NAME=PATH, for instance --root ucf101=/data/UCF-101")
         if name in given:
             raise ConfigError(f"--root {name} is given twice, as {given[name]} and {path}; keep one")
-        given[name] = Path(path).expanduser().resolve()
+        given[name] = path if is_address(path) else Path(path).expanduser().resolve()
     return Places.find(given, cache)

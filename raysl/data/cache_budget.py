@@ -37,6 +37,15 @@ class CacheBudget:
         with self._ledger() as ledger:
             return self._fits(ledger, size)
 
+    def room(self) -> int:
+        """Bytes that are left, by a scan where the ledger says that there are none."""
+        if not self.budget_bytes:
+            return 0
+        with self._ledger() as ledger:
+            if not self._fits(ledger, 1):
+                return 0
+            return self.budget_bytes - self._used(ledger)
+
     def move_in(self, temporary: Path, final: Path) -> bool:
         """Puts a finished file in place, atomically; False, with the file removed, where it does not fit.
 

@@ -93,13 +93,13 @@ class FrameCache:
         """A writer for one video."""
         return CacheWriter(self, fingerprint)
 
-    def has_room(self, row: ManifestRow) -> bool:
-        """Whether the video fits within the budget, into a folder that this user may write."""
+    def room(self) -> int:
+        """Bytes left of the budget; 0 in a folder that this user may not write."""
         try:
-            return self.budget.room_for(self.bytes_of(row))
+            return self.budget.room()
         except OSError as error:
             self.say_unwritable(error)
-            return False
+            return 0
 
     def say_unwritable(self, error: OSError) -> None:
         """Says why nothing more comes into the cache; errors of another kind are raised."""

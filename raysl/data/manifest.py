@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from raysl.data.catalog import Catalog
@@ -43,7 +43,7 @@ def build_manifest(
         kept = store.read()
         known = {path: kept[path][1] for path, stamp in stamps.items() if path in kept and kept[path][0] == stamp}
         jobs = [Job(path) for path in stamps if path not in known]
-        jobs += _fill_jobs(list(known.values()), fill)
+        jobs += _fill_jobs(known.values(), fill)
 
         def finished(job: Job, row: ManifestRow) -> None:
             store.show_work()
@@ -75,25 +75,42 @@ def fill_cache(
     root: Path,
     fill: FrameCache,
     *,
+    folder: Path,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Fills the cache for a manifest that is known already, as far as the budget goes.
 
+    Of several processes that ask at once on a node, one fills it, and the others wait for it.
+
+    Args:
+        folder: of the manifests, where its lock is.
+
     Raises:
         DataError: a file is absent, or is not the one that the manifest describes.
     """
-    jobs = _fill_jobs(manifest.rows, fill)
-    _run(Work(root, fill), jobs, len(manifest.rows), processes, progress, lambda job, row: None)
+    if not _fill_jobs(manifest.rows, fill):
+        return
+    store = RowStore(folder, root)
+    with store.locked():
+        jobs = _fill_jobs(manifest.rows, fill)
+        _run(Work(root, fill), jobs, len(manifest.rows), processes, progress, lambda job, row: store.show_work())
 
 
-def _fill_jobs(rows: tuple[ManifestRow, ...] | list[ManifestRow], fill: FrameCache | None) -> list[Job]:
+def _fill_jobs(rows: Iterable[ManifestRow], fill: FrameCache | None) -> list[Job]:
+    """The first of the absent videos that fit into the budget together: no more is decoded than can be kept."""
     if fill is None:
         return []
     absent = [row for row in rows if row.error is None and not fill.holds(row)]
-    if absent:  # it goes through the whole cache, and every evaluation opens its data set
+    room, jobs = fill.room() if absent else 0, list[Job]()
+    if room > 0:
         fill.sweep()
-    return [Job(row.path, row) for row in absent if fill.has_room(row)]
+    for row in absent:
+        room -= fill.bytes_of(row)
+        if room < 0:
+            break
+        jobs.append(Job(row.path, row))
+    return jobs
 
 
 def _run(

@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ import yaml
 
 from raysl.config.component import Chosen
 from raysl.data.catalog import CatalogReader
+from raysl.data.fetch import Progress, fetch, is_address, is_fetched, mirror, shown_address
 from raysl.errors import DataError
 
 ROOT_VARIABLE = "RAYSL_ROOT_"
@@ -34,29 +35,51 @@ class Places:
         cache: manifests, decoded frames and the files of data sets that make their own; node-local disk.
         cache_gigabytes: most that decoded frames may take, in 10^9 bytes; 0: nothing is cached.
         given: the names among ``roots`` that came from the command line, as they were typed.
+        addresses: of the roots that are copies of what is in a bucket, by name; the copies are in the cache.
+        fetch_gigabytes: most that one such copy may take, in 10^9 bytes.
     """
 
     roots: dict[str, Path]
     cache: Path
     cache_gigabytes: float = 20.0
     given: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    fetch_gigabytes: float = 200.0
 
     @classmethod
-    def find(
-        cls, given: Mapping[str, Path] = NOTHING, cache: Path | None = None, cache_gigabytes: float = 20.0
-    ) -> Places:
+    def find(cls, given: Mapping[str, str | Path] = NOTHING, cache: Path | None = None) -> Places:
         """Merges what was given (``--root NAME=PATH``) over the environment over the user's ``roots.yaml``.
+
+        ``RAYSL_CACHE_GIGABYTES`` and ``RAYSL_FETCH_GIGABYTES`` set how much disk may be used.
 
         Raises:
             DataError: ``roots.yaml`` is not a mapping of names to folders; two names in it, or two that were given,
-                differ only in what `root_key` ignores; a name that is not valid UTF-8.
+                differ only in what `root_key` ignores; a name that is not valid UTF-8; a size that is no number.
         """
         by_key = _by_key(given, "--root")
         roots = _from_file(_user_file()) | _from_environment() | by_key
         named = os.environ.get(CACHE_VARIABLE)
         cache = cache or (Path(named) if named else _home() / ".cache" / "raysl")
-        absolute = {name: _absolute(path) for name, path in roots.items()}
-        return cls(absolute, _absolute(cache), cache_gigabytes, tuple(given))
+        cache = _absolute(cache)
+        addresses = {name: str(root) for name, root in roots.items() if is_address(root)}
+        places = {name: mirror(addresses[name], cache) if name in addresses else root for name, root in roots.items()}
+        absolute = {name: _absolute(Path(path)) for name, path in places.items()}
+        sizes = (_gigabytes("RAYSL_CACHE_GIGABYTES", 20.0), _gigabytes("RAYSL_FETCH_GIGABYTES", 200.0))
+        return cls(absolute, cache, sizes[0], tuple(given), addresses, sizes[1])
+
+    def fetch(self, data: Chosen, again: bool, progress: Progress | None = None) -> None:
+        """Copies a data set and its lists to this node where their roots are addresses.
+
+        Args:
+            again: looks for what changed since they were copied.
+
+        Raises:
+            DataError: they cannot be copied, or are larger than the budget.
+        """
+        for name in (data.bound_name, data.name, f"{data.bound_name}{LISTS}", f"{data.name}{LISTS}"):
+            address = self.addresses.get(root_key(name))
+            if address is not None and (again or not is_fetched(mirror(address, self.cache))):
+                fetch(address, mirror(address, self.cache), int(self.fetch_gigabytes * 1e9), progress)
 
     def root(self, data: Chosen) -> Path:
         """The folder of a data set: what its name under ``datasets:`` is bound to, or else its reader's name.
@@ -104,6 +127,11 @@ class Places:
         return [name for name in self.given if root_key(name) not in used]
 
     def _refuse_no_folder(self, data: Chosen, name: str, found: Path) -> None:
+        if root_key(name) in self.addresses and not is_fetched(found):
+            raise DataError(
+                f"data set {data.bound_name!r}: {shown_address(self.addresses[root_key(name)])} was not copied to this "
+                "machine yet: raysl run or raysl data check copies it"
+            )
         try:
             reason = None if stat.S_ISDIR(found.stat().st_mode) else "is not a folder"
         except FileNotFoundError:
@@ -145,7 +173,18 @@ def _variable(name: str) -> str:
     return f"{ROOT_VARIABLE}{root_key(name).upper()}"
 
 
-def _by_key(paths: Mapping[str, Path], source: str) -> dict[str, Path]:
+def _gigabytes(variable: str, default: float) -> float:
+    text = os.environ.get(variable, "")
+    try:
+        size = float(text) if text else default
+    except ValueError:
+        size = -1.0
+    if not 0 <= size < 1e7:
+        raise DataError(f"{variable}={text}: give a number of gigabytes")
+    return size
+
+
+def _by_key(paths: Mapping[str, str | Path], source: str) -> dict[str, str | Path]:
     written: dict[str, str] = {}
     for name in paths:
         twin = written.setdefault(root_key(name), name)
@@ -188,15 +227,15 @@ def _home() -> Path:
         ) from error
 
 
-def _from_environment() -> dict[str, Path]:
+def _from_environment() -> dict[str, str | Path]:
     return {
-        root_key(variable.removeprefix(ROOT_VARIABLE)): Path(value)
+        root_key(variable.removeprefix(ROOT_VARIABLE)): value
         for variable, value in os.environ.items()
         if variable.startswith(ROOT_VARIABLE) and variable != ROOT_VARIABLE and value
     }
 
 
-def _from_file(file: Path) -> dict[str, Path]:
+def _from_file(file: Path) -> dict[str, str | Path]:
     if not file.is_file():
         return {}
     try:
@@ -210,4 +249,7 @@ def _from_file(file: Path) -> dict[str, Path]:
     ):
         raise DataError(f"{file}: expected one line 'NAME: PATH' for each data set")
     # Paths in the file are relative to it, as they are read from any working folder.
-    return _by_key({name: file.parent / Path(path).expanduser() for name, path in content.items()}, str(file))
+    roots = {
+        name: path if is_address(path) else file.parent / Path(path).expanduser() for name, path in content.items()
+    }
+    return _by_key(roots, str(file))

@@ -21,7 +21,7 @@ from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest import Progress, build_manifest, fill_cache, known_manifest
 from raysl.data.manifest_types import Manifest, ManifestRow
-from raysl.data.places import Places
+from raysl.data.places import Places, root_key
 from raysl.data.resize import resize_frames, resized_size
 from raysl.data.shared_folder import make_folder
 from raysl.data.snapshot import Snapshot
@@ -170,13 +170,21 @@ def open_source(
     Raises:
         DataError: no root, absent files, another set than the snapshot's.
     """
+    places.fetch(data, again=snapshot is None, progress=progress)
     root, catalog = _read_catalog(data, places, prepare=True)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
     if snapshot is not None:
         _check_same(data, catalog, snapshot.catalog)
         source = VideoSource(catalog, snapshot.manifest, root, cache)
         if fill:
-            fill_cache(snapshot.manifest, root, cache, processes=processes, progress=progress)
+            fill_cache(
+                snapshot.manifest,
+                root,
+                cache,
+                folder=places.cache / "manifests",
+                processes=processes,
+                progress=progress,
+            )
         return source
     made = build_manifest(
         catalog,
@@ -208,6 +216,8 @@ def check_lists(data: Chosen, places: Places) -> None:
     Raises:
         DataError: no root, or lists that cannot be read.
     """
+    if any(root_key(name) in places.addresses for name in (data.bound_name, data.name)):
+        return  # they are read once they have been copied
     root, reader = places.root(data), places.reader(data)
     if reader.needs_root:
         reader.read(root)

@@ -95,13 +95,16 @@ def together(content: bytes, worker: Worker) -> Done:
         if due(progress):
             worker.report(float(progress.step), {"step": float(progress.step), **numbers(progress)})
 
+    def on_reading(text: str) -> None:
+        job.post.stage(text, None)
+
     with job.post.notes(), ExitStack() as stack:
         try:
             claim = claimed(job.site.store, job.site.folder(job.cell).name, job.site.run)
             on_every_rank(lambda: stack.enter_context(claim) if first else None)
             if first:
                 job.post.stage("pretraining", None)
-            failed = pretrain_cell(job.cell, job.site, on_progress)
+            failed = pretrain_cell(job.cell, job.site, on_progress, on_reading=on_reading)
             return Done(failed) if failed is not None else _evaluate(job, first)
         except (LeftError, ClaimedError) as left:
             return Done(fault=str(left))

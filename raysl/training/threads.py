@@ -24,6 +24,11 @@ def cpus_of_rank() -> int:
     return share
 
 
+def free_cpus() -> int:
+    """CPUs of this machine that nobody used in the last minute, or those of this rank where they are more."""
+    return max(cpus_of_rank(), int(len(os.sched_getaffinity(0)) - os.getloadavg()[0]))
+
+
 @contextmanager
 def cpu_threads(cell: CellConfig) -> Iterator[int]:
     """Sets PyTorch's threads to ``training.threads``, or to this rank's CPUs, and puts them back afterwards."""

@@ -33,7 +33,7 @@ from raysl.training.probe import Probe
 from raysl.training.progress import Progress
 from raysl.training.threads import cpu_threads
 from raysl.work.claims import claimed
-from raysl.work.site import Site
+from raysl.work.site import OnReading, Site
 
 OnStage = Callable[[str, Progress | None], None]
 """Takes the stage that a cell is in, and how far that is."""
@@ -43,12 +43,17 @@ PRETRAINING = "pretraining"
 
 
 def pretrain_cell(
-    cell: Cell, site: Site, on_progress: ProgressCallback | None = None, probe: Probe | None = None
+    cell: Cell,
+    site: Site,
+    on_progress: ProgressCallback | None = None,
+    probe: Probe | None = None,
+    on_reading: OnReading | None = None,
 ) -> str | None:
     """Pretrains the cell unless it is done, from its newest checkpoint on. Collective.
 
     Args:
         probe: looks at the backbone while it trains.
+        on_reading: told how far the data set is prepared on this node.
 
     Returns:
         Why it failed, on every rank, where the configuration itself determines that (it is then stored as the cell's
@@ -66,7 +71,7 @@ def pretrain_cell(
         with noted_faults(folder, PRETRAINING, site):
             with cpu_threads(config):
                 resize = config.clip.resize
-                source = on_every_rank(lambda: site.open(config.data, resize)) if cell.pretrains else None
+                source = on_every_rank(lambda: site.open(config.data, resize, on_reading)) if cell.pretrains else None
             pretrain(config, folder, source, on_progress=on_progress, files=site.places.roots, probe=probe)
     except CellFailure as failure:
         return failure.reason
@@ -177,7 +182,12 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
 
     def compute() -> str | None:
         on_stage("pretraining", None)
-        failed = pretrain_cell(cell, site, lambda progress: on_stage("pretraining", progress))
+        failed = pretrain_cell(
+            cell,
+            site,
+            lambda progress: on_stage("pretraining", progress),
+            on_reading=lambda text: on_stage(text, None),
+        )
         if failed is not None:
             return failed
         on_stage("evaluating", None)

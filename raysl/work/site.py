@@ -18,6 +18,13 @@ from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.data.source import VideoSource, known_snapshot, open_source
 from raysl.errors import DataError, NodeFault
 from raysl.results import CellFolder, Shelf, Store
+from raysl.training.threads import free_cpus
+
+OnReading = Callable[[str], None]
+MOST_OPEN = 4
+"""Data sets that a process keeps open, of this run: lists and manifest of Kinetics take ten seconds to read."""
+
+_opened: dict[tuple[str, str, int], VideoSource] = {}
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,14 @@ class Site:
         """Where the cell is computed."""
         return self.shelf.folder(cell)
 
-    def open(self, data: Chosen, resize: int) -> VideoSource:
+    def open(self, data: Chosen, resize: int, on_reading: OnReading | None = None) -> VideoSource:
         """A data set on this node, which must be as the run read it.
+
+        A process opens it once a run. What fits into the cache's budget is decoded first, with the CPUs that are free,
+        by one of the processes of a node that ask.
+
+        Args:
+            on_reading: told how far that is, as a person is.
 
         Raises:
             NodeFault: it is not on this node, or not the same there.
@@ -52,10 +65,25 @@ class Site:
         hashes = self.data.get(data_key(data))
         if hashes is None:
             raise NodeFault(f"the data set {data.bound_name!r} could not be read when the run began")
+        key = (self.run, data_key(data), resize)
+        if key in _opened:
+            return _opened[key]
+
+        def progress(done: int, total: int) -> None:
+            if on_reading is not None and done < total:
+                on_reading(f"decoding {data.bound_name}: {done}/{total} videos")
+
         try:
-            return open_source(data, self.places, resize=resize, snapshot=self.store.snapshot(hashes.snapshot))
+            snapshot = self.store.snapshot(hashes.snapshot)
+            source = open_source(
+                data, self.places, resize=resize, snapshot=snapshot, processes=free_cpus(), progress=progress
+            )
         except DataError as error:
             raise NodeFault(str(error), elsewhere=True) from error
+        while len(_opened) >= MOST_OPEN:
+            _opened.pop(next(iter(_opened)))
+        _opened[key] = source
+        return source
 
     def without_paths(self, text: str) -> str:
         """A reason as it may be stored and reported: folders of this machine by their names, or left out."""

@@ -147,7 +147,26 @@ def test_filling_from_a_stored_manifest_refuses_another_file(root: Path) -> None
     manifest = build(catalog, root)
     write_video(root / catalog.videos[0].path, moving_square(17))
     with pytest.raises(DataError, match=r"v 0\.mp4.*changed since its manifest"):
-        fill_cache(manifest, root, FrameCache(root.parent / "frames", 24, 10**8), processes=1)
+        fill_cache(manifest, root, FrameCache(root.parent / "frames", 24, 10**8), folder=root.parent, processes=1)
+
+
+def test_no_more_is_decoded_than_the_budget_holds(root: Path) -> None:
+    """A set larger than the cache is decoded up to what fits, and not at all once that is there."""
+    catalog = write_set(root, videos=4)
+    manifest = build(catalog, root)
+    sizes = [FrameCache(root.parent / "unused", 24, 1).bytes_of(row) for row in manifest.rows]
+    cache, decoded = FrameCache(root.parent / "frames", 24, sum(sizes[:2]) + 1), list[tuple[int, int]]()
+    for _ in range(2):
+        fill_cache(
+            manifest,
+            root,
+            cache,
+            folder=root.parent / "manifests",
+            processes=1,
+            progress=lambda done, total: decoded.append((done, total)),
+        )
+    assert [cache.holds(row) for row in manifest.rows] == [True, True, False, False]
+    assert decoded == [(2, 4), (3, 4), (4, 4)]
 
 
 def test_a_cache_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:

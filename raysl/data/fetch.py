@@ -1,0 +1,163 @@
+"""Data sets in a bucket: copied once to this node's disk, within a budget, and read there like any other folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import fs
+
+from raysl.data.shared_folder import give_rights, locked, make_folder, open_shared
+from raysl.errors import DataError
+
+THREADS = 16
+"""Files that are copied beside each other: most of a small file's time is waiting."""
+PATIENCE_SECONDS = 900.0
+"""Without a file that another process finished for so long, it is not waited for any longer."""
+
+Progress = Callable[[int, int], None]
+
+
+def is_address(root: str | Path) -> bool:
+    """``s3://bucket/path``, and not a folder."""
+    return "://" in str(root)
+
+
+def shown_address(address: str) -> str:
+    """As it may be printed: without credentials and options."""
+    return re.sub(r"^(\w+://)[^/]*@", r"\1", address.split("?")[0])
+
+
+def mirror(address: str, cache: Path) -> Path:
+    """The folder that what is at an address is copied to."""
+    name = address.split("?")[0].rstrip("/").rpartition("/")[2] or "root"
+    return cache / "fetched" / f"{name}-{hashlib.blake2b(address.encode(), digest_size=6).hexdigest()}"
+
+
+def is_fetched(folder: Path) -> bool:
+    """Whether everything that was there when it was last looked for is in a mirror."""
+    return _marker(folder).is_file()
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    size: int
+    time: int
+    """Of its change, in nanoseconds."""
+
+    def is_at(self, local: Path) -> bool:
+        try:
+            found = local.stat()
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.time)
+
+
+def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | None = None) -> None:
+    """Makes a folder what is at an address: new and changed files are copied, others removed.
+
+    Of several processes of a node that ask, one copies, and the others wait for it.
+
+    Args:
+        address: ``s3://bucket/path`` or ``gs://bucket/path``; credentials as pyarrow finds them.
+        folder: `mirror`.
+        budget_bytes: most that the files may take together.
+        progress: called with the number of files done and of all.
+
+    Raises:
+        DataError: the address cannot be read, holds nothing, or holds more than the budget.
+    """
+    shown = shown_address(address)
+    filesystem, root, files = _listed(address, shown)
+    total = sum(file.size for file in files)
+    if total > budget_bytes:
+        raise DataError(
+            f"{shown}: its {len(files)} files have {total / 1e9:.1f} GB, and {budget_bytes / 1e9:.1f} GB of this "
+            "node's disk may be used for a copy: raise RAYSL_FETCH_GIGABYTES, or give a folder that all nodes see"
+        )
+    make_folder(folder, folder.parents[1])
+    lock = open_shared(folder.with_name(f"{folder.name}.lock"), folder.parents[1])
+    try:
+        with locked(lock, PATIENCE_SECONDS, f"copying of {shown}", lambda: os.fstat(lock).st_mtime_ns):
+            _copy(filesystem, root, files, folder, shown, progress, lambda: os.utime(lock))
+            _marker(folder).write_text(f"{shown}\n{time.time()}\n")
+    except OSError as error:
+        raise DataError(f"{shown}: cannot be copied to {folder}: {error.strerror or error}") from error
+    finally:
+        os.close(lock)
+
+
+def _listed(address: str, shown: str) -> tuple[Any, str, list[_File]]:
+    try:
+        filesystem, root = fs.FileSystem.from_uri(address)
+        found = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise DataError(f"{shown}: cannot be read: {error}; are address and credentials right?") from error
+    start = len(root.rstrip("/")) + 1
+    files = [
+        _File(one.path[start:], int(one.size), int(one.mtime_ns or 0)) for one in found if one.type == fs.FileType.File
+    ]
+    if outside := [file.path for file in files if ".." in Path(file.path).parts]:
+        raise DataError(f"{shown}/{outside[0]}: leads out of the data set's folder; remove it")
+    if not files:
+        raise DataError(f"{shown}: there is nothing; is the address right?")
+    return filesystem, root.rstrip("/"), files
+
+
+def _copy(
+    filesystem: Any,
+    root: str,
+    files: list[_File],
+    folder: Path,
+    shown: str,
+    progress: Progress | None,
+    show_work: Callable[[], None],
+) -> None:
+    _remove_others({file.path for file in files}, folder)
+    wanted = [file for file in files if not file.is_at(folder / file.path)]
+
+    def get(file: _File) -> None:
+        local = folder / file.path
+        make_folder(local.parent, folder.parents[1])
+        partial = local.with_name(f".{uuid.uuid4().hex}.part")
+        with filesystem.open_input_stream(f"{root}/{file.path}") as source, partial.open("wb") as target:
+            while chunk := source.read(2**22):
+                target.write(chunk)
+        os.utime(partial, ns=(file.time, file.time))
+        give_rights(partial, folder.parents[1], of_files=0o644)
+        partial.replace(local)
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="raysl-fetch") as pool:
+        done = len(files) - len(wanted)
+        jobs = {pool.submit(get, file): file for file in wanted}
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                done += 1
+                show_work()
+                if progress is not None:
+                    progress(done, len(files))
+        except (OSError, pyarrow.ArrowException) as error:
+            pool.shutdown(cancel_futures=True)
+            raise DataError(f"{shown}/{jobs[job].path}: cannot be copied to {folder}: {error}") from error
+
+
+def _remove_others(paths: set[str], folder: Path) -> None:
+    """What is gone at the address, and what copying that was killed left."""
+    for file in folder.rglob("*"):
+        if not file.is_dir() and file.relative_to(folder).as_posix() not in paths:
+            file.unlink(missing_ok=True)
+
+
+def _marker(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.fetched")
