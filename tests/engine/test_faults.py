@@ -75,10 +75,11 @@ def test_a_run_that_was_interrupted_is_finished_by_the_next(tmp_path: Path, plac
     address = ray.get_runtime_context().gcs_address
     command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path), str(places.cache), address]
     driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    store = results.open(tmp_path / "store")
+    store, patience = results.open(tmp_path / "store"), time.monotonic() + 240
     try:
         while not has_checkpoint(store):
             assert driver.poll() is None, driver.communicate()
+            assert time.monotonic() < patience, "no checkpoint yet"
             time.sleep(0.2)
         driver.send_signal(signal.SIGINT)
         _, said = driver.communicate(timeout=120)
