@@ -9,6 +9,7 @@ import pytest
 from raysl.data.places import Places
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run in several processes, one of them has the Ray that several tests use (``--dist loadgroup``)."""
     for item in items:
