@@ -39,7 +39,7 @@ test-slow: $(STAMP)  ## longer ones that need no Ray
 	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray and not gpu"
 
 test-ray: $(STAMP)  ## those that start a local Ray
-	$(TEST) $(SIDE_BY_SIDE) -m ray
+	$(TEST) -n $(TEST_PROCESSES) --dist loadgroup -m ray tests/engine tests/test_signals.py
 
 test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 	$(TEST) -m gpu tests/gpu

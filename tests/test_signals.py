@@ -73,6 +73,12 @@ def test_a_library_does_not_keep_the_handlers_that_it_sets() -> None:
         assert signal.getsignal(signal.SIGTERM) is ours
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the videos, which the first run makes."""
+    return tmp_path_factory.mktemp("cache")
+
+
 def alive_in_the_end(processes: list[int], patience: float = 60.0) -> list[int]:
     """Those that stay, also after the time that Ray's processes take to see that theirs is gone."""
     until = time.monotonic() + patience
@@ -97,18 +103,18 @@ def is_alive(pid: int) -> bool:
         (["--local", "--max-concurrent", "2"], signal.SIGTERM, False),
         (["--local", "--max-concurrent", "2"], signal.SIGINT, True),
         pytest.param([], signal.SIGTERM, False, marks=pytest.mark.ray),
-        pytest.param([], signal.SIGHUP, True, marks=pytest.mark.ray),
+        pytest.param(["--max-concurrent", "1"], signal.SIGHUP, True, marks=pytest.mark.ray),
         pytest.param(["--set", "training.workers=2"], signal.SIGINT, True, marks=pytest.mark.ray),
     ],
 )
 def test_a_run_that_is_ended_leaves_nothing_behind(
-    options: list[str], number: signal.Signals, group: bool, tmp_path: Path
+    options: list[str], number: signal.Signals, group: bool, tmp_path: Path, cache: Path
 ) -> None:
     """A terminal's signals reach all processes of the group; a scheduler's the first alone."""
     temporary = Path(tempfile.mkdtemp(prefix="t"))  # pytest's own is too long for Ray's sockets
     store = results.open(tmp_path / "store")
     study = write_study(tmp_path, LONG, RECIPE)
-    places = ["--storage", store.place.root, "--reports", str(tmp_path / "reports"), "--cache", str(tmp_path / "cache")]
+    places = ["--storage", store.place.root, "--reports", str(tmp_path / "reports"), "--cache", str(cache)]
     run = subprocess.Popen(
         [sys.executable, "-m", "raysl", "run", str(study), *places, *options],
         stdout=subprocess.PIPE,
@@ -118,9 +124,11 @@ def test_a_run_that_is_ended_leaves_nothing_behind(
         env={**os.environ, "TMPDIR": str(temporary)},
         preexec_fn=usual,  # what is ignored here, children would inherit
     )
+    patience = time.monotonic() + 240  # less than the limit of a test, which would leave the run behind
     try:
         while not any(cell.latest_checkpoint() for cell in store.cells()):
             assert run.poll() is None, run.communicate()
+            assert time.monotonic() < patience, "no checkpoint yet"
             time.sleep(0.2)
         processes = [pid for pid, command in below(run.pid) if "resource_tracker" not in command]
         (os.killpg if group else os.kill)(run.pid, number)

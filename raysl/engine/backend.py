@@ -99,8 +99,10 @@ class OnCluster:
         if self.cluster.own or not waiting:
             return ""
         there = offer()
-        if not there.grows and begun:
-            return ""
+        if not there.grows and any(
+            there.fitting(self._asked(one), self.cluster.options.labels, True) for one in waiting
+        ):
+            return ""  # they wait for each other
         kind = self.cluster.kind
         wanted = sum(self._asked(task).get(kind, 0.0) * workers_of(task) for task in [*begun, *waiting])
         has = there.most(kind, now=True)

@@ -28,6 +28,9 @@ from raysl.work.site import Site
 MOST_NODES_TRIED = 3
 """On which a cell's data is looked for before the cell ends without a result: an autoscaler adds more for ever."""
 
+NODE_LOST = ("its node has died", "node was terminated", "Owner's node has crashed", "InsufficientClusterResources")
+"""What Ray says where a process ended with its node, or a worker's node is gone."""
+
 OnEnd = Callable[[str, str | None, str | None], None]
 """Takes a cell's key, why it failed as its result, and why it ended without one."""
 
@@ -140,8 +143,10 @@ class _TakenUpAgain(FIFOScheduler):
         cell = str(trial.config[CELL])
         why = self._unfit.pop(cell, None)
         if why is None:
-            trial.config[LOST] += 1
-            trial.config[WHY] = lost_too_often(str(trial.get_error() or ""))
+            error = str(trial.get_error() or "")
+            if not _lost_its_node(error):
+                trial.config[LOST] += 1
+                trial.config[WHY] = lost_too_often(error)
             return
         avoid, cluster = self._avoid[cell], self._trials.cluster
         others = offer(without=avoid).fitting(self._teams[cell].bundle, cluster.options.labels)
@@ -156,6 +161,11 @@ def _shown(node: str) -> str:
         if one["NodeID"] == node:
             return f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"
     return node[:8]
+
+
+def _lost_its_node(error: str) -> bool:
+    """Whether the machine is gone, of which the cell is not the cause: spot machines may go any number of times."""
+    return any(said in error for said in NODE_LOST)
 
 
 class _Ends(Callback):

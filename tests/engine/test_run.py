@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +34,10 @@ ROWS = {
     "nan": f"{{{NAN}}}",
     "no root": "{data: {name: folder}}",
 }
+
+
+IN_TURN = RunOptions(max_concurrent=1)
+"""Cells in one process after the other, which imports once; the first run has them beside each other."""
 
 
 @dataclass
@@ -143,7 +147,7 @@ def test_adding_an_evaluation_trains_nothing(first: First, places: Places) -> No
     work = plan(
         first.folder / "more", {row: ROWS[row] for row in ("random", "two")}, "retrieval/synthetic, linear/synthetic"
     )
-    outcome = run_on_cluster(work, first.store, places)
+    outcome = run_on_cluster(work, first.store, places, IN_TURN)
     assert outcome.done == outcome.computed == ("tiny/random/seed0", "tiny/two/seed0")
     assert len(first.cell("two").evaluations()) == 2
     assert first.attempts() == {"random": 1, "one": 1, "two": 1, "nan": 1}
@@ -154,7 +158,7 @@ def test_a_broken_folder_and_a_failed_cell_are_computed_anew_when_asked(first: F
     # On one worker, which is the same cell, there is no rank whose loss is NaN.
     work = plan(first.folder / "alone", {"one": ROWS["one"], "nan": ROWS["nan"].replace("workers: 2", "workers: 1")})
     told = Told()
-    outcome = run_on_cluster(work, first.store, places, RunOptions(retry_failed=True), on_event=told)
+    outcome = run_on_cluster(work, first.store, places, replace(IN_TURN, retry_failed=True), on_event=told)
     assert outcome.computed == outcome.done == ("tiny/one/seed0", "tiny/nan/seed0")
     assert "tiny/one/seed0: its folder is broken (done.json is not whole" in told.notes
     assert first.attempts()["nan"] == 2
@@ -165,7 +169,7 @@ def test_a_cell_that_cannot_write_is_missing_and_the_others_go_on(first: First, 
     blocked = Path(first.store.place.root) / "cells" / f"{work[1].id}-none"
     blocked.write_text("a file where a folder must be")
     told = Told()
-    outcome = run_on_cluster(work, first.store, places, on_event=told)
+    outcome = run_on_cluster(work, first.store, places, IN_TURN, on_event=told)
     assert outcome.computed == ("tiny/random/seed1", "tiny/random/seed2")
     assert outcome.done == ("tiny/random/seed0", "tiny/random/seed2")
     assert f"cannot write {blocked}" in outcome.missing["tiny/random/seed1"]
