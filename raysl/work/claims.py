@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from raysl.errors import RayslError
@@ -30,12 +32,22 @@ class Claim:
         time: when it last said so, in seconds since 1970 by its machine's clock.
         since: when it began.
         held: it saw no other claim, and computes.
+        process: machine, process id and start of the process; empty where that is not known.
     """
 
     run: str
     time: float
     since: float
     held: bool
+    process: tuple[str, ...] = ()
+
+    def is_dead(self, now: float) -> bool:
+        """It was not renewed lately, by this machine's clock, or its process was on this machine and has ended."""
+        if abs(now - self.time) >= HEARTBEAT_LIMIT:
+            return True
+        if not self.process or self.process[0] != _machine():
+            return False
+        return _process(self.process[1]) != self.process
 
 
 def claims(store: Store, cell: str) -> list[Claim]:
@@ -47,14 +59,32 @@ def claims(store: Store, cell: str) -> list[Claim]:
             times = float(said["time"]), float(said["since"])
         except (UnreadableError, KeyError, TypeError, ValueError):
             continue  # cut short while it was written: its run writes it again
-        found.append(Claim(path.removesuffix(".json"), *times, bool(said.get("held"))))
+        process = tuple(map(str, said.get("process") or ()))
+        found.append(Claim(path.removesuffix(".json"), *times, bool(said.get("held")), process))
     return found
 
 
+def _machine() -> str:
+    """This machine since it was started, and this container of it: process ids mean something there alone."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}-{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
+def _process(pid: str) -> tuple[str, ...]:
+    """A process of this machine that lives; empty where it does not, or nothing is known of it."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ()
+    return () if state in "ZX" else (_machine(), pid, rest[18])
+
+
 def others(store: Store, cell: str, run: str) -> list[Claim]:
-    """Claims of other runs that were renewed lately, by this machine's clock."""
+    """Claims of other runs whose processes live, as far as is known here."""
     now = time.time()
-    return [one for one in claims(store, cell) if one.run != run and abs(now - one.time) < HEARTBEAT_LIMIT]
+    return [one for one in claims(store, cell) if one.run != run and not one.is_dead(now)]
 
 
 @contextmanager
@@ -71,7 +101,8 @@ def claimed(store: Store, cell: str, run: str) -> Iterator[None]:
     place, name, since = store.place.below(f"claims/{cell}"), f"{run}.json", time.time()
 
     def write(held: bool) -> None:
-        place.write(name, to_json({"time": time.time(), "since": since, "held": held}))
+        process = _process(str(os.getpid()))
+        place.write(name, to_json({"time": time.time(), "since": since, "held": held, "process": process}))
 
     write(False)
     first = [one for one in others(store, cell, run) if one.held or (one.since, one.run) < (since, run)]

@@ -121,11 +121,16 @@ class Fire:
                 if self._kill(victim, run):
                     killed += 1
                     self.report.kills[victim] += 1
+                    self._note(f"{name}: killed {victim}")
             if run.poll() is not None:
                 run = self.start(name, self.cluster.address)
         self.report.sweeps += 1
         if run.returncode:
             self.report.failed.append(f"{name}: status {run.returncode}, see {name}.log")
+
+    def _note(self, text: str) -> None:
+        with (self.folder / "kills.log").open("a") as log:
+            log.write(f"{time.strftime('%H:%M:%S')} {text} {sum(self.report.kills.values())}\n")
 
     def _kill(self, victim: str, run: subprocess.Popen[str]) -> bool:
         """Whether there was one to kill."""

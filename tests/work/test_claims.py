@@ -75,6 +75,28 @@ def test_a_dead_claim_keeps_nobody_out_and_is_removed(store: Store) -> None:
     assert claims(store, CELL) == []
 
 
+def test_the_claim_of_a_process_of_this_machine_that_was_killed_is_dead_at_once(tmp_path: Path) -> None:
+    store = results.open(tmp_path / "store")
+    script = f"""
+import time
+from raysl import results
+from raysl.work.claims import claimed
+with claimed(results.open({str(tmp_path / "store")!r}), {CELL!r}, "killed"):
+    print("claimed", flush=True)
+    time.sleep(600)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "claimed\n"
+        assert [one.run for one in others(store, CELL, "mine")] == ["killed"]
+    finally:
+        process.kill()
+        process.wait()
+    assert [one.run for one in claims(store, CELL)] == ["killed"]
+    assert others(store, CELL, "mine") == []
+
+
 @pytest.mark.slow
 def test_two_runs_at_once_compute_each_cell_once(tmp_path: Path) -> None:
     study = write_study(tmp_path, STUDY, SMALL_RECIPE)
