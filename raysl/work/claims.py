@@ -67,7 +67,9 @@ def claims(store: Store, cell: str) -> list[Claim]:
 def _machine() -> str:
     """This machine since it was started, and this container of it: process ids mean something there alone."""
     try:
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}-{os.stat('/proc/self/ns/pid').st_ino}"
+        return (
+            f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}-{Path('/proc/self/ns/pid').stat().st_ino}"
+        )
     except OSError:
         return ""
 

@@ -1,0 +1,124 @@
+"""What a cell costs beside its training: raysl's engine against plain Tune and TorchTrainer, in one run.
+
+    python -m benchmarks.engine_overhead [--cells 6] [--noop 1000]
+
+Each engine runs few cells and then more, in a Ray that is there already: the difference is what one more cell costs.
+Cells take four steps of a three-layer network on rendered videos and are evaluated by retrieval; the plain trials
+only start their workers, whose function returns. Then so many cells without training, one worker each: seconds a cell
+and the driver's memory. Run it alone: it measures processes that start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, cast
+
+from raysl import results
+from raysl.config.cells import Cell
+from raysl.data.places import Places
+from raysl.engine.cluster import cluster
+from raysl.engine.driver import run_on_cluster
+from tests.work.plans import plan
+
+
+def cells(folder: Path, count: int, workers: int) -> list[Cell]:
+    rows = {
+        f"row{index}": f"{{objective.contrastive.temperature: {0.1 + index / 1000}, training.workers: {workers}}}"
+        for index in range(count)
+    }
+    return plan(folder, rows, extra="training: {steps: 4}\n")
+
+
+def ours(folder: Path, count: int, workers: int, places: Places) -> tuple[float, float]:
+    """Seconds of the run, and of all training in it."""
+    store = results.open(folder / "store")
+    started = time.perf_counter()
+    outcome = run_on_cluster(cells(folder, count, workers), store, places)
+    took = time.perf_counter() - started
+    assert len(outcome.computed) == count, outcome
+    assert not outcome.missing
+    trained = sum(60 * float(cell.state().progress.get("minutes", 0.0)) for cell in store.cells())
+    return took, trained
+
+
+def plain(folder: Path, count: int, workers: int) -> float:
+    """Tune over TorchTrainer, as Ray's documentation has it."""
+    from ray import train, tune
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    def work(config: dict[str, Any]) -> None:
+        return None
+
+    def trial(config: dict[str, Any]) -> None:
+        trainer = TorchTrainer(
+            cast(Any, work),
+            train_loop_config={},
+            scaling_config=train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 0.9}),
+            torch_config=TorchConfig(backend="gloo"),
+            run_config=train.RunConfig(name=f"plain{config['index']}", storage_path=str(folder)),
+        )
+        trainer.fit()
+
+    started = time.perf_counter()
+    tune.Tuner(
+        tune.with_resources(trial, {"CPU": 0.1}),
+        param_space={"index": tune.grid_search(list(range(count)))},
+        tune_config=tune.TuneConfig(max_concurrent_trials=1),
+        run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
+    ).fit()
+    return time.perf_counter() - started
+
+
+def noop(folder: Path, count: int, places: Places) -> dict[str, float]:
+    """Cells that train nothing."""
+    work = plan(folder, {"random": "{pretraining: none}"}, seeds=str(list(range(count))))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started = time.perf_counter()
+    outcome = run_on_cluster(work, results.open(folder / "store"), places)
+    took = time.perf_counter() - started
+    assert len(outcome.done) == count, outcome.missing
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"cells": count, "seconds": took, "seconds_a_cell": took / count, "driver_mb": after, "mb_before": before}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, default=6, help="more cells in the second run than in the first")
+    parser.add_argument("--noop", type=int, default=1000)
+    given = parser.parse_args()
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name, cluster():
+        folder = Path(name)
+        places = Places({}, folder / "cache", cache_gigabytes=0.2)
+        ours(folder / "warm", 1, 1, places)  # renders the videos
+        for workers in (1, 2):
+            few, _ = ours(folder / f"few{workers}", 1, workers, places)
+            many, trained = ours(folder / f"many{workers}", 1 + given.cells, workers, places)
+            more = (many - few) / given.cells
+            found[f"raysl, {workers} worker(s)"] = {
+                "first_cell": round(few, 1),
+                "one_more_cell": round(more, 2),
+                "of_which_training": round(trained / (1 + given.cells), 2),
+            }
+            print(json.dumps(found), flush=True)
+        few = plain(folder / "plain-few", 1, 2)
+        many = plain(folder / "plain-many", 1 + given.cells, 2)
+        found["plain Tune + TorchTrainer, 2 workers"] = {
+            "first_cell": round(few, 1),
+            "one_more_cell": round((many - few) / given.cells, 2),
+        }
+        print(json.dumps(found), flush=True)
+        if given.noop:
+            found["no-op cells"] = {
+                key: round(value, 2) for key, value in noop(folder / "noop", given.noop, places).items()
+            }
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
