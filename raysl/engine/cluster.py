@@ -134,7 +134,7 @@ def cluster(
                 if own:
                     _start(usable)
                 elif joined:
-                    _join(str(given))
+                    _join(str(given), "" if address else " (RAY_ADDRESS)")
             yield _described(own, folder, options)
         finally:
             if own or joined:
@@ -276,7 +276,7 @@ class _OurPaths(JobConfig):
         return True  # which is what keeps Ray from adding folders of its own
 
 
-def _join(address: str) -> None:
+def _join(address: str, whence: str) -> None:
     variables = {name: os.environ[name] for name in ENVIRONMENT}
     if "://" not in address and ":" in address:  # beside another Ray here, processes do not find theirs
         variables["RAY_ADDRESS"] = address
@@ -291,11 +291,19 @@ def _join(address: str) -> None:
         )
     except (OSError, ValueError, RuntimeError) as error:
         hint = "start one with: ray start --head"
+        if whence:
+            hint = f"{hint}, or unset RAY_ADDRESS to use one of this machine's own"
+        if "Version mismatch" in str(error):
+            versions = " ".join(str(error).split())
+            raise RayslError(
+                f"the Ray cluster at {address!r}{whence} cannot be joined from here: {versions}. Install the same "
+                "versions on both: constraints.txt has those of raysl"
+            ) from error
         if "Authentication" in f"{error} {error.__cause__}":
             # Ray looks for a token by itself only where it finds the cluster by itself.
             hint = "it asks for a token: set RAY_AUTH_MODE=token, or give --address auto on one of its nodes"
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RayslError(f"there is no Ray cluster to join at {address!r} ({reason}); {hint}") from error
+        raise RayslError(f"there is no Ray cluster to join at {address!r}{whence} ({reason}); {hint}") from error
 
 
 def _check_listening(address: str) -> None:

@@ -31,6 +31,29 @@ def test_an_address_without_a_cluster_is_said() -> None:
         pass
 
 
+def test_an_address_that_the_environment_has_is_named_as_its(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(RayslError, match=r"'127.0.0.1:1' \(RAY_ADDRESS\).*unset RAY_ADDRESS"), cluster():
+        pass
+
+
+def test_a_cluster_of_other_versions_is_said_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ray itself says where versions differ, which needs a second Ray or Python to be installed."""
+    said = (
+        "Version mismatch: The cluster was started with:\n    Ray: 2.59.0\n    Python: 3.10.1\n"
+        "This process on 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
+    )
+
+    def init(**options: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("ray.init", init)
+    monkeypatch.setattr("raysl.engine.cluster._check_listening", lambda address: None)
+    both = r"Ray: 2.59.0 Python: 3.10.1 This process .* Ray: 2.60.0 .*same versions"
+    with pytest.raises(RayslError, match=both), cluster("10.0.0.1:6379"):
+        pass
+
+
 @pytest.mark.ray
 def test_ray_is_started_with_an_empty_address_long_temporary_folders_and_above_a_checkout(tmp_path: Path) -> None:
     """In a job's folder Ray's sockets would have longer paths than the system allows; above a checkout that has results
