@@ -22,6 +22,7 @@ from tests.engine.processes import below
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from raysl.cli import main; main()"
 PORTS = (
     "port",
     "dashboard-port",
@@ -67,9 +68,14 @@ class Head:
             command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def raysl(self, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """A command of raysl on a machine that has no Ray running, nor its address."""
-        return self._run(["-m", "raysl", *map(str, arguments)], cwd)
+    def raysl(self, *arguments: str | Path, cwd: Path, without_ray: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command of raysl on a machine that knows no address of a Ray.
+
+        Args:
+            without_ray: Ray cannot be imported there.
+        """
+        start = ["-c", WITHOUT_RAY] if without_ray else ["-m", "raysl"]
+        return self._run([*start, *map(str, arguments)], cwd)
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
         """Runs a program in the checkout."""
