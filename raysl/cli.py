@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | run | status | report | data | export | schema``."""
+"""The command line: ``raysl plan | run | status | report | data | export | job-env | schema``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Set = Annotated[list[str], typer.Option("--set", help="section.key=value, laid o
 Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set or a weights file; repeatable.")]
 Storage = Annotated[str, typer.Option(help="Results store: a folder, s3://bucket/path or gs://bucket/path.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for decoded frames on this node.")]
-Reports = Annotated[Path, typer.Option(help="Reports are written to a folder below this one.")]
+Reports = Annotated[str, typer.Option(help="Reports are written to a folder below this one; s3://… and gs://… too.")]
 
 
 @app.command()
@@ -68,7 +68,7 @@ def run(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
-    reports: Reports = Path("reports"),
+    reports: Reports = "reports",
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; a local one is started without.")] = None,
     local: Annotated[
         bool,
@@ -95,6 +95,7 @@ def run(
 ) -> None:
     """Compute what is missing, then print and write the tables."""
     from raysl.commands.inputs import load_studies, places_for
+    from raysl.commands.job import refuse_lost_folders
     from raysl.commands.run import run_studies
     from raysl.work.run_cells import RunOptions
     from raysl.work.workers import WorkerOptions, worker_options
@@ -107,6 +108,7 @@ def run(
             "--local computes in this process: leave --device, --cpus-per-worker, --gpus-per-worker, --resource and "
             "--node-label out"
         )
+    refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent, workers)
     if run_studies(planned, storage, places_for(planned, root, cache), reports, options, PlainConsole(), local=local):
@@ -124,8 +126,10 @@ def status(
 ) -> None:
     """Show which cells are done, running, failed (and why) or missing."""
     from raysl.commands.inputs import load_studies, places_for, shelf_of
+    from raysl.commands.job import refuse_lost_folders
     from raysl.commands.status import print_status
 
+    refuse_lost_folders(storage=storage)
     planned = load_studies(studies, scale, set_)
     print_status(planned, shelf_of(planned, storage, places_for(planned, root, cache)), PlainConsole())
 
@@ -138,12 +142,14 @@ def report(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
-    reports: Reports = Path("reports"),
+    reports: Reports = "reports",
 ) -> None:
     """Write the tables from what the store holds; computes nothing."""
     from raysl.commands.inputs import load_studies, places_for, shelf_of
+    from raysl.commands.job import refuse_lost_folders
     from raysl.commands.report import write_reports
 
+    refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
     write_reports(
         planned, shelf_of(planned, storage, places_for(planned, root, cache)), storage, reports, PlainConsole()
@@ -180,6 +186,16 @@ def carry(
 
     if carry_over(storage, find_places(root, cache), PlainConsole()):
         raise typer.Exit(1)
+
+
+@app.command()
+def job_env() -> None:
+    """Print what `ray job submit --runtime-env-json "$(raysl job-env)"` hands a job: the commit, and time to stop."""
+    import json
+
+    from raysl.commands.job import job_environment
+
+    print(json.dumps(job_environment()))
 
 
 @app.command()

@@ -15,23 +15,33 @@ from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table
 from raysl.reports.write import write_report
 from raysl.results import Shelf
+from raysl.results.place import Place, place
 
 
 def write_reports(
-    planned: list[Planned], shelf: Shelf, storage: str, reports: Path, console: PlainConsole
+    planned: list[Planned], shelf: Shelf, storage: str, reports: str | Path, console: PlainConsole
 ) -> list[Table]:
     """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/[<scale>/]`` and prints the tables."""
     refuse_one_name(planned)
     tables = []
     for item in with_known_best(planned, shelf):
-        folder = reports / item.study.report_name
+        folder = reports_place(reports).below(item.study.report_name)
         table = write_report(report_input(item, shelf, _link(storage, folder)), folder)
         console.print_lines(render_markdown(table))
         names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
-        written = ", ".join(str(folder / name) for name in names)
+        written = ", ".join(f"{folder.shown}/{name}" for name in names)
         console.print(f"written: {written}")
         tables.append(table)
     return tables
+
+
+def reports_place(reports: str | Path) -> Place:
+    """The folder, or the part of a bucket, that reports are written below.
+
+    Raises:
+        StorageError: the address is not understood.
+    """
+    return place(reports, "folder of reports", "--reports")
 
 
 def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> ReportInput:
@@ -52,9 +62,9 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
     )
 
 
-def _link(storage: str, folder: Path) -> str | None:
+def _link(storage: str, folder: Place) -> str | None:
     """A relative link from the report to a store that lies below the report's own folder."""
-    if "://" in storage:
+    if "://" in storage or not folder.is_local:
         return None
-    relative = os.path.relpath(Path(storage).resolve(), folder.resolve())
+    relative = os.path.relpath(Path(storage).resolve(), Path(folder.root).resolve())
     return None if relative.startswith("..") else relative

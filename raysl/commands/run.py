@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
+from raysl.commands.job import unknown_commit
 from raysl.commands.plan import print_advice
-from raysl.commands.report import write_reports
+from raysl.commands.report import reports_place, write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
@@ -31,7 +33,7 @@ def run_studies(
     planned: list[Planned],
     storage: str,
     places: Places,
-    reports: Path,
+    reports: str | Path,
     options: RunOptions,
     console: PlainConsole,
     *,
@@ -48,6 +50,7 @@ def run_studies(
     refuse_one_name(planned)
     started = time.perf_counter()
     store = open_store(storage)
+    reports_place(reports).check_writable("folder of reports", "--reports")
     searches = [TitledSearch(item.study.name, item.study.search) for item in planned if item.study.search is not None]
     if searches:
         planned = _search(planned, searches, store, places, options, console, local)
@@ -55,9 +58,11 @@ def run_studies(
     unique = unique_cells(cells)
     for cell in unique:
         check_cell(cell.config)
-    if options.address is None:
+    if local or not joins_cluster(options):
         check_roots(unique, store, places)
     console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {storage}")
+    if unknown_commit():
+        console.print(unknown_commit())
     print_advice(planned, places, console)
     with Display(console) as display:
         if local:
@@ -74,6 +79,11 @@ def run_studies(
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
     return len(outcome.failed) + len(outcome.missing) + open_searches(planned, shelf, console)
+
+
+def joins_cluster(options: RunOptions) -> bool:
+    """Whether nodes that this machine knows nothing of may have what it lacks; Ray sets RAY_ADDRESS for jobs."""
+    return bool(options.address or os.environ.get("RAY_ADDRESS"))
 
 
 def open_searches(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> int:
@@ -106,7 +116,7 @@ def _search(
             f"--local: {searches[0].title} is a search, whose trials Ray schedules and stops: run it without --local"
         )
     work = [cell for one in searches for cell in one.reads()]
-    if options.address is None:
+    if not joins_cluster(options):
         check_roots(work, store, places)
     console.print(f"{len(searches)} searches, then what they found")
     from raysl.engine.driver import run_searches  # which imports Ray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import ray
+from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from ray.job_config import JobConfig
 
 import raysl
@@ -280,13 +282,15 @@ def _join(address: str, whence: str) -> None:
     variables = {name: os.environ[name] for name in ENVIRONMENT}
     if "://" not in address and ":" in address:  # beside another Ray here, processes do not find theirs
         variables["RAY_ADDRESS"] = address
+    of_job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}")).get("runtime_env", {}).get("env_vars", {})
     try:
         _check_listening(address)
         ray.init(
             address=address,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": variables},
+            # What the job that this is was given too has its value already, and Ray refuses to be given it twice.
+            runtime_env={"env_vars": {name: value for name, value in variables.items() if name not in of_job}},
             job_config=_OurPaths(),
         )
     except (OSError, ValueError, RuntimeError) as error:

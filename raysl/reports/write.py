@@ -1,9 +1,6 @@
-"""A report on disk: ``table.md``, ``table.csv``, and ``trials.csv`` where rows were searched for."""
+"""A report in a folder or a bucket: ``table.md``, ``table.csv``, and ``trials.csv`` where rows were searched for."""
 
 from __future__ import annotations
-
-import uuid
-from pathlib import Path
 
 from raysl.errors import StorageError
 from raysl.reports.input import ReportInput
@@ -11,30 +8,24 @@ from raysl.reports.markdown import render_markdown
 from raysl.reports.searched import render_trials
 from raysl.reports.table import Table, build_table
 from raysl.reports.tidy import render_csv
+from raysl.results.place import Place
 
 
-def write_report(source: ReportInput, folder: Path) -> Table:
+def write_report(source: ReportInput, place: Place) -> Table:
     """Writes the files; the same input gives the same bytes, and a reader never sees a part of a file.
 
     Raises:
-        StorageError: the folder cannot be written.
+        StorageError: it cannot be written.
     """
     table = build_table(source)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / "table.md", render_markdown(table))
-        _replace(folder / "table.csv", render_csv(table))
-        if source.searched is not None:
-            _replace(folder / "trials.csv", render_trials(source.searched))
-    except OSError as error:
-        raise StorageError(f"the report cannot be written to {folder}: {error}") from error
+    files = {"table.md": render_markdown(table), "table.csv": render_csv(table)}
+    if source.searched is not None:
+        files["trials.csv"] = render_trials(source.searched)
+    for name, text in files.items():
+        try:
+            place.write(name, text.encode(errors="backslashreplace"))
+        except StorageError as error:
+            raise StorageError(
+                f"the report cannot be written to {place.shown}: {error.__cause__}; give another folder with --reports"
+            ) from error
     return table
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        partial.write_bytes(text.encode(errors="backslashreplace"))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

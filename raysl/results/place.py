@@ -37,6 +37,10 @@ class Place:
     root: str
     shown: str
 
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
     def below(self, path: str) -> Place:
         return Place(self.filesystem, f"{self.root}/{path}", f"{self.shown}/{path}")
 
@@ -53,7 +57,7 @@ class Place:
         """Writes one object; on a local disk a reader sees the old bytes or the new ones, never a part."""
         target = f"{self.root}/{path}"
         with self._named("write", path):
-            if not isinstance(self.filesystem, fs.LocalFileSystem):
+            if not self.is_local:
                 self._put(target, data)
                 return
             parent, name = target.rsplit("/", 1)
@@ -65,6 +69,29 @@ class Place:
             except OSError:
                 Path(partial).unlink(missing_ok=True)
                 raise
+
+    def check_writable(self, what: str, option: str) -> None:
+        """Writes, reads and deletes one small object.
+
+        Args:
+            what: the folder is for, in messages.
+            option: that gives it, in messages.
+
+        Raises:
+            StorageError: one of these failed.
+        """
+        probe = f"probe-{uuid.uuid4().hex}"
+        try:
+            self.write(probe, b"raysl")
+            whole = self.read(probe) == b"raysl"
+            self.delete(probe)
+        except StorageError as error:
+            raise StorageError(
+                f"the {what} {self.shown} cannot be written: {error.__cause__}; "
+                f"give a folder or a bucket that you may write with {option}"
+            ) from error
+        if not whole:
+            raise StorageError(f"the {what} {self.shown} does not give back what is written to it")
 
     def delete(self, path: str) -> None:
         """Deletes one object; no error if it is not there."""
@@ -134,41 +161,43 @@ class Place:
         return isinstance(self.filesystem, fs.LocalFileSystem) and Path(f"{self.root}/{path}").is_dir()
 
 
-def place(storage: str | Path) -> Place:
+def place(storage: str | Path, what: str = "results store", option: str = "--storage") -> Place:
     """The folder that a path or an address names.
 
     Args:
         storage: a local path, or ``s3://bucket/prefix?endpoint_override=...``, ``gs://bucket/prefix``, ``file:///path``.
+        what: the folder is for, in messages.
+        option: that gives it, in messages.
 
     Raises:
         StorageError: the address is not understood, or names a regular file.
     """
     text = str(storage)
     if not text:
-        raise StorageError("the address of the results store is empty: give a folder or a bucket with --storage")
+        raise StorageError(f"the address of the {what} is empty: give a folder or a bucket with {option}")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/(?!/)", text):
         scheme, _, rest = text.partition(":/")
         raise StorageError(
-            f"the results store {text} is neither a folder nor an address: write {scheme}://{rest}, or ./{text} for a "
+            f"the {what} {text} is neither a folder nor an address: write {scheme}://{rest}, or ./{text} for a "
             "folder of this name"
         )
     if "://" not in text:
-        return _local(Path(text).expanduser().absolute())
+        return _local(Path(text).expanduser().absolute(), what, option)
     try:
         filesystem, root = fs.FileSystem.from_uri(text)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise StorageError(
-            f"cannot open the results store {without_credentials(text)}: {error}; give a folder, s3://bucket/prefix "
-            "or gs://bucket/prefix with --storage"
+            f"cannot open the {what} {without_credentials(text)}: {error}; give a folder, s3://bucket/prefix "
+            f"or gs://bucket/prefix with {option}"
         ) from error
     if isinstance(filesystem, fs.LocalFileSystem):
-        return _local(Path(root))
+        return _local(Path(root), what, option)
     if not root.strip("/"):
-        raise StorageError(f"the results store {without_credentials(text)} names no bucket: give one with --storage")
+        raise StorageError(f"the {what} {without_credentials(text)} names no bucket: give one with {option}")
     return Place(filesystem, root.rstrip("/"), without_credentials(text).split("?")[0].rstrip("/"))
 
 
-def _local(folder: Path) -> Place:
+def _local(folder: Path, what: str, option: str) -> Place:
     if folder.is_file():
-        raise StorageError(f"the results store {folder} is a file: give a folder with --storage")
+        raise StorageError(f"the {what} {folder} is a file: give a folder with {option}")
     return Place(fs.LocalFileSystem(), folder.as_posix().rstrip("/"), str(folder))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,18 +32,7 @@ class Store:
         Raises:
             StorageError: one of these failed.
         """
-        probe = f"probe-{uuid.uuid4().hex}"
-        try:
-            self.place.write(probe, b"raysl")
-            whole = self.place.read(probe) == b"raysl"
-            self.place.delete(probe)
-        except StorageError as error:
-            raise StorageError(
-                f"the results store {self.place.shown} cannot be written: {error.__cause__}; "
-                "give a folder or a bucket that you may write with --storage"
-            ) from error
-        if not whole:
-            raise StorageError(f"the results store {self.place.shown} does not give back what is written to it")
+        self.place.check_writable("results store", "--storage")
 
     def folder(self, cell_id: str, data_hash: str) -> CellFolder:
         """The folder of a cell, whether it is there or not.

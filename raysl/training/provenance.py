@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -31,18 +32,47 @@ CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
 COMMIT = "RAYSL_COMMIT"
 """Environment variable that names the commit where raysl runs from a copy without ``.git``, as jobs on clusters do."""
 
+DIRTY = "-dirty"
+"""What follows the commit there if files differ from it, as in ``git describe --dirty``."""
+
+ARCHIVED = ".git_archival.txt"
+"""Has the commit in what ``git archive`` makes, the ``.zip`` files of a hosting service too."""
+
+UNKNOWN = "unknown"
+
 
 def git_state(checkout: Path | None = None) -> dict[str, Any]:
     """Commit of raysl's checkout and whether files differ from it.
 
-    Where it is not run from a checkout: the commit that ``RAYSL_COMMIT`` names, taken on trust, or ``unknown``.
+    Where it is not run from a checkout: the commit that ``RAYSL_COMMIT`` names, taken on trust, or that of which it is
+    an archive, or from which pip installed it, or ``unknown``.
     """
     folder = checkout or Path(__file__).resolve().parents[2]
     commit = _git(folder, "rev-parse", "HEAD") if (folder / ".git").exists() else None
     if commit is None:
-        return {"commit": os.environ.get(COMMIT) or "unknown", "dirty": None}
+        given = os.environ.get(COMMIT) or _archived(folder) or _installed(folder) or UNKNOWN
+        return {"commit": given.removesuffix(DIRTY), "dirty": given.endswith(DIRTY) or None}
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _archived(folder: Path) -> str | None:
+    """None too where git has not filled the file in."""
+    file = folder / ARCHIVED
+    commit = file.read_text().partition("node:")[2].strip() if file.is_file() else ""
+    return commit if commit.isalnum() else None
+
+
+def _installed(folder: Path) -> str | None:
+    """Where ``pip install git+https://...`` took the package from (PEP 610)."""
+    try:
+        package = metadata.distribution("raysl")
+    except metadata.PackageNotFoundError:
+        return None
+    if Path(str(package.locate_file(""))).resolve() != folder.resolve():
+        return None
+    source = json.loads(package.read_text("direct_url.json") or "{}")
+    return str(source.get("vcs_info", {}).get("commit_id", "")) or None
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -20,6 +20,11 @@ def below(pid: int | None = None) -> list[tuple[int, str]]:
     return found
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    return bool(_command(pid))
+
+
 def _parent(folder: Path) -> int:
     try:
         return int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])

@@ -22,6 +22,7 @@ from raysl.reports import (
     write_report,
 )
 from raysl.results import SearchTrial, Shelf, best_trials
+from raysl.results.place import place
 from tests.reports.examples import example
 
 TEMPERATURE, BANK, FRAMEWORK, NORM = "contrastive.temperature", "contrastive.bank", "framework", "norm"
@@ -163,8 +164,8 @@ def test_csv_has_every_trial_in_full() -> None:
 
 
 def test_trials_are_written_only_where_there_was_a_search(tmp_path: Path) -> None:
-    write_report(replace(example(), searched=SEARCHED), tmp_path / "searched")
-    write_report(example(), tmp_path / "named")
+    write_report(replace(example(), searched=SEARCHED), place(tmp_path / "searched"))
+    write_report(example(), place(tmp_path / "named"))
     assert (tmp_path / "searched" / "trials.csv").read_text() == render_trials(SEARCHED)
     assert sorted(path.name for path in (tmp_path / "searched").iterdir()) == ["table.csv", "table.md", "trials.csv"]
     assert sorted(path.name for path in (tmp_path / "named").iterdir()) == ["table.csv", "table.md"]

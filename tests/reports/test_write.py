@@ -8,19 +8,27 @@ import pytest
 
 from raysl.errors import StorageError
 from raysl.reports import write_report
+from raysl.results.place import place
+from tests.conftest import BUCKET
 from tests.reports.examples import example
 
 
-def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
-    write_report(example(), tmp_path / "one")
-    first = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
-    write_report(example(), tmp_path / "one")
-    second = {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
-    assert first == second
-    assert sorted(first) == ["table.csv", "table.md"]
+def test_the_same_input_gives_the_same_bytes_in_a_folder_and_in_a_bucket(tmp_path: Path, s3_address: str) -> None:
+    bucket = place(f"s3://{BUCKET}/{tmp_path.name}?scheme=http&endpoint_override={s3_address}")
+    for one in (place(tmp_path / "one"), bucket):
+        write_report(example(), one)
+        first = {name: one.read(name) for name in one.sizes()}
+        write_report(example(), one)
+        assert {name: one.read(name) for name in one.sizes()} == first
+        assert sorted(first) == ["table.csv", "table.md"]
+    assert bucket.read("table.md") == (tmp_path / "one" / "table.md").read_bytes()
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, s3_address: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be written to"):
-        write_report(example(), tmp_path / "file" / "report")
+    absent = f"s3://absent/x?scheme=http&endpoint_override={s3_address}"
+    for one in (place(tmp_path / "file" / "report"), place(absent)):
+        with pytest.raises(
+            StorageError, match=r"the report cannot be written to .*(file/report|absent/x): .*--reports"
+        ):
+            write_report(example(), one)

@@ -1,0 +1,153 @@
+"""A Ray of its own for tests that submit jobs: beside other Rays of the machine, and ended without `ray stop`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.engine.processes import below
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_RAY = "import sys; sys.modules['ray'] = None; from raysl.cli import main; main()"
+PORTS = (
+    "port",
+    "dashboard-port",
+    "dashboard-agent-listen-port",
+    "dashboard-agent-grpc-port",
+    "metrics-export-port",
+    "runtime-env-agent-port",
+    "ray-client-server-port",
+    "node-manager-port",
+    "object-manager-port",
+)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A running cluster of one node.
+
+    Attributes:
+        address: of the cluster, as `--address` takes it.
+        dashboard: where jobs are submitted.
+        environment: of whoever talks to it.
+        folder: Ray's own files.
+    """
+
+    address: str
+    dashboard: str
+    environment: Mapping[str, str]
+    folder: Path
+
+    def job(self, action: str, *arguments: str | Path) -> subprocess.Popen[str]:
+        """`ray job ACTION ...`, as a user types it in the checkout."""
+        command = [BIN / "ray", "job", action, "--address", self.dashboard, *arguments]
+        return subprocess.Popen(
+            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def raysl(self, *arguments: str | Path, cwd: Path, without_ray: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command of raysl on a machine that knows no address of a Ray.
+
+        Args:
+            without_ray: Ray cannot be imported there.
+        """
+        start = ["-c", WITHOUT_RAY] if without_ray else ["-m", "raysl"]
+        return self._run([*start, *map(str, arguments)], cwd)
+
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Runs a program in the checkout."""
+        return self._run(["-c", code], ROOT)
+
+    def _run(self, arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+        )
+
+
+def said(process: subprocess.Popen[str], seconds: float = 400) -> tuple[int, str]:
+    """Exit status and output of a command, once it has ended."""
+    output, _ = process.communicate(timeout=seconds)
+    return process.returncode, output
+
+
+@contextmanager
+def head(environment: Mapping[str, str], *options: str, port: int | None = None) -> Iterator[Head]:
+    """Starts a Ray with free ports, and ends what it started.
+
+    Args:
+        environment: beside this process's.
+        options: of `ray start --head`.
+        port: of the cluster; a free one where None.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rj-", dir="/tmp"))  # short, for Ray's sockets
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True)) | ({} if port is None else {"port": port})
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    known = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PYTHONPATH")}
+    given = {**known, "RAY_USAGE_STATS_ENABLED": "0", "PATH": path, "HOME": str(folder), **environment}
+    (folder / ".ray").mkdir()
+    (folder / ".ray" / "auth_token").write_text(uuid.uuid4().hex)  # as `ray get-auth-token --generate` does
+    arguments = [f"--{name}={port}" for name, port in ports.items()]
+    command = [str(BIN / "ray"), "start", "--head", "--block", *arguments, f"--temp-dir={folder}/r", *options]
+    log = folder / "head.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=given, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        _wait(process, log)
+        address = f"127.0.0.1:{ports['port']}"
+        yield Head(address, f"http://127.0.0.1:{ports['dashboard-port']}", given, folder)
+    finally:
+        end(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
+    ends = time.monotonic() + 120
+    while "Ray runtime started" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < ends, log.read_text()
+        time.sleep(0.5)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Asks a process that started a Ray to end, and kills what is left of all that it started."""
+    started = [pid for pid, _ in below(process.pid)]
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    for pid in [*started, process.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def submitted(
+    head: Head, entry: Sequence[str], environment: Mapping[str, object], *options: str
+) -> subprocess.Popen[str]:
+    """`ray job submit --working-dir . -- ENTRY`"""
+    runtime = json.dumps(environment)
+    return head.job("submit", "--working-dir", ".", "--runtime-env-json", runtime, *options, "--", *entry)

@@ -1,0 +1,153 @@
+"""Clusters of this machine, really run: several nodes, a tiny study, its table."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from raysl import results
+from tests.engine.heads import BIN, ROOT, end, free_ports, head
+from tests.engine.processes import below, runs
+from tests.planning.studies import SMALL_RECIPE, write_study
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("clusters")]
+STUDY = """
+title: "On a cluster"
+base: recipe
+rows:
+  random: {pretraining: none}
+  one: {}
+  two: {training.workers: 2, objective.contrastive.temperature: 0.5}
+baseline: random
+seeds: [0]
+evaluations: [retrieval/synthetic]
+"""
+LONG = """
+title: "Longer than its allocation"
+base: recipe
+rows:
+  long: {backbone: {name: r3d_18, width: 0.0625}, training.steps: 200, training.checkpoint_steps: 50}
+seeds: [0]
+evaluations: [retrieval/synthetic]
+"""
+NODES = """
+import ray
+ray.init(address="{address}", log_to_driver=False)
+print([(node["Alive"], node["Resources"].get("CPU", 0.0)) for node in ray.nodes()])
+"""
+
+
+def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine(tmp_path: Path) -> None:
+    study = write_study(tmp_path, STUDY, SMALL_RECIPE, name="nodes")
+    written = (ROOT / "clusters" / "local.yaml").read_text()
+    (command,) = re.findall(r"#\s+(RAY_FAKE_CLUSTER=1 .*?--autoscaling-config=\S+)", written.replace("\\\n#", ""), re.S)
+    variables = dict(word.split("=") for word in command.split() if word.startswith("RAY_"))
+    options = [word for word in command.split() if word.startswith("--num-") or word.startswith("--node-ip")]
+    (port,) = free_ports(1)
+    file = tmp_path / "local.yaml"
+    file.write_text(written.replace("127.0.0.1:6399", f"127.0.0.1:{port}"))
+    environment = {**variables, "RAY_AUTH_MODE": "disabled", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+    places: list[str | Path] = ["--cache", tmp_path / "cache"]
+    with head(environment, *options, f"--autoscaling-config={file}", port=port) as on:
+        there = [*places, "--storage", tmp_path / "store", "--reports", tmp_path / "reports"]
+        done = on.raysl("run", study, *there, "--address", on.address, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen = on.python(NODES.format(address=on.address)).stdout
+        assert seen.count(", 2.0)") >= 1, f"nodes came: {seen}"
+        assert "(True, 0.0)" in seen, f"the head has no CPU: {seen}"
+        here = [*places, "--storage", tmp_path / "here", "--reports", tmp_path / "alone"]
+        assert on.raysl("run", study, "--local", *here, cwd=tmp_path).returncode == 0
+    assert "3 cells done (3 worked on now), 0 failed, 0 missing" in done.stdout
+    table, alone = (values(tmp_path / name / "nodes" / "table.csv") for name in ("reports", "alone"))
+    assert table.keys() == alone.keys()
+    assert {row for row, _ in table} == {"random", "one", "two"}
+    assert all(table.values())
+    # Without Ray two workers are one, whose sums round otherwise.
+    assert [table[key] for key in table if key[0] != "two"] == [alone[key] for key in alone if key[0] != "two"]
+
+
+def values(table: Path) -> dict[tuple[str, str], str]:
+    """What was measured, by row and metric."""
+    with table.open(newline="") as file:
+        return {(line["row"], line["metric"]): line["values"] for line in csv.DictReader(file)}
+
+
+SRUN = """#!/bin/bash
+while [[ $1 == --* ]]; do shift; done
+exec "$@"
+"""
+SCONTROL = """#!/bin/bash
+if [ "$1" = show ]; then printf 'node1\\nnode2\\n'; else echo "$@" >> "$FAKE_SLURM"; fi
+"""
+
+
+def slurm(folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    """The script as sbatch runs it, on an allocation of two nodes that are this machine."""
+    commands = folder / "bin"
+    commands.mkdir(exist_ok=True)
+    for name, content in (("srun", SRUN), ("scontrol", SCONTROL)):
+        (commands / name).write_text(content)
+        (commands / name).chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS" and not name.startswith("SLURM")}
+    environment = {
+        **kept,
+        "PATH": f"{commands}:{BIN}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "FAKE_SLURM": str(folder / "asked"),
+        "RAYSL_VENV": str(folder / "no-venv"),
+        "RAYSL_RAY_PORT": str(free_ports(1)[0]),
+        "SLURM_JOB_ID": str(os.getpid()),
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_CPUS_PER_TASK": "1",
+    }
+    command = ["bash", ROOT / "clusters" / "slurm.sh", *arguments]
+    return subprocess.Popen(
+        command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_an_allocation_that_ends_is_queued_again_and_goes_on(tmp_path: Path) -> None:
+    study = write_study(tmp_path, LONG, SMALL_RECIPE, name="long")
+    places = [f"--{name}={tmp_path / name}" for name in ("storage", "reports", "cache")]
+    store = results.open(tmp_path / "storage")
+    first = slurm(tmp_path, study, *places)
+    try:
+        ends = time.monotonic() + 150
+        while not any(cell.latest_checkpoint() for cell in store.cells()):
+            assert first.poll() is None, first.communicate()
+            assert time.monotonic() < ends
+            time.sleep(0.2)
+        started = below(first.pid)
+        assert sum("raylet/raylet" in command for _, command in started) == 2, "two nodes"
+        first.send_signal(signal.SIGUSR1)
+        log, _ = first.communicate(timeout=120)
+    finally:
+        end(first)
+    assert first.returncode != 0, log
+    assert "ended by SIGTERM: what is done is kept" in log
+    assert (tmp_path / "asked").read_text().split() == ["requeue", str(os.getpid())]
+    assert not [command for pid, command in started if "raylet" in command and runs(pid)]
+    (cell,) = store.cells()
+    saved, progress = cell.latest_checkpoint(), cell.state().progress
+    assert saved is not None
+    assert progress is not None
+    assert saved[0] >= int(str(progress["step"])), "the signal had it saved"
+    assert not Path(f"/tmp/raysl-{os.getpid()}").exists()
+    again = slurm(tmp_path, study, *places)
+    try:
+        log, _ = again.communicate(timeout=300)
+    finally:
+        end(again)
+    assert again.returncode == 0, log
+    assert "1 cells done (1 worked on now), 0 failed, 0 missing" in log
+    assert (tmp_path / "reports" / "long" / "table.md").exists()
+    provenance = cell.provenance()
+    assert provenance is not None
+    assert [attempt["from_step"] for attempt in provenance["attempts"]] == [0, saved[0]]
