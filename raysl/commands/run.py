@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from raysl.commands.cost import comparison
 from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.plan import print_advice
@@ -73,6 +74,9 @@ def run_studies(
     write_reports(planned, shelf, storage, reports, console)
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
+    line = comparison(outcome.took, places)
+    if line is not None:
+        console.print(line)
     return len(outcome.failed) + len(outcome.missing) + open_searches(planned, shelf, console)
 
 

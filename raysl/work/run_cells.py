@@ -79,6 +79,8 @@ class RunOutcome:
         computed: titles of the cells that this run worked on.
         seconds: by phase.
         data: hashes of the data sets as the run read them.
+        took: cells that this run computed from their beginning to their end, as the store had them before, each with
+            the seconds that it took.
     """
 
     done: tuple[str, ...]
@@ -87,6 +89,7 @@ class RunOutcome:
     computed: tuple[str, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, DataHashes] = field(default_factory=dict)
+    took: tuple[tuple[Found, float], ...] = ()
 
 
 def run_cells(
@@ -138,7 +141,10 @@ class _Run:
         if tasks:
             self._compute(tasks, found, site)
             found = self._find(site)
-        return self._outcome(found, {task.folder.name for task in tasks if task.folder is not None}, data)
+        return replace(
+            self._outcome(found, {task.folder.name for task in tasks if task.folder is not None}, data),
+            took=tuple(self._took(tasks)),
+        )
 
     def _read(self, data: Chosen, resize: int) -> Snapshot:
         return self.backend.read(data, resize, self.on_event)
@@ -214,6 +220,13 @@ class _Run:
             seconds=self.seconds,
             data=data.hashes,
         )
+
+    def _took(self, tasks: Sequence[Found]) -> Iterator[tuple[Found, float]]:
+        for task in tasks:
+            said = self.backend.said.get(task.cell.key)
+            begun_before = task.state.status not in ("missing", "done")
+            if said is not None and said.ended and not begun_before and said.failed is None and said.error is None:
+                yield task, said.changed - said.started
 
     def _note(self, text: str) -> None:
         self.on_event(Note(text))
