@@ -117,6 +117,7 @@ def calibrate(
     cache: Cache = None,
     device: Device = "auto",
     threads: Threads = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure what is known, too.")] = False,
 ) -> None:
     """Measure on this machine what the studies' cells are made of, for raysl plan --cost; what is known is kept."""
     from raysl.commands.cost import calibrate_studies
@@ -124,7 +125,8 @@ def calibrate(
     from raysl.planning.calibration import device_of
 
     planned = load_studies(studies, scale, set_)
-    if calibrate_studies(planned, places_for(planned, root, cache), device_of(device), threads, PlainConsole()):
+    places = places_for(planned, root, cache)
+    if calibrate_studies(planned, places, device_of(device), threads, PlainConsole(), again=again):
         raise typer.Exit(1)
 
 

@@ -20,6 +20,7 @@ from raysl.work.calibrate import calibrate
 from raysl.work.events import shown_seconds
 from raysl.work.site import needed_data
 
+DISTURBED = "other work ran beside the measurement; raysl calibrate --again, on a machine that has nothing else to do"
 MOST_LINES = 8
 """Of shapes that were not measured; the rest is counted."""
 
@@ -67,9 +68,18 @@ class Sum:
 
 
 def calibrate_studies(
-    planned: list[Planned], places: Places, device: torch.device, threads: int | None, console: PlainConsole
+    planned: list[Planned],
+    places: Places,
+    device: torch.device,
+    threads: int | None,
+    console: PlainConsole,
+    *,
+    again: bool = False,
 ) -> int:
     """Measures each shape of the studies that was not measured on this machine, and prints all of them.
+
+    Args:
+        again: also what was measured.
 
     Returns:
         How many could not be measured.
@@ -80,7 +90,7 @@ def calibrate_studies(
     costs = [estimates.of(cell) for cell in unique_cells(cell for item in planned for cell in item.cells)]
     failed = 0
     for shape in distinct_shapes(costs):
-        found = calibration.get(shape)
+        found = None if again else calibration.get(shape)
         said = "known   "
         if found is None:
             said = "measured"
@@ -91,7 +101,9 @@ def calibrate_studies(
                 console.print(f"failed    {shape.title}: {error}", style="red")
                 continue
             calibration.put(shape, found)
-        note = f" ({found.note})" if found.note else ""
+        notes = [found.note] if found.note else []
+        notes += [f"too long: {DISTURBED}"] if found.disturbed else []
+        note = f" ({'; '.join(notes)})" if notes else ""
         console.print(f"{said}  {shape.title}: {_shown(found.seconds, shape.kind)}{note}")
     for line in _unknown_lines(costs):
         console.print(line, style="yellow")
@@ -195,12 +207,14 @@ def _print_bytes(left: Sequence[CellCost], data: KnownData, console: PlainConsol
 
 
 def _unmeasured_lines(costs: Iterable[CellCost], calibration: Calibration) -> list[str]:
-    missing = [shape.title for shape in distinct_shapes(costs) if calibration.get(shape) is None]
+    found = [(shape.title, calibration.get(shape)) for shape in distinct_shapes(costs)]
+    disturbed = sum(one is not None and one.disturbed for _, one in found)
+    missing = [title for title, one in found if one is None]
     lines = [f"not measured: {title}" for title in missing[:MOST_LINES]]
     if missing:
         more = f"{len(missing) - MOST_LINES} more shapes are not measured; " if len(missing) > MOST_LINES else ""
         lines.append(f"{more}raysl calibrate, with the same studies and options, measures what is missing")
-    return lines
+    return [*lines, *([f"{disturbed} shapes are said to take too long: {DISTURBED}"] if disturbed else [])]
 
 
 def _unknown_lines(costs: Iterable[CellCost]) -> list[str]:

@@ -218,10 +218,12 @@ class Measurement:
         seconds: under the shape's kind of one step or video (of ``fit``, a training video); of ``training`` also
             ``setup`` (once a training) and ``save`` (of a checkpoint, on a local disk).
         note: how it was measured, where that is not the same everywhere.
+        disturbed: other work ran beside it, so it is too long.
     """
 
     seconds: Mapping[str, float]
     note: str = ""
+    disturbed: bool = False
 
 
 @dataclass
@@ -264,7 +266,8 @@ class Calibration:
         file = self._file(shape)
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
-            return Measurement({name: float(value) for name, value in record["seconds"].items()}, record["note"])
+            seconds = {name: float(value) for name, value in record["seconds"].items()}
+            return Measurement(seconds, record["note"], record["disturbed"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -123,6 +123,7 @@ class KnownData:
 
     places: Places
     _sources: dict[tuple[str, int], VideoSource | None] = field(default_factory=dict)
+    _splits: dict[tuple[str, int], LabelledSplits] = field(default_factory=dict)
     _listed: set[str] = field(default_factory=set)
 
     def source(self, data: Chosen, resize: int) -> VideoSource | None:
@@ -131,6 +132,13 @@ class KnownData:
         if key not in self._sources:
             self._sources[key] = self._find(data, resize)
         return self._sources[key]
+
+    def splits(self, data: Chosen, resize: int) -> LabelledSplits | None:
+        """What evaluations use of it; None where `source` is."""
+        key, source = (data_key(data), resize), self.source(data, resize)
+        if source is not None and key not in self._splits:
+            self._splits[key] = LabelledSplits.of(source.snapshot)
+        return self._splits.get(key)
 
     def is_decoded(self, data: Chosen, resize: int) -> bool:
         """Whether lengths and sizes of its videos are known, and not their number alone."""
@@ -219,7 +227,7 @@ def _pretraining(cell: Cell, data: KnownData, threads: int | None) -> CellCost:
     try:
         if source is None and config.training.steps is None:
             unknown = (f"steps of an epoch: {absent}",)
-            return CellCost(cell, 1, None, None, _stored(config, None, KEPT_CHECKPOINTS), unknown=unknown)
+            return CellCost(cell, 1, None, None, _stored(config, KEPT_CHECKPOINTS), unknown=unknown)
         videos = None if source is None else len(training_videos(config, source))
         length = _length(config.training, videos)
         objective = objective_on_meta(config, videos or ANY_VIDEOS)
@@ -227,7 +235,8 @@ def _pretraining(cell: Cell, data: KnownData, threads: int | None) -> CellCost:
     except (ConfigError, CellFailure) as error:
         return CellCost(cell, 1, None, None, None, unknown=(f"pretraining: {error}",))
     clips = length.steps * config.training.batch_size * config.training.accumulate * len(objective.view_names)
-    stored = _stored(config, videos, min(KEPT_CHECKPOINTS, part.saves))
+    kept = min(KEPT_CHECKPOINTS, part.saves)
+    stored = _stored(config, kept) if source is None else kept * checkpoint_bytes(config, objective)
     if source is None:
         return CellCost(
             cell, 1, length.steps, clips, stored, (replace(part, loading=None),), (), (f"loading of clips: {absent}",)
@@ -243,12 +252,9 @@ def _length(training: TrainingOptions, videos: int | None) -> Length:
     return training_length(training, videos // training.batch_size)
 
 
-def _stored(config: CellConfig, videos: int | None, checkpoints: int) -> int | None:
-    """Bytes that a finished pretraining keeps; None where they depend on the number of videos, which is not known."""
-    sizes = {
-        checkpoint_bytes(config, objective_on_meta(config, count))
-        for count in ((ANY_VIDEOS, ANY_VIDEOS // 2) if videos is None else (videos,))
-    }
+def _stored(config: CellConfig, checkpoints: int) -> int | None:
+    """Bytes that a pretraining on videos of unknown number keeps; None where they depend on that number."""
+    sizes = {checkpoint_bytes(config, objective_on_meta(config, count)) for count in (ANY_VIDEOS, ANY_VIDEOS // 2)}
     return sizes.pop() * checkpoints if len(sizes) == 1 else None
 
 
@@ -279,11 +285,10 @@ def _evaluations(
     on_features: dict[str, EvaluationConfig] = {}
     works: dict[str, Workload] = {}
     for evaluation in wanted:
-        source = data.source(evaluation.data, config.clip.resize)
-        if source is None:
+        splits = data.splits(evaluation.data, config.clip.resize)
+        if splits is None:
             unknown.append(f"{evaluation.label}: the data set {evaluation.data.bound_name!r} is not here: give --root")
             continue
-        splits = LabelledSplits.of(source.snapshot)
         work = workload(evaluation, config, splits)
         if work is None:
             unknown.append(f"{evaluation.label}: protocol {evaluation.protocol.name!r} does not say what it computes")

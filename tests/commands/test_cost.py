@@ -40,13 +40,14 @@ def bill(planned: list[Planned], places: Places, options: CostOptions) -> str:
     return console.export_text()
 
 
-def measure(planned: list[Planned], places: Places, seconds: float) -> None:
+def measure(planned: list[Planned], places: Places, seconds: float, disturbed: bool = False) -> None:
     """One step, and all else for nothing."""
     calibration = calibration_here(places, CPU)
     estimates = Estimates(KnownData(places))
     costs = [estimates.of(cell) for item in planned for cell in item.cells]
     for shape in distinct_shapes(costs):
-        calibration.put(shape, Measurement({shape.kind: seconds if shape.kind == "training" else 0.0}))
+        taken = seconds if shape.kind == "training" else 0.0
+        calibration.put(shape, Measurement({shape.kind: taken}, disturbed=disturbed))
 
 
 def test_hours_and_money_follow_from_steps(planned: list[Planned], tmp_path: Path) -> None:
@@ -78,6 +79,12 @@ def test_what_is_not_measured_is_said_and_not_guessed(planned: list[Planned], tm
     assert "at once" not in text
 
 
+def test_times_that_are_too_long_are_said_to_be(planned: list[Planned], tmp_path: Path) -> None:
+    places = Places({}, tmp_path / "cache")
+    measure(planned, places, HOUR, disturbed=True)
+    assert re.search(r"5 shapes are said to take too long: .* --again", bill(planned, places, CostOptions()))
+
+
 def test_a_negative_price_is_refused() -> None:
     with pytest.raises(ConfigError, match="--price-per-hour -1"):
         CostOptions(price_per_hour=-1)
@@ -105,6 +112,9 @@ def test_a_run_is_compared_with_what_was_measured(
     assert first.stdout.count("measured  ") == 5
     again = raysl("calibrate", study, *options)
     assert (again.stdout.count("measured  "), again.stdout.count("known     ")) == (0, 5)
+
+    anew = raysl("calibrate", study, *options, "--again")
+    assert anew.stdout.count("measured  ") == 5
 
     plan = raysl("plan", study, *options, "--cost", "--storage", store)
     assert f"left to compute in {store}: 3 cells, " in plan.stdout, "those of the second seed"

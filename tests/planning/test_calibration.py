@@ -107,9 +107,9 @@ def test_measurements_are_kept_by_machine_and_shape(tmp_path: Path) -> None:
     here = Calibration(tmp_path, Machine.here(CPU))
     assert known_machines(tmp_path) == []
     assert here.get(shape) is None
-    here.put(shape, Measurement({"training": 0.25, "setup": 1.0}, "a note"))
+    here.put(shape, Measurement({"training": 0.25, "setup": 1.0}, "a note", disturbed=True))
     again = Calibration(tmp_path, Machine.here(CPU)).get(shape)
-    assert again == Measurement({"training": 0.25, "setup": 1.0}, "a note")
+    assert again == Measurement({"training": 0.25, "setup": 1.0}, "a note", disturbed=True)
     other = Calibration(tmp_path, replace(here.machine, pytorch="0.1"))
     assert other.get(shape) is None
     assert known_machines(tmp_path) == [here.machine]

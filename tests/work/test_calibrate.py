@@ -13,7 +13,7 @@ from raysl.data.places import Places
 from raysl.planning.calibration import Shape
 from raysl.planning.cost import KnownData, cell_cost, distinct_shapes
 from raysl.work import calibrate as calibrating
-from raysl.work.calibrate import calibrate, drawn_videos, sampled
+from raysl.work.calibrate import calibrate, drawn_videos, is_disturbed, sampled
 from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
 
 CPU = torch.device("cpu")
@@ -60,6 +60,12 @@ def test_all_that_a_cell_is_made_of_can_be_measured(places: Places) -> None:
 def test_steps_of_every_sort_of_cell_are_measured(change: dict[str, Any], places: Places) -> None:
     for shape in shapes(places, change).values():
         assert calibrate(shape, places, CPU).seconds[shape.kind] > 0
+
+
+def test_who_computes_and_gets_little_of_a_cpu_is_not_alone() -> None:
+    assert is_disturbed(wall=10.0, cpu=3.0)
+    assert not is_disturbed(wall=10.0, cpu=9.5)
+    assert not is_disturbed(wall=10.0, cpu=19.0), "on two threads"
 
 
 def test_threads_are_put_back(places: Places) -> None:
