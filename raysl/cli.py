@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | run | status | report | data | export | job-env | schema``."""
+"""The command line: ``raysl plan | calibrate | run | status | report | data | export | job-env | schema``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ Set = Annotated[list[str], typer.Option("--set", help="section.key=value, laid o
 Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set or a weights file; repeatable.")]
 Storage = Annotated[str, typer.Option(help="Results store: a folder, s3://bucket/path or gs://bucket/path.")]
 Cache = Annotated[Path | None, typer.Option(help="Folder for decoded frames on this node.")]
+Device = Annotated[str, typer.Option(help="cpu, gpu, or auto: the GPU where this machine has one.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="PyTorch threads of a worker; default: the CPUs that it asks Ray for, 1 and its loader processes.",
+        show_default=False,
+    ),
+]
 Reports = Annotated[str, typer.Option(help="Reports are written to a folder below this one; s3://… and gs://… too.")]
 
 
@@ -42,12 +51,43 @@ def plan(
     try_step: Annotated[
         bool, typer.Option(help="Take one real step of every distinct cell, and evaluate a few videos.")
     ] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Steps, clips, bytes, and time by what raysl calibrate measured.")
+    ] = False,
+    storage: Annotated[
+        str | None, typer.Option(help="With --cost: a results store, whose cells are free.", show_default=False)
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="With --cost: cells at once; default 1.", show_default=False)
+    ] = None,
+    price_per_hour: Annotated[
+        float | None, typer.Option(help="With --cost: of one worker, in any currency.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="With --cost: as raysl calibrate was given it.", show_default=False)
+    ] = None,
+    threads: Threads = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option(help="With --cost: part of the name of the machine whose times to use.", show_default=False),
+    ] = None,
 ) -> None:
     """List the cells of studies with their ids; nothing is computed."""
     from raysl.commands.inputs import load_studies, places_for
     from raysl.commands.plan import print_plan, print_roots, try_steps
     from raysl.commands.plan import show_cell as show
 
+    only_cost = {
+        "--storage": storage,
+        "--width": width,
+        "--price-per-hour": price_per_hour,
+        "--device": device,
+        "--threads": threads,
+        "--hardware": hardware,
+    }
+    given = [name for name, value in only_cost.items() if value is not None]
+    if given and not cost:
+        raise ConfigError(f"{given[0]}: is read with --cost alone")
     planned = load_studies(studies, scale, set_)
     if show_cell is not None:
         print(show(planned, show_cell, in_ascii=not is_utf8()), end="")
@@ -56,7 +96,37 @@ def plan(
     console = PlainConsole()
     print_plan(planned, places, console)
     print_roots(planned, places, console)
+    if cost:
+        from raysl.commands.cost import CostOptions, print_cost
+        from raysl.planning.calibration import device_of, find_calibration
+        from raysl.planning.cost import Estimates, KnownData
+
+        calibration = find_calibration(places, device_of(device or "auto"), hardware)
+        options = CostOptions(storage, width or 1, price_per_hour)
+        print_cost(planned, places, calibration, Estimates(KnownData(places), threads), options, console)
     if try_step and try_steps(planned, places, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    studies: Studies,
+    scale: Scale = None,
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    again: Annotated[bool, typer.Option("--again", help="Measure what is known, too.")] = False,
+) -> None:
+    """Measure on this machine what the studies' cells are made of, for raysl plan --cost; what is known is kept."""
+    from raysl.commands.cost import calibrate_studies
+    from raysl.commands.inputs import load_studies, places_for
+    from raysl.planning.calibration import device_of
+
+    planned = load_studies(studies, scale, set_)
+    places = places_for(planned, root, cache)
+    if calibrate_studies(planned, places, device_of(device), threads, PlainConsole(), again=again):
         raise typer.Exit(1)
 
 

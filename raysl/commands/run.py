@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from raysl.commands.cost import comparison
 from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.job import unknown_commit
@@ -18,7 +19,7 @@ from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
-from raysl.errors import ConfigError
+from raysl.errors import ConfigError, RayslError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
 from raysl.results import KEPT, Shelf, Store
@@ -78,12 +79,23 @@ def run_studies(
     write_reports(planned, shelf, storage, reports, console)
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
+    _compare(outcome, places, console)
     return len(outcome.failed) + len(outcome.missing) + open_searches(planned, shelf, console)
 
 
 def joins_cluster(options: RunOptions) -> bool:
     """Whether nodes that this machine knows nothing of may have what it lacks; Ray sets RAY_ADDRESS for jobs."""
     return bool(options.address or os.environ.get("RAY_ADDRESS"))
+
+
+def _compare(outcome: RunOutcome, places: Places, console: PlainConsole) -> None:
+    """The estimate beside what it took; a run that is done does not fail over it."""
+    try:
+        line = comparison(outcome.took, places)
+    except RayslError as error:
+        line = f"no estimate to compare with: {error}"
+    if line is not None:
+        console.print(line)
 
 
 def open_searches(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> int:

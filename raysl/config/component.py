@@ -57,6 +57,9 @@ class Component:
         check_data: of a protocol: refuses data that it cannot be applied to, by raising ConfigError or DataError; its
             arguments are options, cell and a `raysl.evaluation.against_data.LabelledSplits`.
         on_few: of a protocol: its options for a trial on so many training videos; None: as they are.
+        workload: of a protocol: what it computes, a `raysl.evaluation.workload.Workload`, for `raysl plan --cost`; its
+            arguments are options, cell, data set and a `LabelledSplits`. None: of a protocol on features what all of
+            them do, of others unknown.
         labelled: of a data set: whether its videos have labels; None: they always have.
     """
 
@@ -73,6 +76,7 @@ class Component:
     check_videos: Callable[[Any, CellConfig, int], None] | None = None
     check_data: Callable[[Any, CellConfig, Any], None] | None = None
     on_few: Callable[[Any, int], Any] | None = None
+    workload: Callable[[Any, CellConfig, Chosen, Any], Any] | None = None
     labelled: Callable[[Any], bool] | None = None
 
 

@@ -80,6 +80,14 @@ class CatalogReader(ABC):
                 that cannot be read, a class with one video.
         """
 
+    def listed(self, root: Path) -> Catalog:
+        """The catalog as it will be read, of a data set that makes its own files before it has made them.
+
+        Raises:
+            DataError: as `read`.
+        """
+        return self.read(root)
+
     def prepare(self, root: Path) -> None:  # noqa: B027  (most data sets have nothing to make)
         """Makes the files below ``root`` where the data set can make them; safe to call from several processes.
 

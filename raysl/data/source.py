@@ -210,6 +210,14 @@ def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
     return None if manifest is None else Snapshot(catalog, manifest)
 
 
+def listed_catalog(data: Chosen, places: Places) -> Catalog | None:
+    """The data set by its lists alone; None where no root is bound, or they cannot be read. Writes nothing."""
+    try:
+        return places.reader(data).listed(places.root(data))
+    except DataError:
+        return None
+
+
 def check_lists(data: Chosen, places: Places) -> None:
     """Reads a data set's lists on this machine; of one that makes its own files nothing is read.
 

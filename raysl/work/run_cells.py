@@ -85,6 +85,8 @@ class RunOutcome:
         computed: titles of the cells that this run worked on.
         seconds: by phase.
         data: hashes of the data sets as the run read them.
+        took: cells that this run computed from their beginning to their end, as the store had them before, each with
+            the seconds that it took.
     """
 
     done: tuple[str, ...]
@@ -93,6 +95,7 @@ class RunOutcome:
     computed: tuple[str, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, DataHashes] = field(default_factory=dict)
+    took: tuple[tuple[Found, float], ...] = ()
 
 
 def run_cells(
@@ -144,18 +147,19 @@ class _Run:
             found = self._find(site)
         tasks = self._open(found, site, data)
         refuse_what_data_cannot_fill(tasks, data)
-        worked_on = set[str]()
+        worked_on, computed = set[str](), list[Found]()
         while tasks:
             free = [task for task in tasks if not self._is_of_another_run(task, site)]
             if not free:
                 self._wait(tasks, found)
             else:
                 self._compute(free, found, site)
+                computed += free
                 worked_on |= {task.folder.name for task in free if task.folder is not None} - self._left_to_others(free)
             found = self._find(site)
             # What this run tried itself ended as it must; what another run has is waited for, and taken up if it dies.
             tasks = [one for one in self._open(found, site, data) if _name(one) not in worked_on]
-        return self._outcome(found, worked_on, data)
+        return replace(self._outcome(found, worked_on, data), took=tuple(self._took(computed)))
 
     def _open(self, found: list[Found], site: Site, data: ReadData) -> list[Found]:
         tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
@@ -278,6 +282,13 @@ class _Run:
             seconds=self.seconds,
             data=data.hashes,
         )
+
+    def _took(self, tasks: Sequence[Found]) -> Iterator[tuple[Found, float]]:
+        for task in tasks:
+            said = self.backend.said.get(task.cell.key)
+            begun_before = task.state.status not in ("missing", "done")
+            if said is not None and said.ended and not begun_before and said.failed is None and said.error is None:
+                yield task, said.changed - said.started
 
     def _note(self, text: str) -> None:
         self.on_event(Note(text))

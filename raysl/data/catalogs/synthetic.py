@@ -88,6 +88,12 @@ class SyntheticReader(CatalogReader):
                 f"synthetic: {len(absent)} of {len(items)} videos are not rendered below {root / self.folder}, "
                 f"e.g. {absent[0].path}; render them first (`SyntheticReader.prepare`)"
             )
+        return self._catalog(items)
+
+    def listed(self, root: Path) -> Catalog:
+        return self._catalog(list(self._items()))
+
+    def _catalog(self, items: list[_Item]) -> Catalog:
         videos = (Video(i, f"{self.folder}/{item.path}", item.label, item.split) for i, item in enumerate(items))
         return Catalog("synthetic", MOTIONS[: self.options.classes], tuple(videos), folder=self.folder)
 

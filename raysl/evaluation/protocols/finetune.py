@@ -27,6 +27,7 @@ from raysl.evaluation.label_subset import label_subset
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, check_videos, coverage
 from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
+from raysl.evaluation.workload import Workload
 from raysl.training.check_cell import check_on_lengths
 from raysl.training.schedules.constant import ConstantOptions
 
@@ -101,6 +102,12 @@ def _check_data(options: FinetuneOptions, cell: CellConfig, splits: LabelledSpli
     check_on_lengths(tuned, [splits.lengths[video.index] for video in train])
 
 
+def _workload(options: FinetuneOptions, cell: CellConfig, data: Chosen, splits: LabelledSplits) -> Workload:
+    training = supervised_cell(options, cell, data)
+    videos = label_subset(splits.train, options.label_fraction, training.training.seed)
+    return Workload(len(splits.test), options.clips, options.test_clip(cell), False, training, len(videos))
+
+
 def _on_few(options: FinetuneOptions, videos: int) -> FinetuneOptions:
     """One epoch at the base rate."""
     schedule = Chosen("schedule", "constant", ConstantOptions())
@@ -152,6 +159,7 @@ COMPONENT = Component(
     check=_check,
     check_data=_check_data,
     on_few=_on_few,
+    workload=_workload,
     metrics=lambda options: METRICS,
     needs_classes=NEEDS_CLASSES,
 )

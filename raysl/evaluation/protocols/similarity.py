@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Chosen, Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.catalog import Video
@@ -37,6 +37,7 @@ from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, percent, prediction_table
+from raysl.evaluation.workload import Workload
 from raysl.models.backbone import pool
 from raysl.streams import stream
 from raysl.views.evaluation_clips import augmented_copy, clips_at, evaluation_placements
@@ -213,6 +214,12 @@ def _check_data(options: SimilarityOptions, cell: CellConfig, splits: LabelledSp
     _check_lengths(long, len(splits.test), cell.clip)
 
 
+def _workload(options: SimilarityOptions, cell: CellConfig, data: Chosen, splits: LabelledSplits) -> Workload:
+    long = sum(splits.lengths[video.index] > cell.clip.span for video in splits.test)
+    videos = long if options.videos is None else min(long, options.videos)
+    return Workload(videos, options.clips * (1 + len(options.buffers)), cell.clip)
+
+
 def _metrics(options: SimilarityOptions) -> tuple[str, ...]:
     """A bin without a pair of clips has none."""
     distances = (f"distance@{upper:g}" for upper in options.distances)
@@ -221,5 +228,10 @@ def _metrics(options: SimilarityOptions) -> tuple[str, ...]:
 
 
 COMPONENT = Component(
-    kind="protocol", options=SimilarityOptions, build=Similarity, metrics=_metrics, check_data=_check_data
+    kind="protocol",
+    options=SimilarityOptions,
+    build=Similarity,
+    metrics=_metrics,
+    check_data=_check_data,
+    workload=_workload,
 )

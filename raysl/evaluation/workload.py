@@ -1,0 +1,48 @@
+"""What an evaluation computes, counted before it is paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raysl.config.cell import CellConfig
+from raysl.config.evaluation import EvaluationConfig
+from raysl.config.sections import ClipOptions
+from raysl.evaluation.against_data import LabelledSplits
+from raysl.evaluation.feature_options import FeatureOptions
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one evaluation computes.
+
+    Attributes:
+        videos: that pass the network without gradients.
+        clips: of each of them.
+        clip: their shape.
+        fits: the protocol learns on the features of these videos, outside the network.
+        training: a training before that, as a cell of its own; None where nothing is trained.
+        trained_on: videos of that training.
+    """
+
+    videos: int
+    clips: int
+    clip: ClipOptions
+    fits: bool = False
+    training: CellConfig | None = None
+    trained_on: int = 0
+
+
+def workload(evaluation: EvaluationConfig, cell: CellConfig, splits: LabelledSplits) -> Workload | None:
+    """What the evaluation of a cell computes; None where its protocol does not say.
+
+    Raises:
+        ConfigError: the options do not fit the cell.
+    """
+    protocol = evaluation.protocol
+    if protocol.component.workload is not None:
+        found = protocol.component.workload(protocol.options, cell, evaluation.data, splits)
+        assert isinstance(found, Workload)
+        return found
+    if isinstance(protocol.options, FeatureOptions):
+        return Workload(len(splits.train) + len(splits.test), protocol.options.clips, cell.clip, fits=True)
+    return None

@@ -1,0 +1,57 @@
+"""What evaluations are said to compute, against what passes the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from raysl.data.places import Places
+from raysl.data.source import open_source
+from raysl.evaluation.against_data import LabelledSplits
+from raysl.evaluation.evaluate import evaluate
+from raysl.evaluation.workload import workload
+from raysl.objectives.build import draw_backbone
+from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options"),
+    [
+        ("linear", {"clips": 3}),
+        ("retrieval", {"clips": 2}),
+        ("similarity", {"clips": 2, "videos": 5, "buffers": [0.0, 0.5]}),
+        ("finetune", {"clips": 2, "epochs": 2, "batch_size": 4, "label_fraction": 0.5}),
+    ],
+)
+def test_as_many_clips_pass_the_network_as_are_counted(
+    protocol: str, options: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cell, evaluation = tiny_cell({"backbone": TINY_BACKBONE}), tiny_evaluation(protocol, **options)
+    places = Places({}, tmp_path_factory.getbasetemp() / "workload", cache_gigabytes=0.1)
+    source = open_source(evaluation.data, places, resize=cell.clip.resize)
+    passed = {True: 0, False: 0}
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        passed[module.training] += len(inputs[0])
+
+    backbone = draw_backbone(cell)
+    backbone.register_forward_hook(count)  # which copies for fine-tuning keep
+    evaluate(
+        backbone,
+        {protocol: evaluation},
+        cell.clip,
+        lambda _: source,
+        seed=0,
+        device=torch.device("cpu"),
+        cell=cell,
+    )
+    found = workload(evaluation, cell, LabelledSplits.of(source.snapshot))
+    assert found is not None
+    assert passed[False] == found.videos * found.clips
+    training = found.training
+    epochs = 0 if training is None else training.training.epochs or 0
+    assert passed[True] == epochs * found.trained_on
+    assert found.fits == (protocol in ("linear", "retrieval"))
