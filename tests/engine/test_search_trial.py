@@ -93,7 +93,7 @@ def test_a_store_that_cannot_be_read_says_nothing_of_the_configuration(
     trial(config, replace(work, site=replace(work.site, data=lost)))
     (report,) = told
     assert math.isnan(report[SCORE])
-    assert "is gone: run the study again" in report[LOST]
+    assert "is gone; run the study again" in report[LOST]
     assert REPORT not in report
 
 
