@@ -37,6 +37,10 @@ class Place:
     root: str
     shown: str
 
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
     def below(self, path: str) -> Place:
         return Place(self.filesystem, f"{self.root}/{path}", f"{self.shown}/{path}")
 
