@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | calibrate | run | status | report | data | export | job-env | schema``."""
+"""The command line: ``raysl plan | calibrate | run | status | report | tensorboard | data | export | ...``."""
 
 from __future__ import annotations
 
@@ -193,15 +193,23 @@ def status(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow running cells until all have ended, or Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show which cells are done, running, failed (and why) or missing."""
     from raysl.commands.inputs import load_studies, places_for, shelf_of
     from raysl.commands.job import refuse_lost_folders
     from raysl.commands.status import print_status
+    from raysl.commands.status import watch as watch_cells
 
     refuse_lost_folders(storage=storage)
     planned = load_studies(studies, scale, set_)
-    print_status(planned, shelf_of(planned, storage, places_for(planned, root, cache)), PlainConsole())
+    places = places_for(planned, root, cache)
+    if watch:
+        watch_cells(planned, lambda: shelf_of(planned, storage, places), PlainConsole())
+        return
+    print_status(planned, shelf_of(planned, storage, places), PlainConsole())
 
 
 @app.command()
@@ -242,6 +250,26 @@ def export(
 
     planned = load_studies(studies, scale, set_)
     export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
+
+
+@app.command()
+def tensorboard(
+    studies: Studies,
+    to: Annotated[Path, typer.Option(help="Folder of its own; what an earlier call made there is replaced.")] = Path(
+        "tensorboard"
+    ),
+    scale: Scale = None,
+    storage: Storage = "results",
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+) -> None:
+    """Link the curves of studies as STUDY/ROW/SEED, with factors and headline metrics for the HParams page."""
+    from raysl.commands.inputs import load_studies, places_for, shelf_of
+    from raysl.commands.tensorboard import link_runs
+
+    planned = load_studies(studies, scale, set_)
+    link_runs(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
 from raysl.results import KEPT, Shelf, Store
 from raysl.results import open as open_store
+from raysl.results.place import without_credentials
 from raysl.training.check_cell import check_cell
 from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
@@ -80,7 +82,24 @@ def run_studies(
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
     _compare(outcome, places, console)
-    return len(outcome.failed) + len(outcome.missing) + open_searches(planned, shelf, console)
+    still_open = open_searches(planned, shelf, console)
+    _say_where(planned, storage, reports, console)
+    return len(outcome.failed) + len(outcome.missing) + still_open
+
+
+def _say_where(planned: list[Planned], storage: str, reports: str | Path, console: PlainConsole) -> None:
+    """Where to look at what the run gave."""
+    for item in planned:
+        folder = f"{without_credentials(str(reports)).split('?')[0]}/{item.study.report_name}"
+        console.print(f"table: {folder}/table.md")
+        if Path(folder, "index.html").is_file():
+            console.print(f"page: {folder}/index.html")
+    store, study = without_credentials(storage), planned[0].study
+    options = [*([] if study.scale == "paper" else ["--scale", study.scale]), "--storage", store]
+    options += [text for override in study.given.overrides for text in ("--set", override)]
+    studies = [str(item.study.path) for item in planned]
+    console.print(f"TensorBoard: {shlex.join(['raysl', 'tensorboard', *studies, *options])}")
+    console.print(f"store: {store}")
 
 
 def joins_cluster(options: RunOptions) -> bool:

@@ -1,15 +1,109 @@
-"""`raysl status`: what is done, running, failed or missing, and why."""
+"""`raysl status`: what is done, running, failed or missing, and why; once, or until all has ended."""
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from signal import Signals
 
 from rich.table import Table
 
+from raysl.commands.display import Display
 from raysl.commands.inputs import Planned
-from raysl.commands.searches import search_line, with_known_best
+from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.commands.terminal import PlainConsole
+from raysl.config.cells import unique_cells
 from raysl.results import KEPT, Found, Shelf
+from raysl.signals import received
+from raysl.training.progress import Progress
+from raysl.work.claims import others
+from raysl.work.events import Note, Overview, Running
+
+WATCH_SECONDS = 5.0
+"""Between two looks at the store."""
+
+
+def watch(
+    planned: list[Planned], look: Callable[[], Shelf], console: PlainConsole, seconds: float = WATCH_SECONDS
+) -> None:
+    """Shows how far cells are until all are done or failed, or until Ctrl-C; then how they ended.
+
+    Args:
+        look: opens the store anew.
+    """
+    began, told = time.time(), set[str]()
+    try:
+        with Display(console) as display:
+            while True:
+                shelf = look()
+                known = with_known_best(planned, shelf)
+                found = [shelf.find(cell) for cell in unique_cells(cell for item in known for cell in item.cells)]
+                for one in found:
+                    if one.verdict == "failed" and one.cell.key not in told:
+                        told.add(one.cell.key)
+                        display(Note(f"{one.cell.title}: failed: {one.reason}"))
+                searching = _searching(known, shelf)
+                display(_overview(found, shelf, searching, began))
+                if not searching and all(one.verdict != "missing" for one in found):
+                    break
+                time.sleep(seconds)
+    except KeyboardInterrupt:
+        if received() not in (None, Signals.SIGINT):
+            raise
+        return
+    print_status(planned, shelf, console)
+
+
+def _searching(planned: list[Planned], shelf: Shelf) -> str:
+    """What searches of the studies still try."""
+    searches = [(item, item.study.search) for item in planned if item.study.search is not None]
+    lines = [search_line(item, shelf) for item, search in searches if search.missing(trials_of(search, shelf))]
+    return "; ".join(line for line in lines if line is not None)
+
+
+def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float) -> Overview:
+    """As a run itself shows it, from what the store holds: heartbeats and claims."""
+    now = time.time()
+    running = tuple(one for one in (_running(item, shelf, now) for item in found) if one is not None)
+    states = Counter(one.verdict for one in found)
+    lefts = [None if one.progress is None else one.progress.seconds_left for one in running]
+    known = [left for left in lefts if left is not None]
+    waiting = states["missing"] - len(running)
+    took = [60.0 * float(one.state.progress.get("minutes") or 0.0) for one in found if one.state.status == "done"]
+    left = None
+    if running and len(known) == len(running) and (took or not waiting):
+        left = max(known) + (statistics.mean(took) * waiting / len(running) if waiting else 0.0)
+    return Overview(now - began, states["done"], states["failed"], 0, len(found), running, left, searching)
+
+
+def _running(found: Found, shelf: Shelf, now: float) -> Running | None:
+    """A cell under work; None where nobody works on it."""
+    if found.verdict != "missing" or found.folder is None:
+        return None
+    claims, training = others(shelf.store, found.folder.name, ""), found.state.status == "running"
+    if not claims and not training:
+        return None
+    progress = _as_progress(found.state.progress) if training else None
+    stage = "pretraining" if training else "evaluating" if found.state.status == "done" else "starting"
+    return Running(found.cell.title, stage, now - min([one.since for one in claims], default=now), progress)
+
+
+def _as_progress(beat: dict[str, object]) -> Progress | None:
+    """What a heartbeat says; None before the first report."""
+    numbers = {key: value for key, value in beat.items() if isinstance(value, int | float)}
+    if not {"epoch", "epochs", "step", "steps", "clips_per_second", "loss"} <= numbers.keys():
+        return None
+    return Progress(
+        epoch=int(numbers["epoch"]),
+        epochs=int(numbers["epochs"]),
+        step=int(numbers["step"]),
+        steps=int(numbers["steps"]),
+        clips_per_second=numbers["clips_per_second"],
+        loss=numbers["loss"],
+        seconds_left=numbers.get("seconds_left"),
+    )
 
 
 def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> None:

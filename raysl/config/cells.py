@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from raysl.config.cell import CellConfig
@@ -19,12 +19,14 @@ class Cell:
         config: the pretraining, seed included.
         evaluations: in the order of the table's columns; several may have one label, each on another fold.
         study, row: that asked for it; of a cell that several rows share, the first.
+        factors: what the study ablates, and the row's values of it: its parameters in dashboards.
     """
 
     config: CellConfig
     evaluations: tuple[EvaluationConfig, ...] = ()
     study: str = ""
     row: str = ""
+    factors: Mapping[str, str | int | float] = field(default_factory=dict, compare=False)
 
     @cached_property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
 from raysl.errors import ConfigError
+from raysl.planning.factors import factors
 from raysl.planning.folds import parts_of
 from raysl.planning.study import Study
 
@@ -20,12 +21,15 @@ def plan_study(study: Study) -> list[Cell]:
     Raises:
         ConfigError: an evaluation would test on videos that another fold is pretrained on.
     """
-    cells = []
+    cells, ablated = [], factors(study)
     for row in study.rows:
         try:
             parts = parts_of(row.cell, row.evaluations)
         except ConfigError as error:
             raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
         for seed in study.seeds:
-            cells += [Cell(with_seed(config, seed), wanted, study.name, row.name) for config, wanted in parts]
+            cells += [
+                Cell(with_seed(config, seed), wanted, study.name, row.name, ablated[row.name])
+                for config, wanted in parts
+            ]
     return cells

@@ -247,16 +247,8 @@ class CellFolder(Evaluations):
 
     def curves(self) -> pd.DataFrame | None:
         """The curves of the attempt that finished, else of the newest that wrote any; None if there are none."""
-        names = [attempt.name for attempt in reversed(self.attempts())]
-        try:
-            marker = read_json(self.place, "done.json") or {}
-        except UnreadableError as error:
-            _log.warning("%s: %s", self.name, error)
-            marker = {}
-        if marker.get("attempt") in names:
-            names = [str(marker["attempt"])]
-        for name in names:
-            path = f"attempts/{name}/curves.csv"
+        for attempt in self._that_counts():
+            path = f"attempts/{attempt.name}/curves.csv"
             data = self.place.read(path)
             if data is None:
                 continue
@@ -265,6 +257,30 @@ class CellFolder(Evaluations):
             except UnreadableError as error:
                 _log.warning("%s: %s", self.name, error)
         return None
+
+    def event_files(self) -> tuple[Place, dict[str, int]]:
+        """TensorBoard's files of the attempt that finished, else of the newest that wrote any.
+
+        Returns:
+            Where they are, and name to size in bytes.
+        """
+        place, found = self.place, dict[str, int]()
+        for attempt in self._that_counts():
+            place = attempt.place.below("tensorboard")
+            found = place.sizes()
+            if found:
+                break
+        return place, found
+
+    def _that_counts(self) -> list[Attempt]:
+        """The attempt that finished; all, the newest first, where none did."""
+        attempts = list(reversed(self.attempts()))
+        try:
+            marker = read_json(self.place, "done.json") or {}
+        except UnreadableError as error:
+            _log.warning("%s: %s", self.name, error)
+            marker = {}
+        return [one for one in attempts if one.name == marker.get("attempt")] or attempts
 
     def _attempt(self, name: str) -> Attempt:
         return Attempt(name, self.place.below(f"attempts/{name}"))
