@@ -47,6 +47,7 @@ backbone: {name: r3d_18, width: 0.0625}
 training: {steps: STEPS, checkpoint_steps: 5, threads: 1}
 """
 CHECKPOINT_STEPS = 5
+MOST_GIVEN_UP = 20
 
 VICTIMS = {
     "worker": ("RayTrainWorker",),
@@ -69,6 +70,8 @@ class Report:
         sweeps: whole runs.
         commands: starts of the driver.
         differing: sweeps whose table had other bytes.
+        given_up: commands that ended with holes, as a cell's processes were lost three times in a row before it came
+            any further; the next one goes on.
         twice: steps that were computed again though a checkpoint had them.
         left: what was on the cluster after a sweep, and should not have been.
     """
@@ -77,6 +80,7 @@ class Report:
     sweeps: int = 0
     commands: int = 0
     differing: int = 0
+    given_up: int = 0
     twice: int = 0
     seconds: float = 0.0
     left: list[str] = field(default_factory=list)
@@ -114,8 +118,12 @@ class Fire:
             until = time.monotonic() + self.random.uniform(*pause)
             while run.poll() is None and time.monotonic() < until:
                 time.sleep(0.1)
-            if run.poll() is not None and run.returncode >= 0:
+            if run.poll() == 0:
                 break
+            if run.poll() is not None and run.returncode > 0:
+                self.report.given_up += 1
+                if self.report.given_up > MOST_GIVEN_UP:
+                    break
             if run.poll() is None and killed < most:
                 victim = self.random.choice(list(victims))
                 if self._kill(victim, run):
@@ -162,7 +170,8 @@ class Fire:
     def _count(self, attempts: list[Attempt]) -> None:
         """Steps below a checkpoint that was there when a later attempt began.
 
-        What the processes of a killed node still write, until they see that it is gone, was not there.
+        An attempt begins some seconds after it looked for a checkpoint. What the processes of a killed node or driver
+        still write meanwhile, until they see that it is gone, counts here too.
         """
         saved: list[tuple[float, int]] = []
         for attempt in attempts:  # the oldest first
