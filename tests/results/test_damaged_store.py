@@ -36,9 +36,9 @@ from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
 from raysl.work.compute import PRETRAINING
 from raysl.work.run_cells import RunOptions
+from tests.conftest import BUCKET
 from tests.data.unprivileged import public_folder, unprivileged
 from tests.planning.studies import SEARCH, SMALL_RECIPE, write_study
-from tests.results.conftest import BUCKET
 from tests.work.plans import site_here
 
 pytestmark = pytest.mark.slow
