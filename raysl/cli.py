@@ -162,6 +162,13 @@ def run(
         list[str], typer.Option(help="NAME=AMOUNT that a worker asks of its node beside those; repeatable.")
     ] = [],  # noqa: B006
     node_label: Annotated[list[str], typer.Option(help="NAME=VALUE that a worker's node must have; repeatable.")] = [],  # noqa: B006
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Start Ray's dashboard too, where Ray is started here; 2 s.")
+    ] = False,
+    tune_dir: Annotated[
+        str | None,
+        typer.Option(help="Keep Tune's own files in this folder or bucket, for Tune's tools.", show_default=False),
+    ] = None,
 ) -> None:
     """Compute what is missing, then print and write the tables."""
     from raysl.commands.inputs import load_studies, places_for
@@ -178,9 +185,11 @@ def run(
             "--local computes in this process: leave --device, --cpus-per-worker, --gpus-per-worker, --resource and "
             "--node-label out"
         )
+    if local and (dashboard or tune_dir is not None):
+        raise ConfigError("--local computes without Ray: leave --dashboard and --tune-dir out")
     refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
-    options = RunOptions(address, retry_failed, max_concurrent, workers)
+    options = RunOptions(address, retry_failed, max_concurrent, workers, dashboard, tune_dir)
     if run_studies(planned, storage, places_for(planned, root, cache), reports, options, PlainConsole(), local=local):
         raise typer.Exit(1)
 
@@ -235,24 +244,6 @@ def report(
 
 
 @app.command()
-def export(
-    studies: Studies,
-    to: Annotated[Path, typer.Option(help="Folder for the slim store.")],
-    scale: Scale = None,
-    storage: Storage = "results",
-    set_: Set = [],  # noqa: B006
-    root: Roots = [],  # noqa: B006
-    cache: Cache = None,
-) -> None:
-    """Copy the results of studies without checkpoints: what is checked in beside a report."""
-    from raysl.commands.export import export_slim
-    from raysl.commands.inputs import load_studies, places_for, shelf_of
-
-    planned = load_studies(studies, scale, set_)
-    export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
-
-
-@app.command()
 def tensorboard(
     studies: Studies,
     to: Annotated[Path, typer.Option(help="Folder of its own; what an earlier call made there is replaced.")] = Path(
@@ -270,6 +261,24 @@ def tensorboard(
 
     planned = load_studies(studies, scale, set_)
     link_runs(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
+
+
+@app.command()
+def export(
+    studies: Studies,
+    to: Annotated[Path, typer.Option(help="Folder for the slim store.")],
+    scale: Scale = None,
+    storage: Storage = "results",
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+) -> None:
+    """Copy the results of studies without checkpoints: what is checked in beside a report."""
+    from raysl.commands.export import export_slim
+    from raysl.commands.inputs import load_studies, places_for, shelf_of
+
+    planned = load_studies(studies, scale, set_)
+    export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
 
 
 @app.command()

@@ -95,10 +95,10 @@ class Post:
 
     def __init__(self, board: Any, cell: str) -> None:
         self._board = board
-        self._cell = cell
+        self.cell = cell
 
     def __call__(self, **said: Any) -> None:
-        self._board.post.remote(self._cell, **said)
+        self._board.post.remote(self.cell, **said)
 
     def notes(self) -> AbstractContextManager[None]:
         """Within it what this process says goes to the board."""

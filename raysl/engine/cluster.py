@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -62,6 +62,8 @@ class Cluster:
         on_gpu: workers compute on GPUs.
         own: started here, and stopped when it is left.
         folder: of this machine, for temporary files; removed when the cluster is left.
+        tune_dir: folder or bucket in which Tune's own files are kept.
+        dashboard: address of Ray's, where there is one.
     """
 
     node: str
@@ -69,6 +71,8 @@ class Cluster:
     own: bool
     options: WorkerOptions
     folder: str = ""
+    tune_dir: str | None = None
+    dashboard: str = ""
 
     @property
     def kind(self) -> str:
@@ -112,7 +116,12 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    address: str | None = None, options: WorkerOptions = _AS_IT_FITS, *, cpus: int | None = None
+    address: str | None = None,
+    options: WorkerOptions = _AS_IT_FITS,
+    *,
+    cpus: int | None = None,
+    dashboard: bool = False,
+    tune_dir: str | None = None,
 ) -> Iterator[Cluster]:
     """Joins the Ray at ``address``, or the one this process is in already, or starts one and stops it at the end.
 
@@ -120,6 +129,8 @@ def cluster(
         address: of a running cluster (``auto``, ``HOST:6379``, ``ray://HOST:10001``).
         options: what a worker is given.
         cpus: of our own Ray; the CPUs that this process may use where None.
+        dashboard: of our own Ray; it takes 2 s to start.
+        tune_dir: folder or bucket in which Tune's own files are kept.
 
     Raises:
         RayslError: there is no cluster at the address.
@@ -129,15 +140,15 @@ def cluster(
     given = address or os.environ.get("RAY_ADDRESS") or None  # set and empty is not set, as Ray has it
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
-    usable = cpus or len(os.sched_getaffinity(0))
+    usable, board = cpus or len(os.sched_getaffinity(0)), ""
     with _folder() as folder:
         try:
             with handlers_kept():
                 if own:
-                    _start(usable)
+                    board = _start(usable, dashboard)
                 elif joined:
-                    _join(str(given), "" if address else " (RAY_ADDRESS)")
-            yield _described(own, folder, options)
+                    board = _join(str(given), "" if address else " (RAY_ADDRESS)")
+            yield replace(_described(own, folder, options), tune_dir=tune_dir, dashboard=board)
         finally:
             if own or joined:
                 ray.shutdown()
@@ -156,8 +167,8 @@ def _folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(cpus: int) -> None:
-    """Starts a Ray of our own.
+def _start(cpus: int, dashboard: bool) -> str:
+    """Starts a Ray of our own; the address of its dashboard, if it has one.
 
     Raises:
         RayslError: it does not start on this machine.
@@ -165,10 +176,10 @@ def _start(cpus: int) -> None:
     folder = short_folder(LONGEST_FOLDER)
     try:
         with _set(_interpreter_variables() | _token_variables()):  # its processes have them; ours may meet another Ray
-            ray.init(
+            context = ray.init(
                 address="local",
                 num_cpus=cpus,
-                include_dashboard=False,
+                include_dashboard=dashboard,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 job_config=_OurPaths(),
@@ -180,6 +191,7 @@ def _start(cpus: int) -> None:
             f"Ray cannot be started on this machine ({type(error).__name__}: {reason}): compute without it (--local), "
             "or join a cluster that runs (--address)"
         ) from error
+    return str(context.dashboard_url or "") if dashboard else ""
 
 
 @contextmanager
@@ -278,14 +290,15 @@ class _OurPaths(JobConfig):
         return True  # which is what keeps Ray from adding folders of its own
 
 
-def _join(address: str, whence: str) -> None:
+def _join(address: str, whence: str) -> str:
+    """Joins it; the address of its dashboard, if it has one."""
     variables = {name: os.environ[name] for name in ENVIRONMENT}
     if "://" not in address and ":" in address:  # beside another Ray here, processes do not find theirs
         variables["RAY_ADDRESS"] = address
     of_job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}")).get("runtime_env", {}).get("env_vars", {})
     try:
         _check_listening(address)
-        ray.init(
+        context = ray.init(
             address=address,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -308,6 +321,7 @@ def _join(address: str, whence: str) -> None:
             hint = "it asks for a token: set RAY_AUTH_MODE=token, or give --address auto on one of its nodes"
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RayslError(f"there is no Ray cluster to join at {address!r}{whence} ({reason}); {hint}") from error
+    return str(context.dashboard_url or "")
 
 
 def _check_listening(address: str) -> None:

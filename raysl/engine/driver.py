@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.engine.backend import OnCluster
-from raysl.engine.cluster import cluster
+from raysl.engine.cluster import Cluster, cluster
 from raysl.engine.search_driver import run_search
 from raysl.errors import RayslError
 from raysl.notes import heard
@@ -44,7 +44,7 @@ def run_on_cluster(
     def note(text: str) -> None:
         on_event(Note(text))
 
-    with _ending_attempts([store], cells), cluster(options.address, options.workers) as on:
+    with _ending_attempts([store], cells), _cluster_of(options, note) as on:
         for cell in cells:
             on.check(cell.config.training, cell.config.training.workers if uses_workers(cell) else 1, cell.title)
         if not on.own:
@@ -74,7 +74,7 @@ def run_searches(
     def note(text: str) -> None:
         on_event(Note(text))
 
-    with _ending_attempts(stores), heard(note), cluster(options.address, options.workers) as on:
+    with _ending_attempts(stores), heard(note), _cluster_of(options, note) as on:
         backend = OnCluster(on, places, note, options.max_concurrent)
 
         def read(data: Chosen, resize: int) -> Snapshot:
@@ -101,6 +101,15 @@ def run_searches(
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
             run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board)
             backend.say_notes()
+
+
+@contextmanager
+def _cluster_of(options: RunOptions, note: Callable[[str], None]) -> Iterator[Cluster]:
+    """The cluster that a run asks for; its dashboard is named."""
+    with cluster(options.address, options.workers, dashboard=options.dashboard, tune_dir=options.tune_dir) as on:
+        if on.dashboard:
+            note(f"Ray's dashboard: http://{on.dashboard}")
+        yield on
 
 
 @contextmanager

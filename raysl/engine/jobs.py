@@ -6,6 +6,9 @@ import pickle
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
+
+from ray.util.metrics import Gauge
 
 from raysl.config.cells import Cell
 from raysl.distributed import alone_on_first_rank, is_of_all_ranks, on_every_rank
@@ -67,6 +70,7 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
 
     def on_stage(stage: str, progress: Progress | None) -> None:
         job.post.stage(stage, progress)
+        gauge(job.cell, progress)
         if stage == "pretraining" and progress is not None and due(progress):
             report(float(progress.step), numbers(progress))
 
@@ -92,6 +96,7 @@ def together(content: bytes, worker: Worker) -> Done:
     def on_progress(progress: Progress) -> None:
         if first:
             job.post.stage("pretraining", progress)
+            gauge(job.cell, progress)
         if due(progress):
             worker.report(float(progress.step), {"step": float(progress.step), **numbers(progress)})
 
@@ -118,6 +123,7 @@ def _evaluate(job: Job, first: bool) -> Done:
     def on_fine_tuning(progress: Progress | None) -> None:
         if first:
             job.post.stage("fine-tuning", progress)
+            gauge(job.cell, progress)
 
     failed = None
     if any(trains(evaluation) for evaluation in job.cell.evaluations):
@@ -126,6 +132,7 @@ def _evaluate(job: Job, first: bool) -> Done:
     if not first:
         return Done()
     job.post.stage("evaluating", None)
+    gauge(job.cell, None)
     with alone_on_first_rank():
         also = evaluate_cell(job.cell, job.site, trained=False)
     return Done("; ".join(reason for reason in (failed, also) if reason is not None) or None)
@@ -142,6 +149,27 @@ class _Due:
             return False
         self._last = progress.step
         return True
+
+
+@cache
+def _gauges() -> tuple[Gauge, Gauge, Gauge]:
+    """Of this process; Ray exports them on its node, for its dashboard and Prometheus."""
+    tags = ("study", "row", "seed")
+    return (
+        Gauge("raysl_loss", "Loss of the last step.", tags),
+        Gauge("raysl_clips_per_second", "Speed of the cell, over all of its workers.", tags),
+        Gauge("raysl_data_wait_share", "Share of the time in which the cell's workers wait for batches.", tags),
+    )
+
+
+def gauge(cell: Cell, progress: Progress | None) -> None:
+    """Shows how a cell trains in Ray's metrics; between its stages it has no speed."""
+    tags = {"study": cell.study, "row": cell.row, "seed": str(cell.seed)}
+    loss, speed, wait = _gauges()
+    speed.set(0.0 if progress is None else progress.clips_per_second, tags)
+    wait.set(0.0 if progress is None else progress.data_wait_share, tags)
+    if progress is not None:
+        loss.set(progress.loss, tags)
 
 
 def numbers(progress: Progress) -> dict[str, float]:

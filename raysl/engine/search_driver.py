@@ -21,7 +21,7 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
 from raysl.engine.search_records import Recording, Records
 from raysl.engine.search_trial import REPORT, SCORE, SearchWork, search_trial
-from raysl.engine.trials import ray_files, reservation
+from raysl.engine.trials import experiment, ray_files, reservation
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
@@ -97,11 +97,9 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
             trial_dirname_creator=lambda one: f"trial{one.config['number']}",
         ),
         run_config=tune.RunConfig(
-            name="search",
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
-            callbacks=[Recording(records)],
             verbose=0,
-            **work.team.storage,
+            **experiment("search", cluster, work.team.storage, Recording(records)),
         ),
     ).fit()
 

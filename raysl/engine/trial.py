@@ -17,7 +17,8 @@ STEP, ENDED, FAILED, FAULT, AVOID = "step", "ended", "failed", "fault", "avoid"
 the node that is not fit for it."""
 
 CELL, LOST, WHY = "cell", "lost", "why"
-"""Keys of a trial's configuration: `Cell.key`; how often in a row its processes were lost, and why the last time."""
+"""Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`), how often in a row its
+processes were lost, and why the last time."""
 
 _crews: list[Crew] = []
 """Of this process: Tune reuses it for cells of equal resources."""
@@ -27,30 +28,31 @@ class NodeNotFitError(Exception):
     """The cell is to be tried on another node."""
 
 
-def trial(config: dict[str, Any], jobs: Mapping[str, bytes], teams: Mapping[str, Team], board: Any) -> None:
+def trial(
+    config: dict[str, Any], jobs: Mapping[str, bytes], teams: Mapping[str, Team], posts: Mapping[str, Post]
+) -> None:
     """Computes what is missing of the cell ``config["cell"]``.
 
     What is the cell's result, a failure too, is in the store when this returns. A fault is reported and returned from,
     so that Tune does not try it again: only lost processes and unfit nodes are, and what may pass by `compute_cell`.
 
     Args:
-        jobs: pickled, by `Cell.key`: what `raysl.engine.jobs` does.
-        teams: by `Cell.key`.
-        board: handle of the `Board`.
+        jobs: pickled, by `name_of`: what `raysl.engine.jobs` does.
+        teams, posts: by `name_of`.
 
     Raises:
         NodeNotFitError: to be tried on another node.
         ray.exceptions.RayError, ray.train.TrainingFailedError: processes were lost; to be tried again.
     """
-    key = config[CELL]
-    post, team = Post(board, key), teams[key]
+    name = name_of(config[CELL])
+    post, team = posts[name], teams[name]
     if config[LOST] > LOST_PROCESSES:
         _end(post, fault=config[WHY])
         return
     settle(team)
     post(stage="starting", progress=None, error=None)
     try:
-        done = _over_workers(key, jobs[key], team) if team.size > 1 else _here(jobs[key])
+        done = _over_workers(post.cell, jobs[name], team) if team.size > 1 else _here(jobs[name])
     except RayslError as error:
         _end(post, fault=str(error))
     except LostError as error:
@@ -60,6 +62,12 @@ def trial(config: dict[str, Any], jobs: Mapping[str, bytes], teams: Mapping[str,
             tune.report({AVOID: ray.get_runtime_context().get_node_id(), FAULT: done.fault})
             raise NodeNotFitError(done.fault)
         _end(post, failed=done.failed, fault=done.fault)
+
+
+def name_of(shown: Mapping[str, Any]) -> str:
+    """The cell's title, from what is shown of it as a trial's parameters."""
+    fold = f"/fold{shown['fold']}" if "fold" in shown else ""
+    return f"{shown['study']}/{shown['row']}/seed{shown['seed']}{fold}" + (f" {shown['id']}" if "id" in shown else "")
 
 
 def lost_too_often(why: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
+import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,6 +15,7 @@ from ray import tune
 from ray.tune import Callback
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
+from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback
 from ray.tune.schedulers import FIFOScheduler
 
 from raysl.config.cells import Cell
@@ -20,8 +24,10 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
 from raysl.engine.jobs import packed
 from raysl.engine.offer import alive_nodes, offer
-from raysl.engine.trial import AVOID, CELL, ENDED, FAILED, FAULT, LOST, STEP, WHY, lost_too_often, trial
+from raysl.engine.trial import AVOID, CELL, ENDED, FAILED, FAULT, LOST, STEP, WHY, lost_too_often, name_of, trial
 from raysl.results import Found, Store
+from raysl.results.attempt import STARTED
+from raysl.results.place import place
 from raysl.work.compute import workers_of
 from raysl.work.site import Site
 
@@ -55,36 +61,54 @@ class Trials:
     def run(self, tasks: Sequence[Found]) -> None:
         """Runs every cell as a trial, in this order where they wait for the same resources."""
         storage = ray_files(self.site.store, self.cluster)
-        cells = {task.cell.key: task.cell for task in tasks}
-        teams = {task.cell.key: self._team(task, storage) for task in tasks}
-        jobs = {key: packed(cell, self.site, Post(self.board, key)) for key, cell in cells.items()}
-        reserved = {key: reservation(team, self.cluster) for key, team in teams.items()}
-        trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, board=self.board)
+        shown = parameters([task.cell for task in tasks])
+        named = {name_of(own): task for own, task in zip(shown, tasks, strict=True)}
+        cells = {name: task.cell for name, task in named.items()}
+        teams = {name: self._team(task, storage) for name, task in named.items()}
+        posts = {name: Post(self.board, cell.key) for name, cell in cells.items()}
+        jobs = {name: packed(cell, self.site, posts[name]) for name, cell in cells.items()}
+        reserved = {name: reservation(team, self.cluster) for name, team in teams.items()}
+        trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
         tune.Tuner(
-            tune.with_resources(trainable, lambda config: reserved[config[CELL]]),
-            param_space={CELL: tune.grid_search(list(cells)), LOST: 0, WHY: ""},
+            tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
+            param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: ""},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=self.max_concurrent,
                 scheduler=_TakenUpAgain(self, teams),
                 # Starting processes and importing PyTorch costs more than many a cell; nothing stops trials from
                 # outside.
                 reuse_actors=True,
-                trial_name_creator=lambda one: cells[one.config[CELL]].title,
-                trial_dirname_creator=lambda one: _folder_name(cells[one.config[CELL]]),
+                trial_name_creator=lambda one: name_of(one.config[CELL]),
+                trial_dirname_creator=lambda one: _folder_name(cells[name_of(one.config[CELL])]),
             ),
             run_config=tune.RunConfig(
-                name="tune",
                 # A trial counts by itself how often it was lost in vain, and ends.
                 failure_config=tune.FailureConfig(max_failures=-1),
-                callbacks=[_Ends(self.on_end)],
                 verbose=0,
-                **storage,
+                **experiment(
+                    "cells", self.cluster, storage, _Ends(self.on_end, {name: cell.key for name, cell in cells.items()})
+                ),
             ),
         ).fit()
 
     def _team(self, task: Found, storage: dict[str, Any]) -> Team:
         size = workers_of(task)
         return Team(size, self.cluster.bundle(task.cell.config.training, size), storage)
+
+
+def parameters(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """What Tune's tools show of each cell: where it stands in its study, and the row's values of the ablated factors.
+
+    Cells that no study tells apart have an ``id`` too.
+    """
+    titles = Counter(cell.title for cell in cells)
+    return [
+        {"study": cell.study, "row": cell.row, "seed": cell.seed}
+        | ({} if cell.fold is None else {"fold": cell.fold})
+        | ({} if titles[cell.title] == 1 else {"id": cell.key})
+        | dict(cell.factors)
+        for cell in cells
+    ]
 
 
 def reservation(team: Team, cluster: Cluster, avoid: Sequence[str] = ()) -> PlacementGroupFactory:
@@ -126,7 +150,7 @@ class _TakenUpAgain(FIFOScheduler):
         return {**vars(self), "_trials": None, "_teams": {}}
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        cell, step = str(trial.config[CELL]), float(result.get(STEP) or 0.0)
+        cell, step = name_of(trial.config[CELL]), float(result.get(STEP) or 0.0)
         if step > self._steps.get(cell, 0.0):
             self._steps[cell] = step
             trial.config[LOST] = 0
@@ -140,7 +164,7 @@ class _TakenUpAgain(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Tune calls it before the trial waits again, when what it asks for can still be changed."""
-        cell = str(trial.config[CELL])
+        cell = name_of(trial.config[CELL])
         why = self._unfit.pop(cell, None)
         if why is None:
             error = str(trial.get_error() or "")
@@ -171,8 +195,8 @@ def _lost_its_node(error: str) -> bool:
 class _Ends(Callback):
     """Hands on how trials ended: what they post on the board may be lost with it."""
 
-    def __init__(self, on_end: OnEnd) -> None:
-        self._on_end = on_end
+    def __init__(self, on_end: OnEnd, keys: Mapping[str, str]) -> None:
+        self._on_end, self._keys = on_end, keys
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -181,10 +205,30 @@ class _Ends(Callback):
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         if result.get(ENDED):
-            self._on_end(str(trial.config[CELL]), result[FAILED] or None, result[FAULT] or None)
+            self._on_end(self._keys[name_of(trial.config[CELL])], result[FAILED] or None, result[FAULT] or None)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._on_end(str(trial.config[CELL]), None, str(trial.get_error() or "its process was lost").strip())
+        self._on_end(
+            self._keys[name_of(trial.config[CELL])], None, str(trial.get_error() or "its process was lost").strip()
+        )
+
+
+def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], callback: Callback) -> dict[str, Any]:
+    """What a `RunConfig` is given: where Tune keeps the run's files, and Tune's loggers where a person wants them.
+
+    Args:
+        kind: how the folder's name begins.
+        storage: as `ray_files` gives it: what is not kept.
+    """
+    if cluster.tune_dir is None:
+        return {"name": kind, "callbacks": [callback], **storage}
+    folder, began = place(cluster.tune_dir), time.strftime(STARTED, time.gmtime())
+    return {
+        "name": f"{kind}-{began}-{uuid.uuid4().hex[:6]}",
+        "callbacks": [callback, *(cast(Any, one)() for one in (CSVLoggerCallback, JsonLoggerCallback))],
+        "storage_path": folder.root,
+        **({} if folder.is_local else {"storage_filesystem": folder.filesystem}),
+    }
 
 
 def ray_files(store: Store, cluster: Cluster) -> dict[str, Any]:

@@ -160,8 +160,9 @@ class FineTuning:
                     may_pass=True,
                 )
             )
+        loaded = time.perf_counter()
         values = self.learner.step(step_batches, done - 1)
-        self._pace.step(time.perf_counter() - started)
+        self._pace.step(time.perf_counter() - started, loaded - started)
         return values, signals.tick
 
     def _progress(self, done: int, loss: float) -> Progress:
@@ -173,4 +174,5 @@ class FineTuning:
             clips_per_second=self._pace.clips_per_second,
             loss=loss,
             seconds_left=self._pace.seconds_left(self.length.steps - done),
+            data_wait_share=self._pace.data_wait_share,
         )

@@ -186,7 +186,7 @@ class Run:
         loaded = time.perf_counter()
         values = self.learner.step(step_batches, done - 1)
         finished = time.perf_counter()
-        self._pace.step(finished - started)
+        self._pace.step(finished - started, loaded - started)
         self._last = values
         if recorder is not None and (done % self.cell.training.log_steps == 0 or done == self.length.steps):
             row = curve_row(
@@ -211,6 +211,7 @@ class Run:
             clips_per_second=self._pace.clips_per_second,
             loss=self._last.loss,
             seconds_left=self._pace.seconds_left(self.length.steps - done),
+            data_wait_share=self._pace.data_wait_share,
         )
         if recorder is not None:
             recorder.alive(progress)

@@ -16,6 +16,7 @@ class Progress:
         clips_per_second: over all ranks, in this attempt, without its first step. 0.0 before that.
         loss: of the last step, mean over the global batch.
         seconds_left: at this speed; None before it is known.
+        data_wait_share: of the time of this attempt's steps, without the first, in which ranks waited for batches.
     """
 
     epoch: int
@@ -25,6 +26,7 @@ class Progress:
     clips_per_second: float
     loss: float
     seconds_left: float | None
+    data_wait_share: float = 0.0
 
     def line(self) -> str:
         """One line for a terminal."""
@@ -46,19 +48,25 @@ class Pace:
     def __init__(self, clips: int, seconds_before: float = 0.0, clips_before: int = 0) -> None:
         self._clips = clips
         self._steps = -1
-        self._seconds = 0.0
+        self._seconds = self._waited = 0.0
         self._before = (seconds_before, clips_before)
         self._started = time.perf_counter()
 
-    def step(self, seconds: float) -> None:
+    def step(self, seconds: float, waited: float) -> None:
+        """Counts a step that took so long, ``waited`` of it until every rank had its batch."""
         self._steps += 1
         if self._steps > 0:
             self._seconds += seconds
+            self._waited += waited
 
     @property
     def clips_per_second(self) -> float:
         """In this attempt."""
         return self._steps * self._clips / self._seconds if self._steps > 0 else 0.0
+
+    @property
+    def data_wait_share(self) -> float:
+        return self._waited / self._seconds if self._seconds > 0 else 0.0
 
     @property
     def measured(self) -> tuple[float, int]:

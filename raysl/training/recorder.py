@@ -67,6 +67,7 @@ class Recorder:
             "loss": progress.loss,
             "clips_per_second": progress.clips_per_second,
             "seconds_left": progress.seconds_left,
+            "data_wait_share": progress.data_wait_share,
         }
         self._heartbeat.update(self._state)
 

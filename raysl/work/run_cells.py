@@ -63,12 +63,16 @@ class RunOptions:
         retry_failed: what failed before is computed again.
         max_concurrent: cells or trials beside each other, at most; as many as fit where None.
         workers: what each DDP worker is given.
+        dashboard: a Ray that is started on this machine has its dashboard.
+        tune_dir: folder or bucket in which Tune's own files are kept, for Tune's tools.
     """
 
     address: str | None = None
     retry_failed: bool = False
     max_concurrent: int | None = None
     workers: WorkerOptions = field(default_factory=WorkerOptions)
+    dashboard: bool = False
+    tune_dir: str | None = None
 
 
 AS_IT_FITS = RunOptions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -27,5 +28,7 @@ def local_ray() -> Iterator[None]:
     """A Ray of two CPUs that ``run_on_cluster`` finds running."""
     from raysl.engine.cluster import cluster
 
+    # Cells of tests end before the 10 s of its default.
+    os.environ.update({"RAY_metrics_report_interval_ms": "500"})
     with cluster(cpus=2):
         yield

@@ -36,10 +36,11 @@ def test_length_is_counted_in_steps() -> None:
 def test_speed_leaves_out_the_first_step_and_adds_up_over_attempts() -> None:
     pace = Pace(8, seconds_before=10.0, clips_before=80)
     assert (pace.clips_per_second, pace.seconds_left(5), pace.measured) == (0.0, None, (10.0, 80))
-    pace.step(100.0)
+    pace.step(100.0, 99.0)
     assert (pace.clips_per_second, pace.seconds_left(5), pace.measured) == (0.0, None, (10.0, 80))
-    pace.step(2.0)
-    pace.step(4.0)
+    pace.step(2.0, 0.5)
+    pace.step(4.0, 1.0)
+    assert pace.data_wait_share == 0.25
     assert pace.clips_per_second == pytest.approx(16 / 6)
     assert pace.seconds_left(5) == pytest.approx(15.0)
     assert pace.measured == (16.0, 96)
