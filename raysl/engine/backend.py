@@ -150,15 +150,14 @@ class OnCluster:
 
     def _leave(self) -> None:
         """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
-        ask = self.board.ask.remote(True, frozenset())
         until = time.monotonic() + LEAVING_SECONDS
-        with contextlib.suppress(RayError):
-            ray.get(ask, timeout=LEAVING_SECONDS)
-            while time.monotonic() < until:
+        while time.monotonic() < until:
+            with contextlib.suppress(RayError):  # a board that was lost is started again, and asked again
+                ray.get(self.board.ask.remote(True, frozenset()), timeout=LEAVING_SECONDS)
                 posted: Posted = ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)
                 if all(one.stage not in ("pretraining", "fine-tuning") for one in posted.cells.values()):
                     return
-                time.sleep(0.1)
+            time.sleep(0.1)
 
     def _hear(self, posted: Posted) -> None:
         """The latest word counts: an end may have come by Tune, and the board may have been lost with what it knew."""

@@ -61,8 +61,6 @@ def attempts(store: Store) -> list[dict[str, Any]]:
         (1, "ray::ImplicitFunc"),
         (2, "RayTrainWorker"),
         (2, "ray::_Controller"),
-        (2, "ray::Desk"),
-        (2, "ray::ImplicitFunc"),
     ],
 )
 def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
