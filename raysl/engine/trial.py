@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from queue import SimpleQueue
 from typing import Any
 
 import ray
@@ -81,10 +83,29 @@ def _end(post: Post, failed: str | None = None, fault: str | None = None) -> Non
 
 
 def _here(job: bytes) -> Any:
-    """Trains and evaluates in this process."""
+    """Trains and evaluates in this process, in a thread of its own.
+
+    A report to Tune returns when the driver asks for the next one. A driver that was interrupted no longer does, and
+    training that waited for it could not save first.
+    """
     from raysl.engine.jobs import alone
 
-    return alone(job, lambda step, numbers: tune.report({STEP: step, **numbers}))
+    said = SimpleQueue[tuple[dict[str, float] | None, Any, BaseException | None]]()
+
+    def work() -> None:
+        try:
+            said.put((None, alone(job, lambda step, numbers: said.put(({STEP: step, **numbers}, None, None))), None))
+        except BaseException as error:  # noqa: BLE001 - raised in the trial's thread
+            said.put((None, None, error))
+
+    threading.Thread(target=work, name="raysl-cell", daemon=True).start()
+    while True:
+        numbers, done, error = said.get()
+        if error is not None:
+            raise error
+        if numbers is None:
+            return done
+        tune.report(numbers)
 
 
 def _over_workers(key: str, job: bytes, team: Team) -> Any:
