@@ -4,8 +4,7 @@ Starting processes, importing PyTorch and building a process group takes longer 
 serves all cells of a trial's actor (Tune reuses it for cells of equal resources), and its workers take their jobs from
 a small actor, the desk.
 
-Train of Ray 2.60 would reserve a placement group of its own for its workers, which only shows once the trial runs: an
-autoscaler would then see one cell after the other: see `raysl.engine.train_in_place`.
+The run's workers stand in the placement group of the trial: see `raysl.engine.train_in_place`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from raysl.config.cells import Cell
 from raysl.distributed import alone_on_first_rank, is_of_all_ranks, on_every_rank
 from raysl.engine.board import Post
 from raysl.engine.crew import Worker
-from raysl.errors import LeftError, NodeFault
+from raysl.errors import LeftError, NodeFault, RayslError
 from raysl.evaluation.evaluate import trains
 from raysl.training.progress import Progress
 from raysl.work.claims import ClaimedError, claimed
@@ -87,7 +87,7 @@ def together(content: bytes, worker: Worker) -> Done:
     """What every rank of a crew does; frozen features are evaluated by rank 0 while the others wait for the next job.
 
     Raises:
-        NodeFault: one that may pass, or of one rank alone: all ranks are started again.
+        RayslError: one that may pass, or of one rank alone: all ranks are started again.
     """
     job: Job = pickle.loads(content)
     job.post.listen()
@@ -111,12 +111,10 @@ def together(content: bytes, worker: Worker) -> Done:
                 job.post.stage("pretraining", None)
             failed = pretrain_cell(job.cell, job.site, on_progress, on_reading=on_reading)
             return Done(failed) if failed is not None else _evaluate(job, first)
-        except (LeftError, ClaimedError) as left:
-            return Done(fault=str(left))
-        except NodeFault as fault:
-            if fault.may_pass or not is_of_all_ranks(fault):
+        except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
+            if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
                 raise
-            return Done(fault=str(fault), not_here=fault.elsewhere)
+            return Done(fault=str(error), not_here=getattr(error, "elsewhere", False))
 
 
 def _evaluate(job: Job, first: bool) -> Done:

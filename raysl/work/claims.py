@@ -122,9 +122,10 @@ def claimed(store: Store, cell: str, run: str) -> Iterator[None]:
         place.delete(name)
 
 
-def release_dead(store: Store, cell: str, run: str) -> None:
-    """Removes claims of other runs that are not renewed any more."""
-    place, alive = store.place.below(f"claims/{cell}"), {one.run for one in others(store, cell, run)}
-    for one in claims(store, cell):
-        if one.run not in {run, *alive}:
-            place.delete(f"{one.run}.json")
+def living(store: Store, cell: str, run: str) -> list[Claim]:
+    """As `others`; dead claims are removed."""
+    now, found = time.time(), [one for one in claims(store, cell) if one.run != run]
+    for one in found:
+        if one.is_dead(now):
+            store.place.delete(f"claims/{cell}/{one.run}.json")
+    return [one for one in found if not one.is_dead(now)]

@@ -18,7 +18,7 @@ from raysl.evaluation.against_data import check_against_data
 from raysl.notes import heard
 from raysl.results import Found, Shelf, Store
 from raysl.results.folder import HEARTBEAT_LIMIT
-from raysl.work.claims import CLAIMED, others, release_dead
+from raysl.work.claims import CLAIMED, living
 from raysl.work.events import CellProgress, Note, OnEvent, Overview, Phase
 from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
@@ -177,15 +177,13 @@ class _Run:
 
     def _is_of_another_run(self, task: Found, site: Site) -> bool:
         name = str(_name(task))
-        holders = others(site.store, name, site.run)
+        holders = living(site.store, name, site.run)
         if holders and name not in self._said_of_others:
             self._said_of_others.add(name)
             self._note(
                 f"{task.cell.title}: another run ({holders[0].run}) works on it; it is left to that run, and computed "
                 f"here if nothing is heard of it for {HEARTBEAT_LIMIT:.0f} s"
             )
-        if not holders:
-            release_dead(site.store, name, site.run)
         return bool(holders)
 
     def _left_to_others(self, tasks: list[Found]) -> set[str]:

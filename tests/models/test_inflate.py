@@ -121,8 +121,14 @@ def test_a_kernel_is_repeated_and_divided_and_statistics_are_copied(weights: dic
 
 
 def test_depth_101_takes_resnet_101() -> None:
+    """Of the other depth it would lack blocks or have some too many, which is refused."""
     with torch.device("meta"):
-        inflate(video_network("cvrl_r3d", depth=101), resnet101().state_dict(), "weights")
+        three, weights = video_network("cvrl_r3d", depth=101), resnet101().state_dict()
+        inflate(three, weights, "weights")
+        with pytest.raises(ConfigError, match="weights"):
+            inflate(video_network("cvrl_r3d", depth=50), weights, "weights")
+    blocks = {key.split(".")[4] for key in three.state_dict() if key.startswith("network.blocks.3.res_blocks.")}
+    assert len(blocks) == len({key.split(".")[1] for key in weights if key.startswith("layer3.")}) == 23
 
 
 @pytest.mark.parametrize(

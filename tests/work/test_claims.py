@@ -13,7 +13,7 @@ from raysl import results
 from raysl.results import Store
 from raysl.results.encoding import to_json
 from raysl.results.folder import HEARTBEAT_LIMIT
-from raysl.work.claims import ClaimedError, claimed, claims, others, release_dead
+from raysl.work.claims import ClaimedError, claimed, claims, living, others
 from tests.planning.studies import SMALL_RECIPE, write_study
 
 CELL = "0123456789ab-01234567"
@@ -48,8 +48,11 @@ def test_a_claim_is_seen_by_others_and_gone_in_the_end(store: Store) -> None:
 
 
 def test_processes_of_one_run_do_not_keep_each_other_out(store: Store) -> None:
-    with claimed(store, CELL, "mine"), claimed(store, CELL, "mine"):
-        pass
+    with claimed(store, CELL, "mine"):
+        with claimed(store, CELL, "mine"):
+            assert [one.run for one in claims(store, CELL)] == ["mine"]
+        assert others(store, CELL, "mine") == []
+    assert claims(store, CELL) == []
 
 
 @pytest.mark.parametrize(("since", "held", "ours"), [(-5.0, False, False), (5.0, False, True), (5.0, True, False)])
@@ -71,7 +74,7 @@ def test_a_dead_claim_keeps_nobody_out_and_is_removed(store: Store) -> None:
     store.place.write(f"claims/{CELL}/cut.json", b'{"time": 1')
     with claimed(store, CELL, "mine"):
         pass
-    release_dead(store, CELL, "mine")
+    assert living(store, CELL, "mine") == []
     assert claims(store, CELL) == []
 
 
