@@ -125,6 +125,28 @@ def head(environment: Mapping[str, str], *options: str, port: int | None = None)
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def node(head: Head, name: str, *options: str, within: Sequence[str] = ()) -> Iterator[None]:
+    """A further node of the cluster, on this machine.
+
+    Args:
+        name: of its log file in the head's folder.
+        options: of `ray start`.
+        within: a command that starts the command given to it, as `unshare` does.
+    """
+    log = head.folder / f"{name}.log"
+    command = [*within, str(BIN / "ray"), "start", f"--address={head.address}", "--block", *options]
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, env=head.environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _wait(process, log)
+        yield
+    finally:
+        end(process)
+
+
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
     ends = time.monotonic() + 120
     while "Ray runtime started" not in log.read_text():

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import shlex
 from pathlib import Path
 
 import pytest
-from ray.cluster_utils import Cluster
 
 from tests.data.rendered import write_set
+from tests.engine.heads import head, node
 from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.test_machine import may_mount
 
@@ -36,46 +31,18 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "videos"
 
 
-@pytest.fixture
-def nodes(root: Path, tmp_path: Path) -> Iterator[Cluster]:
-    """A head without CPUs, a node on whose disk the data set's folder is empty, and one that has it."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    start = f"{sys.executable} -m ray.scripts.scripts start --address={cluster.address} --block --num-cpus=1"
-    with (tmp_path / "bad.log").open("w") as log:
-        bad = subprocess.Popen(
-            [
-                "unshare",
-                "--user",
-                "--map-root-user",
-                "--mount",
-                "sh",
-                "-c",
-                f"mount -t tmpfs none {root} && exec {start}",
-            ],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        while "Ray runtime started" not in (tmp_path / "bad.log").read_text():
-            assert bad.poll() is None, (tmp_path / "bad.log").read_text()
-            time.sleep(0.2)
-        cluster.add_node(num_cpus=1)
-        yield cluster
-    finally:
-        cluster.shutdown()
-        os.killpg(bad.pid, signal.SIGKILL)
-
-
 @may_mount
-def test_a_node_that_lacks_the_data_is_left_out_and_is_no_cells_result(
-    root: Path, nodes: Cluster, tmp_path: Path
-) -> None:
+def test_a_node_that_lacks_the_data_is_left_out_and_is_no_cells_result(root: Path, tmp_path: Path) -> None:
     study = write_study(tmp_path, STUDY, SMALL_RECIPE)
-    places = ["--storage", str(tmp_path / "store"), "--reports", str(tmp_path), "--cache", str(tmp_path / "cache")]
-    command = [sys.executable, "-m", "raysl", "run", str(study), *places]
-    command += ["--root", f"folder={root}", "--address", str(nodes.address)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    places = ["--storage", tmp_path / "store", "--reports", tmp_path, "--cache", tmp_path / "cache"]
+    mounted = f'mount -t tmpfs none {shlex.quote(str(root))} && exec "$@"'
+    empty = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+    with (
+        head({"RAY_AUTH_MODE": "disabled"}, "--num-cpus=0", "--include-dashboard=false") as on,
+        node(on, "bad", "--num-cpus=1", within=empty),
+        node(on, "good", "--num-cpus=1"),
+    ):
+        done = on.raysl("run", study, *places, "--root", f"folder={root}", "--address", on.address, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 cells done (3 worked on now), 0 failed, 0 missing" in done.stdout
     assert done.stdout.count("is left out: folder: the root <folder> is empty") == 1, done.stdout
