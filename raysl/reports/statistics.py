@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal, stats
+from scipy import special
 
 LEAST_SEEDS = 3
 """Below this many seeds there is no interval and no test over seeds, only the values (DESIGN 9)."""
@@ -16,6 +16,8 @@ LEAST_SEEDS = 3
 CONFIDENCE = 0.95
 SMALLEST_P = 1e-12
 """p-values are not told apart below this: the arithmetic of a convolution by FFT does not carry further."""
+SHORT = 512
+"""Below this length a convolution is a plain sum of products."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ def describe(values: Sequence[float]) -> Sample:
     if spread <= 1e-9 * max(1.0, abs(mean)):
         return Sample(sample, mean, mean, mean, 1.0 if abs(mean) <= 1e-9 else None)
     error = spread / math.sqrt(len(sample))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    p = 2 * float(stats.t.sf(abs(mean) / error, freedom))
+    half = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(special.stdtr(freedom, -abs(mean) / error))
     return Sample(sample, mean, mean - half, mean + half, max(p, SMALLEST_P))
 
 
@@ -86,11 +88,29 @@ def sign_flip_test(differences: NDArray[np.int64]) -> float:
     probability: NDArray[np.float64] = np.ones(1)
     for size, count in zip(*np.unique(sizes, return_counts=True), strict=True):
         part = np.zeros(int(size) * int(count) + 1)
-        part[:: int(size)] = stats.binom.pmf(np.arange(int(count) + 1), int(count), 0.5)
-        probability = np.asarray(signal.convolve(probability, part))
+        part[:: int(size)] = _half_chances(int(count))
+        probability = _convolved(probability, part)
     sums = 2 * np.arange(total + 1) - total
     p = float(probability[np.abs(sums) >= abs(int(differences.sum()))].sum())
     return min(1.0, max(p, SMALLEST_P))
+
+
+def _convolved(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As `scipy.signal.convolve`, which takes a second to import in every command."""
+    size = one.size + other.size - 1
+    if min(one.size, other.size) < SHORT:
+        return np.convolve(one, other)
+    padded = 1 << (size - 1).bit_length()
+    product = np.fft.rfft(one, padded) * np.fft.rfft(other, padded)
+    return np.maximum(np.fft.irfft(product, padded)[:size], 0.0)
+
+
+def _half_chances(count: int) -> NDArray[np.float64]:
+    """Binomial(count, 1/2): ``[count + 1]``, as `scipy.stats` has it."""
+    successes = np.arange(count + 1)
+    coefficients = special.gammaln(successes + 1) + special.gammaln(count - successes + 1)
+    chances: NDArray[np.float64] = np.exp(special.gammaln(count + 1) - coefficients - count * math.log(2))
+    return chances
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
