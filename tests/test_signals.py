@@ -29,6 +29,9 @@ training: {steps: 100000, batch_size: 8, checkpoint_steps: 2}
 """
 
 
+ON_RAY = [pytest.mark.ray, pytest.mark.cluster]
+
+
 @pytest.fixture(autouse=True)
 def _as_in_a_terminal() -> Iterator[None]:
     """The suite itself may have been started with some of them ignored, as by nohup."""
@@ -102,9 +105,9 @@ def is_alive(pid: int) -> bool:
         (["--local"], signal.SIGHUP, False),
         (["--local", "--max-concurrent", "2"], signal.SIGTERM, False),
         (["--local", "--max-concurrent", "2"], signal.SIGINT, True),
-        pytest.param([], signal.SIGTERM, False, marks=pytest.mark.ray),
-        pytest.param(["--max-concurrent", "1"], signal.SIGHUP, True, marks=pytest.mark.ray),
-        pytest.param(["--set", "training.workers=2"], signal.SIGINT, True, marks=pytest.mark.ray),
+        pytest.param([], signal.SIGTERM, False, marks=ON_RAY),
+        pytest.param(["--max-concurrent", "1"], signal.SIGHUP, True, marks=ON_RAY),
+        pytest.param(["--set", "training.workers=2"], signal.SIGINT, True, marks=ON_RAY),
     ],
 )
 def test_a_run_that_is_ended_leaves_nothing_behind(

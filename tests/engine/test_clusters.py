@@ -17,7 +17,7 @@ from tests.engine.heads import BIN, ROOT, end, free_ports, head
 from tests.engine.processes import below, runs
 from tests.planning.studies import SMALL_RECIPE, write_study
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.xdist_group("clusters")]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 STUDY = """
 title: "On a cluster"
 base: recipe

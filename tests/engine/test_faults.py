@@ -20,7 +20,7 @@ from raysl.work.events import Event, Overview
 from tests.engine.interrupted import go, long, waiting
 from tests.engine.processes import below
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 
 
 class KillOnce:

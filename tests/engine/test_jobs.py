@@ -81,6 +81,7 @@ def open_to_all(s3_address: str) -> Iterator[Head]:
 
 
 @pytest.mark.ray
+@pytest.mark.cluster
 @pytest.mark.slow
 @pytest.mark.xdist_group("jobs")
 class TestJobs:

@@ -12,7 +12,7 @@ from tests.engine.heads import head, node
 from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.test_machine import may_mount
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 
 STUDY = """
 title: "Two nodes"

@@ -12,7 +12,7 @@ from raysl import results
 from raysl.data.places import Places
 from tests.engine.searches import TWO_WORKERS, search_in, search_study
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 
 
 def test_two_workers_are_stopped_early(tmp_path: Path, places: Places) -> None:
