@@ -14,6 +14,7 @@ import os
 import pickle
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,13 +22,17 @@ from typing import Any, cast
 
 import ray
 from ray.exceptions import GetTimeoutError
+from ray.util import get_current_placement_group, placement_group_table
 
 LOST_PROCESSES = 2
 """How many times in a row a cell is taken up again, from its checkpoint, after one of its processes was lost before
 it came any further."""
 
 LOOK_SECONDS = 1.0
-"""Between two looks of the trial at whether its Train run still lives."""
+"""Between two looks of the trial at whether its Train run still lives, and its reservation is whole."""
+NODE_SECONDS = 20.0
+"""That a reservation may lack a node. Train would wait for ever: for a node like it, and also where there is none."""
+RESERVATION_LOST = "a node of its reservation is gone"
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,10 @@ class LostError(Exception):
     """The workers of a job were lost again and again before it came any further."""
 
 
+class ReservationError(Exception):
+    """The trial's placement group is no longer whole: to be asked for anew."""
+
+
 class Crew:
     """A Train run in the placement group of this trial, and the desk of its workers.
 
@@ -161,6 +170,7 @@ class Crew:
 
         Raises:
             LostError: they were lost `LOST_PROCESSES` + 1 times in a row before the job came any further.
+            ReservationError: a node is gone, and no other came.
             ray.exceptions.RayError, ray.train.TrainingFailedError: the Train run itself is gone.
         """
         ray.get(self._desk.give.remote(content))
@@ -177,7 +187,7 @@ class Crew:
                 return
 
     def _hear(self, seen: int) -> tuple[list[dict[str, float]], bool, Any, str]:
-        heard = self._desk.hear.remote(seen)
+        heard, whole = self._desk.hear.remote(seen), time.monotonic()
         while True:
             try:
                 news: tuple[list[dict[str, float]], bool, Any, str] = ray.get(heard, timeout=LOOK_SECONDS)
@@ -185,6 +195,16 @@ class Crew:
             except GetTimeoutError:
                 if not self._thread.is_alive():
                     raise self._error or RuntimeError("the Train run ended before its job") from None
+                if _is_whole():
+                    whole = time.monotonic()
+                elif time.monotonic() - whole > NODE_SECONDS:
+                    raise ReservationError(RESERVATION_LOST) from None
+
+
+def _is_whole() -> bool:
+    """Whether every bundle of this trial's placement group stands on a node."""
+    state: str = placement_group_table(cast(Any, get_current_placement_group()))["state"]
+    return state == "CREATED"
 
 
 class Worker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -18,9 +19,10 @@ STEP, ENDED, FAILED, FAULT, AVOID = "step", "ended", "failed", "fault", "avoid"
 """Keys of what a trial reports: steps done, that it ended, why it failed as its result, why it has none this time, and
 the node that is not fit for it."""
 
-CELL, LOST, WHY = "cell", "lost", "why"
-"""Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`), how often in a row its
-processes were lost, and why the last time."""
+CELL, LOST, WHY, SIZE = "cell", "lost", "why", "workers"
+"""Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`); how often in a row its
+processes were lost, and why the last time; its workers where they are fewer than its team's since a node is gone, or 0.
+"""
 
 _crews: list[Crew] = []
 """Of this process: Tune reuses it for cells of equal resources."""
@@ -47,7 +49,7 @@ def trial(
         ray.exceptions.RayError, ray.train.TrainingFailedError: processes were lost; to be tried again.
     """
     name = name_of(config[CELL])
-    post, team = posts[name], teams[name]
+    post, team = posts[name], replace(teams[name], size=config[SIZE] or teams[name].size)
     if config[LOST] > LOST_PROCESSES:
         _end(post, fault=config[WHY])
         return

@@ -8,7 +8,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 from ray import tune
@@ -18,23 +20,32 @@ from ray.tune.experiment import Trial
 from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback
 from ray.tune.schedulers import FIFOScheduler
 
+from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
 from raysl.engine.board import Post
 from raysl.engine.cluster import Cluster
-from raysl.engine.crew import LOST_PROCESSES, Team
+from raysl.engine.crew import LOST_PROCESSES, RESERVATION_LOST, Team
 from raysl.engine.jobs import packed
-from raysl.engine.offer import alive_nodes, offer
-from raysl.engine.trial import AVOID, CELL, ENDED, FAILED, FAULT, LOST, STEP, WHY, lost_too_often, name_of, trial
+from raysl.engine.offer import alive_nodes, offer, silent_nodes
+from raysl.engine.trial import AVOID, CELL, ENDED, FAILED, FAULT, LOST, SIZE, STEP, WHY, lost_too_often, name_of, trial
+from raysl.errors import ConfigError
 from raysl.results import Found, Store
 from raysl.results.attempt import STARTED
 from raysl.results.place import place
+from raysl.training.check_cell import check_world
 from raysl.work.compute import workers_of
 from raysl.work.site import Site
 
 MOST_NODES_TRIED = 3
 """On which a cell's data is looked for before the cell ends without a result: an autoscaler adds more for ever."""
 
-NODE_LOST = ("its node has died", "node was terminated", "Owner's node has crashed", "InsufficientClusterResources")
+NODE_LOST = (
+    "its node has died",
+    "node was terminated",
+    "Owner's node has crashed",
+    "InsufficientClusterResources",
+    RESERVATION_LOST,
+)
 """What Ray says where a process ended with its node, or a worker's node is gone."""
 
 OnEnd = Callable[[str, str | None, str | None], None]
@@ -71,10 +82,10 @@ class Trials:
         trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
         tune.Tuner(
             tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
-            param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: ""},
+            param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: "", SIZE: 0},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=self.max_concurrent,
-                scheduler=_TakenUpAgain(self, teams),
+                scheduler=_TakenUpAgain(self, teams, cells),
                 # Starting processes and importing PyTorch costs more than many a cell; nothing stops trials from
                 # outside.
                 reuse_actors=True,
@@ -138,16 +149,16 @@ def _folder_name(cell: Cell) -> str:
 class _TakenUpAgain(FIFOScheduler):
     """First in, first out; and a trial that is tried again gets to know why, on nodes that may be fit for it."""
 
-    def __init__(self, trials: Trials, teams: Mapping[str, Team]) -> None:
+    def __init__(self, trials: Trials, teams: Mapping[str, Team], cells: Mapping[str, Cell]) -> None:
         cast(Any, super()).__init__()
-        self._trials, self._teams = trials, teams
+        self._trials, self._teams, self._cells = trials, dict(teams), cells
         self._steps: dict[str, float] = {}
         self._unfit: dict[str, str] = {}
         self._avoid: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {**vars(self), "_trials": None, "_teams": {}}
+        return {**vars(self), "_trials": None, "_teams": {}, "_cells": {}}
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         cell, step = name_of(trial.config[CELL]), float(result.get(STEP) or 0.0)
@@ -167,8 +178,9 @@ class _TakenUpAgain(FIFOScheduler):
         cell = name_of(trial.config[CELL])
         why = self._unfit.pop(cell, None)
         if why is None:
-            error = str(trial.get_error() or "")
-            if not _lost_its_node(error):
+            error = last_error(trial)
+            silent = silent_nodes()
+            if not self._fit(trial, cell, silent) and not silent and not _lost_its_node(error):
                 trial.config[LOST] += 1
                 trial.config[WHY] = lost_too_often(error)
             return
@@ -179,12 +191,50 @@ class _TakenUpAgain(FIFOScheduler):
             avoid = []  # it still has to run somewhere, to say so
         trial.update_resources(reservation(self._teams[cell], cluster, avoid))
 
+    def _fit(self, trial: Trial, cell: str, silent: Sequence[str]) -> bool:
+        """Goes on with fewer workers where nodes are gone for good: no autoscaler brings others."""
+        team, cluster = self._teams[cell], self._trials.cluster
+        if team.size == 1:
+            return False
+        there = offer(without=silent)
+        fit = there.fitting(team.bundle, cluster.options.labels)
+        size = 0 if there.grows or fit >= team.size else _fewer(self._cells[cell].config, fit)
+        if size:
+            title = self._cells[cell].title
+            self._trials.note(f"{title}: a node is gone; goes on with {size} of {team.size} workers")
+            self._teams[cell], trial.config[SIZE] = replace(team, size=size), size
+            trial.update_resources(reservation(self._teams[cell], cluster, self._avoid.get(cell, ())))
+        return bool(size)
+
+
+def _fewer(cell: CellConfig, most: int) -> int:
+    """The most workers, of so many, that compute the cell's result; 0 where none do.
+
+    Loss and gradient do not depend on their number, but the global batch must divide by it.
+    """
+    for size in range(most, 0, -1):
+        with suppress(ConfigError):
+            check_world(cell, size)
+            return size
+    return 0
+
 
 def _shown(node: str) -> str:
     for one in alive_nodes():
         if one["NodeID"] == node:
             return f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"
     return node[:8]
+
+
+def last_error(trial: Trial) -> str:
+    """Why its actor was lost the last time, or empty.
+
+    Tune appends it to a file of the driver. `Trial.get_error` reads a copy in the storage, which may come later.
+    """
+    file = cast(str | None, trial.error_file)
+    if file is None or not Path(file).is_file():
+        return ""
+    return Path(file).read_text(encoding="utf-8", errors="replace").rpartition("Failure # ")[2].strip()
 
 
 def _lost_its_node(error: str) -> bool:
@@ -208,9 +258,7 @@ class _Ends(Callback):
             self._on_end(self._keys[name_of(trial.config[CELL])], result[FAILED] or None, result[FAULT] or None)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._on_end(
-            self._keys[name_of(trial.config[CELL])], None, str(trial.get_error() or "its process was lost").strip()
-        )
+        self._on_end(self._keys[name_of(trial.config[CELL])], None, last_error(trial) or "its process was lost")
 
 
 def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], callback: Callback) -> dict[str, Any]:

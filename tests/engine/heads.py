@@ -127,7 +127,7 @@ def head(environment: Mapping[str, str], *options: str, port: int | None = None)
 
 @contextmanager
 def node(head: Head, name: str, *options: str, within: Sequence[str] = ()) -> Iterator[None]:
-    """A further node of the cluster, on this machine.
+    """A further node of the cluster, on this machine; in the end it goes as if its machine did.
 
     Args:
         name: of its log file in the head's folder.
@@ -144,7 +144,7 @@ def node(head: Head, name: str, *options: str, within: Sequence[str] = ()) -> It
         _wait(process, log)
         yield
     finally:
-        end(process)
+        end(process, patience=0.0)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
@@ -155,12 +155,12 @@ def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.5)
 
 
-def end(process: subprocess.Popen[Any]) -> None:
-    """Asks a process that started a Ray to end, and kills what is left of all that it started."""
+def end(process: subprocess.Popen[Any], patience: float = 20.0) -> None:
+    """Asks a process that started a Ray to end, and kills what is left of all that it started after so many seconds."""
     started = [pid for pid, _ in below(process.pid)]
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(20)
+        process.wait(patience)
     for pid in [*started, process.pid]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

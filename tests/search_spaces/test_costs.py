@@ -13,10 +13,20 @@ from raysl.planning.study import load_study
 from tests.search_spaces.shipped import STUDIES
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def estimates(folder: Path) -> Estimates:
+    """Of all studies: many have networks of the same shape."""
+    return Estimates(KnownData(Places({}, folder)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_study_on_rendered_videos_has_steps_clips_and_bytes(path: Path, tmp_path: Path) -> None:
-    estimates = Estimates(KnownData(Places({}, tmp_path)))
+def test_a_study_on_rendered_videos_has_steps_clips_and_bytes(path: Path, folder: Path, estimates: Estimates) -> None:
     for cell in plan_study(load_study(path, "smoke")):
         cost = estimates.of(cell)
         assert cost.unknown == (), cell.title
@@ -25,4 +35,4 @@ def test_a_study_on_rendered_videos_has_steps_clips_and_bytes(path: Path, tmp_pa
         whats = ", ".join(part.what for part in cost.parts)
         for evaluation in cell.evaluations:
             assert evaluation.label in whats, cell.title
-    assert not list(tmp_path.rglob("*")), "nothing is rendered, read or written"
+    assert not list(folder.rglob("*")), "nothing is rendered, read or written"
