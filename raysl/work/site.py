@@ -16,6 +16,7 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.data.source import VideoSource, known_snapshot, open_source
+from raysl.distributed import rank
 from raysl.errors import DataError, NodeFault
 from raysl.results import CellFolder, Shelf, Store
 from raysl.training.threads import free_cpus
@@ -79,7 +80,7 @@ class Site:
                 data, self.places, resize=resize, snapshot=snapshot, processes=free_cpus(), progress=progress
             )
         except DataError as error:
-            raise NodeFault(str(error), elsewhere=True) from error
+            raise NodeFault(str(error), unfit=[rank()]) from error
         while len(_opened) >= MOST_OPEN:
             _opened.pop(next(iter(_opened)))
         _opened[key] = source
