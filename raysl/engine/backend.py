@@ -20,7 +20,7 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
 from raysl.engine.reading import read_here
 from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
-from raysl.errors import StorageError
+from raysl.errors import DataError, StorageError
 from raysl.results import Found, Store
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Note, OnEvent, Reading
@@ -73,6 +73,8 @@ class OnCluster:
         known = self._known(data)
         if known is not None:
             return known
+        if unbound := self.places.unbound(data):
+            raise DataError(unbound)  # nodes are given the same places
         on_event(Reading(data.bound_name, "waiting for a node", 0, 0))
         with Watch(self.board, look):
             return self._read_on_a_node(data, resize, on_event)
