@@ -100,10 +100,12 @@ def plan(
         from raysl.commands.cost import CostOptions, print_cost
         from raysl.planning.calibration import device_of, find_calibration
         from raysl.planning.cost import Estimates, KnownData
+        from raysl.results import open as open_store
 
         calibration = find_calibration(places, device_of(device or "auto"), hardware)
         options = CostOptions(storage, width or 1, price_per_hour)
-        print_cost(planned, places, calibration, Estimates(KnownData(places), threads), options, console)
+        data = KnownData(places, None if storage is None else open_store(storage))
+        print_cost(planned, places, calibration, Estimates(data, threads), options, console)
     if try_step and try_steps(planned, places, console):
         raise typer.Exit(1)
 
@@ -162,6 +164,12 @@ def run(
         list[str], typer.Option(help="NAME=AMOUNT that a worker asks of its node beside those; repeatable.")
     ] = [],  # noqa: B006
     node_label: Annotated[list[str], typer.Option(help="NAME=VALUE that a worker's node must have; repeatable.")] = [],  # noqa: B006
+    read_again: Annotated[
+        bool,
+        typer.Option(
+            "--read-again", help="Have a node read data sets that are not on this machine, though the store has them."
+        ),
+    ] = False,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Start Ray's dashboard too, where Ray is started here; 2 s.")
     ] = False,
@@ -185,11 +193,11 @@ def run(
             "--local computes in this process: leave --device, --cpus-per-worker, --gpus-per-worker, --resource and "
             "--node-label out"
         )
-    if local and (dashboard or tune_dir is not None):
-        raise ConfigError("--local computes without Ray: leave --dashboard and --tune-dir out")
+    if local and (dashboard or tune_dir is not None or read_again):
+        raise ConfigError("--local computes without Ray: leave --dashboard, --tune-dir and --read-again out")
     refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
-    options = RunOptions(address, retry_failed, max_concurrent, workers, dashboard, tune_dir)
+    options = RunOptions(address, retry_failed, max_concurrent, workers, dashboard, tune_dir, read_again)
     if run_studies(planned, storage, places_for(planned, root, cache), reports, options, PlainConsole(), local=local):
         raise typer.Exit(1)
 

@@ -166,15 +166,19 @@ def on_every_rank(function: Callable[[], T]) -> T:
 
     Raises:
         RayslError: a rank's own failure, or else that of the lowest rank which failed; a `NodeFault` in the place of
-            an exception that is none of raysl's. Without a group, whatever ``function`` raises.
+            an exception that is none of raysl's, which knows the ``unfit`` of all. Without a group, whatever
+            ``function`` raises.
     """
     if not is_distributed():
         return function()
     result, failure, cause = _attempt(function)
-    for error in (failure, *gather_objects(failure)):
-        if error is not None:
-            raise of_all_ranks(error) from cause
-    return result[0]
+    failures = [one for one in gather_objects(failure) if one is not None]
+    if not failures:
+        return result[0]
+    error = failures[0] if failure is None else failure
+    if isinstance(error, NodeFault):
+        error.unfit = frozenset[int]().union(*(one.unfit for one in failures if isinstance(one, NodeFault)))
+    raise of_all_ranks(error) from cause
 
 
 def on_first_rank(function: Callable[[], T]) -> T:

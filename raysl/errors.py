@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 
 class RayslError(Exception):
@@ -32,15 +33,15 @@ class NodeFault(RayslError):  # noqa: N818  (of the machine, not of the program)
 
     Args:
         may_pass: trying again soon may help: memory ran out, or a file that could be read before could not be now.
-        elsewhere: another machine may be able to: this one lacks what the run read.
+        unfit: ranks whose machine lacks what the run read, so that another machine may be able to.
     """
 
-    def __init__(self, message: str, may_pass: bool = False, elsewhere: bool = False) -> None:
+    def __init__(self, message: str, may_pass: bool = False, unfit: Iterable[int] = ()) -> None:
         super().__init__(message)
-        self.may_pass, self.elsewhere = may_pass, elsewhere
+        self.may_pass, self.unfit = may_pass, frozenset(unfit)
 
-    def __reduce__(self) -> tuple[type[NodeFault], tuple[str, bool, bool]]:
-        return type(self), (str(self), self.may_pass, self.elsewhere)
+    def __reduce__(self) -> tuple[type[NodeFault], tuple[str, bool, frozenset[int]]]:
+        return type(self), (str(self), self.may_pass, self.unfit)
 
 
 class MissingFileError(ConfigError, NodeFault):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from raysl import distributed
-from raysl.errors import DataError
+from raysl.errors import DataError, NodeFault
 from tests.ranks import run_ranks
 
 
@@ -41,7 +41,20 @@ def on_rank(rank: int) -> dict[str, Any]:
         "objects": distributed.gather_objects(("rank", rank)),
         "averaged": in_place(distributed.average_over_ranks, rank),
         "from first": in_place(distributed.broadcast_from_first, rank),
+        "unfit": [unfit(rank, lacking) for lacking in ([1], [0, 1])],
     }
+
+
+def unfit(rank: int, lacking: list[int]) -> tuple[str, frozenset[int]]:
+    """What a rank knows once ranks have found that their machines lack something."""
+
+    def look() -> None:
+        if rank in lacking:
+            raise NodeFault(f"not with rank {rank}", unfit=[rank])
+
+    with pytest.raises(NodeFault) as found:
+        distributed.on_every_rank(look)
+    return str(found.value), found.value.unfit
 
 
 def tensors(rank: int) -> list[Tensor]:
@@ -78,6 +91,7 @@ def test_two_ranks() -> None:
             assert torch.equal(found, (first + second) / 2)
         for found, first in zip(result["from first"], tensors(0), strict=True):
             assert torch.equal(found, first)
+        assert result["unfit"] == [("not with rank 1", {1}), (f"not with rank {rank}", {0, 1})]
 
 
 def test_without_a_group() -> None:

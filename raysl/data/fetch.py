@@ -43,9 +43,23 @@ def mirror(address: str, cache: Path) -> Path:
     return cache / "fetched" / f"{name}-{hashlib.blake2b(address.encode(), digest_size=6).hexdigest()}"
 
 
-def is_fetched(folder: Path) -> bool:
-    """Whether everything that was there when it was last looked for is in a mirror."""
-    return _marker(folder).is_file()
+def listing(address: str) -> str:
+    """A hash of what is at an address: paths, sizes and times of change.
+
+    Raises:
+        DataError: the address cannot be read, or holds nothing.
+    """
+    _, _, files = _listed(address, shown_address(address))
+    lines = sorted(f"{file.path} {file.size} {file.time}" for file in files)
+    return hashlib.blake2b("\n".join(lines).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+
+
+def is_fetched(folder: Path, run: str = "") -> bool:
+    """Whether everything that was there when it was last looked for, or when ``run`` looked for it, is in a mirror."""
+    try:
+        return run in ["", *_marker(folder).read_text().splitlines()]
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ class _File:
         return (found.st_size, found.st_mtime_ns) == (self.size, self.time)
 
 
-def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | None = None) -> None:
+def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | None = None, run: str = "") -> None:
     """Makes a folder what is at an address: new and changed files are copied, others removed.
 
     Of several processes of a node that ask, one copies, and the others wait for it.
@@ -73,6 +87,7 @@ def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | No
         folder: `mirror`.
         budget_bytes: most that the files may take together.
         progress: called with the number of files done and of all.
+        run: a name that is kept with the copy (`is_fetched`).
 
     Raises:
         DataError: the address cannot be read, holds nothing, or holds more than the budget.
@@ -90,7 +105,7 @@ def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | No
     try:
         with locked(lock, PATIENCE_SECONDS, f"copying of {shown}", lambda: os.fstat(lock).st_mtime_ns):
             _copy(filesystem, root, files, folder, shown, progress, lambda: os.utime(lock))
-            _marker(folder).write_text(f"{shown}\n{time.time()}\n")
+            _marker(folder).write_text(f"{shown}\n{time.time()}\n{run}\n")
     except OSError as error:
         raise DataError(f"{shown}: cannot be copied to {folder}: {error.strerror or error}") from error
     finally:

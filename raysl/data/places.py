@@ -15,7 +15,7 @@ import yaml
 
 from raysl.config.component import Chosen
 from raysl.data.catalog import CatalogReader
-from raysl.data.fetch import Progress, fetch, is_address, is_fetched, mirror, shown_address
+from raysl.data.fetch import Progress, fetch, is_address, is_fetched, listing, mirror, shown_address
 from raysl.errors import DataError
 
 ROOT_VARIABLE = "RAYSL_ROOT_"
@@ -67,19 +67,31 @@ class Places:
         sizes = (_gigabytes("RAYSL_CACHE_GIGABYTES", 20.0), _gigabytes("RAYSL_FETCH_GIGABYTES", 200.0))
         return cls(absolute, cache, sizes[0], tuple(given), addresses, sizes[1])
 
-    def fetch(self, data: Chosen, again: bool, progress: Progress | None = None) -> None:
+    def fetch(self, data: Chosen, run: str = "", progress: Progress | None = None) -> None:
         """Copies a data set and its lists to this node where their roots are addresses.
 
         Args:
-            again: looks for what changed since they were copied.
+            run: within a run of this name what changed since they were copied is looked for once; without, each time.
 
         Raises:
             DataError: they cannot be copied, or are larger than the budget.
         """
-        for name in (data.bound_name, data.name, f"{data.bound_name}{LISTS}", f"{data.name}{LISTS}"):
-            address = self.addresses.get(root_key(name))
-            if address is not None and (again or not is_fetched(mirror(address, self.cache))):
-                fetch(address, mirror(address, self.cache), int(self.fetch_gigabytes * 1e9), progress)
+        for address in self._addresses(data):
+            if not run or not is_fetched(mirror(address, self.cache), run):
+                fetch(address, mirror(address, self.cache), int(self.fetch_gigabytes * 1e9), progress, run)
+
+    def listing(self, data: Chosen) -> str:
+        """What is now at the addresses of a data set and its lists, as a hash; empty where no root is an address.
+
+        Raises:
+            DataError: an address cannot be read.
+        """
+        return "-".join(listing(address) for address in self._addresses(data))
+
+    def _addresses(self, data: Chosen) -> list[str]:
+        names = (data.bound_name, data.name, f"{data.bound_name}{LISTS}", f"{data.name}{LISTS}")
+        found = [self.addresses.get(key) for key in dict.fromkeys(map(root_key, names))]
+        return [address for address in found if address is not None]
 
     def root(self, data: Chosen) -> Path:
         """The folder of a data set: what its name under ``datasets:`` is bound to, or else its reader's name.
@@ -99,7 +111,19 @@ class Places:
                 return found
         if not needs_root:
             return self.cache / "data" / data.name
-        raise DataError(self._unbound(data))
+        raise DataError(self.unbound(data))
+
+    def unbound(self, data: Chosen) -> str:
+        """Why no machine that is given these places can read the data set; empty where one may."""
+        if not data.build().needs_root or any(bound(self.roots, name) for name in (data.bound_name, data.name)):
+            return ""
+        name = data.bound_name
+        also = "" if name == data.name else f" (or --root {data.name}=PATH, for every data set of this reader)"
+        given = f"; given with --root: {', '.join(self.given)}" if self.given else ""
+        return (
+            f"no root was given for the data set {name!r}: pass --root {name}=PATH{also}, or set "
+            f"{_variable(name)}=PATH, or write '{name}: PATH' into {_user_file()}{given}"
+        )
 
     def reader(self, data: Chosen) -> CatalogReader:
         """The reader of a data set, with the folder of its lists where they are not below its root.
@@ -143,15 +167,6 @@ class Places:
             where = f"--root {typed}" if typed else f"{_variable(name)} or '{name}' in {_user_file()}"
             what = "the folder of its lists" if name.endswith(LISTS) else "its root"
             raise DataError(f"data set {data.bound_name!r}: {what} {found} {reason}; correct {where}")
-
-    def _unbound(self, data: Chosen) -> str:
-        name = data.bound_name
-        also = "" if name == data.name else f" (or --root {data.name}=PATH, for every data set of this reader)"
-        given = f"; given with --root: {', '.join(self.given)}" if self.given else ""
-        return (
-            f"no root was given for the data set {name!r}: pass --root {name}=PATH{also}, or set "
-            f"{_variable(name)}=PATH, or write '{name}: PATH' into {_user_file()}{given}"
-        )
 
 
 def used_names(data: Iterable[Chosen]) -> set[str]:

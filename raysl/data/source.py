@@ -155,6 +155,7 @@ def open_source(
     processes: int | None = 1,
     fill: bool = True,
     progress: Progress | None = None,
+    run: str = "",
 ) -> VideoSource:
     """Reads a data set's lists, then loads or makes its manifest and fills the cache within its budget.
 
@@ -166,11 +167,12 @@ def open_source(
         processes: that decode what is missing; None: as many as this process may use CPUs.
         fill: False leaves the cache as it is.
         progress: called with the number of videos done and of all.
+        run: as of `Places.fetch`.
 
     Raises:
         DataError: no root, absent files, another set than the snapshot's.
     """
-    places.fetch(data, again=snapshot is None, progress=progress)
+    places.fetch(data, run, progress)
     root, catalog = _read_catalog(data, places, prepare=True)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
     if snapshot is not None:
@@ -208,6 +210,15 @@ def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
         return None
     manifest = known_manifest(catalog, root, places.cache / "manifests")
     return None if manifest is None else Snapshot(catalog, manifest)
+
+
+def is_here(data: Chosen, places: Places) -> bool:
+    """Whether the data set lies on this machine, decoded or not, and its lists can be read. Writes nothing."""
+    try:
+        _read_catalog(data, places, prepare=False)
+    except DataError:
+        return False
+    return True
 
 
 def listed_catalog(data: Chosen, places: Places) -> Catalog | None:
@@ -275,5 +286,5 @@ def _check_same(data: Chosen, here: Catalog, stored: Catalog) -> None:
     what = f"{len(differing)} videos differ, first {differing[0]}" if differing else "its classes differ"
     raise DataError(
         f"data set {data.bound_name!r}: this node's lists are not those that the run read ({what}): give every node "
-        "the same root, and run again if the lists have changed"
+        "the same root, and run again, with --read-again, if the lists have changed"
     )

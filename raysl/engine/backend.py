@@ -13,17 +13,19 @@ from ray.exceptions import RayError
 
 from raysl.config.component import Chosen
 from raysl.data.places import Places
-from raysl.data.snapshot import Snapshot
-from raysl.data.source import known_snapshot, open_source
+from raysl.data.snapshot import Snapshot, data_key
+from raysl.data.source import is_here, known_snapshot, open_source
 from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
 from raysl.engine.reading import read_here
 from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
-from raysl.results import Found
+from raysl.errors import DataError, StorageError
+from raysl.results import Found, Store
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Note, OnEvent, Reading
-from raysl.work.site import Site
+from raysl.work.run_cells import AS_IT_FITS, RunOptions
+from raysl.work.site import Site, listing_of
 
 LEAVING_SECONDS = 15.0
 """Given to cells to end in order, when a run is ended: the step that they are in must end first."""
@@ -34,23 +36,29 @@ class OnCluster:
 
     Args:
         places: as on this machine; roots may be bound on some nodes alone.
+        store: from which data sets that are not on this machine are planned, where earlier runs read them.
         note: called with each line worth keeping.
-        max_concurrent: cells beside each other, at most; as many as fit where None.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         places: Places,
+        store: Store,
         note: Callable[[str], None] = lambda text: None,
-        max_concurrent: int | None = None,
+        options: RunOptions = AS_IT_FITS,
     ) -> None:
-        self.cluster, self.places, self.note, self.max_concurrent = cluster, places, note, max_concurrent
+        self.cluster, self.places, self.store, self.note = cluster, places, store, note
+        self.max_concurrent, self.read_again = options.max_concurrent, options.read_again
         self.said: dict[str, CellProgress] = {}
         self.board = start_board()
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
-        """On a Ray of our own in this process; on a cluster here too where it was decoded before, else on a node."""
+        """On a Ray of our own in this process.
+
+        On a cluster nothing is decoded here: it is as it was decoded here before, or as the store has it where it is
+        not on this machine; else a node reads it.
+        """
 
         def look(posted: Posted) -> None:
             for reading in posted.readings.values():
@@ -62,12 +70,34 @@ class OnCluster:
                 on_event(Reading(data.bound_name, "reading", done, total))
 
             return open_source(data, self.places, resize=resize, processes=None, progress=progress).snapshot
-        known = known_snapshot(data, self.places)
+        known = self._known(data)
         if known is not None:
             return known
+        if unbound := self.places.unbound(data):
+            raise DataError(unbound)  # nodes are given the same places
         on_event(Reading(data.bound_name, "waiting for a node", 0, 0))
         with Watch(self.board, look):
             return self._read_on_a_node(data, resize, on_event)
+
+    def _known(self, data: Chosen) -> Snapshot | None:
+        listing = listing_of(data, self.places)
+        if not listing:
+            known = known_snapshot(data, self.places)
+            if known is not None:
+                return known
+        if listing is None or self.read_again or (not listing and is_here(data, self.places)):
+            return None
+        try:
+            known = self.store.snapshot_of(data_key(data), listing)
+        except StorageError as error:
+            self.note(f"data set {data.bound_name}: {error}")
+            return None
+        if known is not None and not listing:
+            self.note(
+                f"data set {data.bound_name}: it is not on this machine; planned as an earlier run read it, which the "
+                "nodes that compute compare with what they have (--read-again: a node reads it first)"
+            )
+        return known
 
     def _read_on_a_node(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         """Asks for a node, and where that lacks the data for another one."""

@@ -23,7 +23,7 @@ from ray.job_config import JobConfig
 
 import raysl
 from raysl.config.sections import TrainingOptions
-from raysl.engine.offer import offer, shown
+from raysl.engine.offer import await_autoscaler, offer, shown
 from raysl.errors import RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept
@@ -148,6 +148,7 @@ def cluster(
                     board = _start(usable, dashboard)
                 elif joined:
                     board = _join(str(given), "" if address else " (RAY_ADDRESS)")
+                    await_autoscaler()
             yield replace(_described(own, folder, options), tune_dir=tune_dir, dashboard=board)
         finally:
             if own or joined:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -208,10 +208,14 @@ def _is_whole() -> bool:
 
 
 class Worker:
-    """A rank's side of the desk."""
+    """A rank's side of the desk.
 
-    def __init__(self, desk: Any, number: int, rank: int) -> None:
-        self._desk, self._number, self.rank = desk, number, rank
+    Attributes:
+        nodes: id of each rank's node.
+    """
+
+    def __init__(self, desk: Any, number: int, rank: int, nodes: Sequence[str]) -> None:
+        self._desk, self._number, self.rank, self.nodes = desk, number, rank, nodes
 
     def report(self, at: float, numbers: dict[str, float]) -> None:
         """Says on rank 0 how far the job is; never waits. ``at`` grows with what need not be done again."""
@@ -221,15 +225,16 @@ class Worker:
 
 def _work(config: dict[str, Any]) -> None:
     """What every rank does: one job after the other, until its process ends with the trial's actor."""
-    from raysl.distributed import broadcast_object, rank
+    from raysl.distributed import broadcast_object, gather_objects, rank
 
     work, desk, team = pickle.loads(config["pickled"])
     settle(team)
     this, workers, number = rank(), broadcast_object(uuid.uuid4().hex), 0
+    nodes = gather_objects(ray.get_runtime_context().get_node_id())
     while True:
         number, content = ray.get(desk.take.remote(workers, this, number))
         try:
-            result = work(content, Worker(desk, number, this))
+            result = work(content, Worker(desk, number, this, nodes))
         except Exception as error:
             ray.get(desk.lose.remote(number, str(error)))
             raise

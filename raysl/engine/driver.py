@@ -51,7 +51,7 @@ def run_on_cluster(
             note(f"cells compute on {on.kind}s")
             if "://" not in store.place.shown:
                 note(f"the store is the folder {store.place.shown}: all nodes must see it under this path")
-        backend = OnCluster(on, places, note, options.max_concurrent)
+        backend = OnCluster(on, places, store, note, options)
         return run_cells(cells, store, places, backend, retry_failed=options.retry_failed, on_event=on_event)
 
 
@@ -75,7 +75,7 @@ def run_searches(
         on_event(Note(text))
 
     with _ending_attempts(stores), heard(note), _cluster_of(options, note) as on:
-        backend = OnCluster(on, places, note, options.max_concurrent)
+        backend = OnCluster(on, places, store, note, options)
 
         def read(data: Chosen, resize: int) -> Snapshot:
             return backend.read(data, resize, on_event)
@@ -83,7 +83,7 @@ def run_searches(
         for one in searches:
             training = one.search.base.cell.training
             on.check(training, training.workers, one.title)
-            data = read_data(needed_data(one.reads()), store, read, note)
+            data = read_data(needed_data(one.reads()), store, places, read, note)
             shelf = Shelf(store, data.hashes)
             name = shelf.search(one.search.id, one.search.base.cell, one.search.data)
             if data.unavailable:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
+import ray
 from ray.util.metrics import Gauge
 
 from raysl.config.cells import Cell
@@ -45,12 +46,12 @@ class Done:
     Attributes:
         failed: why anything failed, as its result.
         fault: why anything could not be done this time.
-        not_here: another node may be able to.
+        not_here: ids of the nodes that lack what the run read; others may be able to.
     """
 
     failed: str | None = None
     fault: str | None = None
-    not_here: bool = False
+    not_here: tuple[str, ...] = ()
 
 
 def packed(cell: Cell, site: Site, post: Post) -> bytes:
@@ -80,7 +81,8 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
     except (LeftError, ClaimedError) as left:
         return Done(fault=str(left))
     except NodeFault as fault:
-        return Done(fault=str(fault), not_here=fault.elsewhere)
+        here = (ray.get_runtime_context().get_node_id(),)
+        return Done(fault=str(fault), not_here=here if fault.unfit else ())
 
 
 def together(content: bytes, worker: Worker) -> Done:
@@ -114,7 +116,8 @@ def together(content: bytes, worker: Worker) -> Done:
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
             if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
                 raise
-            return Done(fault=str(error), not_here=getattr(error, "elsewhere", False))
+            nodes = {worker.nodes[one] for one in getattr(error, "unfit", ())}
+            return Done(fault=str(error), not_here=tuple(sorted(nodes)))
 
 
 def _evaluate(job: Job, first: bool) -> Done:

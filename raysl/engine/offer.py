@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from ray.experimental.internal_kv import _internal_kv_get
 AUTOSCALER_STATUS = "__autoscaling_status"
 """Where Ray's autoscaler says how it is, and for which nodes. Without one the names of nodes begin as below."""
 NO_TYPE = "node_"
+
+AUTOSCALER_SECONDS = 15.0
+"""Within which the autoscaler of a head that was just started says something; it does so every 5 s."""
 
 Resources = Mapping[str, float]
 
@@ -184,6 +188,13 @@ def _status() -> dict[str, Any]:
     said = _internal_kv_get(AUTOSCALER_STATUS)
     status: dict[str, Any] = json.loads(said) if said else {}
     return status
+
+
+def await_autoscaler() -> None:
+    """Waits until the autoscaler of a cluster that was just started has said what it can add, as far as it has one."""
+    until = time.monotonic() + AUTOSCALER_SECONDS
+    while "autoscaler_report" not in _status() and not _of_autoscaler_2() and time.monotonic() < until:
+        time.sleep(0.2)
 
 
 def _of_autoscaler_2() -> dict[str, NodeType]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
-import ray
 from ray import tune
 
 from raysl.engine.board import Post
@@ -17,7 +16,7 @@ from raysl.errors import RayslError
 
 STEP, ENDED, FAILED, FAULT, AVOID = "step", "ended", "failed", "fault", "avoid"
 """Keys of what a trial reports: steps done, that it ended, why it failed as its result, why it has none this time, and
-the node that is not fit for it."""
+the nodes that are not fit for it."""
 
 CELL, LOST, WHY, SIZE = "cell", "lost", "why", "workers"
 """Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`); how often in a row its
@@ -63,7 +62,7 @@ def trial(
         _end(post, fault=lost_too_often(str(error)))
     else:
         if done.not_here:
-            tune.report({AVOID: ray.get_runtime_context().get_node_id(), FAULT: done.fault})
+            tune.report({AVOID: ",".join(done.not_here), FAULT: done.fault})
             raise NodeNotFitError(done.fault)
         _end(post, failed=done.failed, fault=done.fault)
 

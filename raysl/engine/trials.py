@@ -37,7 +37,8 @@ from raysl.work.compute import workers_of
 from raysl.work.site import Site
 
 MOST_NODES_TRIED = 3
-"""On which a cell's data is looked for before the cell ends without a result: an autoscaler adds more for ever."""
+"""One after the other (for a crew, as many at once as it has workers on), on which a cell's data is looked for before
+the cell ends without a result: an autoscaler adds more for ever."""
 
 NODE_LOST = (
     "its node has died",
@@ -154,7 +155,7 @@ class _TakenUpAgain(FIFOScheduler):
         self._trials, self._teams, self._cells = trials, dict(teams), cells
         self._steps: dict[str, float] = {}
         self._unfit: dict[str, str] = {}
-        self._avoid: dict[str, list[str]] = {}
+        self._avoid: dict[str, list[frozenset[str]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
@@ -166,10 +167,11 @@ class _TakenUpAgain(FIFOScheduler):
             self._steps[cell] = step
             trial.config[LOST] = 0
         if result.get(AVOID):
-            node, why = str(result[AVOID]), str(result[FAULT])
-            if all(node not in nodes for nodes in self._avoid.values()):
+            unfit, why = frozenset(str(result[AVOID]).split(",")), str(result[FAULT])
+            known = frozenset[str]().union(*(nodes for tries in self._avoid.values() for nodes in tries))
+            for node in sorted(unfit - known):
                 self._trials.note(f"node {_shown(node)} is left out: {why}")
-            self._avoid.setdefault(cell, []).append(node)
+            self._avoid.setdefault(cell, []).append(unfit)
             self._unfit[cell] = why
         return str(FIFOScheduler.CONTINUE)
 
@@ -184,9 +186,9 @@ class _TakenUpAgain(FIFOScheduler):
                 trial.config[LOST] += 1
                 trial.config[WHY] = lost_too_often(error)
             return
-        avoid, cluster = self._avoid[cell], self._trials.cluster
+        avoid, cluster = self._unfit_nodes(cell), self._trials.cluster
         others = offer(without=avoid).fitting(self._teams[cell].bundle, cluster.options.labels)
-        if len(avoid) >= MOST_NODES_TRIED or others < self._teams[cell].size:
+        if len(self._avoid[cell]) >= MOST_NODES_TRIED or others < self._teams[cell].size:
             trial.config[LOST], trial.config[WHY] = LOST_PROCESSES + 1, why
             avoid = []  # it still has to run somewhere, to say so
         trial.update_resources(reservation(self._teams[cell], cluster, avoid))
@@ -196,15 +198,19 @@ class _TakenUpAgain(FIFOScheduler):
         team, cluster = self._teams[cell], self._trials.cluster
         if team.size == 1:
             return False
-        there = offer(without=silent)
+        there = offer(without=[*silent, *self._unfit_nodes(cell)])
         fit = there.fitting(team.bundle, cluster.options.labels)
         size = 0 if there.grows or fit >= team.size else _fewer(self._cells[cell].config, fit)
         if size:
             title = self._cells[cell].title
             self._trials.note(f"{title}: a node is gone; goes on with {size} of {team.size} workers")
             self._teams[cell], trial.config[SIZE] = replace(team, size=size), size
-            trial.update_resources(reservation(self._teams[cell], cluster, self._avoid.get(cell, ())))
+            trial.update_resources(reservation(self._teams[cell], cluster, self._unfit_nodes(cell)))
         return bool(size)
+
+    def _unfit_nodes(self, cell: str) -> list[str]:
+        """Ids of all nodes that are not fit for it."""
+        return sorted(frozenset[str]().union(*self._avoid.get(cell, ())))
 
 
 def _fewer(cell: CellConfig, most: int) -> int:

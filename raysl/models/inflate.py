@@ -21,6 +21,7 @@ from torch import Tensor
 
 from raysl.config.options import Options, option
 from raysl.data.places import NOTHING, bound
+from raysl.distributed import rank
 from raysl.errors import ConfigError, MissingFileError
 from raysl.models.backbone import Backbone
 
@@ -86,7 +87,8 @@ def weights_file(name: str, files: Mapping[str, Path]) -> Path:
     if file is None:
         raise MissingFileError(f"inflate_from: {name}: no file is bound to this name: pass --root {name}=FILE")
     if not file.is_file():
-        raise MissingFileError(f"inflate_from: {name}: there is no file {file.name} where --root {name}=FILE points")
+        said = f"inflate_from: {name}: there is no file {file.name} where --root {name}=FILE points"
+        raise MissingFileError(said, unfit=[rank()])
     return file
 
 

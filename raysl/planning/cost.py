@@ -21,9 +21,9 @@ from raysl.data.catalog import Catalog
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
-from raysl.data.snapshot import data_key
+from raysl.data.snapshot import Snapshot, data_key
 from raysl.data.source import VideoSource, known_snapshot, listed_catalog
-from raysl.errors import CellFailure, ConfigError
+from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.on_features import sharing
 from raysl.evaluation.workload import Workload, workload
@@ -39,7 +39,7 @@ from raysl.planning.calibration import (
     of_one_worker,
     training_shape,
 )
-from raysl.results import Found
+from raysl.results import Found, Store
 from raysl.results.attempt import KEPT_CHECKPOINTS
 from raysl.training.length import Length, training_length
 from raysl.views.training_videos import training_videos
@@ -119,15 +119,17 @@ class CellCost:
 
 @dataclass
 class KnownData:
-    """Data sets as far as this machine knows them; nothing is decoded for it."""
+    """Data sets as far as this machine or a store knows them; nothing is decoded for it."""
 
     places: Places
+    store: Store | None = None
     _sources: dict[tuple[str, int], VideoSource | None] = field(default_factory=dict)
     _splits: dict[tuple[str, int], LabelledSplits] = field(default_factory=dict)
     _listed: set[str] = field(default_factory=set)
 
     def source(self, data: Chosen, resize: int) -> VideoSource | None:
-        """As earlier runs decoded it; else as its lists name it, every video readable and long; None without those."""
+        """As earlier runs decoded it, here or by the store; else as its lists name it, every video readable and long;
+        None without those."""
         key = (data_key(data), resize)
         if key not in self._sources:
             self._sources[key] = self._find(data, resize)
@@ -146,7 +148,7 @@ class KnownData:
 
     def _find(self, data: Chosen, resize: int) -> VideoSource | None:
         cache = FrameCache(self.places.cache / "frames", resize, int(self.places.cache_gigabytes * 1e9))
-        snapshot = known_snapshot(data, self.places)
+        snapshot = known_snapshot(data, self.places) or self._stored(data)
         if snapshot is not None:
             return VideoSource(snapshot.catalog, snapshot.manifest, Path(), cache)
         catalog = listed_catalog(data, self.places)
@@ -154,6 +156,12 @@ class KnownData:
             return None
         self._listed.add(data_key(data))
         return VideoSource(catalog, unread_manifest(catalog, resize), Path(), cache)
+
+    def _stored(self, data: Chosen) -> Snapshot | None:
+        try:
+            return None if self.store is None else self.store.snapshot_of(data_key(data), self.places.listing(data))
+        except DataError:
+            return None  # its root is an address that cannot be read from here
 
 
 def unread_manifest(catalog: Catalog, side: int) -> Manifest:

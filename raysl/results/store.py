@@ -59,9 +59,30 @@ class Store:
         """The store in which the trials of a search are trained: no table reads it."""
         return Store(self.place.below(f"searches/{name}"))
 
-    def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keeps a data set as a run read it, under its hash."""
-        self.place.write(_snapshot_path(snapshot.hashes.snapshot), snapshot.to_bytes())
+    def save_snapshot(self, snapshot: Snapshot, key: str | None = None, listing: str = "") -> None:
+        """Keeps a data set as a run read it, under its hash.
+
+        Args:
+            key: `raysl.data.snapshot.data_key`, by which `snapshot_of` finds it again.
+            listing: what the data set's address held, where its root is one.
+        """
+        hash = snapshot.hashes.snapshot
+        self.place.write(_snapshot_path(hash), snapshot.to_bytes())
+        if key is not None:
+            self.place.write(f"{_read_as(key)}/{hash}", f"{listing}\n".encode())
+
+    def snapshot_of(self, key: str, listing: str = "") -> Snapshot | None:
+        """The data set that runs read under this key; None where none did, or they read several.
+
+        Args:
+            listing: what the data set's address holds now; what was read when it held something else does not count.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        now = f"{listing}\n".encode()
+        paths = [path for path in self.place.sizes(_read_as(key)) if self.place.read(path) == now]
+        return self.snapshot(paths[0].rpartition("/")[2]) if len(paths) == 1 else None
 
     def snapshot(self, hash: str) -> Snapshot:
         """The data set of this hash.
@@ -103,6 +124,10 @@ def open(storage: str | Path) -> Store:
         StorageError: the address is not understood, or names a file.
     """
     return Store(place(storage))
+
+
+def _read_as(key: str) -> str:
+    return f"data/read/{key}"
 
 
 def _snapshot_path(hash: str) -> str:

@@ -108,9 +108,9 @@ def evaluate_cell(
     kept = _Kept(folder, site, {str(one.name): one for one in wanted})
     with noted_faults(folder, EVALUATION, site), cpu_threads(cell.config), ending_together():
         _evaluate(cell, kept, on_progress)
-    failed, faults, elsewhere = broadcast_object((kept.failed, kept.faults, kept.elsewhere))
+    failed, faults, unfit = broadcast_object((kept.failed, kept.faults, kept.unfit))
     if faults:
-        raise of_all_ranks(NodeFault("; ".join(faults), elsewhere=elsewhere))
+        raise of_all_ranks(NodeFault("; ".join(faults), unfit=unfit))
     return "; ".join(failed) or None
 
 
@@ -150,7 +150,7 @@ class _Kept:
         self.folder, self.site, self.wanted = folder, site, wanted
         self.failed: list[str] = []
         self.faults: list[str] = []
-        self.elsewhere = False
+        self.unfit: frozenset[int] = frozenset()
 
     def save(self, name: str, result: EvaluationResult, snapshot: Snapshot) -> None:
         self.folder.save_evaluation(name, record(result, self.wanted[name].config, snapshot), result.predictions)
@@ -161,7 +161,7 @@ class _Kept:
         config, reason = self.wanted[name].config, self.site.without_paths(str(error))
         if isinstance(error, NodeFault):
             self.folder.note_fault(name, rank(), {"reason": reason, "traceback": _traceback(error)})
-            self.elsewhere |= error.elsewhere
+            self.unfit |= error.unfit
             self.faults.append(f"evaluation {config.label}: {reason}")
         else:
             self.folder.fail_evaluation(name, reason, {"label": config.label, "evaluation": resolved(config)})
@@ -237,7 +237,7 @@ def noted_faults(folder: CellFolder, part: str, site: Site) -> Iterator[None]:
             reason += f" (it could not be noted: {problem})"
         if isinstance(error, StorageError):
             raise
-        fault_raised = NodeFault(reason, may_pass(error), getattr(error, "elsewhere", False))
+        fault_raised = NodeFault(reason, may_pass(error), getattr(error, "unfit", ()))
         raise (of_all_ranks(fault_raised) if is_of_all_ranks(error) else fault_raised) from error
 
 

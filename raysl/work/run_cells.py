@@ -61,6 +61,7 @@ class RunOptions:
     Attributes:
         address: of a running Ray cluster; one is started on this machine, and stopped at the end, where None.
         retry_failed: what failed before is computed again.
+        read_again: data sets that are not on this machine are read by a node, though the store has them.
         max_concurrent: cells or trials beside each other, at most; as many as fit where None.
         workers: what each DDP worker is given.
         dashboard: a Ray that is started on this machine has its dashboard.
@@ -73,6 +74,7 @@ class RunOptions:
     workers: WorkerOptions = field(default_factory=WorkerOptions)
     dashboard: bool = False
     tune_dir: str | None = None
+    read_again: bool = False
 
 
 AS_IT_FITS = RunOptions()
@@ -139,7 +141,7 @@ class _Run:
 
     def run(self) -> RunOutcome:
         with self._phase(DATA_PHASE):
-            data = read_data(needed_data(self.cells), self.store, self._read, self._note)
+            data = read_data(needed_data(self.cells), self.store, self.places, self._read, self._note)
         site = Site(self.store, self.places, data.hashes)
         found = self._find(site)
         if sum(self._take_back(one) for one in found):
@@ -371,10 +373,10 @@ def can_advance(found: Found, data: ReadData) -> bool:
     if found.state.by_hand:
         return False
     if found.to_train:
-        return data_key(found.cell.config.data) in data.hashes
+        return data.can_read(found.cell.config.data)
     if found.state.status != "done":
         return True
-    return any(data_key(one.config.data) in data.hashes for one in found.to_compute)
+    return any(data.can_read(one.config.data) for one in found.to_compute)
 
 
 def blocked(found: Found, data: ReadData) -> str:

@@ -16,6 +16,7 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.data.source import VideoSource, known_snapshot, open_source
+from raysl.distributed import rank
 from raysl.errors import DataError, NodeFault
 from raysl.results import CellFolder, Shelf, Store
 from raysl.training.threads import free_cpus
@@ -76,10 +77,16 @@ class Site:
         try:
             snapshot = self.store.snapshot(hashes.snapshot)
             source = open_source(
-                data, self.places, resize=resize, snapshot=snapshot, processes=free_cpus(), progress=progress
+                data,
+                self.places,
+                resize=resize,
+                snapshot=snapshot,
+                processes=free_cpus(),
+                progress=progress,
+                run=self.run,
             )
         except DataError as error:
-            raise NodeFault(str(error), elsewhere=True) from error
+            raise NodeFault(str(error), unfit=() if self.places.unbound(data) else [rank()]) from error
         while len(_opened) >= MOST_OPEN:
             _opened.pop(next(iter(_opened)))
         _opened[key] = source
@@ -103,19 +110,23 @@ class ReadData:
     """The data sets of a run.
 
     Attributes:
-        hashes: of those that could be read, by `data_key`; their snapshots are in the store.
-        unavailable: why the others could not, by `data_key`.
-        snapshots: of those that could be read; they stay with the driver.
+        hashes: of those that are known, by `data_key`; their snapshots are in the store.
+        unavailable: why the others, or what the store has of them alone, cannot be read, by `data_key`.
+        snapshots: of those that are known; they stay with the driver.
     """
 
     hashes: dict[str, DataHashes]
     unavailable: dict[str, str]
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
+    def can_read(self, data: Chosen) -> bool:
+        return data_key(data) in self.hashes and data_key(data) not in self.unavailable
+
 
 def read_data(
     needed: Iterable[tuple[Chosen, int]],
     store: Store,
+    places: Places,
     read: Callable[[Chosen, int], Snapshot],
     note: Callable[[str], None],
 ) -> ReadData:
@@ -123,6 +134,7 @@ def read_data(
 
     Args:
         needed: data sets with the short side of their frames in pixels.
+        places: as on this machine.
         read: on this machine, or on a node of a cluster; raises DataError or NodeFault.
         note: called with a line for each.
 
@@ -131,7 +143,7 @@ def read_data(
     """
     found = ReadData({}, {})
     for data, resize in needed:
-        key = data_key(data)
+        key, listing = data_key(data), listing_of(data, places)  # what changes while it is read is read again
         try:
             snapshot = read(data, resize)
         except (DataError, NodeFault) as error:
@@ -139,10 +151,21 @@ def read_data(
             note(f"data set {data.bound_name}: {error}")
             continue
         if key not in found.hashes:
-            store.save_snapshot(snapshot)
+            store.save_snapshot(snapshot, None if listing is None else key, listing or "")
             note(f"data set {data.bound_name}: {_described(snapshot)}")
+        if (unbound := places.unbound(data)) and key not in found.unavailable:
+            found.unavailable[key] = unbound
+            note(f"data set {data.bound_name}: {unbound}")
         found.hashes[key], found.snapshots[key] = snapshot.hashes, snapshot
     return found
+
+
+def listing_of(data: Chosen, places: Places) -> str | None:
+    """`Places.listing`; None where an address can be read by other machines alone, or by none."""
+    try:
+        return places.listing(data)
+    except DataError:
+        return None
 
 
 def needed_data(cells: Iterable[Cell]) -> list[tuple[Chosen, int]]:

@@ -10,7 +10,7 @@ import pytest
 
 from raysl.config.component import Chosen
 from raysl.data.catalogs.folder import FolderOptions
-from raysl.data.fetch import fetch, is_fetched, mirror, shown_address
+from raysl.data.fetch import fetch, is_fetched, listing, mirror, shown_address
 from raysl.data.places import Places
 from raysl.data.source import known_snapshot, open_source
 from raysl.errors import DataError
@@ -37,20 +37,24 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_what_is_new_changed_or_gone_there_is_so_here(there: Path, tmp_path: Path) -> None:
     here, copied = mirror(there.as_uri(), tmp_path / "cache"), list[tuple[int, int]]()
 
-    def again() -> None:
-        fetch(there.as_uri(), here, 10**6, lambda done, total: copied.append((done, total)))
+    def again(run: str = "") -> None:
+        fetch(there.as_uri(), here, 10**6, lambda done, total: copied.append((done, total)), run)
 
     assert not is_fetched(here)
-    again()
+    again("first")
     assert is_fetched(here)
+    assert (is_fetched(here, "first"), is_fetched(here, "second")) == (True, False)
     assert contents(here) == contents(there)
     copied.clear()
+    before = listing(there.as_uri())
     again()
     assert copied == [], "nothing changed"
+    assert listing(there.as_uri()) == before
     (there / "a/1.mp4").write_bytes(b"other")
     (there / "a/2.mp4").unlink()
     (there / "c.txt").write_bytes(b"new")
     (here / ".killed.part").write_bytes(b"half")
+    assert listing(there.as_uri()) != before
     again()
     assert copied == [(2, 3), (3, 3)]
     assert contents(here) == contents(there)

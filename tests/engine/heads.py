@@ -68,22 +68,25 @@ class Head:
             command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def raysl(self, *arguments: str | Path, cwd: Path, without_ray: bool = False) -> subprocess.CompletedProcess[str]:
+    def raysl(
+        self, *arguments: str | Path, cwd: Path, without_ray: bool = False, within: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """A command of raysl on a machine that knows no address of a Ray.
 
         Args:
             without_ray: Ray cannot be imported there.
+            within: as of `node`.
         """
         start = ["-c", WITHOUT_RAY] if without_ray else ["-m", "raysl"]
-        return self._run([*start, *map(str, arguments)], cwd)
+        return self._run([*start, *map(str, arguments)], cwd, within)
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
         """Runs a program in the checkout."""
         return self._run(["-c", code], ROOT)
 
-    def _run(self, arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: Sequence[str], cwd: Path, within: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         environment = {**self.environment, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, *arguments]
+        command = [*within, sys.executable, *arguments]
         return subprocess.run(
             command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
         )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from raysl import results
-from tests.engine.heads import BIN, ROOT, end, free_ports, head
+from tests.engine.heads import BIN, ROOT, Head, end, free_ports, head
 from tests.engine.processes import below, runs
 from tests.planning.studies import SMALL_RECIPE, write_study
 
@@ -36,11 +39,25 @@ rows:
 seeds: [0]
 evaluations: [retrieval/synthetic]
 """
+CARD = {
+    "resources": {"CPU": 2, "GPU": 1, "object_store_memory": 1},
+    "min_workers": 0,
+    "max_workers": 2,
+    "node_config": {},
+}
+"""A type whose nodes never come, as where a cloud has none left: Ray refuses so little memory when it starts one."""
 NODES = """
+import time
 import ray
 ray.init(address="{address}", log_to_driver=False)
-print(len(ray.nodes()), [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]])
+for _ in range(100):
+    alive = sorted(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])
+    if len(alive) <= {most}:
+        break
+    time.sleep(1)
+print(alive)
 """
+"""CPUs of each node, once there are so few, or after a while."""
 
 
 def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine(tmp_path: Path) -> None:
@@ -51,19 +68,32 @@ def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine
     options = [word for word in command.split() if word.startswith("--num-") or word.startswith("--node-ip")]
     (port,) = free_ports(1)
     file = tmp_path / "local.yaml"
-    file.write_text(written.replace("127.0.0.1:6399", f"127.0.0.1:{port}"))
+    config = yaml.safe_load(written.replace("127.0.0.1:6399", f"127.0.0.1:{port}"))
+    config["available_node_types"]["card"] = CARD
+    file.write_text(yaml.safe_dump(config))
     environment = {**variables, "RAY_AUTH_MODE": "disabled", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     places: list[str | Path] = ["--cache", tmp_path / "cache"]
     with head(environment, *options, f"--autoscaling-config={file}", port=port) as on:
         there = [*places, "--storage", tmp_path / "store", "--reports", tmp_path / "reports"]
-        done = on.raysl("run", study, *there, "--address", on.address, cwd=tmp_path)
+        run = ["run", study, *there, "--address", on.address]
+        refused = on.raysl(*run, "--gpus-per-worker", "4", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "asks for 1 CPU, 4 GPU, but no node is as large: the nearest is card (2 CPU, 1 GPU; 0 of up to 2)" in (
+            refused.stderr
+        )
+        log = until(on, "cells wait for nodes", *run)
+        assert "cells compute on GPUs" in log, "--device auto chooses what the autoscaler can add"
+        assert "2 GPU cells wait for nodes; the cluster has 0 of 3 GPUs" in log
+        assert "ended by SIGTERM: what is done is kept" in log
+        done = on.raysl(*run, "--device", "cpu", cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
-        seen = on.python(NODES.format(address=on.address)).stdout
-        assert 2 <= int(seen.split(maxsplit=1)[0]) <= 7, f"the head and up to three nodes, also after a rest: {seen}"
-        assert "0.0" in seen, f"the head has no CPU: {seen}"
-        assert "2.0" in seen, f"nodes came: {seen}"
+        assert "cells compute on CPUs" in done.stdout
+        seen = json.loads(on.python(NODES.format(address=on.address, most=9)).stdout)
+        assert seen in ([0.0, *[2.0] * count] for count in (1, 2, 3)), "the head, and nodes that came"
         here = [*places, "--storage", tmp_path / "here", "--reports", tmp_path / "alone"]
         assert on.raysl("run", study, "--local", *here, cwd=tmp_path).returncode == 0
+        seen = json.loads(on.python(NODES.format(address=on.address, most=1)).stdout)
+        assert seen == [0.0], "nodes were given back"
     assert "2 cells done (2 worked on now), 0 failed, 0 missing" in done.stdout
     table, alone = (values(tmp_path / name / "nodes" / "table.csv") for name in ("reports", "alone"))
     assert table.keys() == alone.keys()
@@ -71,6 +101,26 @@ def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine
     assert all(table.values())
     # Without Ray two workers are one, whose sums round otherwise.
     assert [table[key] for key in table if key[0] != "two"] == [alone[key] for key in alone if key[0] != "two"]
+
+
+def until(on: Head, text: str, *arguments: str | Path) -> str:
+    """What a command of raysl says that is asked to end as soon as it has said ``text``."""
+    log = on.folder / "until.log"
+    environment = {**on.environment, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with log.open("w") as file:
+        command = [sys.executable, "-m", "raysl", *map(str, arguments)]
+        process = subprocess.Popen(command, env=environment, cwd=on.folder, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        ends = time.monotonic() + 120
+        while text not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < ends, log.read_text()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM, log.read_text()
+    finally:
+        end(process)
+    return log.read_text()
 
 
 def values(table: Path) -> dict[tuple[str, str], str]:

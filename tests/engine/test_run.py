@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import boto3
 import pandas as pd
 import pytest
 import torch
 
 from raysl import results
+from raysl.commands.inputs import find_places, load_studies
+from raysl.commands.run import run_studies
+from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
@@ -19,6 +24,9 @@ from raysl.training.checkpoint import read_checkpoint
 from raysl.work.events import Event, Note, Overview, Phase
 from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
+from tests.conftest import BUCKET
+from tests.data.rendered import moving_square, write_set, write_video
+from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
@@ -194,3 +202,79 @@ def test_a_store_that_cannot_be_written_is_said_at_once(tmp_path: Path, places: 
             plan(tmp_path, {"plain": "{}"}), results.open(tmp_path / "file" / "store"), places, on_event=told
         )
     assert told.events == []
+
+
+IN_A_BUCKET = """
+title: "Videos in a bucket"
+base: recipe
+data: {name: folder}
+rows: {random: {pretraining: none}, SimCLR: {}}
+baseline: random
+seeds: [0]
+evaluations: [retrieval/folder]
+"""
+
+
+@dataclass
+class Runs:
+    """`raysl run` of one study, each into a folder of its own, on videos that lie at an address."""
+
+    folder: Path
+    study: Path
+    address: str
+
+    def __call__(self, name: str, root: str | Path, local: bool = False) -> tuple[int, str]:
+        """How many cells are not complete, and what was said."""
+        out, folder = io.StringIO(), self.folder / name
+        places = find_places([f"folder={root}"], folder / "cache")
+        console = PlainConsole(file=out, width=1000)
+        planned = load_studies([self.study], None, [])
+        store = str(folder / "store")
+        left = run_studies(planned, store, places, folder / "reports", IN_TURN, console, local=local)
+        return left, out.getvalue()
+
+    def table(self, name: str) -> bytes:
+        return (self.folder / name / "reports" / "bucket" / "table.csv").read_bytes()
+
+
+def test_videos_in_a_bucket_give_the_table_of_a_folder(
+    tmp_path: Path, s3_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, client = tmp_path / "videos", boto3.client("s3", endpoint_url=f"http://{s3_address}")
+    for name in ("left", "right"):
+        write_set(root / name, videos=8)
+
+    def put(file: Path) -> None:
+        client.upload_file(str(file), BUCKET, f"{tmp_path.name}/{file.relative_to(root).as_posix()}")
+
+    files = sorted(root.rglob("*.mp4"))
+    for file in files:
+        put(file)
+    query = f"scheme=http&region=us-east-1&endpoint_override={s3_address}"
+    address = f"s3://test:secret@{BUCKET}/{tmp_path.name}?{query}"
+    run = Runs(tmp_path, write_study(tmp_path, IN_A_BUCKET, SMALL_RECIPE, name="bucket"), address)
+    for name, at, local in (("folder", root, True), ("here", address, True), ("ray", address, False)):
+        left, said = run(name, at, local)
+        assert left == 0, said
+        assert "2 cells done (2 worked on now), 0 failed, 0 missing" in said
+        assert "secret" not in said
+    assert run.table("folder") == run.table("here") == run.table("ray")
+
+    # Nothing changed: the store says what there is, and no node is asked.
+    left, said = run("ray", address)
+    assert "2 cells done (0 worked on now), 0 failed, 0 missing" in said
+    assert "waiting for a node" not in said
+    write_video(files[0], moving_square(33, seed=77))
+    put(files[0])
+    assert run("folder", root, True)[0] == 0
+    for name, local in (("here", True), ("ray", False)):
+        left, said = run(name, address, local)
+        assert "2 cells done (2 worked on now), 0 failed, 0 missing" in said, "another object is other data"
+        assert run.table(name) == run.table("folder")
+
+    monkeypatch.setenv("RAYSL_FETCH_GIGABYTES", "0.00001")
+    left, said = run("small", address)
+    assert left == 2
+    assert f"data set folder: s3://{BUCKET}/{tmp_path.name}: its 16 files have" in said
+    assert "raise RAYSL_FETCH_GIGABYTES" in said
+    assert not list((tmp_path / "small" / "cache").rglob("*.mp4")), "nothing is copied"

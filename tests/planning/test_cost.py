@@ -11,6 +11,7 @@ import torch
 from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
+from raysl.data.snapshot import data_key
 from raysl.data.source import open_source
 from raysl.planning.calibration import Calibration, Kind, Machine, Measurement
 from raysl.planning.cost import (
@@ -67,6 +68,14 @@ def test_data_that_is_listed_but_not_read_is_counted_by_its_list(tmp_path: Path)
     assert not data.is_decoded(cell.data, 32)
     assert cache_bytes([(cell.data, 32)], data) == (0, ["synthetic"])
     assert not list(tmp_path.rglob("*")), "nothing is rendered, read or written"
+
+
+def test_data_that_is_not_here_is_counted_as_the_store_has_it(tmp_path: Path, places: Places) -> None:
+    cell, store = tiny_cell(THREE_EPOCHS), results.open(tmp_path / "store")
+    store.save_snapshot(open_source(cell.data, places, resize=32).snapshot, data_key(cell.data))
+    data = KnownData(Places({}, tmp_path / "cache"), store)
+    assert data.is_decoded(cell.data, 32)
+    assert cell_cost(Cell(cell), data).steps == 6
 
 
 def test_data_that_is_not_here_leaves_epochs_unknown(tmp_path: Path) -> None:

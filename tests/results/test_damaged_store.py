@@ -70,8 +70,9 @@ READ_BY_NOBODY = {
     "cells/ended/attempts/A/tensorboard/EVENTS",
     "cells/begun/attempts/A/tensorboard/EVENTS",
     "cells/begun/attempts/A/curves.csv",
+    "data/read/KEY/HASH",
 }
-"""What is for people alone, or was of use while the cell was computed."""
+"""What is for people alone, was of use while the cell was computed, or is read where the data is elsewhere alone."""
 
 KINDS = {
     "ended": (
@@ -87,6 +88,7 @@ KINDS = {
         "cells/ended/attempts/A/heartbeat.json",
         "cells/ended/attempts/A/tensorboard/EVENTS",
         "data/HASH.parquet",
+        "data/read/KEY/HASH",
     ),
     "begun": (
         "cells/begun/cell.yaml",
@@ -111,6 +113,7 @@ PATTERNS = {
     r"/evaluations/[^/]*failing_protocol-[^/]+\.": "/evaluations/FAILED.",
     r"/faults/[^/]+/\d+\.json": "/faults/PART/RANK.json",
     r"^data/[0-9a-f]{8}\.": "data/HASH.",
+    r"^data/read/.*": "data/read/KEY/HASH",
     r"^searches/[^/]+/": "searches/S/",
     r"/trials/\d{5}\.": "/trials/NUMBER.",
 }

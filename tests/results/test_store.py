@@ -30,6 +30,12 @@ def test_a_data_set_as_it_was_read(store: Store) -> None:
         store.snapshot(snapshot.hashes.snapshot)
     store.save_snapshot(snapshot)
     assert store.snapshot(snapshot.hashes.snapshot) == snapshot
+    assert store.snapshot_of("set-1a2b3c4d") is None, "nobody said what it is"
+    store.save_snapshot(snapshot, "set-1a2b3c4d", listing="now")
+    assert store.snapshot_of("set-1a2b3c4d", "now") == snapshot
+    assert store.snapshot_of("set-1a2b3c4d", "then") is None, "its address holds something else"
+    store.save_snapshot(snapshot_of(videos=6), "set-1a2b3c4d", listing="now")
+    assert store.snapshot_of("set-1a2b3c4d", "now") is None, "nothing says which is meant"
     assert store.cells() == []
     store.place.write(f"data/{snapshot.hashes.snapshot}.parquet", b"half")
     with pytest.raises(StorageError, match="cannot be read"):

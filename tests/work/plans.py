@@ -46,6 +46,6 @@ def site_here(cells: Sequence[Cell], store: Store, places: Places) -> Site:
     def read(data: Chosen, resize: int) -> Snapshot:
         return open_source(data, places, resize=resize).snapshot
 
-    data = read_data(needed_data(cells), store, read, lambda _: None)
+    data = read_data(needed_data(cells), store, places, read, lambda _: None)
     assert not data.unavailable
     return Site(store, places, data.hashes)

@@ -131,12 +131,15 @@ def test_weights_to_inflate_are_found_among_the_roots_and_refused_before_anythin
 
 def test_weights_that_are_missing_on_this_machine_are_no_result(tmp_path: Path, store: Store, places: Places) -> None:
     (cell,) = plan(tmp_path, {"inflated": json.dumps({"pretraining": "none", "backbone": NARROW})})
-    site = site_here([cell], store, places)
-    with pytest.raises(NodeFault, match="--root narrow=FILE"):
-        pretrain_cell(cell, site)
-    found = site.shelf.find(cell)
-    assert (found.verdict, found.state.status) == ("missing", "missing")
-    assert "--root narrow=FILE" in found.reason
+    absent = replace(places, roots={"narrow": tmp_path / "narrow.pth"})
+    for given, unfit in ((places, frozenset[int]()), (absent, {0})):
+        site = site_here([cell], store, given)
+        with pytest.raises(NodeFault, match="--root narrow=FILE") as found:
+            pretrain_cell(cell, site)
+        assert found.value.unfit == unfit, "another node may have a file, where one is bound"
+        here = site.shelf.find(cell)
+        assert (here.verdict, here.state.status) == ("missing", "missing")
+        assert "--root narrow=FILE" in here.reason
 
 
 def test_a_root_that_is_gone_is_noted_without_its_path_and_forgotten_when_it_is_back(
