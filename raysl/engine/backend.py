@@ -53,6 +53,11 @@ class OnCluster:
         self.said: dict[str, CellProgress] = {}
         self.board = start_board()
 
+    def close(self) -> None:
+        """Ends the board: a driver may live on, and begin the next run."""
+        with contextlib.suppress(RayError):  # it is gone with its cluster
+            ray.kill(self.board)
+
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         """On a Ray of our own in this process.
 

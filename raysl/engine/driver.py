@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from raysl.config.cells import Cell
@@ -51,8 +51,8 @@ def run_on_cluster(
             note(f"cells compute on {on.kind}s")
             if "://" not in store.place.shown:
                 note(f"the store is the folder {store.place.shown}: all nodes must see it under this path")
-        backend = OnCluster(on, places, store, note, options)
-        return run_cells(cells, store, places, backend, retry_failed=options.retry_failed, on_event=on_event)
+        with closing(OnCluster(on, places, store, note, options)) as backend:
+            return run_cells(cells, store, places, backend, retry_failed=options.retry_failed, on_event=on_event)
 
 
 def run_searches(
@@ -74,8 +74,12 @@ def run_searches(
     def note(text: str) -> None:
         on_event(Note(text))
 
-    with _ending_attempts(stores), heard(note), _cluster_of(options, note) as on:
-        backend = OnCluster(on, places, store, note, options)
+    with (
+        _ending_attempts(stores),
+        heard(note),
+        _cluster_of(options, note) as on,
+        closing(OnCluster(on, places, store, note, options)) as backend,
+    ):
 
         def read(data: Chosen, resize: int) -> Snapshot:
             return backend.read(data, resize, on_event)
