@@ -14,7 +14,7 @@ from raysl.config.cells import Cell
 from raysl.distributed import alone_on_first_rank, is_of_all_ranks, on_every_rank
 from raysl.engine.board import Post
 from raysl.engine.crew import Worker
-from raysl.errors import LeftError, NodeFault, RayslError
+from raysl.errors import LeftError, NodeFault, RayslError, StoreLostError
 from raysl.evaluation.evaluate import trains
 from raysl.training.progress import Progress
 from raysl.work.claims import ClaimedError, claimed
@@ -46,11 +46,13 @@ class Done:
         failed: why anything failed, as its result.
         fault: why anything could not be done this time.
         not_here: another node may be able to.
+        store_lost: the fault is the store's.
     """
 
     failed: str | None = None
     fault: str | None = None
     not_here: bool = False
+    store_lost: bool = False
 
 
 def packed(cell: Cell, site: Site, post: Post) -> bytes:
@@ -114,7 +116,8 @@ def together(content: bytes, worker: Worker) -> Done:
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
             if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
                 raise
-            return Done(fault=str(error), not_here=getattr(error, "elsewhere", False))
+            elsewhere = getattr(error, "elsewhere", False)
+            return Done(fault=str(error), not_here=elsewhere, store_lost=isinstance(error, StoreLostError))
 
 
 def _evaluate(job: Job, first: bool) -> Done:

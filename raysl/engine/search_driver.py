@@ -21,7 +21,7 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
 from raysl.engine.search_records import Recording, Records
 from raysl.engine.search_trial import REPORT, SCORE, SearchWork, search_trial
-from raysl.engine.trials import experiment, ray_files, reservation
+from raysl.engine.trials import Ending, experiment, ray_files, reservation
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
@@ -57,7 +57,8 @@ def run_search(
     Raises:
         StorageError: the store cannot be read or written.
     """
-    records = Records(search, folder, note, {trial.number: trial for trial in folder.trials()})
+    ending = Ending(site.store)
+    records = Records(search, folder, note, ending.lose, {trial.number: trial for trial in folder.trials()})
     open_trials = search.missing(records.trials.values())
     folder.write_about(search.about())
     if open_trials > 0:
@@ -68,14 +69,15 @@ def run_search(
             title, site, scoring, Team(training.workers, cluster.bundle(training, training.workers), storage), board
         )
         at_once = min(cluster.at_once(training, training.workers), max_concurrent or open_trials, open_trials)
-        _tune(records, work, open_trials, at_once, cluster)
+        with ending:
+            _tune(records, work, open_trials, at_once, cluster, ending)
     for trial in records.trials.values():
         if trial.ended and trial.cell:
             folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more
     return [records.trials[number] for number in sorted(records.trials)]
 
 
-def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster: Cluster) -> None:
+def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster: Cluster, ending: Ending) -> None:
     options = records.search.options
     trainable = tune.with_parameters(search_trial, work=work)
     tune.Tuner(
@@ -99,7 +101,8 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
         run_config=tune.RunConfig(
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
             verbose=0,
-            **experiment("search", cluster, work.team.storage, Recording(records)),
+            stop=ending,
+            **experiment("search", cluster, work.team.storage, Recording(records, ending)),
         ),
     ).fit()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,8 +14,9 @@ from ray.tune.experiment import Trial
 
 from raysl.config.cells import Cell
 from raysl.engine.crew import LOST_PROCESSES
-from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE
-from raysl.errors import ConfigError
+from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, STORE
+from raysl.engine.trials import Ending
+from raysl.errors import ConfigError, StorageError
 from raysl.planning.axes import Point, Suggests, suggest
 from raysl.planning.search import Search
 from raysl.results import SearchFolder, SearchTrial
@@ -27,18 +29,20 @@ class Records:
     Attributes:
         trials: by number; those that have not ended and were not begun in this run are interrupted ones.
         note: told one line when a trial ends.
+        on_lost: told that the store could not be written: Tune would make a failure of its trial of what it raised.
     """
 
     search: Search
     folder: SearchFolder
     note: Callable[[str], None]
+    on_lost: Callable[[StorageError], None]
     trials: dict[int, SearchTrial] = field(default_factory=dict)
     _begun: dict[int, float] = field(default_factory=dict)
     """Number to the time, in seconds, from which its own are counted on."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {**vars(self), "note": None}
+        return {**vars(self), "note": None, "on_lost": None}
 
     def suggestion(self, optuna_trial: Suggests) -> dict[str, Any]:
         """The configuration of the next trial, as `search_trial` takes it; called by Optuna's search on the driver."""
@@ -75,7 +79,15 @@ class Records:
 
     def _keep(self, trial: SearchTrial) -> None:
         self.trials[trial.number] = trial
-        self.folder.save(trial)
+        with self._telling():
+            self.folder.save(trial)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            self.on_lost(error)
 
     def report(self, number: int, result: dict[str, Any]) -> None:
         """What a trial reported; a report that a restarted trial makes again takes the place of the old one."""
@@ -113,7 +125,8 @@ class Records:
     def _close(self, trial: SearchTrial) -> None:
         """Keeps how a trial ended, and ends those that wait for it."""
         self._keep(trial)
-        self.folder.drop_weights(trial.cell)
+        with self._telling():
+            self.folder.drop_weights(trial.cell)
         self.note(f"{self._count()}: trial {trial.number} {self._ending(trial)}: {shown(trial.point)}")
         for one in list(self.trials.values()):
             if one.same_as == trial.number and not one.ended:
@@ -150,16 +163,19 @@ def shown(point: Point) -> str:
 class Recording(Callback):
     """Hands what happens to trials on to the records."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, records: Records, ending: Ending) -> None:
+        self._records, self._ending = records, ending
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        self._records.report(int(trial.config["number"]), result)
+        if not (result.get(STORE) and self._ending.is_lost(result[LOST])):
+            self._records.report(int(trial.config["number"]), result)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._records.end(int(trial.config["number"]), trial.last_result or {})
+        if not self._ending.stop_all():
+            self._records.end(int(trial.config["number"]), trial.last_result or {})
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._records.lose(int(trial.config["number"]), str(trial.get_error() or ""))
+        if not self._ending.stop_all():
+            self._records.lose(int(trial.config["number"]), str(trial.get_error() or ""))

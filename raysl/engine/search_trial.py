@@ -13,12 +13,13 @@ from ray import tune
 from raysl.config.cells import Cell
 from raysl.engine.board import notes_to
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
-from raysl.errors import RayslError
+from raysl.errors import RayslError, StoreLostError
 from raysl.work.site import Site
 from raysl.work.trial import Scoring, run_trial
 
-SCORE, REPORT, FAILED, LOST = "score", "report", "failed", "lost"
-"""Keys of what a trial reports; the score of what failed is 0."""
+SCORE, REPORT, FAILED, LOST, STORE = "score", "report", "failed", "lost", "store"
+"""Keys of what a trial reports; the score of what failed is 0. What was lost has no result this time, of the store's
+fault or another."""
 
 UNKNOWN = math.nan
 """Score of what says nothing of its configuration: Tune asks for one. Optuna, and ASHA without `REPORT`, ignore it."""
@@ -64,7 +65,7 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
             with notes_to(work.board):
                 failed = _train(config["cell"], work)
         except RayslError as error:
-            tune.report({SCORE: UNKNOWN, LOST: str(error)})
+            tune.report({SCORE: UNKNOWN, LOST: str(error), STORE: isinstance(error, StoreLostError)})
             return
     if failed:
         tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: failed})

@@ -12,11 +12,11 @@ from ray import tune
 
 from raysl.engine.board import Post
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, settle
-from raysl.errors import RayslError
+from raysl.errors import RayslError, StoreLostError
 
-STEP, ENDED, FAILED, FAULT, AVOID = "step", "ended", "failed", "fault", "avoid"
-"""Keys of what a trial reports: steps done, that it ended, why it failed as its result, why it has none this time, and
-the node that is not fit for it."""
+STEP, ENDED, FAILED, FAULT, AVOID, STORE = "step", "ended", "failed", "fault", "avoid", "store"
+"""Keys of what a trial reports: steps done, that it ended, why it failed as its result, why it has none this time, the
+node that is not fit for it, and whether the store was lost."""
 
 CELL, LOST, WHY = "cell", "lost", "why"
 """Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`), how often in a row its
@@ -56,14 +56,14 @@ def trial(
     try:
         done = _over_workers(post.cell, jobs[name], team) if team.size > 1 else _here(jobs[name])
     except RayslError as error:
-        _end(post, fault=str(error))
+        _end(post, fault=str(error), store_lost=isinstance(error, StoreLostError))
     except LostError as error:
         _end(post, fault=lost_too_often(str(error)))
     else:
         if done.not_here:
             tune.report({AVOID: ray.get_runtime_context().get_node_id(), FAULT: done.fault})
             raise NodeNotFitError(done.fault)
-        _end(post, failed=done.failed, fault=done.fault)
+        _end(post, failed=done.failed, fault=done.fault, store_lost=done.store_lost)
 
 
 def name_of(shown: Mapping[str, Any]) -> str:
@@ -77,9 +77,10 @@ def lost_too_often(why: str) -> str:
     return f"its process was lost {LOST_PROCESSES + 1} times in a row: {last}"
 
 
-def _end(post: Post, failed: str | None = None, fault: str | None = None) -> None:
-    post(stage="ended", failed=failed, error=fault)
-    tune.report({ENDED: 1.0, FAILED: failed or "", FAULT: fault or ""})
+def _end(post: Post, failed: str | None = None, fault: str | None = None, store_lost: bool = False) -> None:
+    if not store_lost:  # which is said once, for all cells
+        post(stage="ended", failed=failed, error=fault)
+    tune.report({ENDED: 1.0, FAILED: failed or "", FAULT: fault or "", STORE: store_lost})
 
 
 def _here(job: bytes) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raysl.errors import RayslError
+from raysl.errors import RayslError, StorageError, StoreLostError
 from raysl.results import Store
 from raysl.results.encoding import UnreadableError, read_json, to_json
 from raysl.results.folder import HEARTBEAT_LIMIT
@@ -118,8 +118,14 @@ def claimed(store: Store, cell: str, run: str) -> Iterator[None]:
     try:
         with Heartbeat(beat):
             yield
-    finally:
+    except StoreLostError:  # says more than that the claim cannot be deleted either: it dies with this process
+        with suppress(StorageError):
+            place.delete(name)
+        raise
+    except BaseException:
         place.delete(name)
+        raise
+    place.delete(name)
 
 
 def living(store: Store, cell: str, run: str) -> list[Claim]:

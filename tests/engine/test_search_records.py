@@ -16,6 +16,7 @@ from raysl import results
 from raysl.config.identity import cell_id
 from raysl.engine.search_records import Records, shown
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, UNKNOWN
+from raysl.errors import StorageError
 from raysl.planning.axes import Point, RandomSuggestions, suggest
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
@@ -41,6 +42,7 @@ class Told:
     records: Records
     folder: SearchFolder
     notes: list[str] = field(default_factory=list)
+    lost: list[StorageError] = field(default_factory=list)
 
     def ask(self, **changes: Any) -> dict[str, Any]:
         """The next trial's configuration, with a ``size``, ``temperature`` or ``framework`` of its own."""
@@ -66,15 +68,17 @@ class Told:
     def again(self) -> Told:
         """As the next run finds it."""
         notes: list[str] = []
-        records = Records(self.records.search, self.folder, notes.append, {t.number: t for t in self.folder.trials()})
-        return Told(records, self.folder, notes)
+        known = {trial.number: trial for trial in self.folder.trials()}
+        records = Records(self.records.search, self.folder, notes.append, self.lost.append, known)
+        return Told(records, self.folder, notes, self.lost)
 
 
 @pytest.fixture
 def told(search: Search, tmp_path: Path) -> Told:
     folder = results.open(tmp_path / "store").search("s")
     notes: list[str] = []
-    return Told(Records(search, folder, notes.append), folder, notes)
+    lost: list[StorageError] = []
+    return Told(Records(search, folder, notes.append, lost.append), folder, notes, lost)
 
 
 def test_numbers_count_and_the_configuration_is_the_trials(told: Told, search: Search) -> None:
@@ -255,6 +259,14 @@ def test_a_twin_that_waited_when_the_run_was_killed_is_asked_again(told: Told) -
     assert later.kept(1).status == "finished"
 
 
+def test_a_record_that_cannot_be_written_ends_the_search_and_no_trial(told: Told) -> None:
+    told.folder.place.write("trials/00000.json/in", b"the way")
+    told.ask()
+    (error,) = told.lost
+    assert "trials/00000.json: a folder stands where a file should be" in str(error)
+    assert told.records.trials[0].status == "running"
+
+
 def test_records_can_be_pickled(told: Told) -> None:
     told.ask()
     copy = pickle.loads(pickle.dumps(told.records))
@@ -321,7 +333,7 @@ def test_the_same_search_suggests_the_same_and_a_later_run_goes_on(told: Told, t
 
     first = asked(told.records, 4)
     other = results.open(tmp_path / "other").search("s")
-    assert asked(Records(told.records.search, other, print), 4) == first
+    assert asked(Records(told.records.search, other, print, told.lost.append), 4) == first
     later = told.again().records
     for number in later.trials:
         later.trials[number] = replace(later.trials[number], status="finished", scores=(1.0, 2.0))
