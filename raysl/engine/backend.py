@@ -36,6 +36,7 @@ class OnCluster:
         places: as on this machine; roots may be bound on some nodes alone.
         note: called with each line worth keeping.
         max_concurrent: cells beside each other, at most; as many as fit where None.
+        sites: those that cells were computed at are added.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class OnCluster:
         places: Places,
         note: Callable[[str], None] = lambda text: None,
         max_concurrent: int | None = None,
+        sites: list[Site] | None = None,
     ) -> None:
         self.cluster, self.places, self.note, self.max_concurrent = cluster, places, note, max_concurrent
+        self.sites = [] if sites is None else sites
         self.said: dict[str, CellProgress] = {}
         self.board = start_board()
 
@@ -120,6 +123,7 @@ class OnCluster:
 
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
         leaving = frozenset[str]()
+        self.sites.append(site)
 
         def look(posted: Posted) -> None:
             nonlocal leaving

@@ -81,6 +81,10 @@ class _Link:
             self.broken_until, self.why = time.monotonic() + BROKEN_SECONDS, why
 
 
+CLOCK_SECONDS = 60.0
+_clocks: dict[str, tuple[float, float]] = {}
+"""Folder or bucket to when its clock was looked at, and how far it is ahead, both by `time.monotonic`."""
+
 _links: dict[str, _Link] = {}
 """By the names of buckets."""
 
@@ -164,6 +168,29 @@ class Place:
         """As `sizes`, with the folders below it too, which have no size."""
         found = self._listing(path, recursive=True)
         return {self._relative(info): int(info.size) if info.type == fs.FileType.File else None for info in found}
+
+    def written(self, path: str) -> float | None:
+        """When an object was written, by the clock of whatever keeps it (`now`); None if it is not there."""
+        (info,) = self._do("list", path, lambda: self.filesystem.get_file_info([f"{self.root}/{path}"]))
+        return None if info.type != fs.FileType.File or info.mtime_ns is None else info.mtime_ns / 1e9
+
+    def now(self) -> float:
+        """The present by the clock of whatever keeps this folder: those of two machines may be minutes apart.
+
+        A small object is written for it, once a minute at most. Where that cannot be, it is this machine's clock.
+        """
+        key = self.root if self.is_local else self.root.split("/")[0]
+        measured, ahead = _clocks.get(key, (float("-inf"), 0.0))
+        if time.monotonic() - measured > CLOCK_SECONDS:
+            measured, name = time.monotonic(), f"{_PARTIAL}{uuid.uuid4().hex}-clock"
+            try:
+                self.write(name, b"raysl")
+                ahead = (self.written(name) or time.time()) - time.monotonic()
+                self.delete(name)
+            except StorageError:
+                ahead = time.time() - time.monotonic()
+            _clocks[key] = measured, ahead
+        return time.monotonic() + ahead
 
     def folders(self, path: str = "") -> list[str]:
         """The names of the folders directly in a folder, sorted."""
