@@ -143,7 +143,7 @@ class OnCluster:
             try:
                 trials.run(tasks)
             except KeyboardInterrupt:
-                self._leave()
+                self.leave()
                 raise
         self.say_notes()
 
@@ -152,7 +152,7 @@ class OnCluster:
         with contextlib.suppress(RayError):
             cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).say_notes()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
         until = time.monotonic() + LEAVING_SECONDS
         while time.monotonic() < until:

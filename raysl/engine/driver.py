@@ -100,7 +100,13 @@ def run_searches(
             sites.append(site)
             for hashes in data.hashes.values():
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
-            run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board)
+            try:
+                run_search(
+                    one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board
+                )
+            except KeyboardInterrupt:
+                backend.leave()
+                raise
             backend.say_notes()
 
 

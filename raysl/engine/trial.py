@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import ray
 from ray import tune
@@ -21,6 +21,8 @@ node that is not fit for it, and whether the store was lost."""
 CELL, LOST, WHY = "cell", "lost", "why"
 """Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`), how often in a row its
 processes were lost, and why the last time."""
+
+T = TypeVar("T")
 
 _crews: list[Crew] = []
 """Of this process: Tune reuses it for cells of equal resources."""
@@ -84,28 +86,33 @@ def _end(post: Post, failed: str | None = None, fault: str | None = None, store_
 
 
 def _here(job: bytes) -> Any:
-    """Trains and evaluates in this process, in a thread of its own.
+    """Trains and evaluates in this process."""
+    from raysl.engine.jobs import alone
+
+    return beside_reports(lambda report: alone(job, lambda step, numbers: report({STEP: step, **numbers})))
+
+
+def beside_reports(work: Callable[[Callable[[dict[str, Any]], None]], T]) -> T:
+    """What ``work`` returns, in a thread of its own, while its reports are handed on to Tune.
 
     A report to Tune returns when the driver asks for the next one. A driver that was interrupted no longer does, and
     training that waited for it could not save first.
     """
-    from raysl.engine.jobs import alone
+    said = SimpleQueue[tuple[dict[str, Any] | None, Any, BaseException | None]]()
 
-    said = SimpleQueue[tuple[dict[str, float] | None, Any, BaseException | None]]()
-
-    def work() -> None:
+    def run() -> None:
         try:
-            said.put((None, alone(job, lambda step, numbers: said.put(({STEP: step, **numbers}, None, None))), None))
+            said.put((None, work(lambda numbers: said.put((numbers, None, None))), None))
         except BaseException as error:  # noqa: BLE001 - raised in the trial's thread
             said.put((None, None, error))
 
-    threading.Thread(target=work, name="raysl-cell", daemon=True).start()
+    threading.Thread(target=run, name="raysl-cell", daemon=True).start()
     while True:
         numbers, done, error = said.get()
         if error is not None:
             raise error
         if numbers is None:
-            return done
+            return cast(T, done)
         tune.report(numbers)
 
 
