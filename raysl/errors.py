@@ -26,6 +26,13 @@ class ObstructedError(StorageError):
     """One object of a store that only a person can mend: no right to read or write it, or a folder in its place."""
 
 
+class StoreLostError(StorageError):
+    """Nothing can be kept any more: the disk is full or read-only, or the bucket does not answer.
+
+    Whatever else a run tried would end alike, so that it stops; what is stored stays, and the next one goes on from it.
+    """
+
+
 class NodeFault(RayslError):  # noqa: N818  (of the machine, not of the program)
     """What a machine could not do this time: a root that is not there, a file that could not be read, a full disk.
 

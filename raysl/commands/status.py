@@ -87,7 +87,7 @@ def _running(found: Found, shelf: Shelf, now: float) -> Running | None:
         return None
     progress = _as_progress(found.state.progress) if training else None
     stage = "pretraining" if training else "evaluating" if found.state.status == "done" else "starting"
-    return Running(found.cell.title, stage, now - min([one.since for one in claims], default=now), progress)
+    return Running(found.cell.title, stage, max(0.0, now - min([one.since for one in claims], default=now)), progress)
 
 
 def _as_progress(beat: dict[str, object]) -> Progress | None:

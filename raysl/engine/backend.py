@@ -38,6 +38,7 @@ class OnCluster:
         places: as on this machine; roots may be bound on some nodes alone.
         store: from which data sets that are not on this machine are planned, where earlier runs read them.
         note: called with each line worth keeping.
+        sites: those that cells were computed at are added.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class OnCluster:
         store: Store,
         note: Callable[[str], None] = lambda text: None,
         options: RunOptions = AS_IT_FITS,
+        sites: list[Site] | None = None,
     ) -> None:
         self.cluster, self.places, self.store, self.note = cluster, places, store, note
         self.max_concurrent, self.read_again = options.max_concurrent, options.read_again
+        self.sites = [] if sites is None else sites
         self.said: dict[str, CellProgress] = {}
         self.board = start_board()
 
@@ -155,6 +158,7 @@ class OnCluster:
 
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
         leaving = frozenset[str]()
+        self.sites.append(site)
 
         def look(posted: Posted) -> None:
             nonlocal leaving
@@ -174,7 +178,7 @@ class OnCluster:
             try:
                 trials.run(tasks)
             except KeyboardInterrupt:
-                self._leave()
+                self.leave()
                 raise
         self.say_notes()
 
@@ -183,7 +187,7 @@ class OnCluster:
         with contextlib.suppress(RayError):
             cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).say_notes()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
         until = time.monotonic() + LEAVING_SECONDS
         while time.monotonic() < until:

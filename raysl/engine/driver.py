@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from raysl.errors import RayslError
 from raysl.notes import heard
 from raysl.planning.search import TitledSearch
 from raysl.results import Shelf, Store
+from raysl.work.claims import end_killed
 from raysl.work.compute import uses_workers
 from raysl.work.events import Note, OnEvent
 from raysl.work.run_cells import AS_IT_FITS, RunOptions, RunOutcome, run_cells
@@ -44,14 +44,15 @@ def run_on_cluster(
     def note(text: str) -> None:
         on_event(Note(text))
 
-    with _ending_attempts([store], cells), _cluster_of(options, note) as on:
+    sites = list[Site]()
+    with _ending_killed(sites), _cluster_of(options, note) as on:
         for cell in cells:
             on.check(cell.config.training, cell.config.training.workers if uses_workers(cell) else 1, cell.title)
         if not on.own:
             note(f"cells compute on {on.kind}s")
             if "://" not in store.place.shown:
                 note(f"the store is the folder {store.place.shown}: all nodes must see it under this path")
-        with closing(OnCluster(on, places, store, note, options)) as backend:
+        with closing(OnCluster(on, places, store, note, options, sites)) as backend:
             return run_cells(cells, store, places, backend, retry_failed=options.retry_failed, on_event=on_event)
 
 
@@ -69,13 +70,13 @@ def run_searches(
             for more workers than there are CPUs.
     """
     store.check_writable()
-    stores = list[Store]()
+    sites = list[Site]()
 
     def note(text: str) -> None:
         on_event(Note(text))
 
     with (
-        _ending_attempts(stores),
+        _ending_killed(sites),
         heard(note),
         _cluster_of(options, note) as on,
         closing(OnCluster(on, places, store, note, options)) as backend,
@@ -100,10 +101,16 @@ def run_searches(
             if options.retry_failed:
                 _reopen(store, name)
             site = Site(store.of_search(name), places, data.hashes)
-            stores.append(site.store)
+            sites.append(site)
             for hashes in data.hashes.values():
                 site.store.save_snapshot(store.snapshot(hashes.snapshot))
-            run_search(one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board)
+            try:
+                run_search(
+                    one.search, one.title, store.search(name), site, on, note, options.max_concurrent, backend.board
+                )
+            except KeyboardInterrupt:
+                backend.leave()
+                raise
             backend.say_notes()
 
 
@@ -117,22 +124,17 @@ def _cluster_of(options: RunOptions, note: Callable[[str], None]) -> Iterator[Cl
 
 
 @contextmanager
-def _ending_attempts(stores: Sequence[Store], cells: Sequence[Cell] | None = None) -> Iterator[None]:
+def _ending_killed(sites: Sequence[Site]) -> Iterator[None]:
     """Where a run is interrupted, Ray kills its processes: what they began is said to have ended, not to be running.
 
     Args:
-        stores: they may be added to in the body.
-        cells: those of the run; all where None.
+        sites: they may be added to in the body.
     """
-    began = time.time()
     try:
         yield
     except KeyboardInterrupt:
-        known = None if cells is None else {cell.id for cell in cells}
-        for store in stores:
-            for folder in store.cells():
-                if known is None or folder.name.partition("-")[0] in known:
-                    folder.end_attempts(began)
+        for site in sites:
+            end_killed(site.store, site.run)
         raise
 
 

@@ -15,7 +15,7 @@ from raysl.config.cells import Cell
 from raysl.distributed import alone_on_first_rank, is_of_all_ranks, on_every_rank
 from raysl.engine.board import Post
 from raysl.engine.crew import Worker
-from raysl.errors import LeftError, NodeFault, RayslError
+from raysl.errors import LeftError, NodeFault, RayslError, StoreLostError
 from raysl.evaluation.evaluate import trains
 from raysl.training.progress import Progress
 from raysl.work.claims import ClaimedError, claimed
@@ -47,11 +47,13 @@ class Done:
         failed: why anything failed, as its result.
         fault: why anything could not be done this time.
         not_here: ids of the nodes that lack what the run read; others may be able to.
+        store_lost: the fault is the store's.
     """
 
     failed: str | None = None
     fault: str | None = None
     not_here: tuple[str, ...] = ()
+    store_lost: bool = False
 
 
 def packed(cell: Cell, site: Site, post: Post) -> bytes:
@@ -117,7 +119,7 @@ def together(content: bytes, worker: Worker) -> Done:
             if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
                 raise
             nodes = {worker.nodes[one] for one in getattr(error, "unfit", ())}
-            return Done(fault=str(error), not_here=tuple(sorted(nodes)))
+            return Done(fault=str(error), not_here=tuple(sorted(nodes)), store_lost=isinstance(error, StoreLostError))
 
 
 def _evaluate(job: Job, first: bool) -> Done:

@@ -6,29 +6,39 @@ is repeatable only with one trial at a time; each trial by itself always is.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
-from raysl.engine.search_records import Recording, Records
+from raysl.engine.search_records import THEIRS, Recording, Records
 from raysl.engine.search_trial import REPORT, SCORE, SearchWork, search_trial
-from raysl.engine.trials import experiment, ray_files, reservation
+from raysl.engine.trials import Ending, experiment, ray_files, reservation
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
 from raysl.results import SearchFolder, SearchTrial
 from raysl.streams import stream
+from raysl.work.claims import announced, end_killed, in_turn, others
+from raysl.work.run_cells import LOOK_SECONDS
 from raysl.work.site import Site
 from raysl.work.trial import Scoring
+
+SHARED, RECORDS = "search", "records"
+"""What is claimed beside the cells of trials: that a run is at work on the search, and that it begins a trial."""
+
+MOST_SKIPPED = 20
+"""Suggestions in a row that another run is at; then this one waits."""
 
 
 def run_search(
@@ -42,6 +52,8 @@ def run_search(
     board: Any = None,
 ) -> list[SearchTrial]:
     """Runs what is missing of a search; trials of earlier runs count, and those that were interrupted go on.
+
+    Other runs may be at work on it: each trial is computed by one of them, and each run learns from all.
 
     Args:
         title: of the study.
@@ -57,25 +69,55 @@ def run_search(
     Raises:
         StorageError: the store cannot be read or written.
     """
-    records = Records(search, folder, note, {trial.number: trial for trial in folder.trials()})
-    open_trials = search.missing(records.trials.values())
+    ending = Ending(site.store)
+    records = Records(
+        search,
+        folder,
+        note,
+        ending.lose,
+        {trial.number: trial for trial in folder.trials()},
+        site.run,
+        lambda: {one.run for one in others(site.store, SHARED, site.run)},
+    )
     folder.write_about(search.about())
-    if open_trials > 0:
+    if search.missing(records.trials.values()):
         scoring = Scoring(search.data, search.options.knn, search.options.reports)
         training = search.base.cell.training
         storage = ray_files(site.store, cluster)
         work = SearchWork(
             title, site, scoring, Team(training.workers, cluster.bundle(training, training.workers), storage), board
         )
-        at_once = min(cluster.at_once(training, training.workers), max_concurrent or open_trials, open_trials)
-        _tune(records, work, open_trials, at_once, cluster)
+        fitting = cluster.at_once(training, training.workers)
+        at_once = min(fitting, max_concurrent or fitting)
+        with announced(site.store, SHARED, site.run):
+            _work_through(records, work, at_once, cluster, ending)
+        end_killed(site.store, site.run)  # the trials that the scheduler stopped
     for trial in records.trials.values():
         if trial.ended and trial.cell:
             folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more
     return [records.trials[number] for number in sorted(records.trials)]
 
 
-def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster: Cluster) -> None:
+def _work_through(records: Records, work: SearchWork, at_once: int, cluster: Cluster, ending: Ending) -> None:
+    """Begins trials as long as there are any, and waits for those of other runs, which may leave them."""
+    told = False
+    while records.search.missing(records.trials.values()):
+        free, begun = records.free(), records.begun()
+        if free:
+            with ending:
+                _tune(records, work, free, min(at_once, free), cluster, ending)
+        elif not records.theirs():
+            return  # what is missing ended without a result in this run
+        elif not told:
+            told = True
+            numbers = ", ".join(map(str, sorted(records.theirs())))
+            records.note(f"{work.title}: another run is at trials {numbers}; they are begun here if it ends")
+        if records.begun() == begun:
+            time.sleep(LOOK_SECONDS)
+        records.refresh()
+
+
+def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster: Cluster, ending: Ending) -> None:
     options = records.search.options
     trainable = tune.with_parameters(search_trial, work=work)
     tune.Tuner(
@@ -83,7 +125,7 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
         tune_config=tune.TuneConfig(
             num_samples=trials,
             max_concurrent_trials=at_once,
-            search_alg=_suggestions(records),
+            search_alg=_suggestions(records, work.site),
             scheduler=ASHAScheduler(
                 time_attr=REPORT,
                 metric=SCORE,
@@ -99,12 +141,34 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
         run_config=tune.RunConfig(
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
             verbose=0,
-            **experiment("search", cluster, work.team.storage, Recording(records)),
+            stop=ending,
+            **experiment("search", cluster, work.team.storage, Recording(records, ending)),
         ),
     ).fit()
 
 
-def _suggestions(records: Records) -> OptunaSearch:
+class _Shared(OptunaSearch):
+    """Suggestions to a run that may share the search with others."""
+
+    def __init__(self, records: Records, site: Site, **options: Any) -> None:
+        super().__init__(records.suggestion, **options)
+        self._records, self._site = records, site
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """The next trial, which this run has begun then; ``FINISHED`` where there is none that it can begin."""
+        study: Any = self._ot_study
+        with in_turn(self._site.store, RECORDS, self._site.run):
+            for trial in self._records.refresh():
+                study.add_trial(_known(self._records.search, trial))
+            for _ in range(MOST_SKIPPED if self._records.free() else 0):
+                config: dict[str, Any] | None = super().suggest(trial_id)
+                if config is None or THEIRS not in config:
+                    return config
+                study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # which teaches Optuna nothing
+        return cast(dict[str, Any], Searcher.FINISHED)
+
+
+def _suggestions(records: Records, site: Site) -> OptunaSearch:
     """Optuna's tree-structured Parzen estimator, which knows the trials of earlier runs; the base comes first."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     options, ended = records.search.options, [trial for trial in records.trials.values() if trial.ended]
@@ -115,13 +179,13 @@ def _suggestions(records: Records) -> OptunaSearch:
     study = optuna.create_study(storage=storage, sampler=sampler, study_name=name, direction="maximize")
     for trial in ended:
         study.add_trial(_known(records.search, trial))
-    points = [trial.point for trial in records.trials.values() if not trial.ended]
+    points = [trial.point for trial in records.interrupted()]
     base = base_point(records.search)
     if base is not None and all(trial.point != base for trial in records.trials.values()):
         points.insert(0, base)
     for point in points:
         study.enqueue_trial(point)
-    return OptunaSearch(records.suggestion, metric=SCORE, mode="max", sampler=sampler, storage=storage, study_name=name)
+    return _Shared(records, site, metric=SCORE, mode="max", sampler=sampler, storage=storage, study_name=name)
 
 
 def _known(search: Search, trial: SearchTrial) -> optuna.trial.FrozenTrial:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,42 +14,100 @@ from ray.tune.experiment import Trial
 
 from raysl.config.cells import Cell
 from raysl.engine.crew import LOST_PROCESSES
-from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE
-from raysl.engine.trials import last_error
-from raysl.errors import ConfigError
+from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, STORE
+from raysl.engine.trials import Ending, last_error
+from raysl.errors import ConfigError, StorageError
 from raysl.planning.axes import Point, Suggests, suggest
 from raysl.planning.search import Search
 from raysl.results import SearchFolder, SearchTrial
+from raysl.work.claims import CLAIMED
+
+THEIRS = "theirs"
 
 
 @dataclass
 class Records:
     """All trials of a search, in memory and in the store, which is written at every change.
 
+    Several runs may share a search: each writes the trials that it began. What is asked and begun (`refresh`, `free`,
+    `suggestion`), one run does at a time (`raysl.work.claims.in_turn`).
+
     Attributes:
-        trials: by number; those that have not ended and were not begun in this run are interrupted ones.
+        trials: by number; of those that have not ended and were not begun in this run, some are under work in others
+            (`theirs`), and the rest are interrupted ones.
+        run: name of this run.
+        living: names the other runs that are at work on the search.
         note: told one line when a trial ends.
+        on_lost: told that the store could not be written: Tune would make a failure of its trial of what it raised.
     """
 
     search: Search
     folder: SearchFolder
     note: Callable[[str], None]
+    on_lost: Callable[[StorageError], None]
     trials: dict[int, SearchTrial] = field(default_factory=dict)
+    run: str = ""
+    living: Callable[[], Collection[str]] = tuple
     _begun: dict[int, float] = field(default_factory=dict)
     """Number to the time, in seconds, from which its own are counted on."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {**vars(self), "note": None}
+        return {**vars(self), "note": None, "on_lost": None, "living": None}
+
+    def refresh(self) -> list[SearchTrial]:
+        """Reads what other runs did meanwhile; returns their trials that have ended."""
+        ended = []
+        for number in self.folder.numbers():
+            known = self.trials.get(number)
+            if number in self._begun or (known is not None and known.ended):
+                continue
+            trial = self.folder.trial(number)
+            if trial is not None:
+                self.trials[number] = trial
+                ended += [trial] if trial.ended else []
+        return ended
+
+    def theirs(self) -> dict[int, SearchTrial]:
+        """The trials that other runs are at."""
+        living = self.living()
+        return {one.number: one for one in self._of_others() if one.run in living}
+
+    def _of_others(self) -> list[SearchTrial]:
+        return [one for one in self.trials.values() if not one.ended and one.number not in self._begun]
+
+    def interrupted(self) -> list[SearchTrial]:
+        """The trials that this run can take up."""
+        theirs = self.theirs()
+        return [one for one in self._of_others() if one.number not in theirs]
+
+    def begun(self) -> int:
+        """How many trials this run began."""
+        return len(self._begun)
+
+    def free(self) -> int:
+        """How many trials this run can begin: new ones, and interrupted ones."""
+        own = sum(not self.trials[number].ended for number in self._begun)
+        return max(0, self.search.missing(self.trials.values()) - own - len(self.theirs()))
 
     def suggestion(self, optuna_trial: Suggests) -> dict[str, Any]:
-        """The configuration of the next trial, as `search_trial` takes it; called by Optuna's search on the driver."""
+        """The configuration of the next trial, as `search_trial` takes it; called by Optuna's search on the driver.
+
+        Where another run is at it, ``theirs``, its number, and nothing else.
+        """
         point = suggest(self.search.axes, optuna_trial)
+        theirs = self.theirs().values()
+        for one in theirs:
+            if one.point == point:
+                return {THEIRS: one.number}
         try:
             config = self.search.trial(point)
         except ConfigError as error:
             return {"number": self._begin(point, ""), "refused": f"refused: {error}"}
         cell = Cell(config, study="search", row="trial")
+        for one in theirs:
+            if one.cell == cell.id:
+                return {THEIRS: one.number}
         twin = self._twin(cell.id)
         number = self._begin(point, cell.id, None if twin is None else twin.number)
         if twin is None:
@@ -66,17 +125,25 @@ class Records:
     def _begin(self, point: Point, id: str, same_as: int | None = None) -> int:
         """Takes up an interrupted trial of this configuration, with the scores that it had, or begins a new one."""
         trial = SearchTrial(max(self.trials, default=-1) + 1, point, id)
-        for one in self.trials.values():
-            if not one.ended and one.number not in self._begun and one.point == point and one.cell == id:
+        for one in self.interrupted():
+            if one.point == point and one.cell == id:
                 trial = one
                 break
         self._begun[trial.number] = time.monotonic() - trial.seconds
-        self._keep(replace(trial, same_as=same_as))
+        self._keep(replace(trial, same_as=same_as, run=self.run))
         return trial.number
 
     def _keep(self, trial: SearchTrial) -> None:
         self.trials[trial.number] = trial
-        self.folder.save(trial)
+        with self._telling():
+            self.folder.save(trial)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            self.on_lost(error)
 
     def report(self, number: int, result: dict[str, Any]) -> None:
         """What a trial reported; a report that a restarted trial makes again takes the place of the old one."""
@@ -95,6 +162,8 @@ class Records:
         trial = self.trials[number]
         if result.get(LOST):  # nothing that this configuration did: it stays open for the next run
             self.note(f"trial {number}: ended without a result: {result[LOST]}")
+            if CLAIMED in str(result[LOST]):  # by a process of a run that has ended, and soon will itself
+                del self._begun[number]
             return
         if trial.same_as is not None:
             twin = self.trials[trial.same_as]
@@ -114,10 +183,11 @@ class Records:
     def _close(self, trial: SearchTrial) -> None:
         """Keeps how a trial ended, and ends those that wait for it."""
         self._keep(trial)
-        self.folder.drop_weights(trial.cell)
+        with self._telling():
+            self.folder.drop_weights(trial.cell)
         self.note(f"{self._count()}: trial {trial.number} {self._ending(trial)}: {shown(trial.point)}")
         for one in list(self.trials.values()):
-            if one.same_as == trial.number and not one.ended:
+            if one.same_as == trial.number and not one.ended and one.number in self._begun:
                 self._close(_as(trial, one))
 
     def _count(self) -> str:
@@ -151,16 +221,19 @@ def shown(point: Point) -> str:
 class Recording(Callback):
     """Hands what happens to trials on to the records."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, records: Records, ending: Ending) -> None:
+        self._records, self._ending = records, ending
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        self._records.report(int(trial.config["number"]), result)
+        if not (result.get(STORE) and self._ending.is_lost(result[LOST])):
+            self._records.report(int(trial.config["number"]), result)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._records.end(int(trial.config["number"]), trial.last_result or {})
+        if not self._ending.stop_all():
+            self._records.end(int(trial.config["number"]), trial.last_result or {})
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._records.lose(int(trial.config["number"]), last_error(trial))
+        if not self._ending.stop_all():
+            self._records.lose(int(trial.config["number"]), last_error(trial))

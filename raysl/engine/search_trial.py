@@ -11,14 +11,17 @@ from typing import Any
 from ray import tune
 
 from raysl.config.cells import Cell
-from raysl.engine.board import notes_to
+from raysl.distributed import is_of_all_ranks
+from raysl.engine.board import Post
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
-from raysl.errors import RayslError
+from raysl.engine.trial import beside_reports
+from raysl.errors import RayslError, StoreLostError
 from raysl.work.site import Site
-from raysl.work.trial import Scoring, run_trial
+from raysl.work.trial import OnScore, Scoring, run_trial
 
-SCORE, REPORT, FAILED, LOST = "score", "report", "failed", "lost"
-"""Keys of what a trial reports; the score of what failed is 0."""
+SCORE, REPORT, FAILED, LOST, STORE = "score", "report", "failed", "lost", "store"
+"""Keys of what a trial reports; the score of what failed is 0. What was lost has no result this time, of the store's
+fault or another."""
 
 UNKNOWN = math.nan
 """Score of what says nothing of its configuration: Tune asks for one. Optuna, and ASHA without `REPORT`, ignore it."""
@@ -32,7 +35,7 @@ class SearchWork:
         title: of the study.
         site: its store is the search's own, in which trials are trained.
         team: the workers of a trial.
-        board: handle of a `Board`, which notes go to; they stay in the processes where None.
+        board: handle of a `Board`, which notes go to, and which asks trials to save and end; None: neither is done.
     """
 
     title: str
@@ -40,6 +43,10 @@ class SearchWork:
     scoring: Scoring
     team: Team
     board: Any = None
+
+    def post(self, cell: Cell) -> Post | None:
+        """The trial's end of the board."""
+        return None if self.board is None else Post(self.board, cell.key)
 
 
 def search_trial(config: dict[str, Any], work: SearchWork) -> None:
@@ -61,10 +68,9 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     failed = config.get("refused")
     if not failed:
         try:
-            with notes_to(work.board):
-                failed = _train(config["cell"], work)
+            failed = _train(config["cell"], work)
         except RayslError as error:
-            tune.report({SCORE: UNKNOWN, LOST: str(error)})
+            tune.report({SCORE: UNKNOWN, LOST: str(error), STORE: isinstance(error, StoreLostError)})
             return
     if failed:
         tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: failed})
@@ -73,28 +79,50 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
 def _train(cell: Cell, work: SearchWork) -> str | None:
     """Why it failed, if it did."""
     if work.team.size == 1:
-        return run_trial(
-            cell, work.site, work.scoring, lambda number, score: tune.report({SCORE: score, REPORT: number})
-        )
+        return beside_reports(lambda report: _run(cell, work, lambda number, score: report(_scored(number, score))))
     crew = Crew(work.team, _worker, f"trial-{cell.id}")
-    failed = ""
+    failed, lost = "", None
     try:
         for numbers, result in crew.do(pickle.dumps((cell, work))):
             if numbers is None:
-                failed = result
+                failed, lost = result
             else:
-                tune.report({SCORE: numbers[SCORE], REPORT: int(numbers[REPORT])})
+                tune.report(_scored(int(numbers[REPORT]), numbers[SCORE]))
     except LostError as error:
         return f"its process was lost {LOST_PROCESSES + 1} times in a row: {error}"
+    if lost is not None:
+        raise lost
     return failed or None
 
 
-def _worker(content: bytes, worker: Worker) -> str:
-    """What every rank of a crew does; why it failed, or nothing."""
+def _scored(number: int, score: float) -> dict[str, Any]:
+    return {SCORE: score, REPORT: number}
+
+
+def _worker(content: bytes, worker: Worker) -> tuple[str, RayslError | None]:
+    """What every rank of a crew does; why it failed, or nothing, and what all ranks ended with in place of a result."""
     cell, work = pickle.loads(content)
 
     def report(number: int, score: float) -> None:
         worker.report(float(number), {SCORE: float(score), REPORT: float(number)})
 
-    with notes_to(work.board):
-        return run_trial(cell, work.site, work.scoring, report) or ""
+    try:
+        return _run(cell, work, report) or "", None
+    except RayslError as error:
+        if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
+            raise
+        return "", error
+
+
+def _run(cell: Cell, work: SearchWork, on_score: OnScore) -> str | None:
+    """Trains in this process, which ends in order when the driver asks for it."""
+    post = work.post(cell)
+    if post is None:
+        return run_trial(cell, work.site, work.scoring, on_score)
+    post.listen()
+    post(stage="pretraining", progress=None)
+    try:
+        with post.notes():
+            return run_trial(cell, work.site, work.scoring, on_score)
+    finally:
+        post(stage="ended")

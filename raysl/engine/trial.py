@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ray import tune
 
 from raysl.engine.board import Post
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, settle
-from raysl.errors import RayslError
+from raysl.errors import RayslError, StoreLostError
 
-STEP, ENDED, FAILED, FAULT, AVOID = "step", "ended", "failed", "fault", "avoid"
-"""Keys of what a trial reports: steps done, that it ended, why it failed as its result, why it has none this time, and
-the nodes that are not fit for it."""
+STEP, ENDED, FAILED, FAULT, AVOID, STORE = "step", "ended", "failed", "fault", "avoid", "store"
+"""Keys of what a trial reports: steps done, that it ended, why it failed as its result, why it has none this time, the
+nodes that are not fit for it, and whether the store was lost."""
 
 CELL, LOST, WHY, SIZE = "cell", "lost", "why", "workers"
 """Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`); how often in a row its
 processes were lost, and why the last time; its workers where they are fewer than its team's since a node is gone, or 0.
 """
+
+T = TypeVar("T")
 
 _crews: list[Crew] = []
 """Of this process: Tune reuses it for cells of equal resources."""
@@ -57,14 +59,14 @@ def trial(
     try:
         done = _over_workers(post.cell, jobs[name], team) if team.size > 1 else _here(jobs[name])
     except RayslError as error:
-        _end(post, fault=str(error))
+        _end(post, fault=str(error), store_lost=isinstance(error, StoreLostError))
     except LostError as error:
         _end(post, fault=lost_too_often(str(error)))
     else:
         if done.not_here:
             tune.report({AVOID: ",".join(done.not_here), FAULT: done.fault})
             raise NodeNotFitError(done.fault)
-        _end(post, failed=done.failed, fault=done.fault)
+        _end(post, failed=done.failed, fault=done.fault, store_lost=done.store_lost)
 
 
 def name_of(shown: Mapping[str, Any]) -> str:
@@ -78,34 +80,40 @@ def lost_too_often(why: str) -> str:
     return f"its process was lost {LOST_PROCESSES + 1} times in a row: {last}"
 
 
-def _end(post: Post, failed: str | None = None, fault: str | None = None) -> None:
-    post(stage="ended", failed=failed, error=fault)
-    tune.report({ENDED: 1.0, FAILED: failed or "", FAULT: fault or ""})
+def _end(post: Post, failed: str | None = None, fault: str | None = None, store_lost: bool = False) -> None:
+    if not store_lost:  # which is said once, for all cells
+        post(stage="ended", failed=failed, error=fault)
+    tune.report({ENDED: 1.0, FAILED: failed or "", FAULT: fault or "", STORE: store_lost})
 
 
 def _here(job: bytes) -> Any:
-    """Trains and evaluates in this process, in a thread of its own.
+    """Trains and evaluates in this process."""
+    from raysl.engine.jobs import alone
+
+    return beside_reports(lambda report: alone(job, lambda step, numbers: report({STEP: step, **numbers})))
+
+
+def beside_reports(work: Callable[[Callable[[dict[str, Any]], None]], T]) -> T:
+    """What ``work`` returns, in a thread of its own, while its reports are handed on to Tune.
 
     A report to Tune returns when the driver asks for the next one. A driver that was interrupted no longer does, and
     training that waited for it could not save first.
     """
-    from raysl.engine.jobs import alone
+    said = SimpleQueue[tuple[dict[str, Any] | None, Any, BaseException | None]]()
 
-    said = SimpleQueue[tuple[dict[str, float] | None, Any, BaseException | None]]()
-
-    def work() -> None:
+    def run() -> None:
         try:
-            said.put((None, alone(job, lambda step, numbers: said.put(({STEP: step, **numbers}, None, None))), None))
+            said.put((None, work(lambda numbers: said.put((numbers, None, None))), None))
         except BaseException as error:  # noqa: BLE001 - raised in the trial's thread
             said.put((None, None, error))
 
-    threading.Thread(target=work, name="raysl-cell", daemon=True).start()
+    threading.Thread(target=run, name="raysl-cell", daemon=True).start()
     while True:
         numbers, done, error = said.get()
         if error is not None:
             raise error
         if numbers is None:
-            return done
+            return cast(T, done)
         tune.report(numbers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import time
@@ -11,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any, cast
 
+from pyarrow import ArrowException
 from ray import tune
-from ray.tune import Callback
+from ray.tune import Callback, Stopper, TuneError
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
 from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback
@@ -27,11 +30,25 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, RESERVATION_LOST, Team
 from raysl.engine.jobs import packed
 from raysl.engine.offer import alive_nodes, offer, silent_nodes
-from raysl.engine.trial import AVOID, CELL, ENDED, FAILED, FAULT, LOST, SIZE, STEP, WHY, lost_too_often, name_of, trial
-from raysl.errors import ConfigError
+from raysl.engine.trial import (
+    AVOID,
+    CELL,
+    ENDED,
+    FAILED,
+    FAULT,
+    LOST,
+    SIZE,
+    STEP,
+    STORE,
+    WHY,
+    lost_too_often,
+    name_of,
+    trial,
+)
+from raysl.errors import ConfigError, StorageError, StoreLostError
 from raysl.results import Found, Store
 from raysl.results.attempt import STARTED
-from raysl.results.place import place
+from raysl.results.place import FULL, place
 from raysl.training.check_cell import check_world
 from raysl.work.compute import workers_of
 from raysl.work.site import Site
@@ -81,7 +98,8 @@ class Trials:
         jobs = {name: packed(cell, self.site, posts[name]) for name, cell in cells.items()}
         reserved = {name: reservation(team, self.cluster) for name, team in teams.items()}
         trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
-        tune.Tuner(
+        ending = Ending(self.site.store)
+        tuner = tune.Tuner(
             tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
             param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: "", SIZE: 0},
             tune_config=tune.TuneConfig(
@@ -97,11 +115,17 @@ class Trials:
                 # A trial counts by itself how often it was lost in vain, and ends.
                 failure_config=tune.FailureConfig(max_failures=-1),
                 verbose=0,
+                stop=ending,
                 **experiment(
-                    "cells", self.cluster, storage, _Ends(self.on_end, {name: cell.key for name, cell in cells.items()})
+                    "cells",
+                    self.cluster,
+                    storage,
+                    _Ends(self.on_end, {name: cell.key for name, cell in cells.items()}, ending),
                 ),
             ),
-        ).fit()
+        )
+        with ending:
+            tuner.fit()
 
     def _team(self, task: Found, storage: dict[str, Any]) -> Team:
         size = workers_of(task)
@@ -248,11 +272,54 @@ def _lost_its_node(error: str) -> bool:
     return any(said in error for said in NODE_LOST)
 
 
+class Ending(Stopper):
+    """Ends a Tune run whose store is lost; a context manager of its `fit`, which raises why."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._why: StorageError | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        return {"_store": None, "_why": None}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._why is not None
+
+    def lose(self, why: StorageError) -> None:
+        """By the driver, which could not write or read."""
+        self._why = self._why or why
+
+    def is_lost(self, why: str) -> bool:
+        """Whether the store that a worker lost is lost to the driver too, and not to the worker's node alone."""
+        try:
+            self._store.check_writable()
+            lost = any(os.strerror(number) in why for number in FULL)  # of a full disk, the check fits on what is left
+        except StorageError:
+            lost = True
+        if lost:
+            self.lose(StoreLostError(why))
+        return lost
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._why is None and isinstance(error, TuneError | OSError | ArrowException):  # its own files may be there
+            self._store.check_writable()
+        if self._why is not None and not isinstance(error, KeyboardInterrupt):
+            raise self._why
+
+
 class _Ends(Callback):
     """Hands on how trials ended: what they post on the board may be lost with it."""
 
-    def __init__(self, on_end: OnEnd, keys: Mapping[str, str]) -> None:
-        self._on_end, self._keys = on_end, keys
+    def __init__(self, on_end: OnEnd, keys: Mapping[str, str], ending: Ending) -> None:
+        self._on_end, self._keys, self._ending = on_end, keys, ending
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -260,6 +327,8 @@ class _Ends(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
+        if result.get(STORE) and self._ending.is_lost(result[FAULT]):
+            return
         if result.get(ENDED):
             self._on_end(self._keys[name_of(trial.config[CELL])], result[FAILED] or None, result[FAULT] or None)
 

@@ -100,6 +100,10 @@ class Attempt:
         """Says that nobody works on the attempt any more, so that it does not count as running until it is stale."""
         self._beat(progress or {}, "ended")
 
+    def forget(self) -> None:
+        """Takes the last heartbeat back, where there is no room to say that the attempt has ended."""
+        self.place.delete("heartbeat.json")
+
     def _beat(self, progress: dict[str, Any], mark: Literal["alive", "ended"]) -> None:
         self.place.write("heartbeat.json", to_json({"time": time.time(), "state": mark, "progress": progress}))
 

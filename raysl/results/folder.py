@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from raysl.errors import ObstructedError, StorageError
-from raysl.results.attempt import STARTED, Attempt, new_attempt_name
+from raysl.results.attempt import Attempt, new_attempt_name
 from raysl.results.encoding import UnreadableError, from_csv, read_json, read_yaml, to_json, to_yaml
 from raysl.results.evaluations import Evaluations
 from raysl.results.place import Place
@@ -120,11 +120,10 @@ class CellFolder(Evaluations):
         attempt.heartbeat({})
         return attempt
 
-    def end_attempts(self, since: float) -> None:
-        """Says of the attempts that began since then that nobody works on them: their processes were killed."""
-        oldest = time.strftime(STARTED, time.gmtime(since))
+    def end_attempts(self) -> None:
+        """Says of all attempts that nobody works on them: their processes were killed."""
         for attempt in self.attempts():
-            beat = _beat(attempt) if attempt.name >= oldest else None
+            beat = _beat(attempt)
             if beat is not None and beat["state"] == "alive":
                 attempt.end(_mapping(beat.get("progress")))
 
@@ -193,19 +192,19 @@ class CellFolder(Evaluations):
         """How far the cell is. Never raises over one of its files: what is unreadable is broken, and named.
 
         Args:
-            now: seconds since 1970; the present if absent.
+            now: seconds since 1970 by the store's clock; the present if absent.
 
         Raises:
             StorageError: the store itself cannot be read.
         """
         try:
-            return self._state(time.time() if now is None else now)
+            return self._state(now)
         except UnreadableError as error:
             return CellState("broken", f"cells/{self.name}/{error}; raysl run computes the cell anew")
         except ObstructedError as error:
             return CellState("broken", self.without_place(str(error)), by_hand=True)
 
-    def _state(self, now: float) -> CellState:
+    def _state(self, now: float | None) -> CellState:
         sizes = {path: size for path, size in self.place.sizes().items() if not path.startswith("faults/")}
         if not sizes:
             return CellState("missing", self.faults().get("pretraining", ""))
@@ -230,7 +229,7 @@ class CellFolder(Evaluations):
                 raise UnreadableError(f"attempts/{name}/checkpoints/{step:09d}.checkpoint is missing or cut short")
         return CellState("done", "", _mapping(marker.get("summary")))
 
-    def _attempt_state(self, now: float) -> CellState:
+    def _attempt_state(self, now: float | None) -> CellState:
         attempts = self.attempts()
         fault = self.faults().get("pretraining", "")
         if not attempts:
@@ -238,11 +237,12 @@ class CellFolder(Evaluations):
         beats = [beat for beat in (_beat(attempt) for attempt in attempts) if beat is not None]
         if not beats:
             return CellState("interrupted", fault)
-        newest = max(beats, key=lambda beat: (beat["state"] == "alive", beat["time"]))
-        alive = newest["state"] == "alive" and abs(now - newest["time"]) < HEARTBEAT_LIMIT
-        latest = newest if alive else max(beats, key=lambda beat: float(beat["time"]))
-        if alive:
-            return CellState("running", "", _mapping(latest.get("progress")))
+        newest = max(beats, key=lambda beat: (beat["state"] == "alive", beat["written"]))
+        if newest["state"] == "alive":
+            now = self.place.now() if now is None else now
+            if abs(now - newest["written"]) < HEARTBEAT_LIMIT:
+                return CellState("running", "", _mapping(newest.get("progress")))
+        latest = max(beats, key=lambda beat: float(beat["written"]))
         return CellState("interrupted", fault, _mapping(latest.get("progress")))
 
     def curves(self) -> pd.DataFrame | None:
@@ -295,15 +295,18 @@ class CellFolder(Evaluations):
 
 
 def _beat(attempt: Attempt) -> dict[str, Any] | None:
-    """The attempt's last heartbeat; None where it was cut while being written, which is as good as none."""
+    """The attempt's last heartbeat, and when it was ``written`` by the store's clock.
+
+    None where it was cut while being written, which is as good as none.
+    """
     try:
-        beat = read_json(attempt.place, "heartbeat.json")
+        beat, written = read_json(attempt.place, "heartbeat.json"), attempt.place.written("heartbeat.json")
     except (UnreadableError, ObstructedError) as error:
         _log.warning("%s/%s", attempt.place.shown, error)
         return None
-    if beat is None or not isinstance(beat.get("time"), int | float):
+    if beat is None or written is None or "time" not in beat:
         return None
-    return {"state": "ended", **beat}
+    return {"state": "ended", **beat, "written": written}
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -2,25 +2,91 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow
 from pyarrow import fs
 
-from raysl.errors import ObstructedError, StorageError
+from raysl.errors import ObstructedError, StorageError, StoreLostError
+
+T = TypeVar("T")
 
 _PARTIAL = ".partial-"
+
+PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
+"""How long a bucket that answered before is asked again, and the pause between. Its client tries by itself for 6 s
+where nobody listens, and for 99 s where it is left without an answer."""
+
+BROKEN_SECONDS = 120.0
+"""How long a bucket that was asked in vain is not asked again: what ends with it need not wait each time."""
+
+_MENDED_BY = {
+    errno.ENOSPC: "free some of its disk",
+    errno.EDQUOT: "free some of its quota",
+    errno.EROFS: "have its disk mounted for writing",
+    errno.ETIMEDOUT: "wait until its server answers",
+    errno.ENOTCONN: "connect its disk again",
+    errno.EHOSTDOWN: "wait until its server answers",
+    errno.EHOSTUNREACH: "wait until its server answers",
+}
+"""What a whole disk can fail with, not one of its files, and what then helps."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_OF_BUCKET = re.compile(
+    r"NETWORK_CONNECTION|UNAVAILABLE|SLOW_DOWN|THROTTLING|INTERNAL_FAILURE|REQUEST_TIMEOUT|HTTP status 5\d\d|"
+    r"DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|EXPIRED|INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID"
+)
+"""What a whole bucket fails with, by the words of S3's and GCS's clients."""
 
 
 def without_credentials(storage: str) -> str:
     """The address as it may be printed: ``s3://key:secret@bucket`` without key and secret."""
     return re.sub(r"^(\w+://)[^/?]*@", r"\1", storage)
+
+
+@dataclass
+class _Link:
+    """How this process gets on with one bucket.
+
+    Attributes:
+        answered: it did once.
+        broken_until: by `time.monotonic`.
+        why: it is not asked until then.
+    """
+
+    answered: bool = False
+    broken_until: float = 0.0
+    why: str = ""
+
+    @property
+    def is_broken(self) -> bool:
+        return time.monotonic() < self.broken_until
+
+    def check(self) -> None:
+        if self.is_broken:
+            raise OSError(self.why)
+
+    def break_off(self, why: str) -> None:
+        if self.answered and not self.is_broken:
+            self.broken_until, self.why = time.monotonic() + BROKEN_SECONDS, why
+
+
+CLOCK_SECONDS = 60.0
+_clocks: dict[str, tuple[float, float]] = {}
+"""Folder or bucket to when its clock was looked at, and how far it is ahead, both by `time.monotonic`."""
+
+_links: dict[str, _Link] = {}
+"""By the names of buckets."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +112,21 @@ class Place:
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes; None if there is no such object."""
-        with self._named("read", path):
+
+        def read() -> bytes | None:
             try:
                 with self.filesystem.open_input_file(f"{self.root}/{path}") as source:
                     return bytes(source.read())
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+        return self._do("read", path, read)
+
     def write(self, path: str, data: bytes) -> None:
         """Writes one object; on a local disk a reader sees the old bytes or the new ones, never a part."""
         target = f"{self.root}/{path}"
-        with self._named("write", path):
-            if not self.is_local:
-                self._put(target, data)
-                return
-            parent, name = target.rsplit("/", 1)
-            self.filesystem.create_dir(parent, recursive=True)
-            partial = f"{parent}/{_PARTIAL}{uuid.uuid4().hex}-{name}"
-            try:
-                self._put(partial, data)
-                self.filesystem.move(partial, target)
-            except OSError:
-                Path(partial).unlink(missing_ok=True)
-                raise
+        put = self._put_whole if self.is_local else self._put
+        self._do("write", path, lambda: put(target, data))
 
     def check_writable(self, what: str, option: str) -> None:
         """Writes, reads and deletes one small object.
@@ -95,21 +153,12 @@ class Place:
 
     def delete(self, path: str) -> None:
         """Deletes one object; no error if it is not there."""
-        with self._named("delete", path):
-            try:
-                self.filesystem.delete_file(f"{self.root}/{path}")
-            except (FileNotFoundError, NotADirectoryError):
-                return
+        self._do("delete", path, lambda: self._unless_absent(self.filesystem.delete_file, f"{self.root}/{path}"))
 
     def delete_folder(self) -> None:
         """Deletes this folder where it is empty of objects; no error if it is not there."""
-        if self.sizes():
-            return
-        with self._named("delete", ""):
-            try:
-                self.filesystem.delete_dir(self.root)
-            except (FileNotFoundError, NotADirectoryError):
-                return
+        if not self.sizes():
+            self._do("delete", "", lambda: self._unless_absent(self.filesystem.delete_dir, self.root))
 
     def sizes(self, path: str = "") -> dict[str, int]:
         """Every object below a folder: its path relative to this place, and its size in bytes."""
@@ -120,21 +169,44 @@ class Place:
         found = self._listing(path, recursive=True)
         return {self._relative(info): int(info.size) if info.type == fs.FileType.File else None for info in found}
 
+    def written(self, path: str) -> float | None:
+        """When an object was written, by the clock of whatever keeps it (`now`); None if it is not there."""
+        (info,) = self._do("list", path, lambda: self.filesystem.get_file_info([f"{self.root}/{path}"]))
+        return None if info.type != fs.FileType.File or info.mtime_ns is None else info.mtime_ns / 1e9
+
+    def now(self) -> float:
+        """The present by the clock of whatever keeps this folder: those of two machines may be minutes apart.
+
+        A small object is written for it, once a minute at most. Where that cannot be, it is this machine's clock.
+        """
+        key = self.root if self.is_local else self.root.split("/")[0]
+        measured, ahead = _clocks.get(key, (float("-inf"), 0.0))
+        if time.monotonic() - measured > CLOCK_SECONDS:
+            measured, name = time.monotonic(), f"{_PARTIAL}{uuid.uuid4().hex}-clock"
+            try:
+                self.write(name, b"raysl")
+                ahead = (self.written(name) or time.time()) - time.monotonic()
+                self.delete(name)
+            except StorageError:
+                ahead = time.time() - time.monotonic()
+            _clocks[key] = measured, ahead
+        return time.monotonic() + ahead
+
     def folders(self, path: str = "") -> list[str]:
         """The names of the folders directly in a folder, sorted."""
         found = self._listing(path, recursive=False)
         return sorted(str(info.base_name) for info in found if info.type == fs.FileType.Directory)
 
     def _listing(self, path: str, recursive: bool) -> list[Any]:
-        folder = f"{self.root}/{path}".rstrip("/")
-        with self._named("list", path):
+        selector = fs.FileSelector(f"{self.root}/{path}".rstrip("/"), allow_not_found=True, recursive=recursive)
+
+        def infos() -> list[Any]:
             try:
-                infos = self.filesystem.get_file_info(
-                    fs.FileSelector(folder, allow_not_found=True, recursive=recursive)
-                )
+                return list(self.filesystem.get_file_info(selector))
             except NotADirectoryError:
                 return []
-        return [info for info in infos if not str(info.base_name).startswith(_PARTIAL)]
+
+        return [info for info in self._do("list", path, infos) if not str(info.base_name).startswith(_PARTIAL)]
 
     def _relative(self, info: Any) -> str:
         return str(info.path)[len(self.root) + 1 :]
@@ -143,19 +215,63 @@ class Place:
         with self.filesystem.open_output_stream(target) as sink:
             sink.write(data)
 
-    @contextmanager
-    def _named(self, action: str, path: str) -> Iterator[None]:
+    def _put_whole(self, target: str, data: bytes) -> None:
+        parent, name = target.rsplit("/", 1)
+        self.filesystem.create_dir(parent, recursive=True)
+        partial = f"{parent}/{_PARTIAL}{uuid.uuid4().hex}-{name}"
         try:
-            yield
-        except (OSError, pyarrow.ArrowException) as error:
-            shown = f"{self.shown}/{path}".rstrip("/")
-            if isinstance(error, PermissionError):
-                message = f"cannot {action} {shown}: permission denied; give this user the right to {action} it"
-                raise ObstructedError(message) from error
-            if action in ("read", "write") and self._is_folder(path):
-                message = f"cannot {action} {shown}: a folder stands where a file should be; remove it"
-                raise ObstructedError(message) from error
-            raise StorageError(f"cannot {action} {shown}: {error}") from error
+            self._put(partial, data)
+            self.filesystem.move(partial, target)
+        except BaseException:
+            with suppress(OSError):  # of a disk that became read-only
+                Path(partial).unlink(missing_ok=True)
+            raise
+
+    def _unless_absent(self, delete: Callable[[str], None], target: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            delete(target)
+
+    def _do(self, action: str, path: str, function: Callable[[], T]) -> T:
+        """Asks a bucket that answered before again, for a while; its client itself tries for some seconds only.
+
+        Raises:
+            StorageError: it failed.
+        """
+        link = _Link() if self.is_local else _links.setdefault(self.root.split("/")[0], _Link())
+        until = time.monotonic() + (PATIENCE_SECONDS if link.answered else 0.0)
+        while True:
+            try:
+                link.check()
+                result = function()
+            except (OSError, pyarrow.ArrowException) as error:
+                of_bucket = not self.is_local and _OF_BUCKET.search(str(error)) is not None
+                if not of_bucket:
+                    raise self._error(error, action, path) from error
+                if link.is_broken or time.monotonic() >= until:
+                    link.break_off(str(error))
+                    raise self._lost(action, path, str(error), "see that it is there and answers") from error
+                time.sleep(PAUSE_SECONDS)
+            else:
+                link.answered = True
+                return result
+
+    def _error(self, error: Exception, action: str, path: str) -> StorageError:
+        shown, number = f"{self.shown}/{path}".rstrip("/"), getattr(error, "errno", None) or 0
+        if isinstance(error, PermissionError):
+            return ObstructedError(
+                f"cannot {action} {shown}: permission denied; give this user the right to {action} it"
+            )
+        if action in ("read", "write") and self._is_folder(path):
+            return ObstructedError(f"cannot {action} {shown}: a folder stands where a file should be; remove it")
+        if self.is_local and number in _MENDED_BY:
+            return self._lost(action, path, os.strerror(number), _MENDED_BY[number])
+        return StorageError(f"cannot {action} {shown}: {error}")
+
+    def _lost(self, action: str, path: str, why: str, mend: str) -> StoreLostError:
+        shown = f"{self.shown}/{path}".rstrip("/")
+        return StoreLostError(
+            f"cannot {action} {shown}: {why}; {mend}, and give the same command again: it goes on from what is stored"
+        )
 
     def _is_folder(self, path: str) -> bool:
         return isinstance(self.filesystem, fs.LocalFileSystem) and Path(f"{self.root}/{path}").is_dir()

@@ -27,6 +27,7 @@ class SearchTrial:
         reason: of a failure.
         same_as: number of an earlier trial with the same configuration, whose scores these are; nothing was trained.
         seconds: by the clock, from its suggestion to its last report, over all runs that it was continued in.
+        run: that works on it, or did last.
     """
 
     number: int
@@ -37,6 +38,7 @@ class SearchTrial:
     reason: str = ""
     same_as: int | None = None
     seconds: float = 0.0
+    run: str = ""
 
     @property
     def score(self) -> float | None:
@@ -81,16 +83,17 @@ class SearchFolder:
 
     def trials(self) -> list[SearchTrial]:
         """All trials, by number."""
-        return [found for number in self._numbers() if (found := self.trial(number)) is not None]
+        return [found for number in self.numbers() if (found := self.trial(number)) is not None]
 
-    def _numbers(self) -> list[int]:
+    def numbers(self) -> list[int]:
+        """Of all trials, rising."""
         names = [name.removeprefix("trials/").removesuffix(".json") for name in self.place.entries("trials")]
         return sorted(int(name) for name in names if name.isdigit())
 
     def drop_damaged(self) -> list[str]:
         """Deletes records that are not whole, so that other trials take their place; returns why each was no record."""
         dropped = []
-        for number in self._numbers():
+        for number in self.numbers():
             try:
                 self.trial(number)
             except ObstructedError:

@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 class Heartbeat:
     """Calls ``beat(state)`` every ``interval`` seconds until closed; ``state`` is what ``update`` gave last.
 
-    A beat that the store refuses is logged and the next one tried: a store that stays away stops the run at its next
-    checkpoint, where something would be lost.
+    A beat that the store refuses is logged, of several in a row the first, and the next one tried: a store that stays
+    away stops the run at its next checkpoint, where something would be lost.
     """
 
     def __init__(self, beat: Callable[[dict[str, object]], None], interval: float = 15.0) -> None:
@@ -40,10 +40,14 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
+        refused = False
         while True:
             try:
                 self._beat(self._state)
+                refused = False
             except (StorageError, OSError) as error:
-                logger.warning("the heartbeat could not be written: %s", error)
+                if not refused:
+                    logger.warning("the heartbeat could not be written: %s", error)
+                refused = True
             if self._stop.wait(self._interval):
                 return

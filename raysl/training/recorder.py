@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from raysl.config.cell import CellConfig
 from raysl.config.identity import resolved
-from raysl.errors import CellFailure, StorageError
+from raysl.errors import CellFailure, StorageError, StoreLostError
 from raysl.results import CellFolder
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import Curves
@@ -52,6 +53,9 @@ class Recorder:
             if isinstance(error, CellFailure):  # nobody goes on from here, and the way to the failure is worth seeing
                 self._save_curves()
             self._attempt.end(self._state)
+        except StoreLostError:
+            with suppress(StorageError):  # on a full disk there is room for less
+                self._attempt.forget()
         except StorageError as problem:  # what ended the run says more than that its end could not be written
             logger.warning("%s", problem)
         finally:

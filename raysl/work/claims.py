@@ -1,67 +1,96 @@
-"""Which run works on a cell, so that two runs on one store share its cells in place of computing each twice."""
+"""Which run works on what, so that two runs on one store share its cells in place of computing each twice.
+
+Nothing here compares the clocks of two machines: who came first is told by numbers that each run draws when it has seen
+those of the others (Lamport's bakery), and who still lives by the store's clock.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raysl.errors import RayslError
+from raysl.errors import RayslError, StorageError, StoreLostError
 from raysl.results import Store
 from raysl.results.encoding import UnreadableError, read_json, to_json
 from raysl.results.folder import HEARTBEAT_LIMIT
+from raysl.results.place import Place
 from raysl.training.heartbeat import Heartbeat
 
 CLAIMED = "another run computes it"
 
+CLAIMS = "claims"
+"""Folder of a store."""
+
+LOOK_SECONDS = 0.1
+"""Between two looks at a claim whose number is being drawn, or that keeps others out for a moment."""
+
+_held: Counter[str] = Counter()
+"""Claims that this process holds, by their addresses."""
+
 
 class ClaimedError(RayslError):
-    """Another run works on the cell: it is left to it."""
+    """Another run works on it: it is left to that run."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a run says of a cell that it works on.
+    """What a run says of what it works on.
 
     Attributes:
         run: its name.
-        time: when it last said so, in seconds since 1970 by its machine's clock.
-        since: when it began.
-        held: it saw no other claim, and computes.
+        number: of two claims the one with the lower number counts; None while it is being drawn.
+        since: when it began, in seconds since 1970 by its machine's clock: for people.
+        age: seconds since it was last renewed, by the store's clock.
         process: machine, process id and start of the process; empty where that is not known.
+        address: of its file.
     """
 
     run: str
-    time: float
+    number: int | None
     since: float
-    held: bool
+    age: float
     process: tuple[str, ...] = ()
+    address: str = ""
 
-    def is_dead(self, now: float) -> bool:
-        """It was not renewed lately, by this machine's clock, or its process was on this machine and has ended."""
-        if abs(now - self.time) >= HEARTBEAT_LIMIT:
+    @property
+    def is_dead(self) -> bool:
+        """It was not renewed lately, or its process was on this machine and has ended."""
+        if abs(self.age) >= HEARTBEAT_LIMIT:
             return True
         if not self.process or self.process[0] != _machine():
             return False
+        if self.process[1] == str(os.getpid()) and self.address not in _held:
+            return True  # its run in this process has ended, and could not take it back
         return _process(self.process[1]) != self.process
 
 
-def claims(store: Store, cell: str) -> list[Claim]:
-    """All claims on the cell's folder of this name, dead ones too; one that is being written may be left out."""
-    place, found = store.place.below(f"claims/{cell}"), []
+def claims(store: Store, name: str) -> list[Claim]:
+    """All claims on the cell's folder of this name, or on what else is claimed, dead ones too.
+
+    One that is being written may be left out.
+    """
+    place, found = store.place.below(f"{CLAIMS}/{name}"), []
     for path in place.sizes():
         try:
             said = read_json(place, path) or {}
-            times = float(said["time"]), float(said["since"])
+            written, since = place.written(path), float(said["since"])
         except (UnreadableError, KeyError, TypeError, ValueError):
             continue  # cut short while it was written: its run writes it again
-        process = tuple(map(str, said.get("process") or ()))
-        found.append(Claim(path.removesuffix(".json"), *times, bool(said.get("held")), process))
+        if written is not None:
+            run, process = path.removesuffix(".json"), tuple(map(str, said.get("process") or ()))
+            age = place.now() - written
+            found.append(Claim(run, said.get("number", 0), since, age, process, _address(place, run)))
     return found
+
+
+def _address(place: Place, run: str) -> str:
+    return f"{place.shown}/{run}.json"
 
 
 def _machine() -> str:
@@ -83,49 +112,123 @@ def _process(pid: str) -> tuple[str, ...]:
     return () if state in "ZX" else (_machine(), pid, rest[18])
 
 
-def others(store: Store, cell: str, run: str) -> list[Claim]:
+def others(store: Store, name: str, run: str) -> list[Claim]:
     """Claims of other runs whose processes live, as far as is known here."""
-    now = time.time()
-    return [one for one in claims(store, cell) if one.run != run and not one.is_dead(now)]
+    return [one for one in claims(store, name) if one.run != run and not one.is_dead]
+
+
+def living(store: Store, name: str, run: str) -> list[Claim]:
+    """As `others`; dead claims are removed."""
+    found = [one for one in claims(store, name) if one.run != run]
+    for one in found:
+        if one.is_dead:
+            store.place.delete(f"{CLAIMS}/{name}/{one.run}.json")
+    return [one for one in found if not one.is_dead]
+
+
+class _Own:
+    """A claim of this process."""
+
+    def __init__(self, store: Store, name: str, run: str) -> None:
+        self.store, self.name, self.run, self.since = store, name, run, time.time()
+        self.place = store.place.below(f"{CLAIMS}/{name}")
+
+    def write(self, number: int | None) -> None:
+        said = {"time": time.time(), "since": self.since, "number": number, "process": _process(str(os.getpid()))}
+        self.place.write(f"{self.run}.json", to_json(said))
+
+    def draw(self) -> int:
+        """A number that is higher than all that are drawn.
+
+        Raises:
+            ClaimedError: another run has a lower one.
+        """
+        self.write(None)
+        number = 1 + max((one.number or 0 for one in others(self.store, self.name, self.run)), default=0)
+        self.write(number)
+        while True:
+            seen = others(self.store, self.name, self.run)
+            first = [one for one in seen if one.number is not None and (one.number, one.run) < (number, self.run)]
+            if first:
+                raise ClaimedError(f"{CLAIMED} ({first[0].run})")
+            if all(one.number is not None for one in seen):
+                return number
+            time.sleep(LOOK_SECONDS)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """In the body it counts, unless its process ends; then it is deleted."""
+        address = _address(self.place, self.run)
+        _held[address] += 1
+        lost = False
+        try:
+            yield
+        except StoreLostError:  # says more than that the claim cannot be deleted either
+            lost = True
+            raise
+        finally:
+            _held[address] -= 1
+            if not _held[address]:
+                del _held[address]
+                with suppress(*[StorageError] if lost else []):
+                    self.place.delete(f"{self.run}.json")
 
 
 @contextmanager
-def claimed(store: Store, cell: str, run: str) -> Iterator[None]:
-    """Claims a cell for a run while the body computes it.
-
-    Each run writes its claim before it reads those of others. The one that began to compute keeps the cell, and of two
-    that begin together the first by their clocks.
+def claimed(store: Store, name: str, run: str) -> Iterator[None]:
+    """Claims a cell's folder for a run while the body computes it; other processes of the run may do so too.
 
     Raises:
         ClaimedError: another run has it.
         StorageError: the claim cannot be written.
     """
-    place, name, since = store.place.below(f"claims/{cell}"), f"{run}.json", time.time()
+    own = _Own(store, name, run)
+    with own.held():
+        number = own.draw()
 
-    def write(held: bool) -> None:
-        process = _process(str(os.getpid()))
-        place.write(name, to_json({"time": time.time(), "since": since, "held": held, "process": process}))
+        def beat(state: dict[str, Any]) -> None:
+            own.write(number)
 
-    write(False)
-    first = [one for one in others(store, cell, run) if one.held or (one.since, one.run) < (since, run)]
-    if first:
-        place.delete(name)
-        raise ClaimedError(f"{CLAIMED} ({first[0].run})")
-
-    def beat(state: dict[str, Any]) -> None:
-        write(True)
-
-    try:
         with Heartbeat(beat):
             yield
-    finally:
-        place.delete(name)
 
 
-def living(store: Store, cell: str, run: str) -> list[Claim]:
-    """As `others`; dead claims are removed."""
-    now, found = time.time(), [one for one in claims(store, cell) if one.run != run]
-    for one in found:
-        if one.is_dead(now):
-            store.place.delete(f"claims/{cell}/{one.run}.json")
-    return [one for one in found if not one.is_dead(now)]
+@contextmanager
+def in_turn(store: Store, name: str, run: str) -> Iterator[None]:
+    """Waits until no other run is in such a body, which takes less than a heartbeat's time."""
+    own = _Own(store, name, run)
+    while True:
+        with own.held():
+            try:
+                own.draw()
+            except ClaimedError:
+                entered = False
+            else:
+                entered = True
+                yield
+        if entered:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def announced(store: Store, name: str, run: str) -> Iterator[None]:
+    """Says that a run is at work on something that it shares with others; they see it by `others`."""
+    own = _Own(store, name, run)
+
+    def beat(state: dict[str, Any]) -> None:
+        own.write(1)
+
+    with own.held():
+        own.write(1)
+        with Heartbeat(beat):
+            yield
+
+
+def end_killed(store: Store, run: str) -> None:
+    """Says of what a run had claimed, and whose processes were killed, that nobody works on it any more."""
+    for path in store.place.sizes(CLAIMS):
+        folder, _, file = path.removeprefix(f"{CLAIMS}/").rpartition("/")
+        if file == f"{run}.json":
+            store.named(folder).end_attempts()
+            store.place.delete(path)

@@ -20,7 +20,7 @@ from raysl.distributed import (
     on_first_rank,
     rank,
 )
-from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageError
+from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageError, StoreLostError
 from raysl.evaluation.evaluate import evaluate, record, trains
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.results import CellFolder, Found, FoundEvaluation
@@ -224,7 +224,7 @@ def noted_faults(folder: CellFolder, part: str, site: Site) -> Iterator[None]:
     this = rank()  # which can no longer be asked for once the process group is closed
     try:
         yield
-    except (CellFailure, LeftError):
+    except (CellFailure, LeftError, StoreLostError):
         raise
     except Exception as error:
         known = isinstance(error, RayslError)

@@ -18,7 +18,7 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
-from raysl.errors import RayslError
+from raysl.errors import RayslError, StoreLostError
 from raysl.machine import ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.results import Found
@@ -150,6 +150,8 @@ def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress:
     """Why the cell failed, as its result, and why it ended without one."""
     try:
         return compute_cell(cell, site, on_stage), None
+    except StoreLostError:  # the next cell could not be kept either
+        raise
     except RayslError as error:
         return None, str(error)
     finally:

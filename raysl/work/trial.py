@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from raysl.config.cells import Cell
 from raysl.config.component import Chosen
 from raysl.data.source import VideoSource
-from raysl.distributed import on_every_rank
+from raysl.distributed import on_every_rank, rank
 from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
 from raysl.models.backbone import Backbone
 from raysl.training.load_backbone import load_backbone
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.probe import Probe
+from raysl.work.claims import claimed
 from raysl.work.compute import PRETRAINING, noted_faults, pretrain_cell
 from raysl.work.site import Site
 
@@ -46,8 +48,16 @@ def run_trial(cell: Cell, site: Site, scoring: Scoring, on_score: OnScore) -> st
         Why it failed, on every rank, where the configuration itself determines that; else None.
 
     Raises:
+        ClaimedError: another run trains it.
         NodeFault, StorageError: as `pretrain_cell`.
     """
+    with ExitStack() as stack:
+        claim = claimed(site.store, site.folder(cell).name, site.run)
+        on_every_rank(lambda: stack.enter_context(claim) if rank() == 0 else None)
+        return _run_trial(cell, site, scoring, on_score)
+
+
+def _run_trial(cell: Cell, site: Site, scoring: Scoring, on_score: OnScore) -> str | None:
     scored: list[int] = []
     with noted_faults(site.folder(cell), PRETRAINING, site):
         source = on_every_rank(lambda: site.open(scoring.data, cell.config.clip.resize))

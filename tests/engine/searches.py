@@ -1,7 +1,12 @@
-"""A tiny search for the engine; ``python -m tests.engine.searches FOLDER CACHE`` runs it over two workers a trial."""
+"""A tiny search for the engine.
+
+``python -m tests.engine.searches FOLDER CACHE`` runs it over two workers a trial; with an ADDRESS after these it is
+`LONG`, one trial after the other, on the Ray there.
+"""
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -56,7 +61,13 @@ def run_search(
 
 TWO_WORKERS = "training: {workers: 2, steps: 16}\ndata: {train_per_class: 16}\n"
 
+LONG = "training: {steps: 1600, checkpoint_steps: 100000}\n"
+"""Trials of 800 steps; only their end, and a run's, writes a checkpoint."""
+
 if __name__ == "__main__":
-    folder, cache = Path(sys.argv[1]), Path(sys.argv[2])
-    places = Places({}, cache, cache_gigabytes=0.1)
-    run_search(search_study(folder, 3, TWO_WORKERS), results.open(folder / "store"), places)
+    # A shell starts background jobs with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder, cache, *address = sys.argv[1:]
+    store, places = results.open(Path(folder) / "store"), Places({}, Path(cache), cache_gigabytes=0.1)
+    on = RunOptions(address=address[0], max_concurrent=1) if address else AS_IT_FITS
+    run_search(search_study(Path(folder), 3, LONG if address else TWO_WORKERS), store, places, on)

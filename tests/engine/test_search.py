@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import pytest
+import ray
 
 from raysl import results
 from raysl.data.places import Places
 from raysl.planning.base_point import base_point
-from raysl.results import Store
+from raysl.results import CellFolder, Store
 from raysl.work.run_cells import RunOptions
-from tests.engine.searches import run_search, search_file, search_in, search_study
+from tests.engine.searches import LONG, run_search, search_file, search_in, search_study
 from tests.test_cli import raysl
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -66,6 +72,52 @@ def test_what_fails_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path:
     assert run_search(study, store, places)[1] == [trial]
     _, (retried,) = run_search(study, store, places, RunOptions(retry_failed=True))
     assert (retried.number, retried.status, retried.point) == (0, "failed", trial.point)
+
+
+def test_two_runs_share_a_search_and_what_one_leaves_the_other_takes_up(
+    tmp_path: Path, places: Places, local_ray: None
+) -> None:
+    store, study = results.open(tmp_path / "store"), search_study(tmp_path, 3, LONG)
+    address = ray.get_runtime_context().gcs_address
+    command = [sys.executable, "-m", "tests.engine.searches", str(tmp_path), str(places.cache), address]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def at_work() -> int:
+        names = store.place.folders("searches")
+        return sum(cell.state().status == "running" for name in names for cell in store.of_search(name).cells())
+
+    def interrupt() -> None:
+        while at_work() < 2:
+            time.sleep(0.2)
+        other.send_signal(signal.SIGINT)
+
+    try:
+        while not at_work():
+            assert other.poll() is None, other.communicate()
+            time.sleep(0.2)
+        Thread(target=interrupt, daemon=True).start()
+        _, trials = run_search(study, store, places, IN_TURN)
+        _, said = other.communicate(timeout=120)
+    finally:
+        other.kill()
+    assert "KeyboardInterrupt" in said
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert all(trial.ended for trial in trials)
+    assert len({trial.cell for trial in trials}) == 3
+    of_search = store.of_search(_name(store))
+    left, *others = sorted((_from_steps(cell) for cell in of_search.cells()), key=len, reverse=True)
+    assert others == [[0], [0]], "each was computed by one of them"
+    assert len(left) == 2, "the interrupted one was taken up"
+    assert left[1] > 0, "it had been saved first"
+    assert of_search.place.sizes("claims") == {}
+
+
+def _from_steps(cell: CellFolder) -> list[int]:
+    """Where each attempt at it began."""
+    provenance = cell.provenance()
+    assert provenance is not None
+    assert len(provenance["attempts"]) == len(cell.attempts())
+    return [attempt["from_step"] for attempt in provenance["attempts"]]
 
 
 def _name(store: Store) -> str:

@@ -11,15 +11,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ray.tune.search import Searcher
 
 from raysl import results
 from raysl.config.identity import cell_id
+from raysl.data.places import Places
+from raysl.engine.search_driver import _known, _suggestions
 from raysl.engine.search_records import Records, shown
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, UNKNOWN
+from raysl.errors import StorageError
 from raysl.planning.axes import Point, RandomSuggestions, suggest
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
-from raysl.results import SearchFolder, SearchTrial
+from raysl.results import SearchFolder, SearchTrial, Store
+from raysl.work.claims import CLAIMED
+from raysl.work.site import Site
 from tests.planning.studies import SEARCH, write_study
 
 TEMPERATURE, FRAMEWORK, QUEUE = (f"objective.contrastive.{key}" for key in ("temperature", "framework", "queue_size"))
@@ -41,6 +47,7 @@ class Told:
     records: Records
     folder: SearchFolder
     notes: list[str] = field(default_factory=list)
+    lost: list[StorageError] = field(default_factory=list)
 
     def ask(self, **changes: Any) -> dict[str, Any]:
         """The next trial's configuration, with a ``size``, ``temperature`` or ``framework`` of its own."""
@@ -48,6 +55,18 @@ class Told:
         keys = {"size": "clip.size", "temperature": TEMPERATURE, "framework": FRAMEWORK, "queue": QUEUE}
         fixed = {keys[name]: value for name, value in wanted.items()}
         return self.records.suggestion(RandomSuggestions(np.random.default_rng(0), fixed))
+
+    def suggestions(self) -> Any:
+        """What Tune asks for trials."""
+        place = self.folder.place
+        return _suggestions(self.records, Site(Store(place), Places({}, Path(place.root)), run=self.records.run))
+
+    def beside(self, run: str, others: set[str]) -> Told:
+        """Another run at the same search."""
+        notes, lost = list[str](), list[StorageError]()
+        records = Records(self.records.search, self.folder, notes.append, lost.append, {}, run, lambda: others)
+        records.refresh()
+        return Told(records, self.folder, notes, lost)
 
     def report(self, number: int, at: int, score: float, **more: Any) -> SearchTrial:
         self.records.report(number, {REPORT: at, SCORE: score, **more})
@@ -66,15 +85,17 @@ class Told:
     def again(self) -> Told:
         """As the next run finds it."""
         notes: list[str] = []
-        records = Records(self.records.search, self.folder, notes.append, {t.number: t for t in self.folder.trials()})
-        return Told(records, self.folder, notes)
+        known = {trial.number: trial for trial in self.folder.trials()}
+        records = Records(self.records.search, self.folder, notes.append, self.lost.append, known)
+        return Told(records, self.folder, notes, self.lost)
 
 
 @pytest.fixture
 def told(search: Search, tmp_path: Path) -> Told:
     folder = results.open(tmp_path / "store").search("s")
     notes: list[str] = []
-    return Told(Records(search, folder, notes.append), folder, notes)
+    lost: list[StorageError] = []
+    return Told(Records(search, folder, notes.append, lost.append), folder, notes, lost)
 
 
 def test_numbers_count_and_the_configuration_is_the_trials(told: Told, search: Search) -> None:
@@ -236,7 +257,8 @@ def test_a_twin_of_what_is_running_waits_for_it(told: Told) -> None:
     told.report(0, 2, 30.0)
     told.end(0)
     for number in (1, 2):
-        assert told.kept(number) == replace(told.kept(0), number=number, same_as=0)
+        seconds = told.kept(number).seconds
+        assert told.kept(number) == replace(told.kept(0), number=number, same_as=0, seconds=seconds)
     ended = told.end(2)  # it was still at work
     assert ended.status == "finished"
     assert [note.partition(":")[0] for note in told.notes] == ["1/3 trials", "2/3 trials", "3/3 trials"]
@@ -253,6 +275,14 @@ def test_a_twin_that_waited_when_the_run_was_killed_is_asked_again(told: Told) -
     later.report(0, 2, 30.0)
     later.end(0)
     assert later.kept(1).status == "finished"
+
+
+def test_a_record_that_cannot_be_written_ends_the_search_and_no_trial(told: Told) -> None:
+    told.folder.place.write("trials/00000.json/in", b"the way")
+    told.ask()
+    (error,) = told.lost
+    assert "trials/00000.json: a folder stands where a file should be" in str(error)
+    assert told.records.trials[0].status == "running"
 
 
 def test_records_can_be_pickled(told: Told) -> None:
@@ -274,8 +304,6 @@ def points(search: Search, size: str) -> Iterator[Point]:
 def test_optuna_knows_the_trials_of_earlier_runs(told: Told, search: Search) -> None:
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    from raysl.engine.search_driver import _known, _suggestions
-
     given = points(search, "16")
     ended = [
         SearchTrial(0, next(given), "a", "finished", (10.0, 40.0)),
@@ -295,7 +323,8 @@ def test_optuna_knows_the_trials_of_earlier_runs(told: Told, search: Search) -> 
         assert distributions["clip.size"] == CategoricalDistribution(("16", "64"))
         assert (QUEUE in distributions) == (QUEUE in trial.point)
 
-    suggestions = _suggestions(told.records)
+    told.records.search = of_trials(search, 9)
+    suggestions = told.suggestions()
     study: Any = suggestions._ot_study
     kept = study.get_trials()
     assert [trial.value for trial in kept[:4]] == [40.0, 30.0, 0.0, 40.0]
@@ -312,17 +341,72 @@ def test_optuna_knows_the_trials_of_earlier_runs(told: Told, search: Search) -> 
     assert [trial.value for trial in study.get_trials()[4:]] == [55.0, None, None], "nothing is learned of it"
 
 
-def test_the_same_search_suggests_the_same_and_a_later_run_goes_on(told: Told, tmp_path: Path) -> None:
-    from raysl.engine.search_driver import _suggestions
+def test_the_same_search_suggests_the_same_and_a_later_run_goes_on(told: Told, search: Search, tmp_path: Path) -> None:
+    def asked(told: Told, count: int) -> list[Point]:
+        suggestions = told.suggestions()
+        numbers = [suggestions.suggest(str(index))["number"] for index in range(count)]
+        return [told.records.trials[number].point for number in numbers]
 
-    def asked(records: Records, count: int) -> list[Point]:
-        suggestions: Any = _suggestions(records)
-        return [records.trials[suggestions.suggest(str(index))["number"]].point for index in range(count)]
-
-    first = asked(told.records, 4)
-    other = results.open(tmp_path / "other").search("s")
-    assert asked(Records(told.records.search, other, print), 4) == first
-    later = told.again().records
-    for number in later.trials:
-        later.trials[number] = replace(later.trials[number], status="finished", scores=(1.0, 2.0))
+    first = asked(told, 3)
+    other = Told(Records(search, results.open(tmp_path / "other").search("s"), print, print), told.folder)
+    assert asked(other, 3) == first
+    assert told.suggestions().suggest("more") == Searcher.FINISHED, "three trials"
+    later = told.again()
+    for number, trial in later.records.trials.items():
+        later.records.trials[number] = replace(trial, status="finished", scores=(1.0, 2.0))
+    later.records.search = of_trials(search, 7)
     assert not [point for point in asked(later, 4) if point in first]
+
+
+def of_trials(search: Search, count: int) -> Search:
+    return replace(search, options=search.options.model_copy(update={"trials": count}))
+
+
+def test_two_runs_share_a_search(told: Told, search: Search) -> None:
+    told.records.search = of_trials(search, 5)
+    alive = {"one", "two"}
+    one, two = told.beside("one", alive), told.beside("two", alive)
+    of_one, of_two = one.suggestions(), two.suggestions()
+    asked = [
+        one.records.trials[of_one.suggest("a")["number"]],
+        two.records.trials[of_two.suggest("a")["number"]],
+        two.records.trials[of_two.suggest("b")["number"]],
+    ]
+    assert [(trial.number, trial.run) for trial in asked] == [(0, "one"), (1, "two"), (2, "two")]
+    assert len({str(trial.point) for trial in asked}) == 3, "the first that Optuna gives the second run is the first's"
+    assert (one.records.free(), two.records.free()) == (4, 2)
+    two.report(1, 2, 30.0)
+    two.end(1)
+    number = of_one.suggest("b")["number"]
+    assert one.records.trials[1] == two.kept(1)
+    assert [trial.value for trial in of_one._ot_study.get_trials()].count(30.0) == 1, "it learns from the other"
+    assert number == 3
+    assert of_two.suggest("c")["number"] == 4
+    assert of_one.suggest("c") == of_two.suggest("d") == Searcher.FINISHED
+    assert sorted(one.records.theirs()) == [2, 4]
+    alive.remove("two")
+    assert one.records.free() == 2
+    taken_up = [one.suggestions().suggest("d")["number"] for _ in range(2)]
+    assert taken_up == [2, 4]
+    assert [one.kept(number).run for number in taken_up] == ["one"] * 2
+    assert one.records.free() == 0
+
+
+def test_a_space_that_another_run_is_at_is_waited_for(told: Told, search: Search) -> None:
+    sizes = replace(search.axes[0], values={"16": 16})
+    told.records.search = replace(search, axes=(sizes,))
+    one, two = told.beside("one", {"two"}), told.beside("two", {"one"})
+    assert one.suggestions().suggest("a")["number"] == 0
+    assert two.suggestions().suggest("a") == Searcher.FINISHED
+    assert list(two.records.theirs()) == [0]
+    one.report(0, 2, 30.0)
+    one.end(0)
+    config = two.suggestions().suggest("b")
+    assert json.loads(config["known"]) == [30.0, 30.0]
+
+
+def test_what_a_killed_run_still_trains_is_asked_again(told: Told) -> None:
+    told.ask()
+    told.end(0, **{SCORE: UNKNOWN, LOST: f"{CLAIMED} (killed)"})
+    assert told.records.free() == 3
+    assert told.ask()["number"] == 0

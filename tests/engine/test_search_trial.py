@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, SearchWork, s
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
 from raysl.results.search_folder import Value
+from raysl.work.claims import CLAIMED, claimed
 from raysl.work.trial import Scoring, run_trial
 from tests.planning.studies import SEARCH, write_study
 from tests.work.plans import plan, site_here
@@ -65,6 +68,41 @@ def test_a_trial_tells_its_scores_and_a_repetition_its_last(
     trial(config, work)
     assert told[2:] == told[1:2], "its process was lost between its end and its last report"
     assert len(work.site.folder(config["cell"]).attempts()) == 1
+
+
+@pytest.mark.slow
+def test_training_goes_on_while_the_driver_takes_no_report(
+    config: dict[str, Any], work: SearchWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted driver takes none, and a trial must come to the step at which it saves."""
+    taken, reports = Event(), list[dict[str, Any]]()
+
+    def report(numbers: dict[str, Any]) -> None:
+        reports.append(numbers)
+        assert taken.wait(120)
+
+    monkeypatch.setattr("ray.tune.report", report)
+    waiting = Thread(target=lambda: trial(config, work))
+    waiting.start()
+    folder, patience = work.site.folder(config["cell"]), time.monotonic() + 60
+    while folder.state().status != "done" and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert folder.state().status == "done"
+    assert len(reports) == 1, "the first report waits"
+    taken.set()
+    waiting.join(60)
+    assert [report[REPORT] for report in reports] == [1, 2]
+
+
+def test_what_another_run_trains_is_left_to_it(
+    config: dict[str, Any], work: SearchWork, told: list[dict[str, Any]]
+) -> None:
+    with claimed(work.site.store, work.site.folder(config["cell"]).name, "another"):
+        trial(config, work)
+    (report,) = told
+    assert report[LOST] == f"{CLAIMED} (another)"
+    assert REPORT not in report
+    assert work.site.folder(config["cell"]).attempts() == []
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +48,7 @@ def test_states_of_a_cell_that_is_computed(store: Store) -> None:
 
 def test_silence_means_interrupted(cell: CellFolder) -> None:
     cell.start_attempt().heartbeat({"epoch": 1})
-    now = time.time()
+    now = cell.place.now()
     assert cell.state(now + HEARTBEAT_LIMIT / 2).status == "running"
     assert cell.state(now + 2 * HEARTBEAT_LIMIT).status == "interrupted"
     assert cell.state(now - 2 * HEARTBEAT_LIMIT).status == "interrupted", "a clock that is wrong keeps nothing alive"

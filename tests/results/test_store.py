@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -115,6 +116,19 @@ def test_slim_copy_refuses_what_is_broken(store: Store, tmp_path: Path) -> None:
     store.named("a-b").place.write("cell.yaml", b"")
     with pytest.raises(StorageError, match="a-b: it is broken"):
         results.slim_copy(store, results.open(tmp_path / "slim"), ["a-b"])
+
+
+def test_the_clock_of_a_store_is_that_of_its_objects(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = time.time
+    monkeypatch.setattr("raysl.results.place._clocks", {})
+    monkeypatch.setattr("time.time", lambda: right() + 600)
+    assert store.place.written("x") is None
+    store.place.write("x", b"1")
+    written = store.place.written("x")
+    assert written is not None
+    assert abs(written - right()) < 60
+    assert abs(store.place.now() - written) < 60
+    assert list(store.place.sizes()) == ["x"], "nothing is left of it"
 
 
 def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread, Timer
 
 import pytest
 
@@ -13,7 +16,7 @@ from raysl import results
 from raysl.results import Store
 from raysl.results.encoding import to_json
 from raysl.results.folder import HEARTBEAT_LIMIT
-from raysl.work.claims import ClaimedError, claimed, claims, living, others
+from raysl.work.claims import ClaimedError, claimed, claims, in_turn, living, others
 from tests.planning.studies import SMALL_RECIPE, write_study
 
 CELL = "0123456789ab-01234567"
@@ -32,8 +35,17 @@ def store(tmp_path: Path) -> Store:
     return results.open(tmp_path / "store")
 
 
-def say(store: Store, run: str, time: float, since: float, held: bool) -> None:
-    store.place.write(f"claims/{CELL}/{run}.json", to_json({"time": time, "since": since, "held": held}))
+def say(store: Store, run: str, number: int | None, ahead: float = 0.0, silent: float = 0.0) -> None:
+    """Writes the claim of another machine.
+
+    Args:
+        ahead: seconds by which its clock is.
+        silent: seconds since it was renewed.
+    """
+    then, path = time.time() + ahead - silent, f"claims/{CELL}/{run}.json"
+    store.place.write(path, to_json({"time": then, "since": then, "number": number, "process": ["there", "1", "1"]}))
+    written = time.time() - silent
+    os.utime(f"{store.place.root}/{path}", (written, written))
 
 
 def test_a_claim_is_seen_by_others_and_gone_in_the_end(store: Store) -> None:
@@ -55,11 +67,11 @@ def test_processes_of_one_run_do_not_keep_each_other_out(store: Store) -> None:
     assert claims(store, CELL) == []
 
 
-@pytest.mark.parametrize(("since", "held", "ours"), [(-5.0, False, False), (5.0, False, True), (5.0, True, False)])
-def test_of_two_that_begin_together_the_first_goes_on(store: Store, since: float, held: bool, ours: bool) -> None:
-    """One that computes keeps its cell, whatever the clocks say."""
-    now = time.time()
-    say(store, "other", now, now + since, held)
+@pytest.mark.parametrize("ahead", [-600.0, 0.0, 600.0])
+@pytest.mark.parametrize(("silent", "ours"), [(0.0, False), (HEARTBEAT_LIMIT / 2, False), (2 * HEARTBEAT_LIMIT, True)])
+def test_who_lives_is_told_by_the_clock_of_the_store(store: Store, ahead: float, silent: float, ours: bool) -> None:
+    say(store, "other", 1, ahead, silent)
+    assert bool(others(store, CELL, "mine")) != ours
     if ours:
         with claimed(store, CELL, "mine"):
             pass
@@ -68,9 +80,70 @@ def test_of_two_that_begin_together_the_first_goes_on(store: Store, since: float
             pass
 
 
+def test_one_that_draws_its_number_is_waited_for(store: Store) -> None:
+    """It may have looked before this run wrote its own."""
+    say(store, "other", None)
+    Timer(0.5, lambda: say(store, "other", 1)).start()
+    with pytest.raises(ClaimedError, match="other"), claimed(store, CELL, "run that comes later by its name"):
+        pass
+    say(store, "other", None)
+    Timer(0.5, lambda: say(store, "other", 2)).start()
+    with claimed(store, CELL, "mine"):
+        pass
+
+
+def test_of_many_that_begin_together_one_goes_on(store: Store) -> None:
+    inside, left, most = list[int](), list[int](), list[int]()
+
+    def run(number: int) -> None:
+        try:
+            with claimed(store, CELL, f"run{number}"):
+                inside.append(number)
+                most.append(len(inside))
+                time.sleep(0.3)
+                inside.remove(number)
+        except ClaimedError:
+            left.append(number)
+
+    runs = [Thread(target=run, args=(number,)) for number in range(8)]
+    for one in runs:
+        one.start()
+    for one in runs:
+        one.join()
+    assert set(most) == {1}
+    assert len(most) + len(left) == 8
+    assert claims(store, CELL) == []
+
+
+def test_what_is_done_in_turn_is_done_by_all(store: Store) -> None:
+    inside, most = list[int](), list[int]()
+
+    def run(number: int) -> None:
+        with in_turn(store, "records", f"run{number}"):
+            inside.append(number)
+            most.append(len(inside))
+            time.sleep(0.05)
+            inside.remove(number)
+
+    runs = [Thread(target=run, args=(number,)) for number in range(4)]
+    for one in runs:
+        one.start()
+    for one in runs:
+        one.join()
+    assert most == [1] * 4
+
+
+def test_a_claim_that_a_run_of_this_process_left_is_dead(store: Store) -> None:
+    """As on a disk that became read-only."""
+    with claimed(store, CELL, "ended"):
+        left = store.place.read(f"claims/{CELL}/ended.json")
+    assert left is not None
+    store.place.write(f"claims/{CELL}/ended.json", left)
+    assert others(store, CELL, "mine") == []
+
+
 def test_a_dead_claim_keeps_nobody_out_and_is_removed(store: Store) -> None:
-    old = time.time() - 2 * HEARTBEAT_LIMIT
-    say(store, "dead", old, old, held=True)
+    say(store, "dead", 1, silent=2 * HEARTBEAT_LIMIT)
     store.place.write(f"claims/{CELL}/cut.json", b'{"time": 1')
     with claimed(store, CELL, "mine"):
         pass
@@ -100,11 +173,23 @@ with claimed(results.open({str(tmp_path / "store")!r}), {CELL!r}, "killed"):
     assert others(store, CELL, "mine") == []
 
 
-@pytest.mark.slow
-def test_two_runs_at_once_compute_each_cell_once(tmp_path: Path) -> None:
-    study = write_study(tmp_path, STUDY, SMALL_RECIPE)
+SHIFTED = """
+import time
+now = time.time
+time.time = lambda: now() + AHEAD
+"""
+"""A module that Python imports at its start."""
 
-    def run(name: str) -> subprocess.Popen[str]:
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ahead", [0, -600, 600])
+def test_two_runs_at_once_compute_each_cell_once(ahead: int, tmp_path: Path) -> None:
+    """Also where the clock of the second one's machine is wrong."""
+    study = write_study(tmp_path, STUDY, SMALL_RECIPE)
+    (tmp_path / "sitecustomize.py").write_text(SHIFTED.replace("AHEAD", str(ahead)))
+    shifted = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+
+    def run(name: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         places = ["--storage", str(tmp_path / "store"), "--cache", str(tmp_path / "cache")]
         command = [
             sys.executable,
@@ -117,9 +202,9 @@ def test_two_runs_at_once_compute_each_cell_once(tmp_path: Path) -> None:
             "--reports",
             str(tmp_path / name),
         ]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
-    runs = [run("one"), run("two")]
+    runs = [run("one"), run("two", shifted)]
     said = [one.communicate(timeout=300)[0] for one in runs]
     assert [one.returncode for one in runs] == [0, 0], said
     store = results.open(tmp_path / "store")
@@ -128,3 +213,25 @@ def test_two_runs_at_once_compute_each_cell_once(tmp_path: Path) -> None:
     tables = [(tmp_path / name / "study/table.csv").read_bytes() for name in ("one", "two")]
     assert tables[0] == tables[1]
     assert store.place.sizes("claims") == {}
+
+
+@pytest.mark.parametrize("ahead", [-600, 600])
+def test_a_machine_whose_clock_is_wrong_sees_what_runs_and_what_was_interrupted(
+    ahead: int, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = time.time
+    folder = store.named(CELL)
+    folder.write_config({"training": {"seed": 0}})
+    attempt = folder.start_attempt()
+    monkeypatch.setattr("raysl.results.place._clocks", {})
+    monkeypatch.setattr("time.time", lambda: right() + ahead)
+    assert folder.state().status == "running"
+    written = right() - 2 * HEARTBEAT_LIMIT
+    os.utime(f"{attempt.place.root}/heartbeat.json", (written, written))
+    assert folder.state().status == "interrupted"
+    folder.start_attempt()
+    assert folder.state().status == "running", "by its own clock"
+    monkeypatch.setattr("time.time", right)
+    assert folder.state().status == "running", "by another's"
+    folder.end_attempts()
+    assert folder.state().status == "interrupted"
