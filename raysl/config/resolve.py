@@ -226,8 +226,14 @@ def _place(problem: ErrorDetails, data: Any) -> KeyPath:
 
 def _expected(problem: ErrorDetails) -> str:
     """What a value should be, without the words that pydantic begins with."""
-    if problem["type"] in ("tuple_type", "list_type", "dict_type"):
-        return "a mapping" if problem["type"] == "dict_type" else "a list in brackets"
+    if problem["type"] in ("dict_type", "model_type"):
+        return "a mapping"
+    if problem["type"] in ("tuple_type", "list_type"):
+        return "a list in brackets"
+    if problem["type"] in ("too_short", "too_long") and not isinstance(problem["input"], str):
+        few = problem["type"] == "too_short"
+        bound = problem["ctx"]["min_length" if few else "max_length"]
+        return f"a list of at {'least' if few else 'most'} {bound}"
     if problem["type"] == "string_type" and isinstance(problem["input"], bool | int | float):
         return "text (put it in quotes)"
     return problem["msg"].removeprefix("Input should be ").removeprefix("Input should ")

@@ -144,6 +144,10 @@ def _composed(text: str) -> yaml.Node | None:
 TAGS = {f"{TAG}{name}" for name in ("str", "bool", "null", "int", "float", "seq", "map")}
 
 
+MOST_VALUES = 1_000_000
+"""Of one file: aliases of aliases may stand for any number of them."""
+
+
 @dataclass
 class _Reader:
     """From YAML's nodes to values whose keys are text, and to the origin of each key.
@@ -160,8 +164,13 @@ class _Reader:
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
         if node.tag not in TAGS:
             raise self.error(node, path, f"the tag {node.tag} is not supported: remove it")
+        if len(self.origins) > MOST_VALUES:
+            raise self.error(node, path, f"more than {MOST_VALUES} values: write less, or repeat aliases less often")
         if isinstance(node, yaml.ScalarNode):
-            return self.loader.construct_object(node)
+            try:
+                return self.loader.construct_object(node)
+            except ValueError as error:
+                raise self.error(node, path, "a number of thousands of digits cannot be read") from error
         if any(node is one for one in self._open):
             raise self.error(node, path, "an alias (*name) stands inside of what it refers to")
         self._open.append(node)
@@ -270,8 +279,10 @@ def _parse(text: str, file: str) -> tuple[_Reader, Any]:
         reader = _Reader(_Loader(""), file)
         node = _composed(text)
         return reader, None if node is None else reader.value(node, ())
+    except RecursionError as error:
+        raise ConfigError(f"{file}: lists or mappings lie hundreds deep in each other") from error
     except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or str(error)
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise ConfigError(f"{_where(file, text, error)}: not valid YAML: {problem}{_hint(text, error)}") from error
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from raysl.data import decode_decord, decode_pyav
-from raysl.data.decode_pyav import Pixels, SequentialReader
+from raysl.data.decode_pyav import SequentialReader
+from raysl.data.film import Pixels
 
 Decoder = Literal["pyav", "decord"]
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from raysl.data.decode_decord import DecordReader
-from raysl.data.decode_pyav import Pixels, VideoError
+from raysl.data.decode_pyav import VideoError
+from raysl.data.film import Pixels
 from raysl.streams import stream
 
 # Frames compared in the pass over whole groups of pictures; all frames of nearly every video of the usual sets.

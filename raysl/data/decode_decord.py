@@ -8,7 +8,8 @@ import decord
 import numpy as np
 from decord._ffi.base import DECORDLimitReachedError
 
-from raysl.data.decode_pyav import Pixels, VideoError
+from raysl.data.decode_pyav import VideoError
+from raysl.data.film import Pixels
 
 # decord prints what it also raises.
 decord.logging.set_level(decord.logging.QUIET)

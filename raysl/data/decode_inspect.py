@@ -13,7 +13,7 @@ from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
 
 # Raised when a row of the same file would say something else.
-VERSION = 2
+VERSION = 3
 
 
 def inspect_video(root: Path, path: str, fill: FrameCache | None) -> ManifestRow:

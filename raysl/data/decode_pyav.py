@@ -1,9 +1,8 @@
 """Sequential decoding with PyAV: frame i of a video is, by definition, the i-th frame that this reader gives.
 
-The film of a file is what a player shows: of several video streams the one that FFmpeg itself takes as the best (its
-default flag first), never a cover or a preview, turned and mirrored as its display matrix says. A video is used where
-it decodes to its end, however much its header claims, and frames that the decoder had to patch are counted; one whose
-decoder stops with an error is left out as a whole.
+The film of a file is what a player shows (`raysl.data.film`). A video is used where it decodes to its end, however much
+its header claims, and frames that the decoder had to patch are counted; one whose decoder stops with an error, or whose
+frames change in size or in how they are turned, is left out as a whole.
 """
 
 from __future__ import annotations
@@ -17,21 +16,15 @@ from typing import Any
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.sidedata.sidedata import Type as SideData
-from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
+from raysl.data.film import Orientation, Pixels, film_of, has_matrix, is_broken, is_playlist, orientation
 from raysl.errors import DataError
 
-Pixels = NDArray[np.uint8]
-
-STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 STOPS = "decoding stops after "
 """What the reason of a video that decodes in part begins with."""
-PICTURES = ("png", "bmp", "tiff", "webp", "jpegxl")
-"""Codecs of covers; beside a film they are no film, whatever their flags say."""
-UNKNOWN = "unknown codec"
+FIRST_ALONE = "display matrix of some frames alone: applied to all"
+"""An encoder may write it into the stream at keyframes only; it holds until another one comes."""
 
 
 class VideoError(DataError):
@@ -59,6 +52,7 @@ class DecodedFrame:
 
     frame: Any
     reformatter: Any
+    view: Orientation | None
 
     @property
     def keyframe(self) -> bool:
@@ -68,49 +62,7 @@ class DecodedFrame:
         """RGB ``[H, W, 3]``, uint8, turned and mirrored as the file's display matrix says."""
         # One thread: the processes are what is parallel. A shared reformatter makes this 2 times as fast.
         array = self.reformatter.reformat(self.frame, format="rgb24", threads=1).to_ndarray()
-        view = orientation(self.frame)
-        return np.ascontiguousarray(array if view is None else view.of(array))
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """One of the eight ways to lay a picture: swapped over its diagonal, then mirrored."""
-
-    swapped: bool
-    mirrored_x: bool
-    mirrored_y: bool
-
-    @property
-    def is_turn(self) -> bool:
-        """A rotation alone, without a mirror."""
-        return self.swapped == (self.mirrored_x != self.mirrored_y)
-
-    def of(self, array: Pixels) -> Pixels:
-        """A view of ``[H, W, 3]`` as it is to be shown."""
-        laid = array.transpose(1, 0, 2) if self.swapped else array
-        return laid[:: -1 if self.mirrored_y else 1, :: -1 if self.mirrored_x else 1]
-
-
-def orientation(frame: Any) -> Orientation | None:
-    """What the frame's display matrix asks for; None without one, or where it is no turn or mirror (`is_broken`)."""
-    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
-    if matrix is None:
-        return None
-    # 16.16 fixed point, of which (x, y) becomes (a x + c y, b x + d y).
-    a, b, _, c, d = (float(value) for value in np.frombuffer(bytes(matrix), np.int32)[:5])
-    scale = max(abs(value) for value in (a, b, c, d))
-    large = [abs(value) > 0.5 * scale for value in (a, b, c, d)]
-    small = [abs(value) < 0.02 * scale for value in (a, b, c, d)]  # a degree, as FFmpeg's own tools allow
-    straight = large == [True, False, False, True] and small == [False, True, True, False]
-    swapped = large == [False, True, True, False] and small == [True, False, False, True]
-    if not straight and not swapped:
-        return None
-    return Orientation(swapped, (c if swapped else a) < 0, (b if swapped else d) < 0)
-
-
-def is_broken(frame: Any) -> bool:
-    """Whether the frame has a display matrix that is neither a turn by quarters nor a mirror; players ignore it."""
-    return frame.side_data.get(SideData.DISPLAYMATRIX) is not None and orientation(frame) is None
+        return np.ascontiguousarray(array if self.view is None else self.view.of(array))
 
 
 class SequentialReader:
@@ -135,18 +87,28 @@ class SequentialReader:
             self._container = av.open(str(path), metadata_errors="replace")
         except (FFmpegError, OSError, ValueError) as error:
             raise _unreadable(path, "cannot be opened as a video", error) from error
-        if not self._container.streams.video:
+        try:
+            self._stream, others = self._find_film()
+        except VideoError:
             self._container.close()
-            raise VideoError(path, "holds no video stream")
-        self._stream, others = _film(self._container)
-        if self._stream.codec_context is None:
-            self._container.close()
-            raise VideoError(path, "holds video in a codec that is unknown here")
+            raise
         self.damaged = 0
         self.notes = [f"other video streams: {others}"] if others else []
         self._stream.thread_type = "NONE"
         self.header_frames = int(self._stream.frames)
         self.rate = float(self._stream.average_rate or 0.0)
+
+    def _find_film(self) -> tuple[Any, str]:
+        if is_playlist(self._container):
+            raise VideoError(self.path, "is a list of other files")
+        if not self._container.streams.video:
+            raise VideoError(self.path, "holds no video stream")
+        stream, others = film_of(self.path, self._container)
+        if stream is None:
+            raise VideoError(self.path, f"holds no film: {others}")
+        if stream.codec_context is None:
+            raise VideoError(self.path, "holds video in a codec that is unknown here")
+        return stream, others
 
     @property
     def mpeg4_b_frames(self) -> bool:
@@ -165,6 +127,7 @@ class SequentialReader:
     def __iter__(self) -> Iterator[DecodedFrame]:
         reformatter = VideoReformatter()
         size: tuple[int, int] | None = None
+        view: Orientation | None = None
         count = 0
         frames = self._container.decode(self._stream)
         while True:
@@ -181,38 +144,22 @@ class SequentialReader:
                 )
             self.damaged += bool(frame.is_corrupt)
             if count == 0:
-                self._note_matrix(frame)
-            yield DecodedFrame(frame, reformatter)
+                view = orientation(frame)
+                self._note_matrix(frame, view)
+            elif has_matrix(frame) and orientation(frame) != view:
+                raise VideoError(self.path, f"frame {count} is turned or mirrored otherwise than those before")
+            elif view is not None and not has_matrix(frame) and FIRST_ALONE not in self.notes:
+                self.notes.append(FIRST_ALONE)
+            yield DecodedFrame(frame, reformatter, view)
             count += 1
         if count == 0:
             raise VideoError(self.path, "no frame can be decoded")
 
-    def _note_matrix(self, frame: Any) -> None:
-        view = orientation(frame)
+    def _note_matrix(self, frame: Any, view: Orientation | None) -> None:
         if view is not None and not view.is_turn:
             self.notes.append("display matrix with a mirror: applied")
         elif is_broken(frame):
             self.notes.append("display matrix that is no turn by quarters: ignored")
-
-
-def _film(container: Any) -> tuple[Any, str]:
-    """The stream that a player shows, and what the others are; empty where there is one."""
-    streams = list(container.streams.video)
-    if len(streams) == 1:
-        return streams[0], ""
-    films = [one for one in streams if not one.disposition & STILLS and _codec(one) not in (UNKNOWN, *PICTURES)]
-    best = container.streams.best("video")
-    chosen = best if best in films else next(iter(films), best)
-    others = [
-        f"stream {one.index} ({_codec(one)}, {'a preview or another film' if one in films else 'a cover'})"
-        for one in streams
-        if one.index != chosen.index
-    ]
-    return chosen, ", ".join(others)
-
-
-def _codec(stream: Any) -> str:
-    return UNKNOWN if stream.codec_context is None else str(stream.codec_context.name)
 
 
 def read(path: Path, indices: list[int]) -> Pixels:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from raysl.data.cache_budget import SUFFIX, CacheBudget
-from raysl.data.decode_pyav import Pixels
+from raysl.data.film import Pixels
 from raysl.data.manifest_types import ManifestRow
 from raysl.data.resize import resize_frames, resized_size
 from raysl.data.shared_folder import FULL, REFUSED, give_rights, make_folder

@@ -17,6 +17,7 @@ from raysl.config.yaml_reader import Tree
 from raysl.data.places import used_names
 from raysl.models.inflate import inflated_from
 from raysl.planning.data_sets import defined_name
+from raysl.planning.differences import SEED
 from raysl.planning.rows import Row, configuration, evaluated_names, evaluated_protocol, of_row, row_change
 
 
@@ -44,6 +45,7 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
         ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
             exist, a data set that nothing uses, an option anywhere that does not fit.
     """
+    _refuse_seeds(document, overrides)
     for position, label in enumerate(options.evaluations):
         evaluated_protocol(label, ("evaluations", str(position)), document)
     known = evaluated_names(document) | {*aliases_of(document), *aliases_of(document).values()}
@@ -55,6 +57,21 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
     for name in document.data.get("scales") or {}:
         _check_own_scale(name, document, options, path)
     _check_data_sets(document, scale, path, overrides)
+
+
+def _refuse_seeds(document: Tree, overrides: Tree) -> None:
+    """Refuses a seed in the study, in a row or with ``--set``; that of a recipe, which may be a cell's, is replaced."""
+    message = "changes nothing: the seeds of all rows are listed under seeds"
+    if SEED in overrides.origins:
+        raise overrides.error(SEED, message)
+    if SEED in document.origins and is_own(document, SEED):
+        raise document.error(SEED, message)
+    for name, change in (document.data.get("rows") or {}).items():
+        if isinstance(change, Mapping) and "same_as" not in change:
+            with of_row(name):
+                row = row_change(document, name)
+                if SEED in row.origins:
+                    raise row.error(SEED, message)
 
 
 def check_axes(document: Tree) -> None:

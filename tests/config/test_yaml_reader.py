@@ -98,11 +98,21 @@ def test_merged_keys_are_found_where_they_were_written() -> None:
         ('a: {"": 3}', r"a: a key is empty"),
         ("a: {<<: 3}", r"a\.<<: only mappings can be merged"),
         ("a: !!set {b}", "is not supported"),
+        (f"a: {'[' * 2000}{']' * 2000}", r"^f\.yaml: lists or mappings lie hundreds deep in each other$"),
+        (f"a: 1\nb: [{'9' * 5000}]", r"f\.yaml:2: b\.0: a number of thousands of digits"),
+        ("a: \0", r"^f\.yaml: not valid YAML: unacceptable character #x0000: special [a-z ]+: check that every"),
     ],
 )
 def test_what_is_no_mapping_or_no_yaml_is_one_clear_error(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_tree(text, "f.yaml")
+
+
+def test_aliases_of_aliases_without_an_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("raysl.config.yaml_reader.MOST_VALUES", 1000)
+    doubled = "".join(f"a{level + 1}: &a{level + 1} [*a{level}, *a{level}]\n" for level in range(40))
+    with pytest.raises(ConfigError, match=r"f\.yaml:\d+: a\d+[\d.]*: more than 1000 values"):
+        parse_tree(f"a0: &a0 [1]\n{doubled}", "f.yaml")
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -42,11 +43,17 @@ def write_video(path: Path, frames: NDArray[np.uint8], codec: str = "libx264", *
     return path
 
 
-def write_audio(path: Path) -> Path:
-    """A file that holds sound alone."""
+def write_audio(path: Path, cover: NDArray[np.uint8] | None = None) -> Path:
+    """A file that holds sound alone, or with a cover picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream_ = container.add_stream("aac", rate=16000, layout="mono")
+        if cover is not None:
+            picture: Any = container.add_stream("mjpeg", rate=25)
+            picture.height, picture.width, picture.pix_fmt = *cover.shape[1:3], "yuvj420p"
+            picture.disposition = Disposition.attached_pic
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(cover[0], format="rgb24")))
+            container.mux(picture.encode())
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         sound.sample_rate = 16000
         container.mux(stream_.encode(sound))
@@ -62,6 +69,20 @@ def set_matrix(path: Path, a: float, b: float, c: float, d: float) -> Path:
     content[matrix : matrix + 36] = struct.pack(">9i", *values, 1 << 30)
     path.write_bytes(content)
     return path
+
+
+def write_orientation(path: Path, to: Path, laid: str) -> Path:
+    """Writes how an H.264 stream is to be laid (``rotate=90``, ``flip=horizontal``) into its first picture alone."""
+    with av.open(str(path)) as source, av.open(str(to), "w") as container:
+        stream_ = source.streams.video[0]
+        copied = container.add_stream_from_template(stream_)
+        first = BitStreamFilterContext(f"h264_metadata=display_orientation=insert:{laid}", stream_, copied)
+        for number, packet in enumerate(source.demux(stream_)):
+            if packet.size:
+                for part in first.filter(packet) if number == 0 else [packet]:
+                    part.stream = copied
+                    container.mux(part)
+    return to
 
 
 def rotate_flag(path: Path) -> Path:

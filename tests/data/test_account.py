@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def test_every_usual_suffix_is_read_in_any_case_and_others_are_counted(tmp_path:
 
 def test_hidden_and_system_folders_are_skipped_and_counted(tmp_path: Path) -> None:
     touch(tmp_path, *PAIRS, "__MACOSX/jump/1.mp4", "jump/@eaDir/1.mp4", "lost+found/x.mp4", "$RECYCLE.BIN/y.avi")
+    touch(tmp_path, "#snapshot/jump/1.mp4", "@tmp/1.mp4", "RECYCLER/1.mp4", "kick/@Recently-Snapshot/1.mp4")
     touch(tmp_path, "kick/.thumbs/1.mp4", "kick/._1.mp4", "jump/.part.mp4", ".git/config")
     catalog = read(tmp_path)
     assert [video.path for video in catalog.videos] == list(PAIRS)
@@ -152,6 +154,19 @@ def test_all_that_is_named_is_written_to_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "account.txt").read_text().count("  other/") == 50
     with pytest.raises(DataError, match=r"--account \S+ cannot be written"):
         write_account(tmp_path, catalog, tmp_path / "no/such/place")
+
+
+def test_folders_that_lie_in_each_other_without_an_end_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, *PAIRS)
+    deepest = os.open(tmp_path / "kick", os.O_RDONLY)
+    for _ in range(1200):  # below PATH_MAX
+        os.mkdir("d", dir_fd=deepest)
+        above, deepest = deepest, os.open("d", os.O_RDONLY, dir_fd=deepest)
+        os.close(above)
+    os.close(deepest)
+    with pytest.raises(DataError, match="the folder kick holds folders that lie hundreds deep in each other"):
+        read(tmp_path)
+    subprocess.run(["rm", "-rf", tmp_path / "kick"], check=True)
 
 
 @pytest.mark.parametrize(("locked", "options"), [("kick/deep/er", {}), ("kick", {}), ("kick/deep", {"labels": "none"})])

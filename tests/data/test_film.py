@@ -16,7 +16,16 @@ from raysl.data.decode_inspect import inspect_video
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest import build_manifest
 from raysl.data.source import VideoSource
-from tests.data.rendered import catalog_of, cut, moving_square, set_matrix, write_streams, write_video
+from tests.data.rendered import (
+    catalog_of,
+    cut,
+    moving_square,
+    set_matrix,
+    write_audio,
+    write_orientation,
+    write_streams,
+    write_video,
+)
 
 NONE, DEFAULT, COVER = Disposition(0), Disposition.default, Disposition.attached_pic
 FILM = moving_square(9, 48, 64)
@@ -68,6 +77,12 @@ def test_a_matrix_that_is_no_turn_is_ignored_and_said(
         ("mp4", [(SMALL, "libx264", NONE), (FILM, "libx264", DEFAULT)], 1),
         ("mp4", [(PICTURE, "mjpeg", COVER), (FILM, "libx264", DEFAULT)], 1),
         ("mov", [(FILM, "libx264", DEFAULT), (SMALL, "libx264", NONE)], 0),
+        # One picture beside a film, whatever its flags and codec; and a film whose codec is that of pictures.
+        ("mp4", [(PICTURE, "mjpeg", DEFAULT), (FILM, "libx264", NONE)], 1),
+        ("mkv", [(PICTURE, "mjpeg", DEFAULT), (FILM, "libx264", NONE)], 1),
+        ("mov", [(PICTURE, "mjpeg", NONE), (FILM, "mjpeg", NONE)], 1),
+        ("mov", [(PICTURE, "mjpeg", NONE), (FILM, "png", DEFAULT)], 1),
+        ("mov", [(SMALL, "libx264", NONE), (FILM, "png", DEFAULT)], 1),
     ],
 )
 def test_the_film_is_what_a_player_shows(
@@ -80,6 +95,44 @@ def test_the_film_is_what_a_player_shows(
     (note,) = row.notes
     assert note.startswith("other video streams: stream ")
     assert note.count("stream ") == len(streams) - 1
+    assert note.count("a cover") == sum(frames is PICTURE for frames, _, _ in streams)
+
+
+def test_sound_with_a_cover_is_no_video(tmp_path: Path) -> None:
+    write_audio(tmp_path / "song.mp4", cover=PICTURE)
+    row = inspect_video(tmp_path, "song.mp4", None)
+    assert (row.frames, row.error) == (0, "holds no film: stream 1 (mjpeg, a cover)")
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", FILM)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
+    assert inspect_video(tmp_path, "list.mp4", None).error == "is a list of other files"
+
+
+@pytest.mark.parametrize(("laid", "said"), [("rotate=90", []), ("flip=horizontal", ["display matrix with a mirror"])])
+def test_a_matrix_that_the_first_frame_alone_has_holds_for_all(tmp_path: Path, laid: str, said: list[str]) -> None:
+    """As phones write it into the stream itself, not into the container."""
+    upright = frames_of(write_video(tmp_path / "upright.ts", FILM, bf="0"))
+    path = write_orientation(tmp_path / "upright.ts", tmp_path / "laid.ts", laid)
+    cache = FrameCache(tmp_path / "frames", 32, 10**6)
+    row = inspect_video(tmp_path, path.name, cache)
+    expected = np.rot90(upright, 1, (1, 2)) if laid == "rotate=90" else upright[:, :, ::-1]
+    assert np.array_equal(frames_of(path), expected)
+    assert (row.error, row.height, row.width, cache.holds(row)) == (None, *expected.shape[1:3], True)
+    kinds = [note.partition(":")[0] for note in row.notes]
+    assert kinds == [*said, "display matrix of some frames alone"]
+
+
+def test_a_film_that_is_turned_in_mid_stream_is_left_out_by_name(tmp_path: Path) -> None:
+    write_video(tmp_path / "upright.ts", FILM, bf="0")
+    write_orientation(tmp_path / "upright.ts", tmp_path / "laid.ts", "rotate=90")
+    parts = {name: (tmp_path / f"{name}.ts").read_bytes() for name in ("upright", "laid")}
+    (tmp_path / "turned.ts").write_bytes(parts["upright"] + parts["laid"])
+    row = inspect_video(tmp_path, "turned.ts", FrameCache(tmp_path / "frames", 32, 10**6))
+    assert row.error == "frame 9 is turned or mirrored otherwise than those before"
+    (tmp_path / "larger.ts").write_bytes(parts["upright"] + write_video(tmp_path / "x.ts", SMALL, bf="0").read_bytes())
+    assert inspect_video(tmp_path, "larger.ts", None).error == "frame 9 is 32x24, those before are 64x48"
 
 
 def test_a_file_of_a_picture_alone_is_read_as_it_is(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
 from raysl.data.catalogs._listed import RENAMED, SEVERAL
 from raysl.data.catalogs.diving48 import Diving48Options, Diving48Reader
-from raysl.data.catalogs.folder import ALIKE, FolderOptions, FolderReader
+from raysl.data.catalogs.folder import ALIKE, ALIKE_VIDEOS, TWINS, FolderOptions, FolderReader
 from raysl.data.catalogs.hmdb51 import HMDB51Options, HMDB51Reader
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.data.places import Places
@@ -62,6 +62,11 @@ NAMED_AS_SPLITS = {
     "train, val, test": (("train", "val", "test"), "train", "test"),
     "videos_train, videos_val": (("videos_train", "videos_val"), "videos_train", "videos_val"),
     "train_256, val_256": (("train_256", "val_256"), "train_256", "val_256"),
+    "train2017, val2017": (("train2017", "val2017"), "train2017", "val2017"),
+    "train01, test01": (("train01", "test01"), "train01", "test01"),
+    "TrainVideos, TestVideos": (("TrainVideos", "TestVideos"), "TrainVideos", "TestVideos"),
+    "UCFTrain, UCFTest": (("UCFTrain", "UCFTest"), "UCFTrain", "UCFTest"),
+    "trainval, test": (("trainval", "test"), "trainval", "test"),
     "raw frames beside": (
         ("rawframes_train", "rawframes_val", "videos_train", "videos_val"), "videos_train", "videos_val"
     ),
@@ -83,7 +88,7 @@ def test_folders_named_as_splits_are_splits_and_never_classes(tmp_path: Path, ca
         assert len(catalog.split(split)) == 4
     (said,) = catalog.notes[AS_SPLITS]
     assert f"{train}/ is for training, {test}/ is for testing" in said
-    assert ("val/ is not read" in said) == ("test" in names)
+    assert ("val/ is not read" in said) == (len(names) == 3)
 
 
 def test_a_split_of_old_is_read_as_before(tmp_path: Path) -> None:
@@ -99,6 +104,12 @@ def test_a_split_of_old_is_read_as_before(tmp_path: Path) -> None:
         (("train_a", "val_a", "train_b", "val_b"), {"split": "folders"}, r"clearly the one .*train_a, train_b"),
         (("val", "test"), {"split": "folders"}, "no folder train;"),
         (("dive/train", "dive/test", "swim/train", "swim/test"), {}, "each class folder of .*move them to root/train"),
+        (
+            ("dive/train", "dive/test", "swim/train", "swim/test", "run"),
+            {},
+            r"folders \(dive, swim, …\) of .*move them",
+        ),
+        (("train1", "test1", "train2", "test2"), {}, "folders test1, test2, train1 and train2; set `split: folders`"),
         (("set/train", "set/val"), {}, r"one class folder \(set\).*give \S+set as the root, with `split: folders`"),
     ],
 )
@@ -178,6 +189,26 @@ def test_class_folders_that_look_the_same_are_named(tmp_path: Path) -> None:
     assert len(catalog.notes[ALIKE]) == 1
 
 
+def test_videos_that_look_the_same_are_named(tmp_path: Path) -> None:
+    accents = [unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")]
+    touch(tmp_path, *(f"kick/{name}.mp4" for name in ("a", "A", *accents)), "kick/b.mp4", "kick/b.MP4")
+    catalog = folder(touch(tmp_path, "jump/a.mp4", "jump/Take/1.mp4", "jump/take/1.avi"))
+    look_alike = sorted(line.replace(" (train)", "").replace(" (test)", "") for line in catalog.notes[ALIKE_VIDEOS])
+    assert look_alike == [
+        "jump/Take/1.mp4, jump/take/1.avi",
+        "kick/A.mp4, kick/a.mp4",
+        f"kick/{accents[1]}.mp4, kick/{accents[0]}.mp4",
+    ]
+    assert len(catalog.notes[TWINS]) == 1
+
+
+def test_a_listed_set_that_somebody_split_into_folders_says_how_it_is_read(tmp_path: Path) -> None:
+    ucf_lists(tmp_path / "annotations")
+    touch(tmp_path, *(f"{side}/{stem}.avi" for side in ("train", "test") for stem in ucf_videos()))
+    with pytest.raises(DataError, match=r"24 of 24 .* \(test, train are named as splits: `data: folder` with `split: "):
+        ucf(tmp_path)
+
+
 def test_single_frames_are_refused_by_name(tmp_path: Path) -> None:
     ucf_lists(tmp_path / "annotations")
     touch(tmp_path, *(f"rawframes/{stem}/img_00001.jpg" for stem in ucf_videos()))
@@ -186,6 +217,9 @@ def test_single_frames_are_refused_by_name(tmp_path: Path) -> None:
     touch(tmp_path / "f", "walk/v1/img_1.jpg", "walk/v1/img_2.jpg", "run/a.mp4", "run/b.mp4")
     with pytest.raises(DataError, match=r"walk holds no video .*, but 2 \.jpg; remove it"):
         folder(tmp_path / "f")
+    touch(tmp_path / "g", "walk/v1/img_1.jpg", "run/v2/img_1.jpg", "run.zip")
+    with pytest.raises(DataError, match=r"no video below \S+g, but 2 \.jpg, 1 \.zip; looked for"):
+        folder(tmp_path / "g")
 
 
 SETS: dict[str, tuple[Any, Callable[[Path], Path], Callable[[Path], Any]]] = {

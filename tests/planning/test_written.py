@@ -40,6 +40,11 @@ def row(change: str) -> str:
 
 
 IN_A_STUDY = {
+    "a seed that is not listed": (
+        STUDY + "training: {seed: 3}\n",
+        r"study\.yaml:11: training\.seed: changes nothing: the seeds of all rows are listed under seeds",
+    ),
+    "a row's own seed": (row("training.seed: 3"), r"study\.yaml:7: training\.seed: changes nothing: .* under seeds"),
     "options of a protocol that does not exist": (
         STUDY + "evaluation: {linaer: {clips: 3}}\n",
         r"study\.yaml:11: evaluation\.linaer: unknown protocol 'linaer' \(did you mean 'linear'\?\)",
@@ -429,3 +434,24 @@ def test_keys_of_a_component_of_another_package_may_be_scaled_and_crossed(
 def test_a_misspelt_axis_of_a_design_is_refused_at_its_line(axis: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, STUDY + f"design: grid\naxes: {{{axis}}}\n")
+
+
+def test_a_seed_that_is_set_is_refused_and_that_of_a_recipe_is_replaced(tmp_path: Path) -> None:
+    for given in ("training.seed=3", "rows.warm.training.seed=3"):
+        with pytest.raises(ConfigError, match=r"--set: training\.seed: changes nothing"):
+            load(tmp_path, STUDY, given)
+    seeded = RECIPE.replace("batch_size: 8}", "batch_size: 8, seed: 3}")
+    assert load(tmp_path, recipe=seeded).seeds == load(tmp_path).seeds == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("evaluations: []\nseeds: [0]\n", r"study\.yaml:9: evaluations: should be a list of at least 1, not \(\)"),
+        ("evaluations: [linear/synthetic]\nseeds: []\n", r"study\.yaml:10: seeds: should be a list of at least 1, not"),
+        ("evaluations: [linear/synthetic]\ntraining: 3\n", r"study\.yaml:10: training: should be a mapping, not 3"),
+    ],
+)
+def test_what_is_empty_or_no_mapping_is_said_in_the_words_of_yaml(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, STUDY.partition("seeds:")[0] + text)

@@ -24,7 +24,8 @@ VIDEO_SUFFIXES = (
 """The suffixes of files taken for videos, in any case; whether they can be decoded is the manifest's matter."""
 
 SYSTEM_FOLDERS = (
-    "#recycle", "$recycle.bin", "@eadir", "@recycle", "__macosx", "lost+found", "system volume information",
+    "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@tmp", "__macosx",
+    "lost+found", "network trash folder", "recycler", "system volume information", "temporary items",
 )  # fmt: skip
 """Folders that systems make for themselves, in lower case; their files may have names of videos and are none."""
 
@@ -120,10 +121,16 @@ def walk(root: Path, folder: Path, *, strict: bool = True, others: Iterable[Path
         others: folders that are read for themselves: no link into one of them is followed.
 
     Raises:
-        DataError: a folder cannot be read, or a name is not valid UTF-8.
+        DataError: a folder cannot be read, a name is not valid UTF-8, or folders lie in each other without an end.
     """
     found = Walk()
-    _Walker(root, found, strict, {Path(os.path.realpath(other)) for other in others}).enter(folder)
+    try:
+        _Walker(root, found, strict, {Path(os.path.realpath(other)) for other in others}).enter(folder)
+    except RecursionError as error:
+        raise DataError(
+            f"the folder {as_text(folder.name)} holds folders that lie hundreds deep in each other; move them out of "
+            "the data set"
+        ) from error
     found.videos.sort()
     # A folder called x.mp4 is what somebody takes for a video, unless it holds some.
     held = {str(parent) for path in found.videos for parent in PurePosixPath(path).parents}

@@ -14,6 +14,7 @@ from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, Video
 from raysl.data.catalogs._files import child, entries_of, folded, is_video, not_plain, subfolders, walk
+from raysl.data.catalogs._split_folders import find_sides
 from raysl.errors import DataError
 
 
@@ -129,7 +130,7 @@ def listed_catalog(
         start = f"{name}: {len(missing)} of {len(entries)} listed videos have no file below {root}"
         also = "".join(f"; {heading}: {lines[0]}" for heading, lines in notes.items() if heading in (SEVERAL, NO_FILES))
         if not videos:
-            raise DataError(f"{start} (looked in {looked}, any video suffix){also}{_frames(root)}; correct the root")
+            raise DataError(f"{start} (looked in {looked}, any video suffix){also}{_instead(root)}; correct the root")
         empty = len({path.split("/", 1)[0] for path in missing})
         raise DataError(
             f"{start}, in {empty} classes, e.g. {', '.join(missing[:3])}{also}; add the files, list the classes you "
@@ -138,10 +139,15 @@ def listed_catalog(
     return Catalog(name, tuple(classes), tuple(videos), tuple(missing), notes)
 
 
-def _frames(root: Path) -> str:
+def _instead(root: Path) -> str:
     """Of a tree that was prepared for other programs."""
-    found = [name for name in subfolders(root) if name.lower().startswith("rawframes")]
-    return f" ({found[0]}/ holds single frames, which are not read: videos are)" if found else ""
+    frames = [name for name in subfolders(root) if name.lower().startswith("rawframes")]
+    if frames:
+        return f" ({frames[0]}/ holds single frames, which are not read: videos are)"
+    sides = find_sides(root).names
+    return (
+        f" ({', '.join(sides)} are named as splits: `data: folder` with `split: folders` reads them)" if sides else ""
+    )
 
 
 SECOND = "second copies, not taken"

@@ -1,4 +1,4 @@
-"""Folders that are named as splits: train and val, Training and Testing, videos_train and videos_val, train_256 …"""
+"""Folders that are named as splits: train and val, Training and Testing, videos_train and videos_val, train2017 …"""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from raysl.data.catalogs._files import folded, subfolders
 from raysl.errors import DataError
 
 _WORDS = {
-    "train": ("train", "training", "trainset"),
+    "train": ("train", "training", "trainset", "trainval"),
     "val": ("val", "valid", "validate", "validation", "valset", "eval", "evaluation", "dev"),
     "test": ("test", "tests", "testing", "testset"),
 }
+_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z\d])|(?<=\d)(?=[A-Za-z])|(?<=[A-Z])(?=[A-Z][a-z]|\d)")
+"""Between the words and numbers of ``TrainVideos``, ``UCFTrain`` and ``train2017``."""
 _KINDS = {word: kind for kind, words in _WORDS.items() for word in words}
 
 
@@ -89,17 +91,18 @@ def refuse_sides(folder: Path) -> None:
         )
     classes = subfolders(folder)
     below = [name for name in classes if find_sides(folder / name).are_split]
-    if below == classes and len(classes) > 1:
+    if len(below) > 1:
         names = _and(find_sides(folder / below[0]).names)
+        which = "each class folder" if below == classes else f"class folders ({', '.join(below[:3])}, …)"
         raise DataError(
-            f"folder: each class folder of {folder} has folders {names}, which would be read together; move them to "
+            f"folder: {which} of {folder} has folders {names}, which would be read together; move them to "
             "root/train/CLASS/… and root/test/CLASS/…, and set `split: folders`"
         )
 
 
 def _kind(name: str) -> tuple[str, str] | None:
     """``("train", "videos")`` of ``Videos_Train``; None where no word or several words are those of splits."""
-    parts = [part for part in re.split(r"[\W_]+", folded(name)) if part]
+    parts = [folded(part) for part in re.split(r"[\W_]+", _BOUNDARY.sub(" ", name)) if part]
     found = [part for part in parts if part in _KINDS]
     return (_KINDS[found[0]], " ".join(part for part in parts if part not in _KINDS)) if len(found) == 1 else None
 

@@ -44,6 +44,7 @@ from raysl.errors import ConfigError, DataError
 
 ALIKE = "class folders whose names differ in letter case or Unicode form alone"
 TWINS = "of one name but for the suffix"
+ALIKE_VIDEOS = "videos whose names differ in letter case or Unicode form alone"
 FOLDED = ("folds", "leave_one_group_out")
 
 
@@ -162,7 +163,7 @@ class FolderReader(CatalogReader):
         notes = dict(catalog.notes) | {
             RENAMED: tuple(dict.fromkeys(self._renamed)),
             NO_FILES: tuple(f"{path}: {why}" for path, why in absent.items()),
-            TWINS: _twins(catalog),
+            **_twins(catalog),
             ALIKE: tuple(self._alike),
         }
         told = {heading: lines for heading, lines in notes.items() if lines}
@@ -171,7 +172,7 @@ class FolderReader(CatalogReader):
     def _read(self, root: Path) -> Catalog:
         if self.options.labels == "none":
             sides = find_sides(root)
-            paths = _some(self._walk(root, root), root)
+            paths = self._some(self._walk(root, root), root, root)
             videos = tuple(Video(i, path, None, "train") for i, path in enumerate(paths))
             pooled = tuple(f"{name}/: for training, since `labels: none` is" for name in sides.names)
             return Catalog("folder", (), videos, notes={"folders named as splits": pooled})
@@ -237,7 +238,7 @@ class FolderReader(CatalogReader):
         names = self._chosen(subfolders(parent), parent)
         self._alike += _alike(names, parent.relative_to(root).as_posix())
         classes = self._walk_classes(root, parent, names)
-        _some([path for paths in classes.values() for path in paths], parent)
+        self._some([path for paths in classes.values() for path in paths], root, parent)
         for name, paths in classes.items():
             if not paths:
                 raise DataError(
@@ -269,6 +270,14 @@ class FolderReader(CatalogReader):
     def _walk(self, root: Path, folder: Path, others: Sequence[Path] = ()) -> list[str]:
         self._walks.append(walk(root, folder, others=others))
         return self._walks[-1].videos
+
+    def _some(self, paths: list[str], root: Path, folder: Path) -> list[str]:
+        if not paths:
+            raise DataError(
+                f"folder: no video below {folder}{self._instead(root, folder)}; looked for files ending with "
+                f"{', '.join(VIDEO_SUFFIXES)}"
+            )
+        return paths
 
     def _instead(self, root: Path, folder: Path) -> str:
         """What a folder without videos holds."""
@@ -363,26 +372,29 @@ def _alike(names: Sequence[str], parent: str) -> list[str]:
     return [f"{parent}: {', '.join(alike)}" for alike in same.values() if len(alike) > 1]
 
 
-def _twins(catalog: Catalog) -> tuple[str, ...]:
-    """Videos beside each other whose names are the same but for the suffix: mostly copies of one film."""
-    stems: dict[str, list[Video]] = defaultdict(list)
+def _twins(catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """Videos beside each other whose names are the same but for the suffix, or look the same: mostly copies of one."""
+    alike: dict[str, list[Video]] = defaultdict(list)
     for video in catalog.videos:
-        stems[video.path.rsplit(".", 1)[0]].append(video)
-    return tuple(
-        ", ".join(f"{video.path} ({video.split})" for video in videos) for videos in stems.values() if len(videos) > 1
-    )
+        alike[folded(_stem(video))].append(video)
+    found: dict[str, list[str]] = {TWINS: [], ALIKE_VIDEOS: []}
+    for videos in alike.values():
+        if len(videos) > 1:
+            same = len({_stem(video) for video in videos}) == 1
+            found[TWINS if same else ALIKE_VIDEOS].append(
+                ", ".join(f"{video.path} ({video.split})" for video in videos)
+            )
+    return {heading: tuple(lines) for heading, lines in found.items()}
+
+
+def _stem(video: Video) -> str:
+    return video.path.rsplit(".", 1)[0]
 
 
 def _below(place: Path, root: Path) -> str:
     """A real folder as messages call it: relative to the root where it lies below it."""
     real = Path(os.path.realpath(root))
     return place.relative_to(real).as_posix() if place.is_relative_to(real) else str(place)
-
-
-def _some(paths: list[str], folder: Path) -> list[str]:
-    if not paths:
-        raise DataError(f"folder: no video below {folder}; looked for files ending with {', '.join(VIDEO_SUFFIXES)}")
-    return paths
 
 
 def _variant(name: str) -> dict[str, Any]:
