@@ -68,13 +68,17 @@ def test_ray_is_imported_in_the_engine_alone() -> None:
     assert having == {"engine"}
 
 
-def test_tests_that_start_ray_are_where_make_test_ray_looks() -> None:
+def test_tests_that_start_ray_are_where_make_looks() -> None:
     """It is given few files: to import those of all tests takes as long as one of these."""
     above = PACKAGE.parent
-    (given,) = re.findall(r"-m ray (\S.*)", (above / "Makefile").read_text())
-    marked = [file for file in (above / "tests").rglob("test_*.py") if "mark.ray" in file.read_text()]
-    places = [above / path for path in given.split()]
-    assert [file for file in marked if not {file, *file.parents} & set(places) and file != Path(__file__)] == []
+    makefile = (above / "Makefile").read_text()
+    for marks, marked in (('"ray and not cluster"', "mark.ray"), ("cluster", "mark.cluster")):
+        (given,) = re.findall(rf"-m {marks} (\S.*)", makefile)
+        places = {above / path for path in given.split()}
+        found = [file for file in (above / "tests").rglob("test_*.py") if marked in file.read_text()]
+        elsewhere = [file for file in found if not {file, *file.parents} & places and file != Path(__file__)]
+        of_the_other = [file for file in elsewhere if marked == "mark.ray" and "mark.cluster" in file.read_text()]
+        assert elsewhere == of_the_other
 
 
 def test_every_part_of_the_package_has_a_layer() -> None:
