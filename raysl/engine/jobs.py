@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -81,8 +81,7 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
     except (LeftError, ClaimedError) as left:
         return Done(fault=str(left))
     except NodeFault as fault:
-        here = (ray.get_runtime_context().get_node_id(),)
-        return Done(fault=str(fault), not_here=here if fault.unfit else ())
+        return Done(fault=str(fault), not_here=unfit_nodes(fault))
 
 
 def together(content: bytes, worker: Worker) -> Done:
@@ -116,8 +115,19 @@ def together(content: bytes, worker: Worker) -> Done:
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
             if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
                 raise
-            nodes = {worker.nodes[one] for one in getattr(error, "unfit", ())}
-            return Done(fault=str(error), not_here=tuple(sorted(nodes)))
+            return Done(fault=str(error), not_here=unfit_nodes(error, worker.nodes))
+
+
+def unfit_nodes(error: RayslError, nodes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Ids of the nodes that lack what the run read, as an error says.
+
+    Args:
+        nodes: of each rank; empty where this process is the only one.
+    """
+    unfit: frozenset[int] = getattr(error, "unfit", frozenset())
+    if unfit and not nodes:
+        nodes = [ray.get_runtime_context().get_node_id()]
+    return tuple(sorted({nodes[one] for one in unfit}))
 
 
 def _evaluate(job: Job, first: bool) -> Done:

@@ -14,6 +14,7 @@ from ray.tune.experiment import Trial
 from raysl.config.cells import Cell
 from raysl.engine.crew import LOST_PROCESSES
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE
+from raysl.engine.trial import AVOID
 from raysl.errors import ConfigError
 from raysl.planning.axes import Point, Suggests, suggest
 from raysl.planning.search import Search
@@ -162,4 +163,8 @@ class Recording(Callback):
         self._records.end(int(trial.config["number"]), trial.last_result or {})
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._records.lose(int(trial.config["number"]), str(trial.get_error() or ""))
+        number, last = int(trial.config["number"]), trial.last_result or {}
+        if last.get(AVOID):
+            self._records.end(number, last)
+        else:
+            self._records.lose(number, str(trial.get_error() or ""))

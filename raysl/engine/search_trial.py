@@ -11,8 +11,11 @@ from typing import Any
 from ray import tune
 
 from raysl.config.cells import Cell
+from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import notes_to
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
+from raysl.engine.jobs import Done, unfit_nodes
+from raysl.engine.trial import AVOID, NodeNotFitError
 from raysl.errors import RayslError
 from raysl.work.site import Site
 from raysl.work.trial import Scoring, run_trial
@@ -45,6 +48,9 @@ class SearchWork:
 def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     """Reports ``score`` (percent) and ``report`` (from 1) as it trains; with ``failed``, why there is no score.
 
+    Raises:
+        NodeNotFitError: to be tried on another node; reported with ``avoid`` first.
+
     Args:
         config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
             configuration, or why an equal trial failed) or ``known`` (scores of an equal trial, as JSON; fewer or none
@@ -58,43 +64,50 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
             tune.report({SCORE: UNKNOWN})
         return
     settle(work.team)
-    failed = config.get("refused")
-    if not failed:
+    done = Done(config["refused"]) if config.get("refused") else _train(config["cell"], work)
+    if done.not_here:
+        tune.report({SCORE: UNKNOWN, LOST: done.fault, AVOID: ",".join(done.not_here)})
+        raise NodeNotFitError(done.fault)
+    if done.fault is not None:
+        tune.report({SCORE: UNKNOWN, LOST: done.fault})
+    elif done.failed is not None:
+        tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: done.failed})
+
+
+def _train(cell: Cell, work: SearchWork) -> Done:
+    if work.team.size == 1:
         try:
             with notes_to(work.board):
-                failed = _train(config["cell"], work)
+                return Done(run_trial(cell, work.site, work.scoring, _report))
         except RayslError as error:
-            tune.report({SCORE: UNKNOWN, LOST: str(error)})
-            return
-    if failed:
-        tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: failed})
-
-
-def _train(cell: Cell, work: SearchWork) -> str | None:
-    """Why it failed, if it did."""
-    if work.team.size == 1:
-        return run_trial(
-            cell, work.site, work.scoring, lambda number, score: tune.report({SCORE: score, REPORT: number})
-        )
-    crew = Crew(work.team, _worker, f"trial-{cell.id}")
-    failed = ""
+            return Done(fault=str(error), not_here=unfit_nodes(error))
+    crew, done = Crew(work.team, _worker, f"trial-{cell.id}"), Done()
     try:
         for numbers, result in crew.do(pickle.dumps((cell, work))):
             if numbers is None:
-                failed = result
+                done = result
             else:
-                tune.report({SCORE: numbers[SCORE], REPORT: int(numbers[REPORT])})
+                _report(int(numbers[REPORT]), numbers[SCORE])
     except LostError as error:
-        return f"its process was lost {LOST_PROCESSES + 1} times in a row: {error}"
-    return failed or None
+        return Done(f"its process was lost {LOST_PROCESSES + 1} times in a row: {error}")
+    return done
 
 
-def _worker(content: bytes, worker: Worker) -> str:
-    """What every rank of a crew does; why it failed, or nothing."""
+def _report(number: int, score: float) -> None:
+    tune.report({SCORE: score, REPORT: number})
+
+
+def _worker(content: bytes, worker: Worker) -> Done:
+    """What every rank of a crew does; what only some ranks met, or may pass, starts all of them again."""
     cell, work = pickle.loads(content)
 
     def report(number: int, score: float) -> None:
         worker.report(float(number), {SCORE: float(score), REPORT: float(number)})
 
-    with notes_to(work.board):
-        return run_trial(cell, work.site, work.scoring, report) or ""
+    try:
+        with notes_to(work.board):
+            return Done(run_trial(cell, work.site, work.scoring, report))
+    except RayslError as error:
+        if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
+            raise
+        return Done(fault=str(error), not_here=unfit_nodes(error, worker.nodes))

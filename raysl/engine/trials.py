@@ -159,7 +159,7 @@ class _TakenUpAgain(FIFOScheduler):
             unfit, why = frozenset(str(result[AVOID]).split(",")), str(result[FAULT])
             known = frozenset[str]().union(*(nodes for tries in self._avoid.values() for nodes in tries))
             for node in sorted(unfit - known):
-                self._trials.note(f"node {_shown(node)} is left out: {why}")
+                self._trials.note(f"node {shown_node(node)} is left out: {why}")
             self._avoid.setdefault(cell, []).append(unfit)
             self._unfit[cell] = why
         return str(FIFOScheduler.CONTINUE)
@@ -182,7 +182,8 @@ class _TakenUpAgain(FIFOScheduler):
         trial.update_resources(reservation(self._teams[cell], cluster, avoid))
 
 
-def _shown(node: str) -> str:
+def shown_node(node: str) -> str:
+    """Host and address of a node, by its id."""
     for one in alive_nodes():
         if one["NodeID"] == node:
             return f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"
