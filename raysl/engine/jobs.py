@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -83,8 +83,7 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
     except (LeftError, ClaimedError) as left:
         return Done(fault=str(left))
     except NodeFault as fault:
-        here = (ray.get_runtime_context().get_node_id(),)
-        return Done(fault=str(fault), not_here=here if fault.unfit else ())
+        return left_by(fault)
 
 
 def together(content: bytes, worker: Worker) -> Done:
@@ -118,8 +117,20 @@ def together(content: bytes, worker: Worker) -> Done:
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
             if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
                 raise
-            nodes = {worker.nodes[one] for one in getattr(error, "unfit", ())}
-            return Done(fault=str(error), not_here=tuple(sorted(nodes)), store_lost=isinstance(error, StoreLostError))
+            return left_by(error, worker.nodes)
+
+
+def left_by(error: RayslError, nodes: Sequence[str] = ()) -> Done:
+    """What there is in place of a result.
+
+    Args:
+        nodes: ids of the nodes of each rank; empty where this process is the only one.
+    """
+    unfit: frozenset[int] = getattr(error, "unfit", frozenset())
+    if unfit and not nodes:
+        nodes = [ray.get_runtime_context().get_node_id()]
+    not_here = tuple(sorted({nodes[one] for one in unfit}))
+    return Done(fault=str(error), not_here=not_here, store_lost=isinstance(error, StoreLostError))
 
 
 def _evaluate(job: Job, first: bool) -> Done:

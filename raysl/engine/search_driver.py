@@ -15,15 +15,18 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
+from raysl.engine.offer import offer
 from raysl.engine.search_records import THEIRS, Recording, Records
-from raysl.engine.search_trial import REPORT, SCORE, SearchWork, search_trial
-from raysl.engine.trials import Ending, experiment, ray_files, reservation
+from raysl.engine.search_trial import LOST, REPORT, SCORE, SearchWork, search_trial
+from raysl.engine.trial import AVOID
+from raysl.engine.trials import Ending, experiment, ray_files, reservation, shown_node
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
@@ -126,7 +129,10 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
             num_samples=trials,
             max_concurrent_trials=at_once,
             search_alg=_suggestions(records, work.site),
-            scheduler=ASHAScheduler(
+            scheduler=_Halving(
+                cluster,
+                work.team,
+                records.note,
                 time_attr=REPORT,
                 metric=SCORE,
                 mode="max",
@@ -166,6 +172,39 @@ class _Shared(OptunaSearch):
                     return config
                 study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # which teaches Optuna nothing
         return cast(dict[str, Any], Searcher.FINISHED)
+
+
+class _Halving(ASHAScheduler):
+    """ASHA, where a node that lacks what trials read is left out of all further ones."""
+
+    def __init__(self, cluster: Cluster, team: Team, note: Callable[[str], None], **options: Any) -> None:
+        cast(Any, super()).__init__(**options)
+        self._cluster, self._team, self._note = cluster, team, note
+        self._unfit: dict[str, None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        return {**vars(self), "_cluster": None, "_note": None}
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        super().on_trial_add(tune_controller, trial)
+        self._leave_out(trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        for node in str(result[AVOID]).split(",") if result.get(AVOID) else ():
+            if node not in self._unfit:
+                self._unfit[node] = None
+                self._note(f"node {shown_node(node)} is left out: {result[LOST]}")
+        return str(super().on_trial_result(tune_controller, trial, result))
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        super().on_trial_error(tune_controller, trial)
+        self._leave_out(trial)
+
+    def _leave_out(self, trial: Trial) -> None:
+        labels = self._cluster.options.labels
+        if self._unfit and offer(without=list(self._unfit)).fitting(self._team.bundle, labels) >= self._team.size:
+            trial.update_resources(reservation(self._team, self._cluster, list(self._unfit)))
 
 
 def _suggestions(records: Records, site: Site) -> OptunaSearch:

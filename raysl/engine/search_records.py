@@ -15,6 +15,7 @@ from ray.tune.experiment import Trial
 from raysl.config.cells import Cell
 from raysl.engine.crew import LOST_PROCESSES
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, STORE
+from raysl.engine.trial import AVOID
 from raysl.engine.trials import Ending, last_error
 from raysl.errors import ConfigError, StorageError
 from raysl.planning.axes import Point, Suggests, suggest
@@ -235,5 +236,10 @@ class Recording(Callback):
             self._records.end(int(trial.config["number"]), trial.last_result or {})
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        if not self._ending.stop_all():
-            self._records.lose(int(trial.config["number"]), last_error(trial))
+        number, last = int(trial.config["number"]), trial.last_result or {}
+        if self._ending.stop_all():
+            return
+        if last.get(AVOID):
+            self._records.end(number, last)
+        else:
+            self._records.lose(number, last_error(trial))

@@ -14,8 +14,9 @@ from raysl.config.cells import Cell
 from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import Post
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
-from raysl.engine.trial import beside_reports
-from raysl.errors import RayslError, StoreLostError
+from raysl.engine.jobs import Done, left_by
+from raysl.engine.trial import AVOID, NodeNotFitError, beside_reports
+from raysl.errors import RayslError
 from raysl.work.site import Site
 from raysl.work.trial import OnScore, Scoring, run_trial
 
@@ -52,6 +53,9 @@ class SearchWork:
 def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     """Reports ``score`` (percent) and ``report`` (from 1) as it trains; with ``failed``, why there is no score.
 
+    Raises:
+        NodeNotFitError: to be tried on another node; reported with ``avoid`` first.
+
     Args:
         config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
             configuration, or why an equal trial failed) or ``known`` (scores of an equal trial, as JSON; fewer or none
@@ -65,64 +69,62 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
             tune.report({SCORE: UNKNOWN})
         return
     settle(work.team)
-    failed = config.get("refused")
-    if not failed:
-        try:
-            failed = _train(config["cell"], work)
-        except RayslError as error:
-            tune.report({SCORE: UNKNOWN, LOST: str(error), STORE: isinstance(error, StoreLostError)})
-            return
-    if failed:
-        tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: failed})
+    done = Done(config["refused"]) if config.get("refused") else _train(config["cell"], work)
+    if done.fault is not None:
+        avoid = {AVOID: ",".join(done.not_here)} if done.not_here else {}
+        tune.report({SCORE: UNKNOWN, LOST: done.fault, STORE: done.store_lost, **avoid})
+        if done.not_here:
+            raise NodeNotFitError(done.fault)
+    elif done.failed is not None:
+        tune.report({SCORE: 0.0, REPORT: work.scoring.reports, FAILED: done.failed})
 
 
-def _train(cell: Cell, work: SearchWork) -> str | None:
-    """Why it failed, if it did."""
+def _train(cell: Cell, work: SearchWork) -> Done:
     if work.team.size == 1:
-        return beside_reports(lambda report: _run(cell, work, lambda number, score: report(_scored(number, score))))
-    crew = Crew(work.team, _worker, f"trial-{cell.id}")
-    failed, lost = "", None
+        try:
+            return beside_reports(lambda report: _run(cell, work, lambda number, score: report(_scored(number, score))))
+        except RayslError as error:
+            return left_by(error)
+    crew, done = Crew(work.team, _worker, f"trial-{cell.id}"), Done()
     try:
         for numbers, result in crew.do(pickle.dumps((cell, work))):
             if numbers is None:
-                failed, lost = result
+                done = result
             else:
                 tune.report(_scored(int(numbers[REPORT]), numbers[SCORE]))
     except LostError as error:
-        return f"its process was lost {LOST_PROCESSES + 1} times in a row: {error}"
-    if lost is not None:
-        raise lost
-    return failed or None
+        return Done(f"its process was lost {LOST_PROCESSES + 1} times in a row: {error}")
+    return done
 
 
 def _scored(number: int, score: float) -> dict[str, Any]:
     return {SCORE: score, REPORT: number}
 
 
-def _worker(content: bytes, worker: Worker) -> tuple[str, RayslError | None]:
-    """What every rank of a crew does; why it failed, or nothing, and what all ranks ended with in place of a result."""
+def _worker(content: bytes, worker: Worker) -> Done:
+    """What every rank of a crew does; what only some ranks met, or may pass, starts all of them again."""
     cell, work = pickle.loads(content)
 
     def report(number: int, score: float) -> None:
         worker.report(float(number), {SCORE: float(score), REPORT: float(number)})
 
     try:
-        return _run(cell, work, report) or "", None
+        return _run(cell, work, report)
     except RayslError as error:
         if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
             raise
-        return "", error
+        return left_by(error, worker.nodes)
 
 
-def _run(cell: Cell, work: SearchWork, on_score: OnScore) -> str | None:
+def _run(cell: Cell, work: SearchWork, on_score: OnScore) -> Done:
     """Trains in this process, which ends in order when the driver asks for it."""
     post = work.post(cell)
     if post is None:
-        return run_trial(cell, work.site, work.scoring, on_score)
+        return Done(run_trial(cell, work.site, work.scoring, on_score))
     post.listen()
     post(stage="pretraining", progress=None)
     try:
         with post.notes():
-            return run_trial(cell, work.site, work.scoring, on_score)
+            return Done(run_trial(cell, work.site, work.scoring, on_score))
     finally:
         post(stage="ended")

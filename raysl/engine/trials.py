@@ -194,7 +194,7 @@ class _TakenUpAgain(FIFOScheduler):
             unfit, why = frozenset(str(result[AVOID]).split(",")), str(result[FAULT])
             known = frozenset[str]().union(*(nodes for tries in self._avoid.values() for nodes in tries))
             for node in sorted(unfit - known):
-                self._trials.note(f"node {_shown(node)} is left out: {why}")
+                self._trials.note(f"node {shown_node(node)} is left out: {why}")
             self._avoid.setdefault(cell, []).append(unfit)
             self._unfit[cell] = why
         return str(FIFOScheduler.CONTINUE)
@@ -249,7 +249,8 @@ def _fewer(cell: CellConfig, most: int) -> int:
     return 0
 
 
-def _shown(node: str) -> str:
+def shown_node(node: str) -> str:
+    """Host and address of a node, by its id."""
     for one in alive_nodes():
         if one["NodeID"] == node:
             return f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"

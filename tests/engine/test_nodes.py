@@ -6,19 +6,27 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from raysl import results
 from tests.data.rendered import write_set
-from tests.engine.heads import ROOT, head, node
+from tests.engine.heads import ROOT, Head, head, node
 from tests.engine.interrupted import go
 from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.test_machine import may_mount
 
-pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("nodes"),
+    may_mount,
+]
 
 STUDY = """
 title: "Two nodes"
@@ -36,6 +44,20 @@ rows: {pair: {training.workers: 2, objective.contrastive.temperature: 0.4}}
 seeds: [0]
 evaluations: [retrieval/folder]
 """
+HUNT = """
+title: "A search"
+base: recipe
+data: {name: folder}
+design: search
+axes: {objective.contrastive.temperature: {loguniform: [0.05, 1.0]}}
+search: {trials: 2, length: 0.5, reports: 1, best: 1, knn: {neighbors: 3}}
+rows: {one: {}}
+seeds: [0]
+evaluations: [retrieval/folder]
+"""
+
+
+LEFT_OUT = "is left out: folder: the root <folder> is empty"
 
 RUN = """
 import sys
@@ -53,80 +75,111 @@ print(run_on_cluster(waiting(folder, 2), store, places, on, on_event=lambda one:
 """
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@dataclass
+class Nodes:
+    """A head without CPUs, and two nodes, one of which has an empty folder in the root's place.
+
+    The tests of this module go on from each other, in their order.
+
+    Attributes:
+        started: ends the nodes.
+    """
+
+    on: Head
+    folder: Path
+    started: ExitStack
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "videos"
+
+    @property
+    def hidden(self) -> list[str]:
+        """Before a command: its machine has an empty folder in the root's place."""
+        mounted = f'mount -t tmpfs none {shlex.quote(str(self.root))} && exec "$@"'
+        return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+
+    def raysl(
+        self, command: str, study: Path, *options: str | Path, hidden: bool = False, rooted: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """A command on the head, on which the root may be hidden, or not be given."""
+        roots = ["--root", f"folder={self.root}"] if rooted else []
+        places: list[str | Path] = ["--storage", self.folder / "store", "--cache", self.folder / "cache", *roots]
+        if command == "run":
+            places += ["--reports", self.folder, "--address", self.on.address]
+        within = self.hidden if hidden else ()
+        return self.on.raysl(command, study, *places, *options, cwd=self.folder, within=within)
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    folder = tmp_path_factory.mktemp("nodes")
     for name in ("left", "right"):
-        write_set(tmp_path / "videos" / name, videos=8)
-    return tmp_path / "videos"
+        write_set(folder / "videos" / name, videos=8)
+    with head({"RAY_AUTH_MODE": "disabled"}, "--num-cpus=0", "--include-dashboard=false") as on, ExitStack() as started:
+        found = Nodes(on, folder, started)
+        started.enter_context(node(on, "bad", "--num-cpus=1", '--resources={"room": 4}', within=found.hidden))
+        started.enter_context(node(on, "good", "--num-cpus=1", '--resources={"room": 5}'))
+        yield found
 
 
-def hidden(root: Path) -> list[str]:
-    """Before a command: its machine has an empty folder there."""
-    mounted = f'mount -t tmpfs none {shlex.quote(str(root))} && exec "$@"'
-    return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+def test_a_node_that_lacks_the_data_is_left_out_and_is_no_cells_result(nodes: Nodes) -> None:
+    done = nodes.raysl("run", write_study(nodes.folder, STUDY, SMALL_RECIPE))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 cells done (3 worked on now), 0 failed, 0 missing" in done.stdout
+    assert done.stdout.count(LEFT_OUT) == 1, done.stdout
 
 
-LEFT_OUT = "is left out: folder: the root <folder> is empty"
+def test_nor_is_it_the_result_of_a_trial(nodes: Nodes) -> None:
+    done = nodes.raysl("run", write_study(nodes.folder, HUNT, SMALL_RECIPE, name="hunt"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.index(LEFT_OUT) < done.stdout.index("2/2 trials: "), "one of them is tried again"
+    (found,) = results.open(nodes.folder / "store").place.folders("searches")
+    trials = results.open(nodes.folder / "store").search(found).trials()
+    assert [trial.status for trial in trials] == ["finished", "finished"]
 
 
-@may_mount
-def test_nodes_that_lack_the_data_are_left_out_and_the_driver_needs_none_of_it(root: Path, tmp_path: Path) -> None:
-    study = write_study(tmp_path, STUDY, SMALL_RECIPE)
-    pair = write_study(tmp_path, PAIR, SMALL_RECIPE, name="pair")
-    store: list[str | Path] = ["--storage", tmp_path / "store", "--cache", tmp_path / "cache"]
-    places = [*store, "--root", f"folder={root}"]
-    with head({"RAY_AUTH_MODE": "disabled"}, "--num-cpus=0", "--include-dashboard=false") as on:
-        there: list[str | Path] = ["--reports", tmp_path, "--address", on.address]
-        with (
-            node(on, "bad", "--num-cpus=1", '--resources={"room": 4}', within=hidden(root)),
-            node(on, "good", "--num-cpus=1", '--resources={"room": 5}'),
-        ):
-            done = on.raysl("run", study, *places, *there, cwd=tmp_path)
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert "3 cells done (3 worked on now), 0 failed, 0 missing" in done.stdout
-            assert done.stdout.count(LEFT_OUT) == 1, done.stdout
-
-            # Ray places each worker on the node that has most room left: the trial and rank 0 on good, rank 1 on bad.
-            run = ["run", pair, *places, *there]
-            with node(on, "other", "--num-cpus=1", '--resources={"room": 2}'):
-                done = on.raysl(*run, "--resource", "room=2", cwd=tmp_path, within=hidden(root))
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "data set folder: it is not on this machine; planned as an earlier run read it" in done.stdout
-        assert "waiting for a node" not in done.stdout, "nobody is asked to read it"
-        assert "1 cells done (1 worked on now), 0 failed, 0 missing" in done.stdout
-        assert done.stdout.count(LEFT_OUT) == 1, done.stdout
-
-        # From here on there is no node for work.
-        done = on.raysl(*run, cwd=tmp_path, within=hidden(root))
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "1 cells done (0 worked on now), 0 failed, 0 missing" in done.stdout
-        done = on.raysl("run", study, "--set", "training.steps=5", *store, *there, cwd=tmp_path)
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert "0 cells done (0 worked on now), 0 failed, 3 missing" in done.stdout, (
-            "no node can have it: none is asked"
-        )
-        assert "no root was given for the data set 'folder': pass --root folder=PATH" in done.stdout
-        table = (tmp_path / "pair" / "table.csv").read_bytes()
-        assert on.raysl("plan", pair, "--cost", *store, cwd=tmp_path).returncode == 0
-        shown = on.raysl("status", pair, *places, cwd=tmp_path, within=hidden(root))
-        assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "1 done"), shown
-        again = on.raysl("report", pair, *places, "--reports", tmp_path / "again", cwd=tmp_path, within=hidden(root))
-        assert again.returncode == 0, again.stderr
-        assert (tmp_path / "again" / "pair" / "table.csv").read_bytes() == table
+def test_of_a_pair_the_node_that_lacks_the_data_is_left_out_and_the_driver_needs_none_of_it(nodes: Nodes) -> None:
+    pair = write_study(nodes.folder, PAIR, SMALL_RECIPE, name="pair")
+    # Ray places each worker on the node that has most room left: the trial and rank 0 on good, rank 1 on bad.
+    with node(nodes.on, "other", "--num-cpus=1", '--resources={"room": 2}'):
+        done = nodes.raysl("run", pair, "--resource", "room=2", hidden=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "data set folder: it is not on this machine; planned as an earlier run read it" in done.stdout
+    assert "waiting for a node" not in done.stdout, "nobody is asked to read it"
+    assert "1 cells done (1 worked on now), 0 failed, 0 missing" in done.stdout
+    assert done.stdout.count(LEFT_OUT) == 1, done.stdout
 
 
-def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_for_good(tmp_path: Path) -> None:
+def test_what_is_done_needs_neither_nodes_nor_data(nodes: Nodes) -> None:
+    nodes.started.close()
+    pair, table = nodes.folder / "pair.yaml", (nodes.folder / "pair" / "table.csv").read_bytes()
+    done = nodes.raysl("run", pair, hidden=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 cells done (0 worked on now), 0 failed, 0 missing" in done.stdout
+    assert nodes.raysl("plan", pair, "--cost", rooted=False).returncode == 0
+    shown = nodes.raysl("status", pair, hidden=True)
+    assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "1 done"), shown
+    again = nodes.raysl("report", pair, "--reports", nodes.folder / "again", hidden=True)
+    assert again.returncode == 0, again.stderr
+    assert (nodes.folder / "again" / "pair" / "table.csv").read_bytes() == table
+
+
+def test_data_that_no_root_is_given_for_is_said_at_once(nodes: Nodes) -> None:
+    done = nodes.raysl("run", nodes.folder / "study.yaml", "--set", "training.steps=5", rooted=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "0 cells done (0 worked on now), 0 failed, 3 missing" in done.stdout, "no node can have it: none is asked"
+    assert "no root was given for the data set 'folder': pass --root folder=PATH" in done.stdout
+
+
+def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_for_good(nodes: Nodes, tmp_path: Path) -> None:
     """On a cluster without an autoscaler; with one, it waits for another node."""
     store = results.open(tmp_path / "store")
-    with (
-        head({"RAY_AUTH_MODE": "disabled"}, "--num-cpus=0", "--include-dashboard=false") as on,
-        node(on, "stays", "--num-cpus=1"),
-        ExitStack() as goes,
-    ):
-        goes.enter_context(node(on, "goes", "--num-cpus=1"))
-        command = [sys.executable, "-c", RUN, str(tmp_path), on.address]
+    with node(nodes.on, "stays", "--num-cpus=1"), ExitStack() as goes:
+        goes.enter_context(node(nodes.on, "goes", "--num-cpus=1"))
+        command = [sys.executable, "-c", RUN, str(tmp_path), nodes.on.address]
         run = subprocess.Popen(
-            command, cwd=ROOT, env=on.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, env=nodes.on.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         try:
             while not any(cell.latest_checkpoint() for cell in store.cells()):

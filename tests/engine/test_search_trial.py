@@ -10,12 +10,14 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+import ray
 
 from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.engine.crew import Team
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, SearchWork, search_trial
+from raysl.engine.trial import AVOID, NodeNotFitError
 from raysl.planning.search import Search
 from raysl.planning.study import load_study
 from raysl.results.search_folder import Value
@@ -133,6 +135,21 @@ def test_a_store_that_cannot_be_read_says_nothing_of_the_configuration(
     assert math.isnan(report[SCORE])
     assert "is gone; run the study again" in report[LOST]
     assert REPORT not in report
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
+def test_a_node_without_the_data_is_told_and_another_one_is_asked(
+    config: dict[str, Any], work: SearchWork, told: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    elsewhere = Places({"synthetic": tmp_path / "no folder"}, tmp_path / "cache")
+    (tmp_path / "no folder").write_text("a file")
+    with pytest.raises(NodeNotFitError):
+        trial(config, replace(work, site=replace(work.site, places=elsewhere)))
+    (report,) = told
+    assert (math.isnan(report[SCORE]), report[AVOID]) == (True, ray.get_runtime_context().get_node_id())
+    assert not {REPORT, FAILED} & set(report)
 
 
 def test_what_is_known_is_told_without_training(work: SearchWork, told: list[dict[str, Any]]) -> None:
