@@ -12,10 +12,10 @@ import ray
 from ray.util.metrics import Gauge
 
 from raysl.config.cells import Cell
-from raysl.distributed import alone_on_first_rank, is_of_all_ranks, on_every_rank
+from raysl.distributed import alone_on_first_rank, is_of_all_ranks, of_all_ranks, on_every_rank
 from raysl.engine.board import Post
 from raysl.engine.crew import Worker
-from raysl.errors import LeftError, NodeFault, RayslError, StoreLostError
+from raysl.errors import LeftError, NodeFault, RayslError, StorageError, StoreLostError
 from raysl.evaluation.evaluate import trains
 from raysl.training.progress import Progress
 from raysl.work.claims import ClaimedError, claimed
@@ -147,8 +147,11 @@ def _evaluate(job: Job, first: bool) -> Done:
         return Done()
     job.post.stage("evaluating", None)
     gauge(job.cell, None)
-    with alone_on_first_rank():
-        also = evaluate_cell(job.cell, job.site, trained=False)
+    try:
+        with alone_on_first_rank():
+            also = evaluate_cell(job.cell, job.site, trained=False)
+    except StorageError as error:  # the other ranks wait for the next job
+        raise of_all_ranks(error) from error
     return Done("; ".join(reason for reason in (failed, also) if reason is not None) or None)
 
 
