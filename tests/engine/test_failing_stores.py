@@ -10,7 +10,7 @@ import pytest
 from tests.test_machine import may_mount
 from tests.work.small_disk import on_small_disk, undisturbed
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 
 
 @may_mount
