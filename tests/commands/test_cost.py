@@ -95,6 +95,7 @@ def test_options_of_the_bill_need_the_bill(tmp_path: Path) -> None:
     assert (done.returncode, "--width: is read with --cost alone" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_with_what_was_measured(
     planned: list[Planned], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,6 +183,7 @@ def test_who_holds_a_lock_and_does_nothing_is_not_waited_for(places: Places, mon
     assert "reading of root: not waiting any longer for another process" in said[0]
 
 
+@pytest.mark.slow
 def test_who_is_at_work_is_waited_for(tmp_path: Path) -> None:
     store, released = RowStore(tmp_path / "manifests", tmp_path / "root"), threading.Event()
     order, holds = list[str](), threading.Event()

@@ -43,6 +43,7 @@ def test_as_many_processes_as_their_batches_fit(asked: int, free: int, fit: int)
     assert fitting_processes(asked, 10, free) == fit
 
 
+@pytest.mark.slow
 def test_without_room_the_caller_loads_the_same_batches(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -78,6 +79,7 @@ def test_an_error_of_our_own_in_a_process_stays_what_it_is() -> None:
         list(loader_of(Failing(fail), 1).epoch(0))
 
 
+@pytest.mark.slow
 def test_what_a_process_says_reaches_who_loads() -> None:
     notes: list[str] = []
     with heard(notes.append):

@@ -68,6 +68,7 @@ def test_who_computes_and_gets_little_of_a_cpu_is_not_alone() -> None:
     assert not is_disturbed(wall=10.0, cpu=19.0), "on two threads"
 
 
+@pytest.mark.slow
 def test_threads_are_put_back(places: Places) -> None:
     before = torch.get_num_threads()
     for shape in shapes(places, {"training.threads": 2, "training.loader_workers": 1}).values():
