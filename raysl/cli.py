@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from raysl.commands.terminal import PlainConsole, is_utf8, never_fail_to_encode
+from raysl.commands.terminal import PlainConsole, is_utf8, never_fail_to_encode, unwritable_output
 from raysl.errors import ConfigError, RayslError, printable
 from raysl.signals import ended_by_signals, received
 
@@ -363,12 +363,22 @@ def main() -> None:
     never_fail_to_encode()
     with ended_by_signals():
         try:
+            _check_working_folder()
             app()
         except BaseException as error:
+            if isinstance(error, OSError) and (why := unwritable_output()) is not None:
+                error = RayslError(f"standard output cannot be written: {why}")
             # Ray and Typer make other exceptions of an interrupt.
             if received() is None and not isinstance(error, RayslError | KeyboardInterrupt):
                 raise
             sys.exit(_said(error))
+
+
+def _check_working_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise RayslError("the working folder is gone: change to one that is there") from error
 
 
 def _said(error: BaseException) -> int:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from functools import cache
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
@@ -29,13 +30,31 @@ def ready_for_processes() -> None:
         RayslError: there is no interpreter to start, or no folder for sockets.
     """
     find_interpreter()
-    if len(os.fsencode(temporary_folder())) + SOCKET_NAMES <= LONGEST_SOCKET:
-        return
-    usual, tempfile.tempdir = tempfile.tempdir, str(short_folder(LONGEST_SOCKET - SOCKET_NAMES))
+    if len(os.fsencode(temporary_folder())) + SOCKET_NAMES > LONGEST_SOCKET:
+        usual, tempfile.tempdir = tempfile.tempdir, str(short_folder(LONGEST_SOCKET - SOCKET_NAMES))
+        try:
+            get_temp_dir()  # made once for this process and those that it starts
+        finally:
+            tempfile.tempdir = usual
+    _start_servers()
+
+
+def _start_servers() -> None:
+    """Starts the processes that `multiprocessing` needs beside its own, without the working folder on their path.
+
+    They are started with ``python -c``, which has it first: a folder ``raysl`` or a file ``random.py`` in it would be
+    taken for what they import.
+    """
+    given = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
-        get_temp_dir()  # made once for this process and those that it starts
+        resource_tracker.ensure_running()
+        forkserver.ensure_running()
     finally:
-        tempfile.tempdir = usual
+        if given is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = given
 
 
 def find_interpreter() -> None:

@@ -73,6 +73,35 @@ def test_sockets_have_short_paths_and_temporary_files_stay_where_they_were_asked
     assert files == str(folder)
 
 
+def test_what_lies_in_the_working_folder_is_not_taken_for_what_processes_import(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('of somebody else')")
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("torch", "raysl"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('of somebody else')")
+    preload = SCRIPT.replace("import multiprocessing, sys,", "import multiprocessing, raysl.data.manifest_pool, sys,")
+    (tmp_path / "elsewhere" / "script.py").write_text(preload)
+    paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, tmp_path / "elsewhere" / "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["3", "True"]), done.stderr
+
+
+def test_a_process_without_a_path_decodes(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PATH"}
+    paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])
+    subprocess.run(
+        [sys.executable, "-c", "import raysl.data.decode"], env={**environment, "PYTHONPATH": paths}, check=True
+    )
+
+
 @may_mount
 def test_processes_start_where_nothing_in_the_temporary_folder_may_be_executed(tmp_path: Path) -> None:
     folder = tmp_path / "noexec"

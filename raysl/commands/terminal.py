@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -69,3 +70,13 @@ def never_fail_to_encode() -> None:
     """Makes standard output escape what it cannot encode, whoever writes to it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def unwritable_output() -> str | None:
+    """Why standard output takes nothing more, as where the disk of a log is full; None where it does."""
+    try:
+        print(flush=True)  # what failed before is no longer in its buffer
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
+        return error.strerror or type(error).__name__
+    return None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import decord
 import numpy as np
+
+os.environ.setdefault("PATH", os.defpath)  # which decord reads, and a service may lack
+
+import decord
 from decord._ffi.base import DECORDLimitReachedError
 
 from raysl.data.decode_pyav import VideoError

@@ -15,6 +15,7 @@ from raysl.data.decode_inspect import fill_video, fingerprint, inspect_video
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
+from raysl.errors import RayslError
 from raysl.machine import ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.signals import leave_ending_to_parent
@@ -62,6 +63,7 @@ def run_jobs(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[
 
     Raises:
         VideoError: see ``Work.do``.
+        RayslError: no process can be started.
     """
     if processes <= 1 or len(jobs) <= 1:
         yield from ((job, work.do(job)) for job in jobs)
@@ -90,6 +92,7 @@ def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Manifest
     waiting = list(jobs)
     while waiting:
         with _pool(work, 1) as pool:
+            _check_start(pool)
             try:
                 while waiting:
                     row = _row(pool.submit(_do, waiting[0]).result())
@@ -99,6 +102,22 @@ def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Manifest
                 if job.row is not None:
                     raise VideoError(work.root / job.path, "the decoder crashes on it") from None
                 yield job, work.crashed(job)
+
+
+def _check_start(pool: ProcessPoolExecutor) -> None:
+    """Makes sure that it is a video which ends a process, and not that processes cannot be started at all.
+
+    Raises:
+        RayslError: they cannot.
+    """
+    try:
+        pool.submit(said).result()
+    except BrokenProcessPool as error:
+        raise RayslError(
+            "the processes that decode videos end as they start; what they print says why. A script of your own needs "
+            "a file (not standard input), and `if __name__ == '__main__':` before what it calls; --processes 1 starts "
+            "none"
+        ) from error
 
 
 def _pool(work: Work, processes: int) -> ProcessPoolExecutor:

@@ -244,7 +244,8 @@ def _interpreter_variables() -> dict[str, str]:
 
 def _seen(environment: dict[str, str]) -> str:
     """What `SEEN` says in another process."""
-    command = [sys.executable, "-c", f"{SEEN}\nprint(seen)"]
+    # Not from the working folder, which no process of Ray's imports from.
+    command = [sys.executable, "-P", "-c", f"{SEEN}\nprint(seen)"]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:

@@ -56,7 +56,7 @@ def read_json(place: Place, path: str) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{path} is not whole ({len(data)} bytes): {error}") from error
     return _mapping(record, path)
 
@@ -74,7 +74,7 @@ def read_yaml(place: Place, path: str) -> dict[str, Any] | None:
         return None
     try:
         record = yaml.load(data, Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise UnreadableError(f"{path} is not valid YAML ({len(data)} bytes): {problem}") from error
     body, mark, written = data.rpartition(_LAST_LINE.encode())

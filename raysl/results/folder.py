@@ -205,8 +205,11 @@ class CellFolder(Evaluations):
             return CellState("broken", self.without_place(str(error)), by_hand=True)
 
     def _state(self, now: float | None) -> CellState:
-        sizes = {path: size for path, size in self.place.sizes().items() if not path.startswith("faults/")}
+        entries = {path: size for path, size in self.place.entries().items() if not path.startswith("faults/")}
+        sizes = {path: size for path, size in entries.items() if size is not None}
         if not sizes:
+            if "cell.yaml" in entries:
+                read_yaml(self.place, "cell.yaml")  # which says what stands there
             return CellState("missing", self.faults().get("pretraining", ""))
         if read_yaml(self.place, "cell.yaml") is None:
             raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Callable
@@ -115,12 +116,28 @@ class Place:
 
         def read() -> bytes | None:
             try:
+                self._refuse_no_file(path)
                 with self.filesystem.open_input_file(f"{self.root}/{path}") as source:
                     return bytes(source.read())
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
         return self._do("read", path, read)
+
+    def _refuse_no_file(self, path: str) -> None:
+        """Refuses what stands in a file's place on a local disk: reading a named pipe would wait for ever."""
+        if not self.is_local:
+            return
+        try:
+            mode = Path(f"{self.root}/{path}").stat().st_mode
+            what = "a folder" if stat.S_ISDIR(mode) else "no plain file"
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            mode, what = 0, "a link to itself"
+        if not stat.S_ISREG(mode):
+            message = f"cannot read {self.shown}/{path}: {what} stands where a file should be; remove it"
+            raise ObstructedError(message)
 
     def write(self, path: str, data: bytes) -> None:
         """Writes one object; on a local disk a reader sees the old bytes or the new ones, never a part."""

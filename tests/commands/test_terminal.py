@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -212,3 +213,22 @@ def test_commands_end_well_where_output_is_not_utf8(
     if "PYTHONIOENCODING" in variables:
         assert b"\\u65e5" in done.stdout
         done.stdout.decode(variables["PYTHONIOENCODING"])
+
+
+@pytest.mark.slow
+def test_an_output_that_takes_nothing_and_a_working_folder_that_is_gone_are_said(tmp_path: Path) -> None:
+    study, gone = written_study(tmp_path), tmp_path / "gone"
+    gone.mkdir()
+    command = f"{shlex.quote(sys.executable)} -m raysl plan {shlex.quote(str(study))}"
+    for given, message in (
+        (f"{command} > /dev/full", "error: standard output cannot be written: No space left on device\n"),
+        (
+            f"cd {shlex.quote(str(gone))}; rmdir {shlex.quote(str(gone))}; {command}",
+            "error: the working folder is gone",
+        ),
+    ):
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONWARNINGS": "ignore"}
+        done = subprocess.run(
+            ["sh", "-c", given], capture_output=True, text=True, env=environment, timeout=300, check=False
+        )
+        assert (done.returncode, done.stderr.startswith(message)) == (1, True), done.stderr

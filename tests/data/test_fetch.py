@@ -75,7 +75,9 @@ def test_what_is_larger_than_the_budget_is_refused_before_anything_is_copied(the
     assert not here.exists()
 
 
-@pytest.mark.parametrize("address", [pytest.param("s3://", marks=pytest.mark.slow), "ftp://host/set", "file:///no/such/folder"])
+@pytest.mark.parametrize(
+    "address", [pytest.param("s3://", marks=pytest.mark.slow), "ftp://host/set", "file:///no/such/folder"]
+)
 def test_an_address_that_cannot_be_read_is_named(address: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"{address}.*: cannot be read: .* are address and credentials right"):
         fetch(address, tmp_path / "cache" / "fetched" / "here", 10**6)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,27 @@ def test_a_cache_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_pat
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(DataError, match=r"taken/manifests cannot be written: .*; give another one with --cache"):
         build_manifest(catalog, tmp_path / "set", folder=tmp_path / "taken" / "manifests", processes=1)
+
+
+def test_processes_that_cannot_start_are_no_videos_fault(tmp_path: Path) -> None:
+    """As where a script lacks the guard of its main module, or is read from standard input."""
+    write_set(tmp_path / "set", videos=2, frames=4)
+    script = f"""
+from pathlib import Path
+from raysl.data.manifest import build_manifest
+from raysl.errors import RayslError
+from tests.data.rendered import catalog_of
+root = Path({str(tmp_path)!r})
+catalog = catalog_of(["some folder/v 0.mp4", "some folder/v 1.mp4"])
+try:
+    build_manifest(catalog, root / "set", folder=root / "manifests", processes=2)
+except RayslError as error:
+    print(error)
+"""
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, "-"], input=script, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.startswith("the processes that decode videos end as they start"), done.stderr
+    assert not list((tmp_path / "manifests").glob("*.jsonl")), "nothing is known of the videos"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from raysl import results
 from raysl.errors import StorageError
 from raysl.results import CellFolder, Store
 from raysl.results.folder import HEARTBEAT_LIMIT
@@ -179,3 +183,56 @@ def test_unreadable_provenance_is_an_error_that_names_it(cell: CellFolder) -> No
     cell.place.write("provenance.json", b"{")
     with pytest.raises(StorageError, match=r"provenance\.json"):
         cell.provenance()
+
+
+def _pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def _link_to_itself(file: Path) -> None:
+    file.symlink_to(file.name)
+
+
+@pytest.mark.parametrize(
+    ("put", "message"),
+    [
+        (_pipe, "no plain file stands where a file should be; remove it"),
+        (_link_to_itself, "a link to itself stands where a file should be; remove it"),
+        (Path.mkdir, "a folder stands where a file should be; remove it"),
+    ],
+)
+@pytest.mark.parametrize("name", ["cell.yaml", "done.json"])
+def test_what_stands_in_a_files_place_is_named_and_not_waited_for(
+    tmp_path: Path, name: str, put: Callable[[Path], None], message: str
+) -> None:
+    cell = results.open(tmp_path).folder("a", "b")
+    cell.write_config({"pretraining": "none"})
+    cell.mark_done(cell.start_attempt(), {})
+    file = tmp_path / "cells" / "a-b" / name
+    file.unlink()
+    put(file)
+    state = cell.state()
+    assert (state.status, state.by_hand) == ("broken", True)
+    assert state.reason.endswith(f"{name}: {message}")
+
+
+def test_a_cell_of_folders_alone_says_so(tmp_path: Path) -> None:
+    for name in ("cell.yaml", "done.json", "provenance.json"):
+        (tmp_path / "cells" / "a-b" / name).mkdir(parents=True)
+    assert (
+        results.open(tmp_path)
+        .folder("a", "b")
+        .state()
+        .reason.endswith("cell.yaml: a folder stands where a file should be; remove it")
+    )
+
+
+@pytest.mark.parametrize("content", [f"{'[' * 5000}{']' * 5000}", "9" * 5000])
+def test_what_no_parser_takes_is_named(tmp_path: Path, content: str) -> None:
+    cell = results.open(tmp_path).folder("a", "b")
+    cell.write_config({"pretraining": "none"})
+    file = tmp_path / "cells" / "a-b" / "done.json"
+    file.write_text(content)
+    assert cell.state().reason.startswith("cells/a-b/done.json is not whole (")
+    (tmp_path / "cells" / "a-b" / "cell.yaml").write_text(content)
+    assert re.match(r"cells/a-b/cell\.yaml (is not valid YAML|was cut short or edited)", cell.state().reason)
