@@ -106,7 +106,6 @@ def is_alive(pid: int) -> bool:
         (["--local", "--max-concurrent", "2"], signal.SIGTERM, False),
         (["--local", "--max-concurrent", "2"], signal.SIGINT, True),
         pytest.param([], signal.SIGTERM, False, marks=ON_RAY),
-        pytest.param(["--max-concurrent", "1"], signal.SIGHUP, True, marks=ON_RAY),
         pytest.param(["--set", "training.workers=2"], signal.SIGINT, True, marks=ON_RAY),
     ],
 )

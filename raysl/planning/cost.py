@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.on_features import sharing
 from raysl.evaluation.workload import Workload, workload
 from raysl.models.backbone import Backbone
-from raysl.objectives.build import build_objective, draw_backbone
+from raysl.objectives.build import objective_on
 from raysl.objectives.objective import Objective
 from raysl.planning.calibration import (
     Calibration,
@@ -217,7 +218,8 @@ def cell_cost(
     config = cell.config
     found = CellCost(cell, 1, 0, 0, 0)
     if trains:
-        found = _pretraining(cell, data, threads) if cell.pretrains else replace(found, stored=_bytes(_drawn(config)))
+        drawn = replace(found, stored=_bytes(_drawn(config.backbone)))
+        found = _pretraining(cell, data, threads) if cell.pretrains else drawn
     wanted = cell.evaluations if evaluations is None else evaluations
     parts, unknown = _evaluations(config, wanted, data, threads)
     return replace(
@@ -304,7 +306,7 @@ def _evaluations(
         if work.fits:
             name = evaluation_key(evaluation)
             on_features[name], works[name] = evaluation, work
-            shape = fit_shape(one, evaluation, splits, _drawn(config).feature_dim)
+            shape = fit_shape(one, evaluation, splits, _drawn(config.backbone).feature_dim)
             parts.append(Part(evaluation.label, shape, len(splits.train)))
         else:
             parts += _of_network(evaluation, config, work, threads)
@@ -353,13 +355,17 @@ def _bytes(module: nn.Module) -> int:
 
 def objective_on_meta(config: CellConfig, videos: int, classes: int = 2) -> Objective:
     """The objective's shapes without its numbers, of so many training videos."""
+    backbone = copy.deepcopy(_drawn(config.backbone))  # terms may change the one that they are given
     with torch.device("meta"):
-        return build_objective(not_inflated(config), range(videos), total_steps=1, classes=classes)
+        return objective_on(backbone, not_inflated(config), range(videos), total_steps=1, classes=classes)
 
 
-def _drawn(config: CellConfig) -> Backbone:
+@cache
+def _drawn(backbone: Chosen) -> Backbone:
+    """Its shapes; many cells of a study, and of all studies, have the same."""
     with torch.device("meta"):
-        return draw_backbone(config)
+        drawn: Backbone = backbone.build()
+    return drawn
 
 
 def not_inflated(config: CellConfig) -> CellConfig:

@@ -17,7 +17,7 @@ from tests.test_machine import may_mount
 from tests.work.gate import Gate, Mode
 from tests.work.small_disk import on_small_disk, run, table, undisturbed, when_it_waits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 GOES_ON = "and give the same command again: it goes on from what is stored"
 MENDED_BY = {
