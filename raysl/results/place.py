@@ -173,7 +173,15 @@ class Place:
             if action in ("read", "write") and self._is_folder(path):
                 message = f"cannot {action} {shown}: a folder stands where a file should be; remove it"
                 raise ObstructedError(message) from error
+            if action == "write" and (file := self._file_above(path)) is not None:
+                message = f"cannot write {shown}: {file} is a file, where a folder should be; remove it"
+                raise ObstructedError(message) from error
             raise StorageError(f"cannot {action} {shown}: {error}") from error
+
+    def _file_above(self, path: str) -> Path | None:
+        """Of the folders that an object lies in, the one that is none."""
+        above = Path(self.root, path).parents if self.is_local else ()
+        return next((one for one in above if one.exists() and not one.is_dir()), None)
 
     def _is_folder(self, path: str) -> bool:
         return isinstance(self.filesystem, fs.LocalFileSystem) and Path(f"{self.root}/{path}").is_dir()
