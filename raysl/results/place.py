@@ -280,6 +280,8 @@ class Place:
             )
         if action in ("read", "write") and self._is_folder(path):
             return ObstructedError(f"cannot {action} {shown}: a folder stands where a file should be; remove it")
+        if action == "write" and (file := self._file_above(path)) is not None:
+            return ObstructedError(f"cannot write {shown}: {file} is a file, where a folder should be; remove it")
         if self.is_local and number in _MENDED_BY:
             return self._lost(action, path, os.strerror(number), _MENDED_BY[number])
         return StorageError(f"cannot {action} {shown}: {error}")
@@ -289,6 +291,11 @@ class Place:
         return StoreLostError(
             f"cannot {action} {shown}: {why}; {mend}, and give the same command again: it goes on from what is stored"
         )
+
+    def _file_above(self, path: str) -> Path | None:
+        """Of the folders that an object lies in, the one that is none."""
+        above = Path(self.root, path).parents if self.is_local else ()
+        return next((one for one in above if one.exists() and not one.is_dir()), None)
 
     def _is_folder(self, path: str) -> bool:
         return isinstance(self.filesystem, fs.LocalFileSystem) and Path(f"{self.root}/{path}").is_dir()

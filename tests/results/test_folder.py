@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from raysl import results
-from raysl.errors import StorageError
+from raysl.errors import ObstructedError, StorageError
 from raysl.results import CellFolder, Store
 from raysl.results.folder import HEARTBEAT_LIMIT
 
@@ -236,3 +236,12 @@ def test_what_no_parser_takes_is_named(tmp_path: Path, content: str) -> None:
     assert cell.state().reason.startswith("cells/a-b/done.json is not whole (")
     (tmp_path / "cells" / "a-b" / "cell.yaml").write_text(content)
     assert re.match(r"cells/a-b/cell\.yaml (is not valid YAML|was cut short or edited)", cell.state().reason)
+
+
+@pytest.mark.parametrize("name", ["cells", "cells/a-b", "cells/a-b/attempts"])
+def test_a_file_in_a_folders_place_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    cell = results.open(tmp_path).folder("a", "b")
+    with pytest.raises(ObstructedError, match=rf"{tmp_path / name} is a file, where a folder should be; remove it"):
+        cell.place.write("attempts/x/heartbeat.json", b"{}")
