@@ -72,7 +72,7 @@ def run_search(
     Raises:
         StorageError: the store cannot be read or written.
     """
-    ending = Ending(site.store)
+    ending = Ending(site.store, cluster)
     records = Records(
         search,
         folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -66,6 +67,9 @@ NODE_LOST = (
 )
 """What Ray says where a process ended with its node, or a worker's node is gone."""
 
+TUNES_FILES = ("ray.tune.execution.experiment_state", "ray.tune.tune")
+"""Loggers that say, with a traceback, that Tune's own files could not be written."""
+
 OnEnd = Callable[[str, str | None, str | None], None]
 """Takes a cell's key, why it failed as its result, and why it ended without one."""
 
@@ -98,7 +102,7 @@ class Trials:
         jobs = {name: packed(cell, self.site, posts[name]) for name, cell in cells.items()}
         reserved = {name: reservation(team, self.cluster) for name, team in teams.items()}
         trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
-        ending = Ending(self.site.store)
+        ending = Ending(self.site.store, self.cluster)
         tuner = tune.Tuner(
             tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
             param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: "", SIZE: 0},
@@ -274,15 +278,20 @@ def _lost_its_node(error: str) -> bool:
 
 
 class Ending(Stopper):
-    """Ends a Tune run whose store is lost; a context manager of its `fit`, which raises why."""
+    """Ends a Tune run whose store is lost; a context manager of its `fit`, which raises why.
 
-    def __init__(self, store: Store) -> None:
+    In its body Tune keeps to itself what it could not write of its own files, where nobody reads them.
+    """
+
+    def __init__(self, store: Store, cluster: Cluster) -> None:
         self._store = store
+        self._silent = [] if cluster.tune_dir else [logging.getLogger(name) for name in TUNES_FILES]
+        self._levels: list[int] = []
         self._why: StorageError | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {"_store": None, "_why": None}
+        return {"_store": None, "_silent": [], "_levels": [], "_why": None}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
@@ -305,11 +314,16 @@ class Ending(Stopper):
             self.lose(StoreLostError(why))
         return lost
 
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> None:
+        self._levels = [logger.level for logger in self._silent]
+        for logger in self._silent:
+            logger.setLevel(logging.CRITICAL)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for logger, level in zip(self._silent, self._levels, strict=True):
+            logger.setLevel(level)
         if self._why is None and isinstance(error, TuneError | OSError | ArrowException):  # its own files may be there
             self._store.check_writable()
         if self._why is not None and not isinstance(error, KeyboardInterrupt):

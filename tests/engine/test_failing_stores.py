@@ -17,11 +17,12 @@ pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 def test_a_run_on_ray_whose_disk_is_full_ends_with_one_error_and_the_next_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """On a cluster Tune keeps its own files in the store."""
     with tempfile.TemporaryDirectory(prefix="t") as name:  # pytest's own is too long for Ray's sockets
         folder = Path(name)
         monkeypatch.setenv("TMPDIR", str(folder / "tmp"))
         expected = undisturbed(folder)
-        happened = on_small_disk(folder, "full", "--max-concurrent", "1")
+        happened = on_small_disk(folder, "full", "--join", "--max-concurrent", "1")
         first = happened.first
         assert first.returncode == 1, first
         (said,) = first.stderr.splitlines()

@@ -2,7 +2,7 @@
 
 ``python -m tests.work.small_disk FOLDER full|read-only OPTION...`` runs a study on a store below ``FOLDER/disk``, a
 small disk of its own, and prints as JSON what happened. Once the second cell has a checkpoint, the disk is made full or
-read-only; it is mended before the command is given again.
+read-only; it is mended before the command is given again. With ``--join`` the run joins a Ray that is started for it.
 """
 
 from __future__ import annotations
@@ -71,8 +71,15 @@ def run(folder: Path, store: str | Path, *options: str) -> Done:
 
 def run_apart(folder: Path, store: str | Path, *options: str) -> Done:
     """It in a process that ends with it."""
-    whole = [sys.executable, "-m", "raysl", *command(folder, store, *options)]
-    done = subprocess.run(whole, capture_output=True, text=True, timeout=200, check=False)
+    if "--join" not in options:
+        whole = [sys.executable, "-m", "raysl", *command(folder, store, *options)]
+        done = subprocess.run(whole, capture_output=True, text=True, timeout=200, check=False)
+    else:
+        from tests.engine.heads import head
+
+        others = [option for option in options if option != "--join"]
+        with head({"RAY_AUTH_MODE": "disabled"}, "--num-cpus=2", "--include-dashboard=false") as on:
+            done = on.raysl(*command(folder, store, *others, "--address", on.address), cwd=Path.cwd())
     return Done(done.returncode, done.stdout, done.stderr)
 
 
