@@ -39,10 +39,10 @@ test-slow: $(STAMP)  ## longer ones that need no Ray
 	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray and not cluster and not gpu"
 
 test-ray: $(STAMP)  ## those that start a local Ray
-	$(TEST) -n $(TEST_PROCESSES) --dist loadgroup -m "ray and not cluster" tests/engine
+	$(TEST) $(SIDE_BY_SIDE) -m "ray and not cluster" tests/engine
 
 test-cluster: $(STAMP)  ## jobs, nodes, lost processes and stores: before you commit a change of raysl/engine
-	$(TEST) -n $(TEST_PROCESSES) --dist loadgroup -m cluster tests/engine tests/work tests/test_signals.py
+	$(TEST) $(SIDE_BY_SIDE) -m cluster tests/engine tests/work tests/test_signals.py
 
 test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 	$(TEST) -m gpu tests/gpu

@@ -10,14 +10,6 @@ import pytest
 from raysl.data.places import Places
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, one of them has the Ray that several tests use (``--dist loadgroup``)."""
-    for item in items:
-        if "local_ray" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("local_ray"))
-
-
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     return Places({}, tmp_path_factory.mktemp("engine-cache"), cache_gigabytes=0.1)

@@ -83,7 +83,6 @@ def open_to_all(s3_address: str) -> Iterator[Head]:
 @pytest.mark.ray
 @pytest.mark.cluster
 @pytest.mark.slow
-@pytest.mark.xdist_group("jobs")
 class TestJobs:
     def test_a_job_leaves_its_table_in_the_log_and_in_the_bucket(
         self, secured: Head, tmp_path: Path, s3_address: str

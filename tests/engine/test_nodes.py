@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.ray,
     pytest.mark.cluster,
     pytest.mark.slow,
-    pytest.mark.xdist_group("nodes"),
     may_mount,
 ]
 
