@@ -94,7 +94,7 @@ def test_what_lies_in_the_working_folder_is_not_taken_for_what_processes_import(
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["3", "True"]), done.stderr
 
 
-def test_a_process_without_a_path_decodes(tmp_path: Path) -> None:
+def test_a_process_without_a_path_imports_the_decoders() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PATH"}
     paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])
     subprocess.run(

@@ -218,8 +218,10 @@ def cell_cost(
     config = cell.config
     found = CellCost(cell, 1, 0, 0, 0)
     if trains:
-        drawn = replace(found, stored=_bytes(_drawn(config.backbone)))
-        found = _pretraining(cell, data, threads) if cell.pretrains else drawn
+        if cell.pretrains:
+            found = _pretraining(cell, data, threads)
+        else:
+            found = replace(found, stored=_bytes(_drawn(config.backbone)))
     wanted = cell.evaluations if evaluations is None else evaluations
     parts, unknown = _evaluations(config, wanted, data, threads)
     return replace(
