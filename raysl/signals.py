@@ -92,11 +92,12 @@ def handlers_kept() -> Iterator[None]:
 def leave_ending_to_parent() -> None:
     """For a process of a pool: a terminal's signals reach all of its processes, and the parent ends this one.
 
-    SIGTERM, which the parent sends, leaves what is under work in order, and then the process.
+    SIGTERM, which the parent sends, leaves what is under work in order, and then the process. Only the first counts: a
+    pool that sees one of its processes end sends all others another, and these may be saving their checkpoints.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, _leave_once)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -118,8 +119,9 @@ def _drop_terminal() -> None:
             os.close(nothing)
 
 
-def _exit(number: int, frame: FrameType | None) -> None:
-    if _listening and not _leave.is_set():
-        _leave.set()
+def _leave_once(number: int, frame: FrameType | None) -> None:
+    if _leave.is_set():
         return
-    sys.exit(128 + number)
+    _leave.set()
+    if not _listening:
+        sys.exit(128 + number)

@@ -76,6 +76,27 @@ def test_a_library_does_not_keep_the_handlers_that_it_sets() -> None:
         assert signal.getsignal(signal.SIGTERM) is ours
 
 
+def test_a_process_of_a_pool_leaves_in_order_though_it_is_ended_twice() -> None:
+    """A pool sends SIGTERM to all of its processes as soon as one of them has ended."""
+    program = """
+import signal
+from raysl.signals import asked_to_leave, leave_ending_to_parent, saving_first
+
+leave_ending_to_parent()
+try:
+    with saving_first():
+        signal.raise_signal(signal.SIGTERM)
+        assert asked_to_leave()
+        signal.raise_signal(signal.SIGTERM)
+        print("saved")
+finally:
+    signal.raise_signal(signal.SIGTERM)
+    print("cleaned up")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.split("\n") == ["saved", "cleaned up", ""]
+
+
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the videos, which the first run makes."""

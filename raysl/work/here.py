@@ -140,9 +140,11 @@ def _begin_process(threads: int) -> None:
 
 def _compute_apart(cell: Cell, site: Site) -> tuple[str | None, str | None, tuple[str, ...]]:
     """`_compute` in a process of a pool, and what that said; it ends with its cell where its parent asked for that."""
-    failed, error = _compute(cell, site)
-    if asked_to_leave():
-        os._exit(128 + signal.SIGTERM)  # the parent no longer waits for results, and the pool would wait for jobs
+    try:
+        failed, error = _compute(cell, site)
+    finally:
+        if asked_to_leave():
+            os._exit(128 + signal.SIGTERM)  # the parent no longer waits for results, and the pool would wait for jobs
     return failed, error, said()
 
 
