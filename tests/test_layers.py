@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -29,6 +31,10 @@ LAYERS = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
+
+
+HEAVY = ("torchvision", "pytorchvideo", "sklearn", "scipy.stats", "torch._dynamo", "matplotlib", "optuna", "ray")
+"""Half of the time that a command would take to start."""
 
 
 @cache
@@ -83,3 +89,17 @@ def test_tests_that_start_ray_are_where_make_looks() -> None:
 
 def test_every_part_of_the_package_has_a_layer() -> None:
     assert {part(file) for file in FILES} <= set(LEVEL)
+
+
+def test_a_command_that_reads_a_study_imports_little() -> None:
+    """Of PyTorch and the modules of every component; what computes is imported where something is computed."""
+    program = (
+        "import sys; from raysl.cli import main; sys.argv[1:] = ['plan', 'search_spaces/quickstart.yaml']\n"
+        "try: main()\n"
+        f"finally: print('heavy:', *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=False
+    )
+    assert "15 cells" in said.stdout, said.stderr
+    assert said.stderr.splitlines()[-1] == "heavy:"

@@ -8,9 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from raysl.errors import DataError
 from raysl.evaluation.protocol import Features
@@ -65,6 +62,9 @@ class Choice:
 
 def fit(values: NDArray[np.float32], label: Labels, c: float, normalize: Normalize, iterations: int) -> Logistic:
     """Fits ``sum of losses * c + |w|^2 / 2`` in float64 with L-BFGS from zero: the same input, the same weights."""
+    from sklearn.exceptions import ConvergenceWarning  # a second to import: not where a study is only read
+    from sklearn.linear_model import LogisticRegression
+
     shift, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
     if normalize == "standardize":
         shift = values.mean(axis=0, dtype=np.float64)
@@ -123,6 +123,8 @@ def _groups(train: Features) -> NDArray[np.int64] | None:
 
 def _splits(train: Features, folds: int, seed: int) -> list[tuple[Rows, Rows]]:
     """Rows to learn from and rows left out, of each fold that has at least two classes to learn."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     groups = _groups(train)
     smallest, largest = _class_sizes(train)
     parts = len(train) if groups is None else int(groups.max()) + 1

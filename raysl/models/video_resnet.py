@@ -2,6 +2,9 @@
 
 torchvision's own builder knows one width. Tran et al. 2018, "A Closer Look at Spatiotemporal Convolutions for Action
 Recognition", https://arxiv.org/abs/1711.11248.
+
+torchvision is imported where a network is built: it takes 1.5 seconds, which commands that only read a study need not
+wait for.
 """
 
 from __future__ import annotations
@@ -10,13 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from torch import Tensor, nn
-from torchvision.models.video.resnet import BasicBlock
 
 from raysl.config.options import option
 from raysl.models.backbone import Backbone
 
 Shortcut = Callable[[int, int, tuple[int, int, int]], nn.Module]
 """Inputs, outputs and stride to the network beside a block that changes the shape."""
+
+Convolution = Literal["Conv3DSimple", "Conv3DNoTemporal", "Conv2Plus1D"]
+"""torchvision's builders of convolutions, by name: full 3-D, over space alone, factorised."""
 
 LastStageTime = Literal["halved", "kept"]
 
@@ -39,7 +44,7 @@ class VideoResNet(Backbone):
     Args:
         channels: after the stem; the stages have 1, 2, 4 and 8 times as many.
         stem: from 3 channels to ``channels``.
-        convolutions: torchvision's builder of the convolutions of each stage.
+        convolutions: of each of the four stages: one of torchvision's, or a class of its kind.
         blocks: basic blocks in a stage.
         shortcut: beside the first block of a stage that changes the shape.
         last_stage_time: of stage 4; ``kept``: see `keep_time`.
@@ -49,7 +54,7 @@ class VideoResNet(Backbone):
         self,
         channels: int,
         stem: nn.Module,
-        convolutions: Sequence[Any],
+        convolutions: Sequence[Convolution | Any],
         *,
         blocks: int = 2,
         shortcut: Shortcut | None = None,
@@ -72,12 +77,16 @@ class VideoResNet(Backbone):
         return result
 
 
-def _stage(inputs: int, outputs: int, stride: int, convolution: Any, blocks: int, shortcut: Shortcut) -> nn.Sequential:
-    beside = None
+def _stage(
+    inputs: int, outputs: int, stride: int, kind: Convolution | Any, blocks: int, shortcut: Shortcut
+) -> nn.Sequential:
+    from torchvision.models.video import resnet
+
+    convolution, beside = getattr(resnet, kind) if isinstance(kind, str) else kind, None
     if stride != 1 or inputs != outputs:
         beside = shortcut(inputs, outputs, convolution.get_downsample_stride(stride))
-    first = BasicBlock(inputs, outputs, convolution, stride, beside)
-    return nn.Sequential(first, *(BasicBlock(outputs, outputs, convolution) for _ in range(blocks - 1)))
+    first = resnet.BasicBlock(inputs, outputs, convolution, stride, beside)
+    return nn.Sequential(first, *(resnet.BasicBlock(outputs, outputs, convolution) for _ in range(blocks - 1)))
 
 
 def strided_shortcut(inputs: int, outputs: int, stride: tuple[int, int, int]) -> nn.Sequential:

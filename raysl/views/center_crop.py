@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 
 def center_crop(frames: Tensor, size: int) -> Tensor:
@@ -20,6 +19,8 @@ def center_crop(frames: Tensor, size: int) -> Tensor:
     Returns:
         ``[3, T, size, size]`` float32 in [0, 1].
     """
+    from torchvision.transforms.v2 import functional  # 1.5 s: not where a study is only read
+
     side = min(frames.shape[-2:])
     square = functional.center_crop(frames, [side, side])
     if side != size:

@@ -234,6 +234,8 @@ class PretrainingLoader:
         share = training.batch_size // world_size
         dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()
+        import torchvision.transforms.v2  # noqa: F401  # before processes are forked, each of which would import it
+
         sizes = [rows.nbytes for rows in dataset.pipeline.empty(1).values()]
         self.processes = _processes(training.loader_workers, share * sum(sizes))
         self._loader: DataLoader[Batch | NodeFault] = DataLoader(

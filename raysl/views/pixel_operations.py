@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from raysl.views.blur import blur_radius, gaussian_blur
 from raysl.views.color import adjust_brightness, adjust_contrast, adjust_saturation, solarise, to_grey
@@ -56,6 +55,8 @@ def crop_and_flip(frames: Tensor, crop: tuple[int, int, int, int], flip: bool, s
     Args:
         crop: (top, left, height, width) in pixels.
     """
+    from torchvision.transforms.v2 import functional  # as in `center_crop`
+
     # Contiguous first: the resize walks a cropped view a third slower.
     cropped = functional.crop(frames, *crop).contiguous()
     pixels: Tensor = functional.resize(cropped, [size, size], antialias=True)

@@ -33,7 +33,7 @@ ENDING_SECONDS = 20.0
 """Given to a process to leave its cell in order: the step that it is in must end first."""
 
 # What a cell needs is imported once, in the server that processes are forked from. It decodes too (`manifest_pool`).
-set_forkserver_preload([__name__])
+set_forkserver_preload([__name__, "torchvision.transforms.v2"])
 
 
 class Here:

@@ -6,7 +6,6 @@ Its feature maps have R3D-18's number of timesteps. `tests/models` tests the bac
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torchvision.models.video.resnet import BasicBlock, Conv3DSimple
 
 from raysl.config.component import Component
 from raysl.config.options import Options
@@ -24,6 +23,8 @@ class Tiny(Backbone):
     feature_dim = 32
 
     def __init__(self, last_stage_time: LastStageTime = "halved") -> None:
+        from torchvision.models.video.resnet import BasicBlock, Conv3DSimple
+
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv3d(3, 8, kernel_size=5, stride=4, padding=2, bias=False), nn.BatchNorm3d(8), nn.ReLU(inplace=True)

@@ -22,8 +22,8 @@ from raysl.config.objective_sections import ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone, pool, stem_channels
 from raysl.models.backbones.cvrl_r3d import draw_variance_scaling
+from raysl.models.gated_inception import SelfGating
 from raysl.models.projector import Projector
-from raysl.models.s3d_network import SelfGating
 from tests.cells import tiny_cell
 
 ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pytorchvideo.models.resnet import create_resnet
 from torch import Tensor, nn
 
 from raysl.config.component import Component
@@ -50,6 +49,8 @@ class CVRLR3D(SlowResNet):
     """
 
     def __init__(self, depth: Literal[50, 101] = 50, width: float = 1.0) -> None:
+        from pytorchvideo.models.resnet import create_resnet  # as in `raysl.models.video_resnet`
+
         channels = stem_channels(width)
         network = create_resnet(
             model_depth=depth,

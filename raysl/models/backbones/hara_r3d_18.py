@@ -9,7 +9,6 @@ width. An option for CSTP's R3D. A 16x112x112 clip gives 1x4x4. 33 203 904 param
 from __future__ import annotations
 
 from torch import nn
-from torchvision.models.video.resnet import Conv3DSimple
 
 from raysl.config.component import Component
 from raysl.models.backbone import stem_channels, width_option
@@ -42,7 +41,7 @@ class HaraR3D18(VideoResNet, InflatableBackbone):
             nn.ReLU(inplace=True),
             nn.MaxPool3d(kernel_size=3, stride=2, padding=1),
         )
-        super().__init__(channels, stem, [Conv3DSimple] * 4)
+        super().__init__(channels, stem, ["Conv3DSimple"] * 4)
         draw_kaiming(self)
 
     def image_name(self, name: str) -> str:

@@ -7,7 +7,6 @@ convolve over space alone and so keep time. A 16x112x112 clip gives 16x7x7. 11 4
 from __future__ import annotations
 
 from torch import nn
-from torchvision.models.video.resnet import Conv3DNoTemporal, Conv3DSimple
 
 from raysl.config.component import Component
 from raysl.config.options import Options
@@ -37,7 +36,7 @@ class MC318(VideoResNet):
             nn.BatchNorm3d(channels),
             nn.ReLU(inplace=True),
         )
-        super().__init__(channels, stem, [Conv3DSimple, *[Conv3DNoTemporal] * 3])
+        super().__init__(channels, stem, ["Conv3DSimple", *["Conv3DNoTemporal"] * 3])
         draw_kaiming(self)
 
 

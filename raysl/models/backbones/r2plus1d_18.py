@@ -9,7 +9,6 @@ o, for both of its convolutions. Stem 1x7x7 with stride (1, 2, 2) to 45 channels
 from __future__ import annotations
 
 from torch import nn
-from torchvision.models.video.resnet import Conv2Plus1D
 
 from raysl.config.component import Component
 from raysl.config.options import Options
@@ -51,7 +50,7 @@ class R2Plus1D18(VideoResNet):
             nn.BatchNorm3d(channels),
             nn.ReLU(inplace=True),
         )
-        super().__init__(channels, stem, [Conv2Plus1D] * 4, last_stage_time=last_stage_time)
+        super().__init__(channels, stem, ["Conv2Plus1D"] * 4, last_stage_time=last_stage_time)
         draw_kaiming(self)
 
 

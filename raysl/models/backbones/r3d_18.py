@@ -9,7 +9,6 @@ as torchvision builds it [C]: stem 3x7x7 with stride (1, 2, 2) and no max pool, 
 from __future__ import annotations
 
 from torch import nn
-from torchvision.models.video.resnet import Conv3DSimple
 
 from raysl.config.component import Component
 from raysl.config.options import Options, option
@@ -49,7 +48,7 @@ class R3D18(VideoResNet):
         )
         if max_pool:
             stem.append(nn.MaxPool3d(kernel_size=3, stride=2, padding=1))
-        super().__init__(channels, stem, [Conv3DSimple] * 4, last_stage_time=last_stage_time)
+        super().__init__(channels, stem, ["Conv3DSimple"] * 4, last_stage_time=last_stage_time)
         draw_kaiming(self)
 
 

@@ -13,9 +13,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import model_validator
-from pytorchvideo.models.net import Net
-from pytorchvideo.models.resnet import create_bottleneck_block, create_res_stage
-from pytorchvideo.models.stem import create_res_basic_stem
 from torch import Tensor, nn
 
 from raysl.config.component import Component
@@ -67,6 +64,9 @@ class SlowR18(SlowResNet):
     """
 
     def __init__(self, width: float = 1.0, block: Block = "basic", temporal_convs: TemporalConvs = "first") -> None:
+        from pytorchvideo.models.net import Net  # here, as in `raysl.models.video_resnet`
+        from pytorchvideo.models.stem import create_res_basic_stem
+
         channels = stem_channels(width)
         expansion = 1 if block == "basic" else 4
         stem = create_res_basic_stem(
@@ -85,6 +85,8 @@ class SlowR18(SlowResNet):
 
 
 def _basic_stage(inputs: int, outputs: int, stride: int, first: int, second: int) -> nn.Module:
+    from pytorchvideo.models.resnet import create_res_stage
+
     stage: nn.Module = create_res_stage(
         depth=2,
         dim_in=inputs,
@@ -102,6 +104,8 @@ def _basic_stage(inputs: int, outputs: int, stride: int, first: int, second: int
 
 
 def _bottleneck_stage(inputs: int, inner: int, stride: int, frames: int, second: int) -> nn.Module:
+    from pytorchvideo.models.resnet import create_bottleneck_block, create_res_stage
+
     stage: nn.Module = create_res_stage(
         depth=2,
         dim_in=inputs,

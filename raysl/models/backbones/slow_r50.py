@@ -8,8 +8,6 @@ width 1. As PyTorchVideo initialises it [C], the last batch norm of every block 
 
 from __future__ import annotations
 
-from pytorchvideo.models.resnet import create_resnet
-
 from raysl.config.component import Component
 from raysl.models.backbone import stem_channels, width_option
 from raysl.models.inflate import InflatableOptions
@@ -35,6 +33,8 @@ class SlowR50(SlowResNet):
     """
 
     def __init__(self, width: float = 1.0) -> None:
+        from pytorchvideo.models.resnet import create_resnet  # as in `raysl.models.video_resnet`
+
         channels = stem_channels(width)
         network = create_resnet(
             model_depth=50,

@@ -8,7 +8,6 @@ as torch.nn draws them. A 16x112x112 clip gives 2x7x7. 14 361 792 parameters at 
 from __future__ import annotations
 
 from torch import nn
-from torchvision.models.video.resnet import Conv3DSimple
 
 from raysl.config.component import Component
 from raysl.config.options import Options
@@ -40,7 +39,7 @@ class VcopR3D(VideoResNet):
             nn.BatchNorm3d(channels),
             nn.ReLU(inplace=True),
         )
-        super().__init__(channels, stem, [Conv3DSimple] * 4, blocks=1, last_stage_time=last_stage_time)
+        super().__init__(channels, stem, ["Conv3DSimple"] * 4, blocks=1, last_stage_time=last_stage_time)
 
 
 def _build(options: VcopR3DOptions) -> VcopR3D:

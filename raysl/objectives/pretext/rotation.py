@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.config.component import Component
 from raysl.config.options import option
@@ -54,6 +53,8 @@ def turn(clip: Tensor, turns: int, angles: list[float]) -> Tensor:
     turned = torch.rot90(clip, turns, dims=(2, 3))
     if not any(angles):
         return turned.contiguous()
+    from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
+
     frames = [
         functional.rotate(turned[:, frame], angle, InterpolationMode.BILINEAR) for frame, angle in enumerate(angles)
     ]

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from pydantic import model_validator
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.config.component import Component
 from raysl.config.options import option
@@ -142,6 +141,8 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
     def apply(self, frames: Tensor, drawn: CstpParameters) -> Tensor:
         pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size).to(torch.float32).div_(255.0)
         if drawn.angle is not None:
+            from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
+
             pixels = functional.rotate(pixels, drawn.angle, InterpolationMode.BILINEAR).clamp_(0.0, 1.0)
         for name, amount in drawn.jitter:
             OPERATIONS[name](pixels, amount)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from raysl.config.component import Component
 from raysl.config.options import option
@@ -43,50 +43,57 @@ class RandAugmentOptions(CropOptions):
     )
 
 
+def _functional() -> ModuleType:
+    from torchvision.transforms.v2 import functional  # as in `center_crop`
+
+    return functional  # type: ignore[no-any-return]  # torchvision is not typed
+
+
 def _posterize(frames: Tensor, level: float) -> Tensor:
-    kept: Tensor = functional.posterize(frames, 8 - round(4 * abs(level)))
+    kept: Tensor = _functional().posterize(frames, 8 - round(4 * abs(level)))
     return kept
 
 
 def _solarize(frames: Tensor, level: float) -> Tensor:
-    inverted: Tensor = functional.solarize(frames, 255.0 * (1.0 - abs(level)))
+    inverted: Tensor = _functional().solarize(frames, 255.0 * (1.0 - abs(level)))
     return inverted
 
 
 def _rotate(frames: Tensor, level: float) -> Tensor:
-    turned: Tensor = functional.rotate(frames, 30.0 * level, fill=GREY)
+    turned: Tensor = _functional().rotate(frames, 30.0 * level, fill=GREY)
     return turned
 
 
-def _blend(adjust: Callable[[Tensor, float], Tensor], frames: Tensor, level: float) -> Tensor:
-    return adjust(frames, 1.0 + 0.9 * level)
+def _blend(what: str, frames: Tensor, level: float) -> Tensor:
+    adjusted: Tensor = getattr(_functional(), f"adjust_{what}")(frames, 1.0 + 0.9 * level)
+    return adjusted
 
 
 def _shear(axis: int, frames: Tensor, level: float) -> Tensor:
     degrees = [0.0, 0.0]
     degrees[axis] = math.degrees(math.atan(0.3 * level))
-    sheared: Tensor = functional.affine(frames, 0.0, [0, 0], 1.0, degrees, fill=GREY, center=[0.0, 0.0])
+    sheared: Tensor = _functional().affine(frames, 0.0, [0, 0], 1.0, degrees, fill=GREY, center=[0.0, 0.0])
     return sheared
 
 
 def _translate(axis: int, frames: Tensor, level: float) -> Tensor:
     pixels = [0, 0]
     pixels[axis] = int(SHIFT * level * frames.shape[-1 - axis])
-    moved: Tensor = functional.affine(frames, 0.0, pixels, 1.0, [0.0, 0.0], fill=GREY)
+    moved: Tensor = _functional().affine(frames, 0.0, pixels, 1.0, [0.0, 0.0], fill=GREY)
     return moved
 
 
 OPERATORS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "auto_contrast": lambda frames, level: functional.autocontrast(frames),
-    "equalize": lambda frames, level: functional.equalize(frames),
-    "invert": lambda frames, level: functional.invert(frames),
+    "auto_contrast": lambda frames, level: _functional().autocontrast(frames),
+    "equalize": lambda frames, level: _functional().equalize(frames),
+    "invert": lambda frames, level: _functional().invert(frames),
     "rotate": _rotate,
     "posterize": _posterize,
     "solarize": _solarize,
-    "color": partial(_blend, functional.adjust_saturation),
-    "contrast": partial(_blend, functional.adjust_contrast),
-    "brightness": partial(_blend, functional.adjust_brightness),
-    "sharpness": partial(_blend, functional.adjust_sharpness),
+    "color": partial(_blend, "saturation"),
+    "contrast": partial(_blend, "contrast"),
+    "brightness": partial(_blend, "brightness"),
+    "sharpness": partial(_blend, "sharpness"),
     "shear_x": partial(_shear, 0),
     "shear_y": partial(_shear, 1),
     "translate_x": partial(_translate, 0),

@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.config.component import Component
 from raysl.config.sections import ClipOptions
@@ -150,6 +149,8 @@ def _around(neutral: float, strength: float, at: float) -> float:
 
 def _shear_and_rotate(frames: Tensor, angle: float, shear: float) -> Tensor:
     """Float ``[T, 3, H, W]`` in [0, 1] to the same, about the centre, bilinear; degrees."""
+    from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
+
     moved: Tensor = functional.affine(
         frames, angle, [0, 0], 1.0, [shear, 0.0], interpolation=InterpolationMode.BILINEAR
     )
