@@ -68,5 +68,5 @@ format: $(STAMP)  ## what ruff can put right
 	$(BIN)/ruff format .
 
 clean:  ## removes .venv and all that was made
-	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

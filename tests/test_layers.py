@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).resolve().parents[1] / "raysl"
 LAYERS = (
     ("errors", "machine", "notes", "signals", "streams", "distributed"),
@@ -91,6 +93,7 @@ def test_every_part_of_the_package_has_a_layer() -> None:
     assert {part(file) for file in FILES} <= set(LEVEL)
 
 
+@pytest.mark.slow
 def test_a_command_that_reads_a_study_imports_little() -> None:
     """Of PyTorch and the modules of every component; what computes is imported where something is computed."""
     program = (

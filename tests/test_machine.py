@@ -73,6 +73,7 @@ def test_sockets_have_short_paths_and_temporary_files_stay_where_they_were_asked
     assert files == str(folder)
 
 
+@pytest.mark.slow
 def test_what_lies_in_the_working_folder_is_not_taken_for_what_processes_import(tmp_path: Path) -> None:
     (tmp_path / "random.py").write_text("raise RuntimeError('of somebody else')")
     (tmp_path / "elsewhere").mkdir()
@@ -94,6 +95,7 @@ def test_what_lies_in_the_working_folder_is_not_taken_for_what_processes_import(
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["3", "True"]), done.stderr
 
 
+@pytest.mark.slow
 def test_a_process_without_a_path_imports_the_decoders() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PATH"}
     paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])

@@ -49,6 +49,7 @@ def test_a_process_that_collects_tells_nobody_else() -> None:
         assert pipe.read() == repr((("in the child",), ["before"]))
 
 
+@pytest.mark.slow
 def test_what_processes_of_a_pool_say_reaches_who_started_them(tmp_path: Path) -> None:
     catalog = write_set(tmp_path / "set", videos=3, frames=12)
     cache, notes = FrameCache(on_a_full_disk(tmp_path / "cache" / "frames"), 24, 10**9), list[str]()

@@ -2,7 +2,7 @@
 
 Train V2 (Ray 2.60) reserves a group of its own for its workers, once the trial runs. An autoscaler then sees one cell
 after the other, two groups wait for each other on a full cluster, and a controller that is killed leaves its group
-reserved. Train has no option for it, so that these few methods of its own are replaced; tests/engine/test_crew.py
+reserved. Train has no option for it, so that these few methods of its own are replaced; tests/engine/test_run.py
 fails where another Ray has others.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import ray
 from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.context import TrainRunContext
 from ray.train.v2._internal.execution.controller.controller import TrainController
@@ -20,6 +21,10 @@ from ray.train.v2._internal.execution.worker_group.placement_group_handle import
 from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
 from ray.util import get_current_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+NEEDLESS = (PlacementGroupCleanerCallback, DatasetsCallback)
+"""Train's defaults that are left out. The group is Tune's to free; and without a Ray dataset an actor that manages
+none would be started for each run, and each worker import Ray Data."""
 
 
 class _Reserved(DefaultPlacementGroupHandle):
@@ -51,7 +56,7 @@ class TrainerInPlace(TorchTrainer):
 
     def _create_default_callbacks(self) -> list[Any]:
         callbacks = cast(Any, super())._create_default_callbacks()
-        return [one for one in callbacks if not isinstance(one, PlacementGroupCleanerCallback)]
+        return [one for one in callbacks if not isinstance(one, NEEDLESS)]
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         given["scaling_policy"] = _Fixed(scaling_config=cast(Any, self.scaling_config))

@@ -146,6 +146,7 @@ def test_cells_without_an_estimate_are_counted(planned: list[Planned], tmp_path:
     assert comparison(took, places) is None, "nothing was measured on the machine that computed them"
 
 
+@pytest.mark.slow
 def test_a_shape_that_cannot_be_measured_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrating, "SECONDS", 0.0)
     text = SMALL_RECIPE.replace("framework: simclr", "framework: tests.training.failing_simclr, step: 1")

@@ -178,6 +178,7 @@ def test_a_cache_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_pat
         build_manifest(catalog, tmp_path / "set", folder=tmp_path / "taken" / "manifests", processes=1)
 
 
+@pytest.mark.slow
 def test_processes_that_cannot_start_are_no_videos_fault(tmp_path: Path) -> None:
     """As where a script lacks the guard of its main module, or is read from standard input."""
     write_set(tmp_path / "set", videos=2, frames=4)

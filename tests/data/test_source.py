@@ -202,6 +202,7 @@ for limits in [(64, 128), (1024, 1024), (1024, 8192)]:
 """
 
 
+@pytest.mark.slow
 def test_a_quarter_of_what_may_be_open_once_the_limit_is_raised() -> None:
     done = subprocess.run([sys.executable, "-c", LIMITS], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["32", "256", "2048"], done.stderr

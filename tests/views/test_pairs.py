@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -20,6 +18,7 @@ from raysl.views.loader import PretrainingLoader
 from raysl.views.pair_sampler import PairSampler
 from raysl.views.pairs.skips import SkipsOptions, SkipsPair
 from raysl.views.placement import uniform_start
+from tests.drawn import drawn
 from tests.views.sets import clip_options, small_cell
 
 
@@ -30,28 +29,25 @@ def built(name: str, **clip: object) -> PairSampler:
 
 
 @pytest.mark.parametrize("name", names("pair sampler"))
-@settings(max_examples=50, deadline=None)
-@given(length=st.integers(1, 300), frames=st.integers(2, 16), stride=st.integers(1, 8), key=st.integers(0, 99))
-def test_places_both_clips_inside_the_video_or_wraps(
-    name: str, length: int, frames: int, stride: int, key: int
-) -> None:
-    for kind in ("rgb", "difference"):
-        clip = clip_options(frames=frames, stride=stride, input=kind)
-        sampler = built(name, frames=frames, stride=stride, input=kind)
-        placements = sampler.place(length, stream(key))
-        assert set(placements) == {"query", "key"}
-        for placement in placements.values():
-            indices = placement.indices(length)
-            assert (len(indices), placement.frames) == (clip.raw_frames, clip.raw_frames)
-            assert placement.stride in sampler.strides
-            assert all(0 <= index < length for index in indices)
-            assert 0 <= placement.center(length) <= 1
-            assert 0 <= placement.start < length
-            inside = range(placement.start, placement.start + clip.raw_frames * placement.stride, placement.stride)
-            assert indices == [index % length for index in inside]
-            # Where a clip at the smallest stride fits, the clip lies inside the video.
-            if length > (clip.raw_frames - 1) * min(sampler.strides):
-                assert inside[-1] < length
+def test_places_both_clips_inside_the_video_or_wraps(name: str) -> None:
+    for length, frames, stride, key in drawn(50, (1, 300), (2, 16), (1, 8), (0, 99)):
+        for kind in ("rgb", "difference"):
+            clip = clip_options(frames=frames, stride=stride, input=kind)
+            sampler = built(name, frames=frames, stride=stride, input=kind)
+            placements = sampler.place(length, stream(key))
+            assert set(placements) == {"query", "key"}
+            for placement in placements.values():
+                indices = placement.indices(length)
+                assert (len(indices), placement.frames) == (clip.raw_frames, clip.raw_frames)
+                assert placement.stride in sampler.strides
+                assert all(0 <= index < length for index in indices)
+                assert 0 <= placement.center(length) <= 1
+                assert 0 <= placement.start < length
+                inside = range(placement.start, placement.start + clip.raw_frames * placement.stride, placement.stride)
+                assert indices == [index % length for index in inside]
+                # Where a clip at the smallest stride fits, the clip lies inside the video.
+                if length > (clip.raw_frames - 1) * min(sampler.strides):
+                    assert inside[-1] < length
 
 
 @pytest.mark.parametrize("name", names("pair sampler"))

@@ -3,31 +3,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from raysl.streams import stream
 from raysl.views.random_crop import draw_crop
+from tests.drawn import drawn
+
+SIZE, AREA, ASPECT = (1, 300), (0.01, 1.0), (0.1, 10.0)
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    height=st.integers(1, 300),
-    width=st.integers(1, 300),
-    areas=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
-    aspects=st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)),
-    key=st.integers(0, 50),
-)
-def test_lies_inside_the_frame(
-    height: int, width: int, areas: tuple[float, float], aspects: tuple[float, float], key: int
-) -> None:
-    area, aspect = (min(areas), max(areas)), (min(aspects), max(aspects))
-    top, left, box_height, box_width = draw_crop(height, width, area, aspect, stream(key))
-    assert 0 <= top <= top + box_height <= height
-    assert 0 <= left <= left + box_width <= width
-    assert box_height >= 1
-    assert box_width >= 1
+def test_lies_inside_the_frame() -> None:
+    for height, width, *ends, key in drawn(50, SIZE, SIZE, AREA, AREA, ASPECT, ASPECT, (0, 50)):
+        area, aspect = (min(ends[:2]), max(ends[:2])), (min(ends[2:]), max(ends[2:]))
+        top, left, box_height, box_width = draw_crop(height, width, area, aspect, stream(key))
+        assert 0 <= top <= top + box_height <= height
+        assert 0 <= left <= left + box_width <= width
+        assert box_height >= 1
+        assert box_width >= 1
 
 
 def test_area_aspect_and_place_follow_their_laws() -> None:

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from raysl.config.component import names
@@ -23,6 +21,7 @@ from raysl.views.pair_sampler import pair_sampler
 from raysl.views.pipeline import ViewPipeline
 from raysl.views.placement import Placement, uniform_start
 from raysl.views.temporal import augment_in_time
+from tests.drawn import drawn
 from tests.views.numbered import SEED, NumberedSource, batches, numbered_cell, numbers, pair_stream, steps
 from tests.views.sets import small_cell
 
@@ -125,23 +124,16 @@ def test_the_paper_s_dropout_leaves_no_two_neighbours_and_all_else() -> None:
     assert often[[0, 19]].min() > often[[1, 18]].max()
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    frames=st.integers(2, 20),
-    spare=st.integers(0, 20),
-    dropped=st.integers(0, 20),
-    max_rate=st.floats(1.0, 16.0),
-    key=st.integers(0, 999),
-)
-def test_whatever_is_dropped_a_clip_is_left(frames: int, spare: int, dropped: int, max_rate: float, key: int) -> None:
-    dropped = min(dropped, frames + 1)
-    if spare + dropped == 0:
-        return
-    options = {"buffer_frames": spare + dropped, "dropped_frames": dropped, "max_rate": max_rate if spare else 1.0}
-    left = kept(key, frames, **options)
-    assert len(left) == frames
-    assert list(left) == sorted(set(left))
-    assert 0 <= left[0] <= left[-1] < frames + spare + dropped
+def test_whatever_is_dropped_a_clip_is_left() -> None:
+    for frames, spare, dropped, max_rate, key in drawn(100, (2, 20), (0, 20), (0, 20), (1.0, 16.0), (0, 999)):
+        dropped = min(dropped, frames + 1)
+        if spare + dropped == 0:
+            continue
+        options = {"buffer_frames": spare + dropped, "dropped_frames": dropped, "max_rate": max_rate if spare else 1.0}
+        left = kept(key, frames, **options)
+        assert len(left) == frames
+        assert list(left) == sorted(set(left))
+        assert 0 <= left[0] <= left[-1] < frames + spare + dropped
 
 
 def test_distortion_never_drops_more_than_the_buffer_spares() -> None:
