@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -14,7 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import ray
@@ -23,6 +21,7 @@ from ray.job_config import JobConfig
 
 import raysl
 from raysl.config.sections import TrainingOptions
+from raysl.engine.access import check_dashboard, token_variables
 from raysl.engine.offer import await_autoscaler, offer, shown
 from raysl.errors import RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
@@ -175,8 +174,10 @@ def _start(cpus: int, dashboard: bool) -> str:
         RayslError: it does not start on this machine.
     """
     folder = short_folder(LONGEST_FOLDER)
+    if dashboard:
+        check_dashboard()
     try:
-        with _set(_interpreter_variables() | _token_variables()):  # its processes have them; ours may meet another Ray
+        with _set(_interpreter_variables() | token_variables()):  # its processes have them; ours may meet another Ray
             context = ray.init(
                 address="local",
                 num_cpus=cpus,
@@ -251,29 +252,6 @@ def _seen(environment: dict[str, str]) -> str:
     except OSError as error:
         return error.strerror or type(error).__name__
     return ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it says nothing"])[-1]
-
-
-@cache
-def _own_token() -> str:
-    """One a process, since Ray keeps the first that it reads."""
-    return secrets.token_hex(32)
-
-
-def _token_variables() -> dict[str, str]:
-    """A token for a Ray of our own where the user has none, and no home that Ray could keep a new one in."""
-    given = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    if given or os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
-        return {}
-    file = Path.home() / ".ray" / "auth_token"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=file.parent) as probe:
-            probe.write(b"0" * 64)
-            probe.flush()
-        kept = not file.exists() or os.access(file, os.R_OK)
-    except OSError:
-        kept = file.is_file() and os.access(file, os.R_OK)
-    return {} if kept else {"RAY_AUTH_TOKEN": _own_token()}
 
 
 class _OurPaths(JobConfig):
