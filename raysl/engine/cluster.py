@@ -23,7 +23,7 @@ import raysl
 from raysl.config.sections import TrainingOptions
 from raysl.engine.access import check_dashboard, token_variables
 from raysl.engine.offer import await_autoscaler, offer, shown
-from raysl.errors import RayslError
+from raysl.errors import ConfigError, RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept
 from raysl.work.workers import WorkerOptions
@@ -132,8 +132,9 @@ def cluster(
         tune_dir: folder or bucket in which Tune's own files are kept.
 
     Raises:
-        RayslError: there is no cluster at the address.
+        RayslError: there is no cluster at the address, or it is blank.
     """
+    _refuse_blank(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     given = address or os.environ.get("RAY_ADDRESS") or None  # set and empty is not set, as Ray has it
@@ -152,6 +153,15 @@ def cluster(
         finally:
             if own or joined:
                 ray.shutdown()
+
+
+def _refuse_blank(address: str | None) -> None:
+    """A variable that was never set, as in ``--address "$HEAD"``, does not mean this machine."""
+    variable = os.environ.get("RAY_ADDRESS", "")
+    if address is not None and not address.strip():
+        raise ConfigError("--address is empty: give HOST:PORT of a Ray cluster, or leave it out to start one here")
+    if variable and not variable.strip():
+        raise ConfigError(f"RAY_ADDRESS is {variable!r}: set it to HOST:PORT of a Ray cluster, or unset it")
 
 
 @contextmanager
