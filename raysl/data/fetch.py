@@ -24,12 +24,27 @@ THREADS = 16
 PATIENCE_SECONDS = 900.0
 """Without a file that another process finished for so long, it is not waited for any longer."""
 
+GCS_SECONDS = 10
+"""For which Google's client tries by itself where nobody answers; left alone, a quarter of an hour."""
+
 Progress = Callable[[int, int], None]
 
 
 def is_address(root: str | Path) -> bool:
     """``s3://bucket/path``, and not a folder."""
     return "://" in str(root)
+
+
+def open_address(address: str) -> tuple[Any, str]:
+    """The pyarrow filesystem that an address names, and the path in it.
+
+    Raises:
+        OSError, ValueError, pyarrow.ArrowException: it is not understood.
+    """
+    if re.match(r"gc?s://", address) and "retry_limit_seconds=" not in address:
+        address = f"{address}{'&' if '?' in address else '?'}retry_limit_seconds={GCS_SECONDS}"
+    filesystem, root = fs.FileSystem.from_uri(address)
+    return filesystem, str(root)
 
 
 def shown_address(address: str) -> str:
@@ -114,7 +129,7 @@ def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | No
 
 def _listed(address: str, shown: str) -> tuple[Any, str, list[_File]]:
     try:
-        filesystem, root = fs.FileSystem.from_uri(address)
+        filesystem, root = open_address(address)
         found = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise DataError(f"{shown}: cannot be read: {error}; are address and credentials right?") from error
