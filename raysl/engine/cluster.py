@@ -23,6 +23,7 @@ import raysl
 from raysl.config.sections import TrainingOptions
 from raysl.engine.access import check_dashboard, token_variables
 from raysl.engine.offer import await_autoscaler, offer, shown
+from raysl.engine.told import told_by_ray
 from raysl.errors import ConfigError, RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept
@@ -141,7 +142,7 @@ def cluster(
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
     usable, board = cpus or len(os.sched_getaffinity(0)), ""
-    with _folder() as folder:
+    with _folder() as folder, told_by_ray(tune_dir is not None):
         try:
             with handlers_kept():
                 if own:

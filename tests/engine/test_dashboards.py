@@ -118,7 +118,7 @@ def test_the_dashboard_of_a_run_shows_it_and_goes_with_it() -> None:
         run = subprocess.Popen(whole, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             address = address_told(run)
-            get_token = [BIN / "ray", "get-auth-token"]
+            get_token = [str(BIN / "ray"), "get-auth-token"]
             token = subprocess.run(get_token, env=environment, capture_output=True, text=True, check=True).stdout
             look(address, token.strip(), run.pid)
             started = below(run.pid)
