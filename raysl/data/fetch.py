@@ -47,6 +47,11 @@ def open_address(address: str) -> tuple[Any, str]:
     return filesystem, str(root)
 
 
+def why_not(error: BaseException) -> str:
+    """What a bucket's client says, without what Google's says a second time."""
+    return re.sub(r" error_info=\{.*?\}\}", "", str(error), flags=re.DOTALL)
+
+
 def shown_address(address: str) -> str:
     """As it may be printed: without credentials and options."""
     return re.sub(r"^(\w+://)[^/]*@", r"\1", address.split("?")[0])
@@ -132,7 +137,7 @@ def _listed(address: str, shown: str) -> tuple[Any, str, list[_File]]:
         filesystem, root = open_address(address)
         found = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
     except (OSError, ValueError, pyarrow.ArrowException) as error:
-        raise DataError(f"{shown}: cannot be read: {error}; are address and credentials right?") from error
+        raise DataError(f"{shown}: cannot be read: {why_not(error)}; are address and credentials right?") from error
     start = len(root.rstrip("/")) + 1
     files = [
         _File(one.path[start:], int(one.size), int(one.mtime_ns or 0)) for one in found if one.type == fs.FileType.File
@@ -179,7 +184,7 @@ def _copy(
                     progress(done, len(files))
         except (OSError, pyarrow.ArrowException) as error:
             pool.shutdown(cancel_futures=True)
-            raise DataError(f"{shown}/{jobs[job].path}: cannot be copied to {folder}: {error}") from error
+            raise DataError(f"{shown}/{jobs[job].path}: cannot be copied to {folder}: {why_not(error)}") from error
 
 
 def _remove_others(paths: set[str], folder: Path) -> None:

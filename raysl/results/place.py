@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pyarrow
 from pyarrow import fs
 
-from raysl.data.fetch import open_address
+from raysl.data.fetch import open_address, why_not
 from raysl.errors import ObstructedError, StorageError, StoreLostError
 
 T = TypeVar("T")
@@ -168,7 +168,7 @@ class Place:
             self.delete(probe)
         except StorageError as error:
             raise StorageError(
-                f"the {what} {self.shown} cannot be written: {error.__cause__}; "
+                f"the {what} {self.shown} cannot be written: {why_not(error.__cause__ or error)}; "
                 f"give a folder or a bucket that you may write with {option}"
             ) from error
         if not whole:
@@ -278,8 +278,8 @@ class Place:
                 if not of_bucket:
                     raise self._error(error, action, path) from error
                 if link.is_broken or time.monotonic() >= until:
-                    link.break_off(str(error))
-                    raise self._lost(action, path, str(error), "see that it is there and answers") from error
+                    link.break_off(why_not(error))
+                    raise self._lost(action, path, why_not(error), "see that it is there and answers") from error
                 time.sleep(PAUSE_SECONDS)
             else:
                 link.answered = True
@@ -297,7 +297,7 @@ class Place:
             return ObstructedError(f"cannot write {shown}: {file} is a file, where a folder should be; remove it")
         if self.is_local and number in _MENDED_BY:
             return self._lost(action, path, os.strerror(number), _MENDED_BY[number])
-        return StorageError(f"cannot {action} {shown}: {error}")
+        return StorageError(f"cannot {action} {shown}: {why_not(error)}")
 
     def _lost(self, action: str, path: str, why: str, mend: str) -> StoreLostError:
         shown = f"{self.shown}/{path}".rstrip("/")

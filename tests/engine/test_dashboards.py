@@ -31,6 +31,7 @@ from raysl.engine.driver import run_on_cluster
 from raysl.engine.trial import name_of
 from raysl.engine.trials import parameters
 from raysl.errors import RayslError
+from raysl.work.events import Event, Note
 from raysl.work.run_cells import RunOptions
 from tests.cells import tiny_cell
 from tests.engine.heads import BIN, end, said
@@ -103,6 +104,7 @@ class Scraped:
 
 
 @pytest.mark.ray
+@pytest.mark.cluster
 @pytest.mark.slow
 def test_the_dashboard_of_a_run_shows_it_and_goes_with_it() -> None:
     """As a user has it: the address and what it asks for are printed, though another process has its usual port."""
@@ -184,6 +186,15 @@ def until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < ends
         time.sleep(0.2)
+
+
+@pytest.mark.ray
+def test_a_ray_that_was_there_before_is_given_no_dashboard(tmp_path: Path, places: Places, local_ray: None) -> None:
+    told = list[Event]()
+    run_on_cluster([], results.open(tmp_path / "store"), places, RunOptions(dashboard=True), told.append)
+    assert "--dashboard is for a Ray that is started here: this one was there before, and shows none" in [
+        event.text for event in told if isinstance(event, Note)
+    ]
 
 
 def test_a_dashboard_that_lacks_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
