@@ -31,7 +31,6 @@ def ready_for_processes() -> None:
         NodeFault: there is no room for their locks.
     """
     find_interpreter()
-    _check_locks()
     if len(os.fsencode(temporary_folder())) + SOCKET_NAMES > LONGEST_SOCKET:
         usual, tempfile.tempdir = tempfile.tempdir, str(short_folder(LONGEST_SOCKET - SOCKET_NAMES))
         try:
@@ -39,9 +38,11 @@ def ready_for_processes() -> None:
         finally:
             tempfile.tempdir = usual
     _start_servers()
+    _check_locks()
 
 
 def _check_locks() -> None:
+    """Makes one, which needs the servers."""
     try:
         multiprocessing.get_context("forkserver").Lock()
     except OSError as error:

@@ -26,7 +26,7 @@ from ray._private.ray_constants import DEFAULT_DASHBOARD_PORT
 from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
-from raysl.engine.access import check_dashboard
+from raysl.engine.access import check_dashboard, dashboard_line
 from raysl.engine.driver import run_on_cluster
 from raysl.engine.trial import name_of
 from raysl.engine.trials import parameters
@@ -195,6 +195,18 @@ def test_a_ray_that_was_there_before_is_given_no_dashboard(tmp_path: Path, place
     assert "--dashboard is for a Ray that is started here: this one was there before, and shows none" in [
         event.text for event in told if isinstance(event, Note)
     ]
+
+
+def test_a_token_that_nobody_knows_is_not_asked_for_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no home can keep one, ours is made for one run. Whether tokens are on, Ray decides once in a process."""
+    monkeypatch.setattr("raysl.engine.access.is_token_auth_enabled", lambda: True)
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    asks = "; it asks for the token that `ray get-auth-token` prints"
+    assert dashboard_line("127.0.0.1:8265", own=False) == f"Ray's dashboard: http://127.0.0.1:8265{asks}"
+    monkeypatch.setenv("HOME", "/dev/null")
+    said = "; it asks for a token, and none can be kept below /dev/null: set RAY_AUTH_TOKEN to your own"
+    assert dashboard_line("127.0.0.1:8265", own=True) == f"Ray's dashboard: http://127.0.0.1:8265{said}"
 
 
 def test_a_dashboard_that_lacks_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

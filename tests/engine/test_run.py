@@ -295,6 +295,7 @@ def test_videos_and_store_in_googles_storage_give_the_table_of_folders(tmp_path:
     assert run("folder", root, local=True)[0] == 0
     for computed in (2, 0):
         left, said = run("ray", address, store=store)
+        assert "anonymous@" not in said, "where credentials would stand"
         assert (left, f"2 cells done ({computed} worked on now), 0 failed, 0 missing" in said) == (0, True), said
         assert run.table("folder") == run.table("ray")
     assert any(name.startswith("store/ray/") for name in bucket.sizes())
