@@ -23,12 +23,22 @@ app = typer.Typer(
 data_app = typer.Typer(help="Look at data sets before anything is trained on them.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
+
+def _folder(text: str) -> Path:
+    """An empty path would be the working folder: that of ``--cache "$SCRATCH"`` where nothing set it."""
+    if not text.strip():
+        raise ConfigError("--cache is empty: give a folder, or leave it out")
+    return Path(text)
+
+
 Studies = Annotated[list[Path], typer.Argument(help="Study files, or folders of them.", show_default=False)]
 Scale = Annotated[str | None, typer.Option(help="Cost, not science: smoke, laptop, paper, or a file.")]
 Set = Annotated[list[str], typer.Option("--set", help="section.key=value, laid over everything else; repeatable.")]
 Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set or a weights file; repeatable.")]
 Storage = Annotated[str, typer.Option(help="Results store: a folder, s3://bucket/path or gs://bucket/path.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder for decoded frames on this node.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder for decoded frames on this node.", parser=_folder, metavar="PATH")
+]
 Device = Annotated[str, typer.Option(help="cpu, gpu, or auto: the GPU where this machine has one.")]
 Threads = Annotated[
     int | None,

@@ -13,7 +13,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
-from raysl.errors import RayslError
+from raysl.errors import NodeFault, RayslError
 
 LONGEST_SOCKET = 107
 """Bytes of a socket's path that the system allows."""
@@ -28,6 +28,7 @@ def ready_for_processes() -> None:
 
     Raises:
         RayslError: there is no interpreter to start, or no folder for sockets.
+        NodeFault: there is no room for their locks.
     """
     find_interpreter()
     if len(os.fsencode(temporary_folder())) + SOCKET_NAMES > LONGEST_SOCKET:
@@ -37,6 +38,18 @@ def ready_for_processes() -> None:
         finally:
             tempfile.tempdir = usual
     _start_servers()
+    _check_locks()
+
+
+def _check_locks() -> None:
+    """Makes one, which needs the servers."""
+    try:
+        multiprocessing.get_context("forkserver").Lock()
+    except OSError as error:
+        raise NodeFault(
+            f"processes cannot be started: no lock can be made in /dev/shm ({error.strerror}): free some of it, or "
+            "give the container more (docker run --shm-size)"
+        ) from error
 
 
 def _start_servers() -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -23,6 +29,16 @@ CREDENTIALS = {
 }
 
 
+SERVERS = {"s3": "s3_address", "gs": "gcs_address"}
+"""The fixture that starts a server, by the scheme of its addresses."""
+
+
+def empty_folder(scheme: str, server: str) -> str:
+    """The address of a folder in the bucket of a server, in which nothing is yet."""
+    user = "anonymous@" if scheme == "gs" else ""
+    return f"{scheme}://{user}{BUCKET}/{uuid.uuid4().hex}?scheme=http&endpoint_override={server}"
+
+
 @pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
     """host:port of an S3 server that runs in this process, with one empty bucket."""
@@ -39,6 +55,28 @@ def s3_address() -> Iterator[str]:
     yield f"{host}:{port}"
     server.stop()
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def gcs_address() -> Iterator[str]:
+    """host:port of a server that speaks as Google's storage does, with one empty bucket.
+
+    It is a process of its own: pyarrow does not always let another thread of its process answer.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
+    options = ["--in-memory", f"--default-bucket={BUCKET}"]
+    with subprocess.Popen([*start, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            assert server.poll() is None
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+        server.terminate()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -144,6 +144,8 @@ def test_try_step_tries_evaluations_too(tmp_path: Path) -> None:
         (["run", "UCF101", "--root", "ufc101=x"], 2, "--root ufc101: nothing in these studies has this name (did you"),
         (["status", "STUDY", "--storage", "s3:/bucket/x"], 1, "write s3://bucket/x, or ./s3:/bucket/x for a folder"),
         (["run", "UCF101", "--storage", "STORE"], 1, "--root ucf101="),
+        (["status", "STUDY", "--cache", ""], 2, "--cache is empty: give a folder, or leave it out"),
+        (["carry", "STORE"], 1, "/store: give the folder or bucket of a results store"),
         (["run", "STUDY", "--storage", "STUDY"], 1, "is a file: give a folder with --storage"),
         (["data", "check", "ufc101"], 2, "did you mean 'ucf101'"),
         (["data", "check", "ucf101"], 1, "--root ucf101="),

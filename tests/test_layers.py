@@ -76,17 +76,61 @@ def test_ray_is_imported_in_the_engine_alone() -> None:
     assert having == {"engine"}
 
 
+def named_marks(node: ast.AST, known: dict[str, set[str]]) -> set[str]:
+    """``ray`` of ``pytest.mark.ray``, also under a name that the module gave it."""
+    found: set[str] = set()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Attribute) and one.value.attr == "mark":
+            found.add(one.attr)
+        elif isinstance(one, ast.Name):
+            found |= known.get(one.id, set())
+    return found
+
+
+def marks_of_tests(source: str) -> Iterator[set[str]]:
+    """The marks of each test of a module, and of each that its parameters add some to."""
+    tree, known = ast.parse(source), dict[str, set[str]]()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            known[node.targets[0].id] = named_marks(node.value, known)
+    for test in ast.walk(tree):
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+            calls = [one for one in test.decorator_list if isinstance(one, ast.Call)]
+            plain = [one.func if isinstance(one, ast.Call) else one for one in test.decorator_list]
+            own = known.get("pytestmark", set()).union(*(named_marks(one, known) for one in plain))
+            yield own
+            for one in (node for call in calls for node in ast.walk(call)):
+                if isinstance(one, ast.keyword) and one.arg == "marks":
+                    yield own | named_marks(one.value, known)
+
+
+def test_marks_are_those_of_each_test() -> None:
+    source = """
+ON_RAY = [pytest.mark.ray, pytest.mark.cluster]
+pytestmark = pytest.mark.slow
+@pytest.mark.ray
+def test_a(): ...
+@pytest.mark.parametrize("x", [1, pytest.param(2, marks=ON_RAY)])
+def test_b(): ...
+"""
+    parametrized = {"slow", "parametrize"}
+    assert list(marks_of_tests(source)) == [{"slow", "ray"}, parametrized, {*parametrized, "ray", "cluster"}]
+
+
 def test_tests_that_start_ray_are_where_make_looks() -> None:
     """It is given few files: to import those of all tests takes as long as one of these."""
     above = PACKAGE.parent
     makefile = (above / "Makefile").read_text()
-    for marks, marked in (('"ray and not cluster"', "mark.ray"), ("cluster", "mark.cluster")):
-        (given,) = re.findall(rf"-m {marks} (\S.*)", makefile)
+    marked = {file: list(marks_of_tests(file.read_text())) for file in (above / "tests").rglob("test_*.py")}
+    for selection, wanted, others in (
+        ('"ray and not cluster"', "ray", {"cluster"}),
+        ("cluster", "cluster", set[str]()),
+    ):
+        (given,) = re.findall(rf"-m {selection} (\S.*)", makefile)
         places = {above / path for path in given.split()}
-        found = [file for file in (above / "tests").rglob("test_*.py") if marked in file.read_text()]
-        elsewhere = [file for file in found if not {file, *file.parents} & places and file != Path(__file__)]
-        of_the_other = [file for file in elsewhere if marked == "mark.ray" and "mark.cluster" in file.read_text()]
-        assert elsewhere == of_the_other
+        found = [file for file, tests in marked.items() if any(wanted in one and not others & one for one in tests)]
+        assert len(found) > 2
+        assert [file for file in found if not {file, *file.parents} & places] == []
 
 
 def test_every_part_of_the_package_has_a_layer() -> None:

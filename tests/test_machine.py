@@ -112,6 +112,21 @@ def test_processes_start_where_nothing_in_the_temporary_folder_may_be_executed(t
     assert (count, files) == ("3", str(folder))
 
 
+@may_mount
+def test_a_full_dev_shm_is_named() -> None:
+    """Locks of processes are files in it."""
+    fill = 'mount -t tmpfs -o size=8k none /dev/shm && (cat /dev/zero > /dev/shm/fill || exec "$@")'
+    script = "from raysl.machine import ready_for_processes; ready_for_processes()"
+    within = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", fill, "sh"]
+    done = subprocess.run(
+        [*within, sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False
+    )
+    named = (
+        "NodeFault: processes cannot be started: no lock can be made in /dev/shm (No space left on device): free some"
+    )
+    assert named in done.stderr
+
+
 def test_a_short_folder_is_the_usual_one_or_one_that_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,17 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot, data_key
 from raysl.data.source import open_source
-from raysl.errors import NodeFault, RayslError
+from raysl.errors import NodeFault, RayslError, StorageError
 from raysl.results import open as open_store
 from raysl.results.carry_over import carry_store
 
 
 def carry(storage: str, places: Places, console: PlainConsole) -> int:
-    """Takes over what was made from the data that is here, and says what was not; returns how many that are."""
+    """Takes over what was made from the data that is here, and says what was not; returns how many that are.
+
+    Raises:
+        StorageError: the store holds no results at all, or cannot be read or written.
+    """
     store, known = open_store(storage), dict[str, Snapshot | RayslError]()
 
     def open_data(data: Chosen) -> Snapshot:
@@ -29,6 +33,8 @@ def carry(storage: str, places: Places, console: PlainConsole) -> int:
         return found
 
     done = carry_store(store, open_data)
+    if not (done.taken or done.current or done.refused):
+        raise StorageError(f"there are no results in {store.place.shown}: give the folder or bucket of a results store")
     for name, reason in done.refused.items():
         console.print(f"left as it is: {name}: {reason}")
     console.print(

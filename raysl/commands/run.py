@@ -63,7 +63,7 @@ def run_studies(
         check_cell(cell.config)
     if local or not joins_cluster(options):
         check_roots(unique, store, places)
-    console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {storage}")
+    console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {without_credentials(storage)}")
     if unknown_commit():
         console.print(unknown_commit())
     print_advice(planned, places, console)

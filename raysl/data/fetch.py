@@ -24,12 +24,32 @@ THREADS = 16
 PATIENCE_SECONDS = 900.0
 """Without a file that another process finished for so long, it is not waited for any longer."""
 
+GCS_SECONDS = 10
+"""For which Google's client tries by itself where nobody answers; left alone, a quarter of an hour."""
+
 Progress = Callable[[int, int], None]
 
 
 def is_address(root: str | Path) -> bool:
     """``s3://bucket/path``, and not a folder."""
     return "://" in str(root)
+
+
+def open_address(address: str) -> tuple[Any, str]:
+    """The pyarrow filesystem that an address names, and the path in it.
+
+    Raises:
+        OSError, ValueError, pyarrow.ArrowException: it is not understood.
+    """
+    if re.match(r"gc?s://", address) and "retry_limit_seconds=" not in address:
+        address = f"{address}{'&' if '?' in address else '?'}retry_limit_seconds={GCS_SECONDS}"
+    filesystem, root = fs.FileSystem.from_uri(address)
+    return filesystem, str(root)
+
+
+def why_not(error: BaseException) -> str:
+    """What a bucket's client says, without what Google's says a second time."""
+    return re.sub(r" error_info=\{.*?\}\}", "", str(error), flags=re.DOTALL)
 
 
 def shown_address(address: str) -> str:
@@ -114,10 +134,10 @@ def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | No
 
 def _listed(address: str, shown: str) -> tuple[Any, str, list[_File]]:
     try:
-        filesystem, root = fs.FileSystem.from_uri(address)
+        filesystem, root = open_address(address)
         found = filesystem.get_file_info(fs.FileSelector(root, recursive=True))
     except (OSError, ValueError, pyarrow.ArrowException) as error:
-        raise DataError(f"{shown}: cannot be read: {error}; are address and credentials right?") from error
+        raise DataError(f"{shown}: cannot be read: {why_not(error)}; are address and credentials right?") from error
     start = len(root.rstrip("/")) + 1
     files = [
         _File(one.path[start:], int(one.size), int(one.mtime_ns or 0)) for one in found if one.type == fs.FileType.File
@@ -164,7 +184,7 @@ def _copy(
                     progress(done, len(files))
         except (OSError, pyarrow.ArrowException) as error:
             pool.shutdown(cancel_futures=True)
-            raise DataError(f"{shown}/{jobs[job].path}: cannot be copied to {folder}: {error}") from error
+            raise DataError(f"{shown}/{jobs[job].path}: cannot be copied to {folder}: {why_not(error)}") from error
 
 
 def _remove_others(paths: set[str], folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -14,7 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import ray
@@ -23,8 +21,10 @@ from ray.job_config import JobConfig
 
 import raysl
 from raysl.config.sections import TrainingOptions
+from raysl.engine.access import check_dashboard, token_variables
 from raysl.engine.offer import await_autoscaler, offer, shown
-from raysl.errors import RayslError
+from raysl.engine.told import told_by_ray
+from raysl.errors import ConfigError, RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept
 from raysl.work.workers import WorkerOptions
@@ -133,15 +133,16 @@ def cluster(
         tune_dir: folder or bucket in which Tune's own files are kept.
 
     Raises:
-        RayslError: there is no cluster at the address.
+        RayslError: there is no cluster at the address, or it is blank.
     """
+    _refuse_blank(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     given = address or os.environ.get("RAY_ADDRESS") or None  # set and empty is not set, as Ray has it
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
     usable, board = cpus or len(os.sched_getaffinity(0)), ""
-    with _folder() as folder:
+    with _folder() as folder, told_by_ray(tune_dir is not None):
         try:
             with handlers_kept():
                 if own:
@@ -153,6 +154,15 @@ def cluster(
         finally:
             if own or joined:
                 ray.shutdown()
+
+
+def _refuse_blank(address: str | None) -> None:
+    """A variable that was never set, as in ``--address "$HEAD"``, does not mean this machine."""
+    variable = os.environ.get("RAY_ADDRESS", "")
+    if address is not None and not address.strip():
+        raise ConfigError("--address is empty: give HOST:PORT of a Ray cluster, or leave it out to start one here")
+    if variable and not variable.strip():
+        raise ConfigError(f"RAY_ADDRESS is {variable!r}: set it to HOST:PORT of a Ray cluster, or unset it")
 
 
 @contextmanager
@@ -175,8 +185,10 @@ def _start(cpus: int, dashboard: bool) -> str:
         RayslError: it does not start on this machine.
     """
     folder = short_folder(LONGEST_FOLDER)
+    if dashboard:
+        check_dashboard()
     try:
-        with _set(_interpreter_variables() | _token_variables()):  # its processes have them; ours may meet another Ray
+        with _set(_interpreter_variables() | token_variables()):  # its processes have them; ours may meet another Ray
             context = ray.init(
                 address="local",
                 num_cpus=cpus,
@@ -251,29 +263,6 @@ def _seen(environment: dict[str, str]) -> str:
     except OSError as error:
         return error.strerror or type(error).__name__
     return ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it says nothing"])[-1]
-
-
-@cache
-def _own_token() -> str:
-    """One a process, since Ray keeps the first that it reads."""
-    return secrets.token_hex(32)
-
-
-def _token_variables() -> dict[str, str]:
-    """A token for a Ray of our own where the user has none, and no home that Ray could keep a new one in."""
-    given = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    if given or os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
-        return {}
-    file = Path.home() / ".ray" / "auth_token"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=file.parent) as probe:
-            probe.write(b"0" * 64)
-            probe.flush()
-        kept = not file.exists() or os.access(file, os.R_OK)
-    except OSError:
-        kept = file.is_file() and os.access(file, os.R_OK)
-    return {} if kept else {"RAY_AUTH_TOKEN": _own_token()}
 
 
 class _OurPaths(JobConfig):

@@ -10,6 +10,7 @@ from raysl.config.cells import Cell
 from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
+from raysl.engine.access import dashboard_line
 from raysl.engine.backend import OnCluster
 from raysl.engine.cluster import Cluster, cluster
 from raysl.engine.search_driver import run_search
@@ -119,7 +120,9 @@ def _cluster_of(options: RunOptions, note: Callable[[str], None]) -> Iterator[Cl
     """The cluster that a run asks for; its dashboard is named."""
     with cluster(options.address, options.workers, dashboard=options.dashboard, tune_dir=options.tune_dir) as on:
         if on.dashboard:
-            note(f"Ray's dashboard: http://{on.dashboard}")
+            note(dashboard_line(on.dashboard, on.own))
+        elif options.dashboard:
+            note("--dashboard is for a Ray that is started here: this one was there before, and shows none")
         yield on
 
 

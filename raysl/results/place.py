@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import stat
@@ -10,22 +11,25 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow
 from pyarrow import fs
 
+from raysl.data.fetch import open_address, why_not
 from raysl.errors import ObstructedError, StorageError, StoreLostError
 
 T = TypeVar("T")
 
 _PARTIAL = ".partial-"
 
+PATIENCE_VARIABLE = "RAYSL_STORE_PATIENCE"
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
-"""How long a bucket that answered before is asked again, and the pause between. Its client tries by itself for 6 s
-where nobody listens, and for 99 s where it is left without an answer."""
+"""How long a bucket that answered before is asked again where `PATIENCE_VARIABLE` does not say, and the pause between.
+Its client tries by itself for 6 s where nobody listens (Google's: 10 s), and S3's for 99 s where it is left without an
+answer."""
 
 BROKEN_SECONDS = 120.0
 """How long a bucket that was asked in vain is not asked again: what ends with it need not wait each time."""
@@ -98,18 +102,20 @@ class Place:
         filesystem: a pyarrow filesystem.
         root: the folder within it, without a slash at its end.
         shown: how messages name it, without credentials.
+        patience: seconds for which a bucket that answered before is asked again.
     """
 
     filesystem: Any
     root: str
     shown: str
+    patience: float = PATIENCE_SECONDS
 
     @property
     def is_local(self) -> bool:
         return isinstance(self.filesystem, fs.LocalFileSystem)
 
     def below(self, path: str) -> Place:
-        return Place(self.filesystem, f"{self.root}/{path}", f"{self.shown}/{path}")
+        return replace(self, root=f"{self.root}/{path}", shown=f"{self.shown}/{path}")
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes; None if there is no such object."""
@@ -162,7 +168,7 @@ class Place:
             self.delete(probe)
         except StorageError as error:
             raise StorageError(
-                f"the {what} {self.shown} cannot be written: {error.__cause__}; "
+                f"the {what} {self.shown} cannot be written: {why_not(error.__cause__ or error)}; "
                 f"give a folder or a bucket that you may write with {option}"
             ) from error
         if not whole:
@@ -174,7 +180,8 @@ class Place:
 
     def delete_folder(self) -> None:
         """Deletes this folder where it is empty of objects; no error if it is not there."""
-        if not self.sizes():
+        there = self._do("list", "", lambda: self.filesystem.get_file_info(self.root)).type != fs.FileType.NotFound
+        if there and not self.sizes():
             self._do("delete", "", lambda: self._unless_absent(self.filesystem.delete_dir, self.root))
 
     def sizes(self, path: str = "") -> dict[str, int]:
@@ -210,7 +217,13 @@ class Place:
         return time.monotonic() + ahead
 
     def folders(self, path: str = "") -> list[str]:
-        """The names of the folders directly in a folder, sorted."""
+        """The names of the folders directly in a folder, sorted.
+
+        Of Google's buckets all that lies below is listed: their client shows no folders but those made as such.
+        """
+        if self.filesystem.type_name == "gcs":
+            below = [name[len(path) :].lstrip("/") for name in self.sizes(path)]
+            return sorted({name.partition("/")[0] for name in below if "/" in name})
         found = self._listing(path, recursive=False)
         return sorted(str(info.base_name) for info in found if info.type == fs.FileType.Directory)
 
@@ -255,7 +268,7 @@ class Place:
             StorageError: it failed.
         """
         link = _Link() if self.is_local else _links.setdefault(self.root.split("/")[0], _Link())
-        until = time.monotonic() + (PATIENCE_SECONDS if link.answered else 0.0)
+        until = time.monotonic() + (self.patience if link.answered else 0.0)
         while True:
             try:
                 link.check()
@@ -265,8 +278,8 @@ class Place:
                 if not of_bucket:
                     raise self._error(error, action, path) from error
                 if link.is_broken or time.monotonic() >= until:
-                    link.break_off(str(error))
-                    raise self._lost(action, path, str(error), "see that it is there and answers") from error
+                    link.break_off(why_not(error))
+                    raise self._lost(action, path, why_not(error), "see that it is there and answers") from error
                 time.sleep(PAUSE_SECONDS)
             else:
                 link.answered = True
@@ -284,7 +297,7 @@ class Place:
             return ObstructedError(f"cannot write {shown}: {file} is a file, where a folder should be; remove it")
         if self.is_local and number in _MENDED_BY:
             return self._lost(action, path, os.strerror(number), _MENDED_BY[number])
-        return StorageError(f"cannot {action} {shown}: {error}")
+        return StorageError(f"cannot {action} {shown}: {why_not(error)}")
 
     def _lost(self, action: str, path: str, why: str, mend: str) -> StoreLostError:
         shown = f"{self.shown}/{path}".rstrip("/")
@@ -310,7 +323,7 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
         option: that gives it, in messages.
 
     Raises:
-        StorageError: the address is not understood, or names a regular file.
+        StorageError: the address is not understood, or names a regular file; `PATIENCE_VARIABLE` is no number.
     """
     text = str(storage)
     if not text:
@@ -324,7 +337,7 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
     if "://" not in text:
         return _local(Path(text).expanduser().absolute(), what, option)
     try:
-        filesystem, root = fs.FileSystem.from_uri(text)
+        filesystem, root = open_address(text)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise StorageError(
             f"cannot open the {what} {without_credentials(text)}: {error}; give a folder, s3://bucket/prefix "
@@ -334,7 +347,18 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
         return _local(Path(root), what, option)
     if not root.strip("/"):
         raise StorageError(f"the {what} {without_credentials(text)} names no bucket: give one with {option}")
-    return Place(filesystem, root.rstrip("/"), without_credentials(text).split("?")[0].rstrip("/"))
+    return Place(filesystem, root.rstrip("/"), without_credentials(text).split("?")[0].rstrip("/"), _patience())
+
+
+def _patience() -> float:
+    given = os.environ.get(PATIENCE_VARIABLE, "").strip() or str(PATIENCE_SECONDS)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise StorageError(f"{PATIENCE_VARIABLE}={given}: give the seconds for which a lost bucket is asked again")
+    return seconds
 
 
 def _local(folder: Path, what: str, option: str) -> Place:

@@ -10,7 +10,7 @@ import pytest
 
 from raysl.config.component import Chosen
 from raysl.data.catalogs.folder import FolderOptions
-from raysl.data.fetch import fetch, is_fetched, listing, mirror, shown_address
+from raysl.data.fetch import fetch, is_fetched, listing, mirror, shown_address, why_not
 from raysl.data.places import Places
 from raysl.data.source import known_snapshot, open_source
 from raysl.errors import DataError
@@ -81,6 +81,13 @@ def test_what_is_larger_than_the_budget_is_refused_before_anything_is_copied(the
 def test_an_address_that_cannot_be_read_is_named(address: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"{address}.*: cannot be read: .* are address and credentials right"):
         fetch(address, tmp_path / "cache" / "fetched" / "here", 10**6)
+
+
+def test_what_googles_client_says_is_said_once() -> None:
+    info = "error_info={reason=, domain=, metadata={retry.reason=x, retry.original-message=no answer}}"
+    why = OSError(f"google::cloud::Status(UNAVAILABLE: with a last message of no answer {info}). Detail: [errno 5]")
+    whole = "google::cloud::Status(UNAVAILABLE: with a last message of no answer). Detail: [errno 5]"
+    assert why_not(why) == whole
 
 
 def test_credentials_are_not_shown() -> None:

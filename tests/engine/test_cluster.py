@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raysl.engine.cluster import cluster
-from raysl.errors import RayslError
+from raysl.errors import ConfigError, RayslError
 
 SCRIPT = """
 import ray
@@ -34,6 +34,16 @@ def test_an_address_without_a_cluster_is_said() -> None:
 def test_an_address_that_the_environment_has_is_named_as_its(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(RayslError, match=r"'127.0.0.1:1' \(RAY_ADDRESS\).*unset RAY_ADDRESS"), cluster():
+        pass
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_address_is_not_this_machine(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``--address "$HEAD"`` where nothing set the variable."""
+    with pytest.raises(ConfigError, match="--address is empty"), cluster(blank):
+        pass
+    monkeypatch.setenv("RAY_ADDRESS", " ")
+    with pytest.raises(ConfigError, match=r"RAY_ADDRESS is ' ': .* or unset it"), cluster():
         pass
 
 

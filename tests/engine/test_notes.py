@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from ray._private.utils import publish_error_to_driver
+from ray._private.worker import global_worker
 
 from raysl import results
 from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
+from raysl.engine.told import LONGEST, in_one_line
+from raysl.notes import heard
 from raysl.work.events import Event, Note
 from tests.test_notes import on_a_full_disk
 from tests.work.plans import plan
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+RAYLET_DIED = """Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL by the user or \
+system OOM killer, (2) Other termination signals. Last 20 lines of the Raylet logs:
+    [state-dump] NodeManager:
+    [2026-11-26 21:04:49,824 I 32708 32708] (raylet) metrics_agent_client.cc:59: Exporter initialized.
+"""
+LINE = (
+    "Ray: Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL by the user or system "
+    "OOM killer, (2) Other termination signals. (more in Ray's logs)"
+)
 
 
+@pytest.mark.ray
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_cache_disk_that_is_full_is_said_once_and_the_cell_is_computed(
     workers: int, tmp_path: Path, local_ray: None
@@ -28,6 +44,8 @@ def test_a_cache_disk_that_is_full_is_said_once_and_the_cell_is_computed(
     assert len(notes) == 1
 
 
+@pytest.mark.ray
+@pytest.mark.slow
 def test_what_a_trial_alone_finds_is_said(tmp_path: Path, local_ray: None) -> None:
     """Data are known and cached when the run begins; then the cells find files of the cache gone, and no room."""
     work = plan(tmp_path, {"plain": "{training.steps: 2}", "again": "{training.steps: 3}"})
@@ -45,3 +63,25 @@ def test_what_a_trial_alone_finds_is_said(tmp_path: Path, local_ray: None) -> No
     outcome = run_on_cluster(work, store, Places({}, cache), on_event=on_event)
     assert len(outcome.done) == 2
     assert sum("its disk is full" in event.text for event in events if isinstance(event, Note)) == 1
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_what_ray_tells_a_driver_is_one_line_once(local_ray: None, capfd: pytest.CaptureFixture[str]) -> None:
+    told = list[str]()
+    with heard(told.append):
+        for message in (RAYLET_DIED, RAYLET_DIED, "the last"):
+            publish_error_to_driver("a test", message, cast(Any, global_worker).gcs_client)
+        ends = time.monotonic() + 60
+        while "Ray: the last" not in told:
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+    assert told == [LINE, "Ray: the last"]
+    assert "Raylet" not in "".join(capfd.readouterr())
+
+
+def test_long_messages_of_ray_are_cut() -> None:
+    assert in_one_line(f"the node {'75a19fb5' * 7} is gone\n") == "Ray: the node 75a19fb5 is gone"
+    cut = in_one_line("word " * 200)
+    assert len(cut) < LONGEST + 40
+    assert cut.endswith("word … (more in Ray's logs)")

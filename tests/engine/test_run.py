@@ -20,6 +20,7 @@ from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
 from raysl.errors import RayslError, StorageError
 from raysl.results import CellFolder, Store
+from raysl.results.place import place
 from raysl.training.checkpoint import read_checkpoint
 from raysl.work.events import Event, Note, Overview, Phase
 from raysl.work.here import Here
@@ -223,14 +224,15 @@ class Runs:
     study: Path
     address: str
 
-    def __call__(self, name: str, root: str | Path, local: bool = False) -> tuple[int, str]:
+    def __call__(self, name: str, root: str | Path, local: bool = False, store: str | None = None) -> tuple[int, str]:
         """How many cells are not complete, and what was said."""
         out, folder = io.StringIO(), self.folder / name
         places = find_places([f"folder={root}"], folder / "cache")
         console = PlainConsole(file=out, width=1000)
         planned = load_studies([self.study], None, [])
-        store = str(folder / "store")
-        left = run_studies(planned, store, places, folder / "reports", IN_TURN, console, local=local)
+        left = run_studies(
+            planned, store or str(folder / "store"), places, folder / "reports", IN_TURN, console, local=local
+        )
         return left, out.getvalue()
 
     def table(self, name: str) -> bytes:
@@ -278,3 +280,22 @@ def test_videos_in_a_bucket_give_the_table_of_a_folder(
     assert f"data set folder: s3://{BUCKET}/{tmp_path.name}: its 16 files have" in said
     assert "raise RAYSL_FETCH_GIGABYTES" in said
     assert not list((tmp_path / "small" / "cache").rglob("*.mp4")), "nothing is copied"
+
+
+def test_videos_and_store_in_googles_storage_give_the_table_of_folders(tmp_path: Path, gcs_address: str) -> None:
+    """Tune keeps its own files in the store too."""
+    root, query = tmp_path / "videos", f"?scheme=http&endpoint_override={gcs_address}"
+    bucket = place(f"gs://anonymous@{BUCKET}/{tmp_path.name}{query}")
+    for name in ("left", "right"):
+        write_set(root / name, videos=8)
+    for file in root.rglob("*.mp4"):
+        bucket.write(f"videos/{file.relative_to(root).as_posix()}", file.read_bytes())
+    address, store = (f"gs://anonymous@{BUCKET}/{tmp_path.name}/{name}{query}" for name in ("videos", "store"))
+    run = Runs(tmp_path, write_study(tmp_path, IN_A_BUCKET, SMALL_RECIPE, name="bucket"), address)
+    assert run("folder", root, local=True)[0] == 0
+    for computed in (2, 0):
+        left, said = run("ray", address, store=store)
+        assert "anonymous@" not in said, "where credentials would stand"
+        assert (left, f"2 cells done ({computed} worked on now), 0 failed, 0 missing" in said) == (0, True), said
+        assert run.table("folder") == run.table("ray")
+    assert any(name.startswith("store/ray/") for name in bucket.sizes())

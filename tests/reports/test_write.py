@@ -9,12 +9,15 @@ import pytest
 from raysl.errors import StorageError
 from raysl.reports import write_report
 from raysl.results.place import place
-from tests.conftest import BUCKET
+from tests.conftest import SERVERS, empty_folder
 from tests.reports.examples import example
 
 
-def test_the_same_input_gives_the_same_bytes_in_a_folder_and_in_a_bucket(tmp_path: Path, s3_address: str) -> None:
-    bucket = place(f"s3://{BUCKET}/{tmp_path.name}?scheme=http&endpoint_override={s3_address}")
+@pytest.mark.parametrize("scheme", SERVERS)
+def test_the_same_input_gives_the_same_bytes_in_a_folder_and_in_a_bucket(
+    scheme: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    bucket = place(empty_folder(scheme, request.getfixturevalue(SERVERS[scheme])))
     for one in (place(tmp_path / "one"), bucket):
         write_report(example(), one)
         first = {name: one.read(name) for name in one.sizes()}

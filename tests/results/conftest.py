@@ -1,23 +1,21 @@
-"""One store on a local disk, one on an S3 server; every contract test runs on both."""
+"""A store on a local disk, one on an S3 server, one on Google's storage; every contract test runs on all of them."""
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
 
 import raysl.results as results
-from tests.conftest import BUCKET
+from tests.conftest import SERVERS, empty_folder
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", *SERVERS])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty store."""
     if request.param == "local":
         return str(tmp_path / "store")
-    address = request.getfixturevalue("s3_address")
-    return f"s3://{BUCKET}/{uuid.uuid4().hex}?scheme=http&endpoint_override={address}"
+    return empty_folder(request.param, request.getfixturevalue(SERVERS[request.param]))
 
 
 @pytest.fixture

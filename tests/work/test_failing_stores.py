@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyarrow import fs
 
 from raysl import results
+from raysl.data.fetch import GCS_SECONDS
 from raysl.errors import StoreLostError
 from raysl.results import place as places
-from tests.conftest import BUCKET
+from tests.conftest import empty_folder
 from tests.test_machine import may_mount
 from tests.work.gate import Gate, Mode
 from tests.work.small_disk import on_small_disk, run, table, undisturbed, when_it_waits
@@ -63,14 +64,10 @@ def gate(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
         yield gate
 
 
-def storage(address: str) -> str:
-    return f"s3://{BUCKET}/{uuid.uuid4().hex}?scheme=http&endpoint_override={address}"
-
-
 @pytest.mark.parametrize("mode", ["closed", "errors", "silent"])
 def test_a_run_waits_for_a_bucket_that_does_not_answer_for_a_while(mode: Mode, gate: Gate, tmp_path: Path) -> None:
     """Of each kind longer than the bucket's client tries by itself, but for silence: it takes 99 s to notice."""
-    expected, at = undisturbed(tmp_path), storage(gate.address)
+    expected, at = undisturbed(tmp_path), empty_folder("s3", gate.address)
 
     def away() -> None:
         gate.mode = mode
@@ -86,8 +83,8 @@ def test_a_run_waits_for_a_bucket_that_does_not_answer_for_a_while(mode: Mode, g
 def test_a_run_whose_bucket_is_gone_ends_with_one_error_and_the_next_goes_on(
     gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "PATIENCE_SECONDS", 3.0)
-    expected, at = undisturbed(tmp_path), storage(gate.address)
+    monkeypatch.setenv("RAYSL_STORE_PATIENCE", "3")
+    expected, at = undisturbed(tmp_path), empty_folder("s3", gate.address)
     behind = results.open(at.replace(gate.address, gate.behind))
     when_it_waits(tmp_path, behind, lambda: setattr(gate, "mode", "closed"))
     done = run(tmp_path, at, "--local")
@@ -106,8 +103,8 @@ def test_a_run_whose_bucket_is_gone_ends_with_one_error_and_the_next_goes_on(
 
 def test_a_bucket_that_was_asked_in_vain_is_not_asked_again_soon(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ends with it, ends at once."""
-    monkeypatch.setattr(places, "PATIENCE_SECONDS", 0.0)
-    store = results.open(storage(gate.address))
+    monkeypatch.setenv("RAYSL_STORE_PATIENCE", "0")
+    store = results.open(empty_folder("s3", gate.address))
     store.place.write("x", b"1")
     gate.mode = "closed"
     with pytest.raises(StoreLostError, match=r"cannot read .*/x: .*NETWORK_CONNECTION"):
@@ -117,3 +114,25 @@ def test_a_bucket_that_was_asked_in_vain_is_not_asked_again_soon(gate: Gate, mon
         store.place.delete("x")
     monkeypatch.setattr(places, "_links", {})
     assert store.place.read("x") == b"1"
+
+
+@pytest.mark.parametrize("mode", ["closed", "errors"])
+def test_googles_storage_that_does_not_answer_is_lost_too(
+    mode: Mode, gcs_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself its client would try for a quarter of an hour."""
+    monkeypatch.setenv("RAYSL_STORE_PATIENCE", "0")
+    monkeypatch.setattr(places, "_links", {})
+    with Gate(gcs_address) as gate:
+        store = results.open(f"{empty_folder('gs', gate.address)}&retry_limit_seconds=1")
+        store.place.write("x", b"1")
+        gate.mode = mode
+        with pytest.raises(StoreLostError, match=rf"cannot read .*/x: .*UNAVAILABLE[^{{]*; see .*, {GOES_ON}"):
+            store.place.read("x")
+
+
+def test_googles_client_is_told_how_long_to_try() -> None:
+    address = "gs://anonymous@bucket/x"
+    told, _ = fs.FileSystem.from_uri(f"{address}?retry_limit_seconds={GCS_SECONDS}")
+    assert results.open(address).place.filesystem == told
+    assert fs.FileSystem.from_uri(address)[0] != told
