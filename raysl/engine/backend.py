@@ -18,8 +18,9 @@ from raysl.data.source import is_here, known_snapshot, open_source
 from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
+from raysl.engine.placing import MOST_NODES_TRIED, avoiding
 from raysl.engine.reading import read_here
-from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
+from raysl.engine.trials import Trials
 from raysl.errors import DataError, StorageError
 from raysl.results import Found, Store
 from raysl.work.compute import workers_of

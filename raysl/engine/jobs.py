@@ -115,9 +115,18 @@ def together(content: bytes, worker: Worker) -> Done:
             failed = pretrain_cell(job.cell, job.site, on_progress, on_reading=on_reading)
             return Done(failed) if failed is not None else _evaluate(job, first)
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
-            if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
-                raise
-            return left_by(error, worker.nodes)
+            return left_by_all(error, worker)
+
+
+def left_by_all(error: RayslError, worker: Worker) -> Done:
+    """As `left_by`, on every rank of a crew.
+
+    Raises:
+        RayslError: the error itself, where it may pass or only some ranks met it: all of them are started again.
+    """
+    if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
+        raise error
+    return left_by(error, worker.nodes)
 
 
 def left_by(error: RayslError, nodes: Sequence[str] = ()) -> Done:
