@@ -140,6 +140,20 @@ def offer(without: Sequence[str] = ()) -> Offer:
     return Offer((*found, *types.values()), grows, declared or not grows)
 
 
+def room(bundle: Resources, labels: Mapping[str, str], without: Sequence[str] = ()) -> int:
+    """How many workers fit beside each other on what nobody uses now.
+
+    Args:
+        without: ids of nodes that do not count.
+    """
+    from ray._private.state import state  # what nodes have left is in no public call
+
+    free: dict[str, Resources] = cast(Any, state).available_resources_per_node()
+    nodes = [node for node in alive_nodes() if node["NodeID"] not in without]
+    left = [NodeType("", free.get(node["NodeID"], {}), node.get("Labels") or {}, 1, 1) for node in nodes]
+    return sum(one.fitting(bundle) for one in left if one.has(labels))
+
+
 def alive_nodes() -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
     return [node for node in nodes if node["Alive"]]

@@ -21,7 +21,7 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.crew import Team
 from raysl.engine.endings import Ending, Ends, OnEnd
 from raysl.engine.jobs import packed
-from raysl.engine.placing import TakenUpAgain, reservation
+from raysl.engine.placing import Growing, TakenUpAgain, reservation
 from raysl.engine.trial import CELL, LOST, SIZE, WHY, name_of, trial
 from raysl.results import Found, Store
 from raysl.results.attempt import STARTED
@@ -59,12 +59,13 @@ class Trials:
         reserved = {name: reservation(team, self.cluster) for name, team in teams.items()}
         trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
         ending = Ending(self.site.store, self.cluster)
+        again = TakenUpAgain(teams, cells, posts, self.cluster, self.note)
         tuner = tune.Tuner(
             tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
             param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: "", SIZE: 0},
             tune_config=tune.TuneConfig(
                 max_concurrent_trials=self.max_concurrent,
-                scheduler=TakenUpAgain(teams, cells, self.cluster, self.note),
+                scheduler=again,
                 # Starting processes and importing PyTorch costs more than many a cell; nothing stops trials from
                 # outside.
                 reuse_actors=True,
@@ -81,6 +82,7 @@ class Trials:
                     self.cluster,
                     storage,
                     Ends(self.on_end, {name: cell.key for name, cell in cells.items()}, ending),
+                    Growing(again, self.board, self.note),
                 ),
             ),
         )
@@ -112,7 +114,7 @@ def _folder_name(cell: Cell) -> str:
     return f"{re.sub(r'[^A-Za-z0-9.+=]+', '-', cell.title).strip('-')[:80]}-{cell.id}"
 
 
-def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], callback: Callback) -> dict[str, Any]:
+def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], *callbacks: Callback) -> dict[str, Any]:
     """What a `RunConfig` is given: where Tune keeps the run's files, and Tune's loggers where a person wants them.
 
     Args:
@@ -120,11 +122,11 @@ def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], callback: C
         storage: as `ray_files` gives it: what is not kept.
     """
     if cluster.tune_dir is None:
-        return {"name": kind, "callbacks": [callback], **storage}
+        return {"name": kind, "callbacks": [*callbacks], **storage}
     folder, began = place(cluster.tune_dir), time.strftime(STARTED, time.gmtime())
     return {
         "name": f"{kind}-{began}-{uuid.uuid4().hex[:6]}",
-        "callbacks": [callback, *(cast(Any, one)() for one in (CSVLoggerCallback, JsonLoggerCallback))],
+        "callbacks": [*callbacks, *(cast(Any, one)() for one in (CSVLoggerCallback, JsonLoggerCallback))],
         "storage_path": folder.root,
         **({} if folder.is_local else {"storage_filesystem": folder.filesystem}),
     }
