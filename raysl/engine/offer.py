@@ -92,7 +92,11 @@ class Offer:
         if not useful and not self.grows and not any(one.resources.get("CPU") for one in self.types):
             return None
         if not with_labels:
-            return f"no node has the labels {', '.join(f'{name}={value}' for name, value in labels.items())}"
+            wanted = ", ".join(f"{name}={value}" for name, value in labels.items())
+            there = sorted(
+                {f"{name}={one.labels[name]}" for one in self.types for name in labels if name in one.labels}
+            )
+            return f"no node has the labels {wanted}: there is {', '.join(there) or 'none of these names'}"
         if not useful:
             lacking = next(name for name in bundle if not self.most(name))
             return f"no node has any {lacking}: there is {self._nearest(with_labels, bundle)}"

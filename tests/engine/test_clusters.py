@@ -44,6 +44,7 @@ evaluations: [retrieval/synthetic]
 """
 CARD = {
     "resources": {"CPU": 2, "GPU": 1, "object_store_memory": 1},
+    "labels": {"zone": "a"},
     "min_workers": 0,
     "max_workers": 2,
     "node_config": {},
@@ -92,11 +93,14 @@ def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine
     places: list[str | Path] = ["--cache", tmp_path / "cache"]
     there = [*places, "--storage", tmp_path / "store", "--reports", tmp_path / "reports"]
     run = ["run", study, *there, "--address", on.address]
-    refused = on.raysl(*run, "--gpus-per-worker", "4", cwd=tmp_path)
+    refused = on.raysl(*run, "--gpus-per-worker", "4", "--node-label", "zone=a", cwd=tmp_path)
     assert refused.returncode == 1
     assert "asks for 1 CPU, 4 GPU, but no node is as large: the nearest is card (2 CPU, 1 GPU; 0 of up to 2)" in (
         refused.stderr
     )
+    unknown = on.raysl(*run, "--node-label", "zone=b", cwd=tmp_path)
+    assert unknown.returncode == 1
+    assert "no node has the labels zone=b: there is zone=a" in unknown.stderr, "nor can the autoscaler add one"
     with on.running(*run) as waits:
         waits.until_said("cells wait for nodes")
         waits.process.send_signal(signal.SIGTERM)

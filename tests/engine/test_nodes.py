@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -61,6 +62,18 @@ evaluations: [retrieval/folder]
 LEFT_OUT = "is left out: folder: the root <folder> is empty"
 
 STEPS = 100
+
+GROUPS = """
+import json
+import ray
+from ray.util import placement_group_table
+ray.init(address="{address}", log_to_driver=False)
+kinds = {{one["NodeID"]: one["Labels"].get("kind") for one in ray.nodes()}}
+groups = [one for one in placement_group_table().values() if one["state"] != "REMOVED"]
+print(json.dumps(sorted([one["state"], one["bundles"], list(map(kinds.get, one["bundles_to_node_id"].values()))]
+    for one in groups)))
+"""
+"""State of what each trial asked for, its bundles, and the kind of the nodes that they stand on."""
 
 
 @dataclass
@@ -196,6 +209,27 @@ def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_and_with_all_onc
     assert curves["loss/total"].tolist() == pytest.approx(expected["loss/total"].tolist(), rel=1e-4)
     tables = [[one["metrics"] for one in folder.evaluations().values()] for folder in (cell, alone)]
     assert tables[0] == tables[1] != []
+
+
+def test_shares_of_a_gpu_and_labels_say_where_cells_run(nodes: Nodes, tmp_path: Path) -> None:
+    """Ray counts GPUs that it is told of; cells on them find none, and compute on CPUs."""
+    nodes.started.close()
+    waiting(tmp_path, rows=3)
+    store, card = results.open(tmp_path / "store"), ("--num-cpus=3", "--num-gpus=1")
+    run = [*run_in(tmp_path), "--address", nodes.on.address, "--device", "gpu", "--gpus-per-worker", "0.5"]
+    with node(nodes.on, "fast", *card, "--labels=kind=fast"), node(nodes.on, "slow", *card, "--labels=kind=slow"):
+        refused = nodes.on.raysl(*run, "--node-label", "kind=faster", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "no node has the labels kind=faster: there is kind=fast, kind=slow" in refused.stderr
+        with nodes.on.running(*run, "--node-label", "kind=fast") as under:
+            under.until(lambda: saved(store) == [2, 2])
+            groups = json.loads(nodes.on.python(GROUPS.format(address=nodes.on.address)).stdout)
+            go(tmp_path)
+            status, log = under.ended()
+    share = {"0": {"CPU": 1.0, "GPU": 0.5}}
+    assert groups == [["CREATED", share, ["fast"]], ["CREATED", share, ["fast"]], ["PENDING", share, [None]]]
+    assert status == 0, log
+    assert "3 cells done (3 worked on now), 0 failed, 0 missing" in log
 
 
 def run_in(folder: Path) -> list[str | Path]:
