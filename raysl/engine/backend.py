@@ -18,8 +18,9 @@ from raysl.data.source import is_here, known_snapshot, open_source
 from raysl.engine.board import Posted, Watch, start_board
 from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
+from raysl.engine.placing import MOST_NODES_TRIED, WAITING, avoiding
 from raysl.engine.reading import read_here
-from raysl.engine.trials import MOST_NODES_TRIED, Trials, avoiding
+from raysl.engine.trials import Trials
 from raysl.errors import DataError, StorageError
 from raysl.results import Found, Store
 from raysl.work.compute import workers_of
@@ -131,9 +132,9 @@ class OnCluster:
     def waiting(self, tasks: Sequence[Found]) -> str:
         """``2 GPU cells wait for nodes; the cluster has 0 of 4 GPUs``; empty where none waits for nodes."""
         open_tasks = [task for task in tasks if not self._ended(task)]
-        begun = [task for task in open_tasks if task.cell.key in self.said]
+        begun = [task for task in open_tasks if self._begun(task)]
         waiting = open_tasks[: self.max_concurrent or len(open_tasks)]
-        waiting = [task for task in waiting if task.cell.key not in self.said]
+        waiting = [task for task in waiting if not self._begun(task)]
         if self.cluster.own or not waiting:
             return ""
         there = offer()
@@ -151,6 +152,10 @@ class OnCluster:
 
     def _asked(self, task: Found) -> dict[str, float]:
         return self.cluster.bundle(task.cell.config.training, workers_of(task))
+
+    def _begun(self, task: Found) -> bool:
+        said = self.said.get(task.cell.key)
+        return said is not None and said.stage != WAITING
 
     def _ended(self, task: Found) -> bool:
         said = self.said.get(task.cell.key)

@@ -23,6 +23,9 @@ from raysl.work.events import CellProgress, Reading
 MOST_WAITING = 100_000
 """Processes of cells that wait for what the driver asks, beside each other."""
 
+ANSWER_SECONDS = 2.0
+"""That training waits for the board's answer."""
+
 SAVE_SECONDS = 5.0
 """Between two checkpoints on a node that will soon be gone."""
 
@@ -52,6 +55,7 @@ class Board:
         self._asked = asyncio.Condition()
         self._leave = False
         self._leaving_nodes: frozenset[str] = frozenset()
+        self._with_room: frozenset[str] = frozenset()
 
     async def ask(self, leave: bool, nodes: frozenset[str]) -> None:
         """By the driver: cells are to save and end, or to save where one of their nodes will soon be gone."""
@@ -64,6 +68,13 @@ class Board:
         async with self._asked:
             await self._asked.wait_for(lambda: self._leave or node in self._leaving_nodes)
             return self._leave
+
+    async def set_room(self, cells: frozenset[str]) -> None:
+        """By the driver: the cells that have fewer workers than theirs, and room for more."""
+        self._with_room = cells
+
+    async def has_room(self, cell: str) -> bool:
+        return cell in self._with_room
 
     async def post(self, cell: str, **said: Any) -> None:
         """Changes fields of the cell's `CellProgress`."""
@@ -121,6 +132,13 @@ class Post:
             except RayError:
                 pass  # it is started again
             time.sleep(SAVE_SECONDS)
+
+    def has_room(self) -> bool:
+        """Whether there is room for more of the cell's workers than it has; a board that was lost knows of none."""
+        try:
+            return bool(ray.get(self._board.has_room.remote(self.cell), timeout=ANSWER_SECONDS))
+        except RayError:
+            return False
 
     def stage(self, stage: str, progress: Progress | None) -> None:
         """As `raysl.work.compute.OnStage`."""

@@ -23,6 +23,7 @@ from typing import Any, cast
 import ray
 from ray.exceptions import GetTimeoutError
 from ray.util import get_current_placement_group, placement_group_table
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 LOST_PROCESSES = 2
 """How many times in a row a cell is taken up again, from its checkpoint, after one of its processes was lost before
@@ -154,7 +155,9 @@ class Crew:
 
     def __init__(self, team: Team, work: Callable[[bytes, Worker], Any], name: str) -> None:
         self.team = team
-        self._desk = cast(Any, ray.remote(num_cpus=0)(Desk)).remote()
+        # Beside the trial, so that the loss of another node is not that of the desk.
+        here = PlacementGroupSchedulingStrategy(cast(Any, get_current_placement_group()), 0)
+        self._desk = cast(Any, ray.remote(num_cpus=0, scheduling_strategy=here)(Desk)).remote()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._fit, args=(work, name), name="raysl-crew", daemon=True)
         self._thread.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import ray
@@ -17,6 +17,7 @@ from raysl.engine.board import Post
 from raysl.engine.crew import Worker
 from raysl.errors import LeftError, NodeFault, RayslError, StorageError, StoreLostError
 from raysl.evaluation.evaluate import trains
+from raysl.signals import ask_to_leave
 from raysl.training.progress import Progress
 from raysl.work.claims import ClaimedError, claimed
 from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell
@@ -24,6 +25,9 @@ from raysl.work.site import Site
 
 MOST_REPORTS = 20
 """Of one cell to Ray; a person follows the board."""
+
+MORE_SECONDS = 60.0
+"""A cell that has less to train goes on with the workers that it has: to start more takes some 20 s."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,14 @@ class Done:
         fault: why anything could not be done this time.
         not_here: ids of the nodes that lack what the run read; others may be able to.
         store_lost: the fault is the store's.
+        more: it saved a checkpoint and ended, to go on with more workers.
     """
 
     failed: str | None = None
     fault: str | None = None
     not_here: tuple[str, ...] = ()
     store_lost: bool = False
+    more: bool = False
 
 
 def packed(cell: Cell, site: Site, post: Post) -> bytes:
@@ -69,19 +75,21 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
     """
     job: Job = pickle.loads(content)
     job.post.listen()
-    due = _Due()
+    due, more = _Due(), _More(job, workers=1)
 
     def on_stage(stage: str, progress: Progress | None) -> None:
         job.post.stage(stage, progress)
         gauge(job.cell, progress)
-        if stage == "pretraining" and progress is not None and due(progress):
-            report(float(progress.step), numbers(progress))
+        if stage == "pretraining" and progress is not None:
+            more(progress)
+            if due(progress):
+                report(float(progress.step), numbers(progress))
 
     try:
         with job.post.notes():
             return Done(compute_cell(job.cell, job.site, on_stage))
     except (LeftError, ClaimedError) as left:
-        return Done(fault=str(left))
+        return Done(fault=str(left), more=more.left_for(left))
     except NodeFault as fault:
         return left_by(fault)
 
@@ -94,12 +102,13 @@ def together(content: bytes, worker: Worker) -> Done:
     """
     job: Job = pickle.loads(content)
     job.post.listen()
-    first, due = worker.rank == 0, _Due()
+    first, due, more = worker.rank == 0, _Due(), _More(job, workers=len(worker.nodes))
 
     def on_progress(progress: Progress) -> None:
         if first:
             job.post.stage("pretraining", progress)
             gauge(job.cell, progress)
+            more(progress)
         if due(progress):
             worker.report(float(progress.step), {"step": float(progress.step), **numbers(progress)})
 
@@ -115,9 +124,18 @@ def together(content: bytes, worker: Worker) -> Done:
             failed = pretrain_cell(job.cell, job.site, on_progress, on_reading=on_reading)
             return Done(failed) if failed is not None else _evaluate(job, first)
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
-            if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
-                raise
-            return left_by(error, worker.nodes)
+            return replace(left_by_all(error, worker), more=more.left_for(error))
+
+
+def left_by_all(error: RayslError, worker: Worker) -> Done:
+    """As `left_by`, on every rank of a crew.
+
+    Raises:
+        RayslError: the error itself, where it may pass or only some ranks met it: all of them are started again.
+    """
+    if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
+        raise error
+    return left_by(error, worker.nodes)
 
 
 def left_by(error: RayslError, nodes: Sequence[str] = ()) -> Done:
@@ -153,6 +171,25 @@ def _evaluate(job: Job, first: bool) -> Done:
     except StorageError as error:  # the other ranks wait for the next job
         raise of_all_ranks(error) from error
     return Done("; ".join(reason for reason in (failed, also) if reason is not None) or None)
+
+
+class _More:
+    """Has a cell that is trained by fewer workers than its own save and end where there is room for more."""
+
+    def __init__(self, job: Job, workers: int) -> None:
+        self._post, self._fewer = job.post, workers < job.cell.config.training.workers
+        self._asked = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Asks all ranks from one of them, once; training ends after its next step."""
+        worth = progress.seconds_left is not None and progress.seconds_left > MORE_SECONDS
+        if self._fewer and not self._asked and worth and self._post.has_room():
+            self._asked = True
+            ask_to_leave()
+
+    def left_for(self, error: RayslError) -> bool:
+        """Whether it ended for that."""
+        return self._asked and isinstance(error, LeftError)
 
 
 class _Due:

@@ -92,7 +92,11 @@ class Offer:
         if not useful and not self.grows and not any(one.resources.get("CPU") for one in self.types):
             return None
         if not with_labels:
-            return f"no node has the labels {', '.join(f'{name}={value}' for name, value in labels.items())}"
+            wanted = ", ".join(f"{name}={value}" for name, value in labels.items())
+            there = sorted(
+                {f"{name}={one.labels[name]}" for one in self.types for name in labels if name in one.labels}
+            )
+            return f"no node has the labels {wanted}: there is {', '.join(there) or 'none of these names'}"
         if not useful:
             lacking = next(name for name in bundle if not self.most(name))
             return f"no node has any {lacking}: there is {self._nearest(with_labels, bundle)}"
@@ -138,6 +142,20 @@ def offer(without: Sequence[str] = ()) -> Offer:
         one = types.pop(known) if known is not None else group[0]
         found.append(NodeType(one.name, group[0].resources, group[0].labels, len(group), max(one.most, len(group))))
     return Offer((*found, *types.values()), grows, declared or not grows)
+
+
+def room(bundle: Resources, labels: Mapping[str, str], without: Sequence[str] = ()) -> int:
+    """How many workers fit beside each other on what nobody uses now.
+
+    Args:
+        without: ids of nodes that do not count.
+    """
+    from ray._private.state import state  # what nodes have left is in no public call
+
+    free: dict[str, Resources] = cast(Any, state).available_resources_per_node()
+    nodes = [node for node in alive_nodes() if node["NodeID"] not in without]
+    left = [NodeType("", free.get(node["NodeID"], {}), node.get("Labels") or {}, 1, 1) for node in nodes]
+    return sum(one.fitting(bundle) for one in left if one.has(labels))
 
 
 def alive_nodes() -> list[dict[str, Any]]:

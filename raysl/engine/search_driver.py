@@ -22,11 +22,12 @@ from ray.tune.search.optuna import OptunaSearch
 
 from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
-from raysl.engine.offer import offer
+from raysl.engine.endings import Ending
+from raysl.engine.placing import LeftOut, reservation
 from raysl.engine.search_records import THEIRS, Recording, Records
 from raysl.engine.search_trial import LOST, REPORT, SCORE, SearchWork, search_trial
 from raysl.engine.trial import AVOID
-from raysl.engine.trials import Ending, experiment, ray_files, reservation, shown_node
+from raysl.engine.trials import experiment, ray_files
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
 from raysl.planning.search import Search
@@ -179,22 +180,19 @@ class _Halving(ASHAScheduler):
 
     def __init__(self, cluster: Cluster, team: Team, note: Callable[[str], None], **options: Any) -> None:
         cast(Any, super()).__init__(**options)
-        self._cluster, self._team, self._note = cluster, team, note
-        self._unfit: dict[str, None] = {}
+        self._team, self._left_out = team, LeftOut(cluster, note)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {**vars(self), "_cluster": None, "_note": None}
+        return {**vars(self), "_left_out": None}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         super().on_trial_add(tune_controller, trial)
         self._leave_out(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        for node in str(result[AVOID]).split(",") if result.get(AVOID) else ():
-            if node not in self._unfit:
-                self._unfit[node] = None
-                self._note(f"node {shown_node(node)} is left out: {result[LOST]}")
+        if result.get(AVOID):
+            self._left_out.add(str(result[AVOID]), str(result[LOST]))
         return str(super().on_trial_result(tune_controller, trial, result))
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
@@ -202,9 +200,8 @@ class _Halving(ASHAScheduler):
         self._leave_out(trial)
 
     def _leave_out(self, trial: Trial) -> None:
-        labels = self._cluster.options.labels
-        if self._unfit and offer(without=list(self._unfit)).fitting(self._team.bundle, labels) >= self._team.size:
-            trial.update_resources(reservation(self._team, self._cluster, list(self._unfit)))
+        if self._left_out.nodes():
+            self._left_out.move(trial, self._team)
 
 
 def _suggestions(records: Records, site: Site) -> OptunaSearch:

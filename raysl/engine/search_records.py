@@ -14,9 +14,9 @@ from ray.tune.experiment import Trial
 
 from raysl.config.cells import Cell
 from raysl.engine.crew import LOST_PROCESSES
+from raysl.engine.endings import Ending, last_error
 from raysl.engine.search_trial import FAILED, LOST, REPORT, SCORE, STORE
 from raysl.engine.trial import AVOID
-from raysl.engine.trials import Ending, last_error
 from raysl.errors import ConfigError, StorageError
 from raysl.planning.axes import Point, Suggests, suggest
 from raysl.planning.search import Search

@@ -11,10 +11,9 @@ from typing import Any
 from ray import tune
 
 from raysl.config.cells import Cell
-from raysl.distributed import is_of_all_ranks
 from raysl.engine.board import Post
 from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
-from raysl.engine.jobs import Done, left_by
+from raysl.engine.jobs import Done, left_by, left_by_all
 from raysl.engine.trial import AVOID, NodeNotFitError, beside_reports
 from raysl.errors import RayslError
 from raysl.work.site import Site
@@ -111,9 +110,7 @@ def _worker(content: bytes, worker: Worker) -> Done:
     try:
         return _run(cell, work, report)
     except RayslError as error:
-        if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
-            raise
-        return left_by(error, worker.nodes)
+        return left_by_all(error, worker)
 
 
 def _run(cell: Cell, work: SearchWork, on_score: OnScore) -> Done:

@@ -20,8 +20,10 @@ nodes that are not fit for it, and whether the store was lost."""
 
 CELL, LOST, WHY, SIZE = "cell", "lost", "why", "workers"
 """Keys of a trial's configuration: what is shown of the cell (`raysl.engine.trials.parameters`); how often in a row its
-processes were lost, and why the last time; its workers where they are fewer than its team's since a node is gone, or 0.
-"""
+processes were lost, and why the last time; its workers since a node went or came back, or 0 for all of its team's."""
+
+ROOM_AGAIN = "there is room for more of its workers again"
+"""What `MoreWorkersError` says."""
 
 T = TypeVar("T")
 
@@ -31,6 +33,10 @@ _crews: list[Crew] = []
 
 class NodeNotFitError(Exception):
     """The cell is to be tried on another node."""
+
+
+class MoreWorkersError(Exception):
+    """The cell, which had fewer workers than its own, saved a checkpoint to go on with more."""
 
 
 def trial(
@@ -47,7 +53,9 @@ def trial(
 
     Raises:
         NodeNotFitError: to be tried on another node.
-        ray.exceptions.RayError, ray.train.TrainingFailedError: processes were lost; to be tried again.
+        MoreWorkersError: to be tried with more workers.
+        ReservationError, ray.exceptions.RayError, ray.train.TrainingFailedError: processes or nodes were lost; to be
+            tried again.
     """
     name = name_of(config[CELL])
     post, team = posts[name], replace(teams[name], size=config[SIZE] or teams[name].size)
@@ -66,6 +74,8 @@ def trial(
         if done.not_here:
             tune.report({AVOID: ",".join(done.not_here), FAULT: done.fault})
             raise NodeNotFitError(done.fault)
+        if done.more:
+            raise MoreWorkersError(ROOM_AGAIN)
         _end(post, failed=done.failed, fault=done.fault, store_lost=done.store_lost)
 
 

@@ -17,7 +17,8 @@ class CellProgress:
 
     Attributes:
         started, changed: seconds since 1970.
-        stage: ``starting``, ``pretraining``, ``evaluating``, ``fine-tuning`` or ``ended``.
+        stage: ``starting``, ``pretraining``, ``evaluating``, ``fine-tuning``, ``waiting`` (to be taken up again) or
+            ``ended``.
         failed: why it failed, as its result.
         error: why it ended without a result.
     """

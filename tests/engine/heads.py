@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,33 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [int(one.getsockname()[1]) for one in sockets]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of raysl under work.
+
+    Attributes:
+        log: what it has said.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def until(self, reached: Callable[[], object], seconds: float = 180) -> None:
+        """Waits for something that it brings about."""
+        ends = time.monotonic() + seconds
+        while not reached():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < ends, self.log.read_text()
+            time.sleep(0.2)
+
+    def until_said(self, text: str, seconds: float = 180) -> None:
+        self.until(lambda: text in self.log.read_text(), seconds)
+
+    def ended(self, seconds: float = 200) -> tuple[int, str]:
+        """Its exit status, and all that it said."""
+        return self.process.wait(seconds), self.log.read_text()
 
 
 @dataclass(frozen=True)
@@ -79,6 +106,19 @@ class Head:
         """
         start = ["-c", WITHOUT_RAY] if without_ray else ["-m", "raysl"]
         return self._run([*start, *map(str, arguments)], cwd, within)
+
+    @contextmanager
+    def running(self, *arguments: str | Path) -> Iterator[Command]:
+        """As `raysl`, in the head's folder, beside the body; it is ended with it."""
+        log = self.folder / "command.log"
+        environment = {**self.environment, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        with log.open("w") as file:
+            words = [sys.executable, "-m", "raysl", *map(str, arguments)]
+            process = subprocess.Popen(words, env=environment, cwd=self.folder, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            yield Command(process, log)
+        finally:
+            end(process)
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
         """Runs a program in the checkout."""

@@ -18,11 +18,17 @@ from raysl.work.run_cells import RunOptions
 from tests.work.plans import plan
 
 
-def waiting(folder: Path, workers: int = 1) -> list[Cell]:
-    """One cell of six steps, which has a checkpoint of the second and waits within the third for `go`."""
-    framework = f"{{framework: tests.training.failing_simclr, temperature: 0.1, step: 3, waits_for: {folder / 'go'}}}"
-    training = f"{{steps: 6, checkpoint_steps: 2, workers: {workers}}}"
-    return plan(folder, {"waiting": f"{{objective.contrastive: {framework}, training: {training}}}"})
+def waiting(folder: Path, workers: int = 1, steps: int = 6, rows: int = 1) -> list[Cell]:
+    """Cells, of ``tiny.yaml`` in the folder, that have a checkpoint of their second step and wait within a process's
+    third for `go`."""
+    waits = f"framework: tests.training.failing_simclr, step: 3, waits_for: {folder / 'go'}"
+    training = f"training: {{steps: {steps}, checkpoint_steps: 2, workers: {workers}}}"
+    names = ["waiting", *(f"waiting-{row}" for row in range(1, rows))]
+    changes = {
+        name: f"{{objective.contrastive: {{{waits}, temperature: 0.{row}}}, {training}}}"
+        for row, name in enumerate(names, 1)
+    }
+    return plan(folder, changes)
 
 
 def go(folder: Path) -> None:

@@ -8,17 +8,20 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from raysl import results
+from raysl.data.places import Places
 from tests.engine.heads import BIN, ROOT, Head, end, free_ports, head
+from tests.engine.interrupted import go, waiting
 from tests.engine.processes import below, runs
 from tests.planning.studies import SMALL_RECIPE, write_study
+from tests.work.plans import site_here
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 STUDY = """
@@ -41,11 +44,19 @@ evaluations: [retrieval/synthetic]
 """
 CARD = {
     "resources": {"CPU": 2, "GPU": 1, "object_store_memory": 1},
+    "labels": {"zone": "a"},
     "min_workers": 0,
     "max_workers": 2,
     "node_config": {},
 }
 """A type whose nodes never come, as where a cloud has none left: Ray refuses so little memory when it starts one."""
+SEAT = {
+    "resources": {"CPU": 2, "seat": 1, "object_store_memory": 200000000},
+    "min_workers": 0,
+    "max_workers": 3,
+    "node_config": {},
+}
+"""A type whose nodes have room for one worker that asks for a seat."""
 NODES = """
 import time
 import ray
@@ -60,40 +71,53 @@ print(alive)
 """CPUs of each node, once there are so few, or after a while."""
 
 
-def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine(tmp_path: Path) -> None:
-    study = write_study(tmp_path, STUDY, SMALL_RECIPE, name="nodes")
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    """``clusters/local.yaml`` as its first lines say, with two more types of nodes."""
     written = (ROOT / "clusters" / "local.yaml").read_text()
-    (command,) = re.findall(r"#\s+(RAY_FAKE_CLUSTER=1 .*?--autoscaling-config=\S+)", written.replace("\\\n#", ""), re.S)
-    variables = dict(word.split("=") for word in command.split() if word.startswith("RAY_"))
-    options = [word for word in command.split() if word.startswith("--num-") or word.startswith("--node-ip")]
+    (start,) = re.findall(r"#\s+(RAY_FAKE_CLUSTER=1 .*?--autoscaling-config=\S+)", written.replace("\\\n#", ""), re.S)
+    variables = dict(word.split("=") for word in start.split() if word.startswith("RAY_"))
+    options = [word for word in start.split() if word.startswith("--num-") or word.startswith("--node-ip")]
     (port,) = free_ports(1)
-    file = tmp_path / "local.yaml"
+    file = tmp_path_factory.mktemp("cluster") / "local.yaml"
     config = yaml.safe_load(written.replace("127.0.0.1:6399", f"127.0.0.1:{port}"))
-    config["available_node_types"]["card"] = CARD
+    config["available_node_types"] |= {"card": CARD, "seat": SEAT}
     file.write_text(yaml.safe_dump(config))
     environment = {**variables, "RAY_AUTH_MODE": "disabled", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
-    places: list[str | Path] = ["--cache", tmp_path / "cache"]
     with head(environment, *options, f"--autoscaling-config={file}", port=port) as on:
-        there = [*places, "--storage", tmp_path / "store", "--reports", tmp_path / "reports"]
-        run = ["run", study, *there, "--address", on.address]
-        refused = on.raysl(*run, "--gpus-per-worker", "4", cwd=tmp_path)
-        assert refused.returncode == 1
-        assert "asks for 1 CPU, 4 GPU, but no node is as large: the nearest is card (2 CPU, 1 GPU; 0 of up to 2)" in (
-            refused.stderr
-        )
-        log = until(on, "cells wait for nodes", *run)
-        assert "cells compute on GPUs" in log, "--device auto chooses what the autoscaler can add"
-        assert "2 GPU cells wait for nodes; the cluster has 0 of 3 GPUs" in log
-        assert "ended by SIGTERM: what is done is kept" in log
-        done = on.raysl(*run, "--device", "cpu", cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "cells compute on CPUs" in done.stdout
-        seen = json.loads(on.python(NODES.format(address=on.address, most=9)).stdout)
-        assert seen in ([0.0, *[2.0] * count] for count in (1, 2, 3)), "the head, and nodes that came"
-        here = [*places, "--storage", tmp_path / "here", "--reports", tmp_path / "alone"]
-        assert on.raysl("run", study, "--local", *here, cwd=tmp_path).returncode == 0
-        seen = json.loads(on.python(NODES.format(address=on.address, most=1)).stdout)
-        assert seen == [0.0], "nodes were given back"
+        yield on
+
+
+def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine(grown: Head, tmp_path: Path) -> None:
+    study, on = write_study(tmp_path, STUDY, SMALL_RECIPE, name="nodes"), grown
+    places: list[str | Path] = ["--cache", tmp_path / "cache"]
+    there = [*places, "--storage", tmp_path / "store", "--reports", tmp_path / "reports"]
+    run = ["run", study, *there, "--address", on.address]
+    refused = on.raysl(*run, "--gpus-per-worker", "4", "--node-label", "zone=a", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "asks for 1 CPU, 4 GPU, but no node is as large: the nearest is card (2 CPU, 1 GPU; 0 of up to 2)" in (
+        refused.stderr
+    )
+    unknown = on.raysl(*run, "--node-label", "zone=b", cwd=tmp_path)
+    assert unknown.returncode == 1
+    assert "no node has the labels zone=b: there is zone=a" in unknown.stderr, "nor can the autoscaler add one"
+    with on.running(*run) as waits:
+        waits.until_said("cells wait for nodes")
+        waits.process.send_signal(signal.SIGTERM)
+        status, log = waits.ended()
+    assert status == 128 + signal.SIGTERM, log
+    assert "cells compute on GPUs" in log, "--device auto chooses what the autoscaler can add"
+    assert "2 GPU cells wait for nodes; the cluster has 0 of 3 GPUs" in log
+    assert "ended by SIGTERM: what is done is kept" in log
+    done = on.raysl(*run, "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cells compute on CPUs" in done.stdout
+    seen = json.loads(on.python(NODES.format(address=on.address, most=9)).stdout)
+    assert seen in ([0.0, *[2.0] * count] for count in (1, 2, 3)), "the head, and nodes that came"
+    here = [*places, "--storage", tmp_path / "here", "--reports", tmp_path / "alone"]
+    assert on.raysl("run", study, "--local", *here, cwd=tmp_path).returncode == 0
+    seen = json.loads(on.python(NODES.format(address=on.address, most=1)).stdout)
+    assert seen == [0.0], "nodes were given back"
     assert "2 cells done (2 worked on now), 0 failed, 0 missing" in done.stdout
     table, alone = (values(tmp_path / name / "nodes" / "table.csv") for name in ("reports", "alone"))
     assert table.keys() == alone.keys()
@@ -103,24 +127,36 @@ def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine
     assert [table[key] for key in table if key[0] != "two"] == [alone[key] for key in alone if key[0] != "two"]
 
 
-def until(on: Head, text: str, *arguments: str | Path) -> str:
-    """What a command of raysl says that is asked to end as soon as it has said ``text``."""
-    log = on.folder / "until.log"
-    environment = {**on.environment, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    with log.open("w") as file:
-        command = [sys.executable, "-m", "raysl", *map(str, arguments)]
-        process = subprocess.Popen(command, env=environment, cwd=on.folder, stdout=file, stderr=subprocess.STDOUT)
-    try:
-        ends = time.monotonic() + 120
-        while text not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < ends, log.read_text()
-            time.sleep(0.2)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 128 + signal.SIGTERM, log.read_text()
-    finally:
-        end(process)
-    return log.read_text()
+def test_a_cell_that_lost_a_node_gives_its_reservation_back_and_goes_on_with_the_next(
+    grown: Head, tmp_path: Path
+) -> None:
+    """Train would wait in it for a node like the one that is gone."""
+    store = results.open(tmp_path / "store")
+    # Read here, so that no node comes to read it: there would be one too many.
+    site_here(waiting(tmp_path, workers=2), store, Places({}, tmp_path / "cache", cache_gigabytes=0.1))
+    there: list[str | Path] = ["--storage", tmp_path / "store", "--cache", tmp_path / "cache", "--reports", tmp_path]
+    asked = ["--address", grown.address, "--device", "cpu", "--cpus-per-worker", "2", "--resource", "seat=1"]
+    with grown.running("run", tmp_path / "tiny.yaml", *there, *asked) as run:
+        run.until(lambda: any(cell.latest_checkpoint() for cell in store.cells()))
+        seats = [pid for pid, words in below() if "raylet/raylet" in words and "seat" in words]
+        # Not the one with the trial's actor: where that is lost too, Tune asks anew.
+        (other,) = [pid for pid in seats if not any("ray::ImplicitFunc" in words for _, words in below(pid))]
+        (autoscaler,) = [pid for pid, words in below() if "autoscaler/_private/monitor.py" in words]
+        os.kill(autoscaler, signal.SIGSTOP)  # a cloud that takes longer than the trial waits
+        os.kill(other, signal.SIGTERM)
+        try:
+            run.until_said("tiny/waiting/seed0: waiting, ")
+            go(tmp_path)
+        finally:
+            os.kill(autoscaler, signal.SIGCONT)
+        status, log = run.ended()
+    assert status == 0, log
+    assert "tiny/waiting/seed0: a node is gone, and no other came; asks for its nodes anew" in log, log
+    assert "1 cells done (1 worked on now), 0 failed, 0 missing" in log
+    (cell,) = store.cells()
+    provenance = cell.provenance()
+    assert provenance is not None
+    assert [(one["from_step"], one["workers"]) for one in provenance["attempts"]] == [(0, 2), (2, 2)]
 
 
 def values(table: Path) -> dict[tuple[str, str], str]:

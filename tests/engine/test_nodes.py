@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,9 +13,13 @@ from pathlib import Path
 import pytest
 
 from raysl import results
+from raysl.data.places import Places
+from raysl.results import Store
+from raysl.work.here import Here
+from raysl.work.run_cells import run_cells
 from tests.data.rendered import write_set
-from tests.engine.heads import ROOT, Head, head, node
-from tests.engine.interrupted import go
+from tests.engine.heads import Head, head, node
+from tests.engine.interrupted import go, waiting
 from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.test_machine import may_mount
 
@@ -58,20 +61,19 @@ evaluations: [retrieval/folder]
 
 LEFT_OUT = "is left out: folder: the root <folder> is empty"
 
-RUN = """
-import sys
-from pathlib import Path
-from raysl import results
-from raysl.data.places import Places
-from raysl.engine.driver import run_on_cluster
-from raysl.work.events import Note
-from raysl.work.run_cells import RunOptions
-from tests.engine.interrupted import waiting
-folder, on = Path(sys.argv[1]), RunOptions(address=sys.argv[2])
-places = Places({}, folder / "cache", cache_gigabytes=0.1)
-store = results.open(folder / "store")
-print(run_on_cluster(waiting(folder, 2), store, places, on, on_event=lambda one: isinstance(one, Note) and print(one)))
+STEPS = 100
+
+GROUPS = """
+import json
+import ray
+from ray.util import placement_group_table
+ray.init(address="{address}", log_to_driver=False)
+kinds = {{one["NodeID"]: one["Labels"].get("kind") for one in ray.nodes()}}
+groups = [one for one in placement_group_table().values() if one["state"] != "REMOVED"]
+print(json.dumps(sorted([one["state"], one["bundles"], list(map(kinds.get, one["bundles_to_node_id"].values()))]
+    for one in groups)))
 """
+"""State of what each trial asked for, its bundles, and the kind of the nodes that they stand on."""
 
 
 @dataclass
@@ -171,27 +173,72 @@ def test_data_that_no_root_is_given_for_is_said_at_once(nodes: Nodes) -> None:
     assert "no root was given for the data set 'folder': pass --root folder=PATH" in done.stdout
 
 
-def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_for_good(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_and_with_all_once_one_is_back(
+    nodes: Nodes, tmp_path: Path
+) -> None:
     """On a cluster without an autoscaler; with one, it waits for another node."""
+    nodes.started.close()
+    cells = waiting(tmp_path, workers=2, steps=STEPS)
     store = results.open(tmp_path / "store")
     with node(nodes.on, "stays", "--num-cpus=1"), ExitStack() as goes:
         goes.enter_context(node(nodes.on, "goes", "--num-cpus=1"))
-        command = [sys.executable, "-c", RUN, str(tmp_path), nodes.on.address]
-        run = subprocess.Popen(
-            command, cwd=ROOT, env=nodes.on.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            while not any(cell.latest_checkpoint() for cell in store.cells()):
-                assert run.poll() is None, run.communicate()
-                time.sleep(0.2)
+        with nodes.on.running(*run_in(tmp_path), "--address", nodes.on.address) as run:
+            run.until(lambda: saved(store) == [2])
             goes.close()
+            run.until_said("tiny/waiting/seed0: a node is gone; goes on with 1 of 2 workers")
+            run.until(lambda: saved(store) == [4])
+            goes.enter_context(node(nodes.on, "back", "--num-cpus=1"))
+            run.until_said("tiny/waiting/seed0: there is room for 2 workers again")
             go(tmp_path)
-            said, _ = run.communicate(timeout=200)
-        finally:
-            run.kill()
-    assert "done=('tiny/waiting/seed0',)" in said, said
-    assert "tiny/waiting/seed0: a node is gone; goes on with 1 of 2 workers" in said, said
+            status, log = run.ended()
+    assert status == 0, log
+    assert "tiny/waiting/seed0: nodes are back; goes on with 2 of 2 workers" in log
     (cell,) = store.cells()
-    provenance = cell.provenance()
+    provenance, curves = cell.provenance(), cell.curves()
     assert provenance is not None
-    assert [(one["from_step"], one["workers"]) for one in provenance["attempts"]] == [(0, 2), (2, 1)]
+    attempts = [(one["from_step"], one["workers"]) for one in provenance["attempts"]]
+    assert attempts == [(0, 2), (2, 1), (attempts[-1][0], 2)]
+    assert 4 < attempts[-1][0] < STEPS
+    undisturbed, places = results.open(tmp_path / "alone"), Places({}, tmp_path / "cache", cache_gigabytes=0.1)
+    run_cells(cells, undisturbed, places, Here(places))
+    (alone,) = undisturbed.cells()
+    expected = alone.curves()
+    assert curves is not None
+    assert expected is not None
+    assert curves["step"].tolist() == list(range(1, STEPS + 1))
+    assert curves["loss/total"].tolist() == pytest.approx(expected["loss/total"].tolist(), rel=1e-4)
+    tables = [[one["metrics"] for one in folder.evaluations().values()] for folder in (cell, alone)]
+    assert tables[0] == tables[1] != []
+
+
+def test_shares_of_a_gpu_and_labels_say_where_cells_run(nodes: Nodes, tmp_path: Path) -> None:
+    """Ray counts GPUs that it is told of; cells on them find none, and compute on CPUs."""
+    nodes.started.close()
+    waiting(tmp_path, rows=3)
+    store, card = results.open(tmp_path / "store"), ("--num-cpus=3", "--num-gpus=1")
+    run = [*run_in(tmp_path), "--address", nodes.on.address, "--device", "gpu", "--gpus-per-worker", "0.5"]
+    with node(nodes.on, "fast", *card, "--labels=kind=fast"), node(nodes.on, "slow", *card, "--labels=kind=slow"):
+        refused = nodes.on.raysl(*run, "--node-label", "kind=faster", cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "no node has the labels kind=faster: there is kind=fast, kind=slow" in refused.stderr
+        with nodes.on.running(*run, "--node-label", "kind=fast") as under:
+            under.until(lambda: saved(store) == [2, 2])
+            groups = json.loads(nodes.on.python(GROUPS.format(address=nodes.on.address)).stdout)
+            go(tmp_path)
+            status, log = under.ended()
+    share = {"0": {"CPU": 1.0, "GPU": 0.5}}
+    assert groups == [["CREATED", share, ["fast"]], ["CREATED", share, ["fast"]], ["PENDING", share, [None]]]
+    assert status == 0, log
+    assert "3 cells done (3 worked on now), 0 failed, 0 missing" in log
+
+
+def run_in(folder: Path) -> list[str | Path]:
+    """`raysl run` of the study that `waiting` wrote."""
+    stored: list[str | Path] = ["--storage", folder / "store", "--reports", folder, "--cache", folder / "cache"]
+    return ["run", folder / "tiny.yaml", *stored]
+
+
+def saved(store: Store) -> list[int]:
+    """The step of each cell's newest checkpoint."""
+    found = [cell.latest_checkpoint() for cell in store.cells()]
+    return [one[0] for one in found if one is not None]

@@ -37,7 +37,8 @@ def test_labels_choose_nodes() -> None:
     offer = Offer((SMALL, CARDS), grows=True, known=True)
     assert offer.fitting(CPU, {"zone": "a"}) == 48
     assert offer.fitting(CPU, {"zone": "b"}) == 0
-    assert offer.never(CPU, 1, {"zone": "b"}) == "no node has the labels zone=b"
+    assert offer.never(CPU, 1, {"zone": "b"}) == "no node has the labels zone=b: there is zone=a"
+    assert offer.never(CPU, 1, {"rack": "1"}) == "no node has the labels rack=1: there is none of these names"
 
 
 @pytest.mark.parametrize(
