@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from raysl.reports.statistics import describe
+from raysl.reports.statistics import PERCENT, describe
 from raysl.reports.text import HOLE, grid, sample_text
 
 HEAD = ("row", "classes", "seeds", "steps", "questions a seed")
@@ -57,13 +57,15 @@ def read_csv(path: Path) -> list[Measured]:
 
 
 def learned(ours: Sequence[Measured]) -> bool | None:
-    """Whether the interval of one row over seeds excludes the trivial answer of every seed; None below three seeds."""
+    """Whether the interval of one row over seeds excludes the trivial answer of every seed; None below three seeds.
+
+    Scores that are equal at all seeds have no interval; they are compared themselves.
+    """
     scores = describe([one.score for one in ours])
-    if scores.low is None or scores.high is None:
+    low, high = (scores.mean, scores.mean) if scores.all_equal else (scores.low, scores.high)
+    if low is None or high is None:
         return None
-    if ours[0].classes:
-        return scores.low > max(one.trivial for one in ours)
-    return scores.high < min(one.trivial for one in ours)
+    return low > max(one.trivial for one in ours) if ours[0].classes else high < min(one.trivial for one in ours)
 
 
 def render(measured: Sequence[Measured], notes: Mapping[str, str | None]) -> str:
@@ -90,9 +92,9 @@ def _about(measured: Sequence[Measured]) -> str:
         "training split of the rendered set `synthetic` and asked about its test split, videos that no training saw; "
         f"size of scale laptop, batches of {', '.join(sorted({str(one.batch_size) for one in measured}))} videos, "
         "AdamW; benchmarks/tasks_learn.yaml has all settings. Accuracies in percent: mean ± half-width of the 95 % "
-        "t-interval over seeds (their number); the majority rate is that of the very questions asked, the largest of "
-        "the seeds'. Settings and steps were chosen by trials on the same test videos, so the table shows that a task "
-        "can be learned here, not how well it would be on other data. "
+        "t-interval over seeds (their number), with its two ends where it is cut at 100 %; the majority rate is that "
+        "of the very questions asked, the largest of the seeds'. Settings and steps were chosen by trials on the same "
+        "test videos, so the table shows that a task can be learned here, not how well it would be on other data. "
         f"{len(measured)} trainings, {cpu:.1f} minutes of one core ({clock:.1f} by the clock, beside other work)."
     )
 
@@ -108,7 +110,7 @@ def _head(name: str, ours: Sequence[Measured]) -> list[str]:
 
 
 def _classified(name: str, ours: Sequence[Measured]) -> list[str]:
-    scores = describe([100 * one.score for one in ours])
+    scores = describe([100 * one.score for one in ours], PERCENT)
     trivial = 100 * max(one.trivial for one in ours)
     low = HOLE if scores.low is None else f"{scores.low:.1f}"
     return [*_head(name, ours), f"{trivial:.1f}", sample_text(scores), low, _verdict(ours)]

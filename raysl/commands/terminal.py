@@ -15,7 +15,7 @@ from raysl.errors import printable
 WIDTH = 160
 """Columns of a table where output is no terminal."""
 
-IN_ASCII = {"–": "-", "—": "-", "−": "-", "±": "+-", "→": "->", "…": "...", "×": "x", "≥": ">=", "≤": "<="}
+IN_ASCII = {"–": "-", "—": "-", "−": "-", "±": "+-", "→": "->", "…": "...", "×": "x", "≥": ">=", "≤": "<=", "✓": "*"}
 """What raysl itself writes, where output cannot encode it; other characters are escaped."""
 
 

@@ -80,6 +80,17 @@ class CatalogReader(ABC):
                 that cannot be read, a class with one video.
         """
 
+    def recording(self, video: Video) -> str | None:
+        """What a video was cut from, or shows (a recording, a person), so that those of one name are not independent.
+
+        A report tests over whole recordings. Unlike `Video.group` it enters no hash and parts no split, so that a set
+        may say it of videos that its official split parts, by their names. None: not known.
+
+        Args:
+            video: of the catalog; of a store that has not kept the catalog, its path alone is right.
+        """
+        return video.group
+
     def listed(self, root: Path) -> Catalog:
         """The catalog as it will be read, of a data set that makes its own files before it has made them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,15 +86,15 @@ def describe_differences(study: Study) -> Differences:
     return Differences(reference.name, {row.name: differences(reference, row) for row in study.rows}, given)
 
 
-def given_lines(given: Given, scale: str, mark: str = "") -> list[str]:
+def given_lines(given: Given, scale: str, mark: Callable[[str], str] = str) -> list[str]:
     """What the scale and ``--set`` changed, a sentence each; nothing where neither was given.
 
     Args:
-        mark: put around each change.
+        mark: how each change, and what was typed, is written.
     """
 
     def listed(changes: Sequence[Change]) -> str:
-        return ", ".join(f"{mark}{change}{mark}" for change in changes)
+        return ", ".join(mark(str(change)) for change in changes)
 
     lines = []
     if given.own:
@@ -102,11 +102,10 @@ def given_lines(given: Given, scale: str, mark: str = "") -> list[str]:
     if given.inherited:
         lines.append(f"Scale {scale} changes what the study inherits: {listed(given.inherited)}.")
     if given.overrides:
-        typed = " ".join(f"{mark}--set {override}{mark}" for override in given.overrides)
+        typed = " ".join(mark(f"--set {override}") for override in given.overrides)
         lines.append(f"Given {typed}{', which changes ' if given.overridden else ''}{listed(given.overridden)}.")
     for labels in given.merged:
-        alike = f"{mark}, {mark}".join(labels)
-        lines.append(f"So {mark}{alike}{mark} are one evaluation here: their columns hold the same numbers.")
+        lines.append(f"So {', '.join(map(mark, labels))} are one evaluation here: their columns hold the same numbers.")
     return lines
 
 

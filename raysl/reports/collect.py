@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raysl.config.cells import Cell, evaluation_key, unique_cells
+from raysl.config.component import Chosen
 from raysl.config.suggest import nearest
-from raysl.errors import ConfigError, ObstructedError, StorageError
+from raysl.data.catalog import CatalogReader, Video
+from raysl.data.snapshot import data_key
+from raysl.errors import ConfigError, ObstructedError, StorageError, StoreLostError
 from raysl.planning.differences import Differences
 from raysl.published import Match
 from raysl.reports.input import (
@@ -22,7 +25,7 @@ from raysl.reports.input import (
     Searched,
 )
 from raysl.reports.pooled import pooled_cell, pooled_record
-from raysl.results import CellFolder, Found, FoundEvaluation, Shelf
+from raysl.results import CellFolder, Found, FoundEvaluation, Shelf, Store
 
 
 def collect(
@@ -53,7 +56,7 @@ def collect(
         StorageError: the store cannot be read.
         ConfigError: a column is of no evaluation of these cells; not checked where there are none.
     """
-    reader = _Reader({cell.key: shelf.find(cell) for cell in unique_cells(cells)})
+    reader = _Reader(shelf.store, {cell.key: shelf.find(cell) for cell in unique_cells(cells)})
     parts: dict[tuple[str, int], list[CellResult]] = {}
     for cell in cells:
         parts.setdefault((cell.row, cell.seed), []).append(reader.cell(cell))
@@ -72,7 +75,7 @@ def collect(
         baseline=None if unchosen is not None else baseline,
         scale=scale,
         references=tuple(references),
-        footnotes=(*footnotes, *notes),
+        footnotes=(*footnotes, *notes, *reader.notes),
         store_link=store_link,
         published=None if published is None else _published(published, found_columns),
         searched=searched,
@@ -101,11 +104,15 @@ class _Reader:
 
     Attributes:
         found: by `Cell.key`, with the evaluations of all rows.
+        notes: which data sets' lists could not be read.
     """
 
+    store: Store
     found: Mapping[str, Found]
     _results: dict[str, CellResult] = field(default_factory=dict)
     _records: dict[tuple[str, str], EvaluationRecord] = field(default_factory=dict)
+    _listed: dict[tuple[str, str], Mapping[str, str] | None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> CellResult:
         found = self.found[cell.key]
@@ -131,8 +138,41 @@ class _Reader:
             return None
         key = (folder.name, one.name)
         if key not in self._records:
-            self._records[key] = _evaluation(folder, one.name, one.record)
+            found = _evaluation(folder, one.name, one.record)
+            self._records[key] = replace(found, recordings=self._recordings_of(one, one.record, found.correct))
         return self._records[key]
+
+    def _recordings_of(
+        self, one: FoundEvaluation, record: Mapping[str, Any], videos: Iterable[str]
+    ) -> Mapping[str, str]:
+        """What the test videos were cut from: by the lists that the store keeps, or by their paths alone."""
+        hash = str((record.get("data") or {}).get("snapshot") or "")
+        key = (hash, data_key(one.config.data))
+        if key not in self._listed:
+            self._listed[key] = self._recordings_listed(hash, one.config.data)
+        listed = self._listed[key]
+        return listed if listed is not None else _named(one.config.data, (Video(0, path, None, "") for path in videos))
+
+    def _recordings_listed(self, hash: str, data: Chosen) -> Mapping[str, str] | None:
+        """None where the store does not have the list."""
+        try:
+            return _named(data, self.store.snapshot(hash).catalog.videos) if hash else None
+        except StoreLostError:
+            raise
+        except StorageError:
+            self.notes[
+                f"The list of {data.bound_name}'s videos, data/{hash}.parquet of the store, is not there or not whole: "
+                "which clips were cut from one recording is read from their paths, where these say it. The study's "
+                "next run writes the list anew."
+            ] = None
+            return None
+
+
+def _named(data: Chosen, videos: Iterable[Video]) -> dict[str, str]:
+    """Path to recording of those that the data set's reader knows one of."""
+    reader: CatalogReader = data.build()
+    named = {video.path: reader.recording(video) for video in videos}
+    return {path: name for path, name in named.items() if name is not None}
 
 
 def _cell_result(found: Found, folder: CellFolder) -> CellResult:

@@ -42,6 +42,8 @@ class EvaluationRecord:
         metrics: name to percent.
         correct: test video to whether it was right under the headline metric, or to the share of its answers that were
             (`raysl.reports.pooled`); its keys are the test set.
+        recordings: test video to what it was cut from (`raysl.data.catalog.CatalogReader.recording`); none where the
+            data set does not say.
         left_out: what was not used, e.g. ``{"unreadable test": 2}``; no zeros.
         failure: why there are no metrics; empty where there are.
     """
@@ -52,6 +54,7 @@ class EvaluationRecord:
     correct: Mapping[str, bool | Fraction] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     failure: str = ""
+    recordings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_test(self) -> int:

@@ -1,34 +1,41 @@
-"""A table as Markdown that also reads well in a terminal."""
+"""A table as Markdown that also reads well in a terminal: first what a person reads, then details, then the cells."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from urllib.parse import quote
 
-from raysl.errors import printable
 from raysl.planning.differences import given_lines
-from raysl.reports.input import CellResult, ReportInput
+from raysl.reports.details import details_section
+from raysl.reports.input import CellResult, ReferenceLine, ReportInput
 from raysl.reports.published import published_section
 from raysl.reports.searched import search_section
-from raysl.reports.table import Difference, Entry, Table
-from raysl.reports.text import HOLE, difference_text, grid, sample_text
+from raysl.reports.table import Difference, Table, TableRow
+from raysl.reports.text import HOLE, code, escaped, grid, marks_text, sample_text
+from raysl.reports.words import in_words
 from raysl.results import KEPT
+
+DECIDED, OPEN = "✓", "?"
+"""Beside a difference: whether the seeds decide it."""
 
 
 def render_markdown(table: Table) -> str:
-    """Rows x columns, what rows change, differences, footnotes, how numbers were made, published, search, cells."""
+    """Rows x headline metrics, the same in words, footnotes, what rows change, details, published, search, cells."""
     source = table.source
-    blocks = [f"# {printable(source.title.strip())}", _about(source), _results(table), *_changes(source)]
-    if source.baseline is not None and len(source.rows) > 1:
-        blocks += [f"## Difference to {printable(source.baseline)}", _differences(table)]
-    notes = [f"- [{letter}] {printable(text)}" for letter, text in table.footnotes]
-    notes += [f"- {printable(text)}" for text in source.footnotes]
-    notes += [f"- {printable(f'{line.name}: {line.note}')}" for line in source.references if line.note]
+    blocks = [f"# {escaped(source.title)}", _about(source), _results(table)]
+    if table.has_differences or _has_cut_intervals(table):
+        blocks.append(_legend(table))
+    if table.has_differences:
+        blocks += [f"## Difference to {escaped(str(source.baseline))}", in_words(table)]
+    notes = [f"- [{letter}] {escaped(text)}" for letter, text in table.footnotes]
+    notes += [f"- {escaped(text)}" for text in source.footnotes]
+    notes += [f"- {escaped(f'{line.name}: {line.note}')}" for line in source.references if line.note]
     if _has_failures(source):
         notes.append(f"- {KEPT[0].upper()}{KEPT[1:]}.")
     if notes:
-        blocks.append("\n".join(notes))
-    blocks += [_method(table), *published_section(table), *search_section(source), "## Cells", _cells(source)]
-    return "\n\n".join(blocks) + "\n"
+        blocks += ["## Notes", "\n".join(notes)]
+    blocks += [*_changes(source), *details_section(table), *published_section(table), *search_section(source)]
+    return "\n\n".join([*blocks, "## Cells", _cells(source)]) + "\n"
 
 
 def _has_failures(source: ReportInput) -> bool:
@@ -45,13 +52,61 @@ def _about(source: ReportInput) -> str:
 
 
 def _results(table: Table) -> str:
-    columns = table.source.columns
-    headings = [column.heading + _marks(marks) for column, marks in zip(columns, table.column_marks, strict=True)]
-    lines = [[row.name + _marks(row.marks), *(_entry(entry) for entry in row.entries)] for row in table.rows]
-    for reference in table.source.references:
-        values = (reference.values.get(column.key) for column in columns)
-        lines.append([f"*{reference.name}*", *(HOLE if value is None else f"{value:.1f}" for value in values)])
-    return grid(["row", *headings], lines)
+    """The headline metrics, each with its difference to the baseline."""
+    headings = ["row"]
+    for position in table.shown:
+        column, marks = table.source.columns[position], table.column_marks[position]
+        headings.append(escaped(column.heading) + marks_text(marks))
+        headings += ["difference"] if table.has_differences else []
+    lines = [[escaped(row.name) + marks_text(row.marks), *_entries(table, row)] for row in table.rows]
+    lines += [[f"*{escaped(one.name)}*", *_references(table, one)] for one in table.source.references]
+    return grid(headings, lines)
+
+
+def _entries(table: Table, row: TableRow) -> Iterator[str]:
+    for position in table.shown:
+        entry = row.entries[position]
+        yield sample_text(entry.sample) + marks_text(entry.marks)
+        if table.has_differences:
+            yield "baseline" if row.name == table.source.baseline else _marked(entry.difference)
+
+
+def _references(table: Table, reference: ReferenceLine) -> Iterator[str]:
+    for position in table.shown:
+        value = reference.values.get(table.source.columns[position].key)
+        yield HOLE if value is None else f"{value:.1f}"
+        if table.has_differences:
+            yield ""
+
+
+def _marked(difference: Difference | None) -> str:
+    """``+6.1 ✓``"""
+    if difference is None or difference.sample.mean is None:
+        return HOLE
+    if difference.same:
+        return "same"
+    return f"{difference.sample.mean:+.1f} {DECIDED if difference.decided else OPEN}"
+
+
+def _legend(table: Table) -> str:
+    text = (
+        f"Difference to {escaped(str(table.source.baseline))}, paired by seed: {DECIDED} decided over seeds (p of the "
+        f"paired t-test below 0.05 after Holm's correction, number of tests: {table.family}), {OPEN} not decided."
+    )
+    said = [text] if table.has_differences else []
+    return " ".join([*said, CUT] if _has_cut_intervals(table) else said)
+
+
+def _has_cut_intervals(table: Table) -> bool:
+    entries = [entry for row in table.rows for entry in row.entries]
+    differences = [entry.difference.sample for entry in entries if entry.difference is not None]
+    return any(one.cut for one in [*(entry.sample for entry in entries), *differences])
+
+
+CUT = (
+    "A t-interval that would leave 0 to 100 % (a difference's: -100 to 100), where no mean can lie, is cut there and "
+    "written with its two ends; so near a bound, and of so few seeds, it is rough."
+)
 
 
 def _changes(source: ReportInput) -> list[str]:
@@ -62,68 +117,20 @@ def _changes(source: ReportInput) -> list[str]:
     lines = []
     for name, changes in found.rows.items():
         if name != found.reference:
-            listed = ", ".join(f"`{change}`" for change in changes) or "nothing"
-            lines.append(f"- {printable(f'{name}: {listed}')}")
-    blocks = [f"## What each row changes against {printable(str(found.reference))}", "\n".join(lines)] if lines else []
-    given = [f"- {printable(line)}" for line in given_lines(found.given, source.scale, "`")]
+            listed = ", ".join(code(str(change)) for change in changes) or "nothing"
+            lines.append(f"- {escaped(name)}: {listed}")
+    blocks = [f"## What each row changes against {escaped(str(found.reference))}", "\n".join(lines)] if lines else []
+    given = [f"- {line}" for line in given_lines(found.given, source.scale, code)]
     if given:
         blocks += ["## What the scale and `--set` changed", "\n".join(given)]
     return blocks
-
-
-def _entry(entry: Entry) -> str:
-    return sample_text(entry.sample) + _marks(entry.marks)
-
-
-def _differences(table: Table) -> str:
-    headings = [column.heading for column in table.source.columns]
-    lines = [
-        [row.name, *(_difference(entry.difference) for entry in row.entries)]
-        for row in table.rows
-        if row.name != table.source.baseline
-    ]
-    return grid(["row", *headings], lines)
-
-
-def _difference(difference: Difference | None) -> str:
-    if difference is None:
-        return HOLE
-    if difference.same:
-        return "same results"
-    sample = difference.sample
-    tests = f"{_p(difference.p_seeds_adjusted)} / {_p(difference.p_videos_adjusted)}"
-    return f"{difference_text(sample)} ({len(sample.values)}), p {tests}"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return HOLE
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _method(table: Table) -> str:
-    sentences = [
-        "Intervals are 95 % t-intervals over seeds; with fewer than three seeds the values themselves are given.",
-    ]
-    if table.source.baseline is not None:
-        sentences.append(
-            "Differences are paired by seed. p: paired t-test over seeds / exact sign-flip test over test videos "
-            "(answers summed over seeds; McNemar's exact test at one seed; headline metrics only), each "
-            f"Holm-corrected over all differences of this table; {HOLE}: no test."
-        )
-    if any(cell.parts for row in table.source.rows for cell in row.cells):
-        sentences.append("On folds the value at a seed is the mean over the folds, and every test video counts once.")
-    sizes = [f"{label} {' or '.join(str(size) for size in sizes)}" for label, sizes in table.test_videos.items()]
-    if sizes:
-        sentences.append(f"Test videos: {'; '.join(sizes)}.")
-    return " ".join(sentences)
 
 
 def _cells(source: ReportInput) -> str:
     headings = ["row", "seed", "cell", "state", "commit", "minutes", "clips/s"]
     lines = [
         [
-            row.name,
+            escaped(row.name),
             str(cell.seed) + ("" if cell.fold is None else f", fold {cell.fold}"),
             _link(cell, source.store_link),
             cell.status,
@@ -143,18 +150,14 @@ def _link(cell: CellResult, store: str | None) -> str:
         return HOLE
     if store is None or cell.commit is None:
         return cell.cell
-    return f"[{cell.cell}]({store}/cells/{cell.cell}/provenance.json)"
+    return f"[{cell.cell}]({quote(store)}/cells/{cell.cell}/provenance.json)"
 
 
 def _commit(cell: CellResult) -> str:
     if cell.commit is None:
         return HOLE
-    return cell.commit[:10] + (" with changes" if cell.dirty else "")
+    return escaped(cell.commit[:10]) + (" with changes" if cell.dirty else "")
 
 
 def _number(value: float | None) -> str:
     return HOLE if value is None else f"{value:.1f}"
-
-
-def _marks(letters: Sequence[str]) -> str:
-    return "".join(f" [{letter}]" for letter in letters)

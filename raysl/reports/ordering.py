@@ -20,8 +20,8 @@ class OrderedPair:
     Attributes:
         published: the first row's number minus the second's; None where one was not recovered.
         sample: our differences, first minus second, over the seeds that both have.
-        verdict: agree or disagree where the 95 % interval of our difference excludes zero; undecided where it does
-            not, or where there is none; unscored where the published side gives no order to compare with.
+        verdict: agree or disagree where the 95 % interval of our difference, by itself, excludes zero; undecided where
+            it does not, or where there is none; unscored where the published side gives no order to compare with.
         reason: why a pair is unscored.
     """
 
@@ -42,6 +42,15 @@ class Ordering:
 
     def count(self, verdict: Verdict) -> int:
         return sum(pair.verdict == verdict for pair in self.pairs)
+
+    @property
+    def decided(self) -> int:
+        return self.count("agree") + self.count("disagree")
+
+    @property
+    def decidable(self) -> int:
+        """Pairs that are scored, decided or not."""
+        return self.decided + self.count("undecided")
 
     @property
     def tau(self) -> float | None:

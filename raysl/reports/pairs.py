@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from raysl.reports.input import CellResult, Column, EvaluationRecord, RowInput
-from raysl.reports.statistics import Sample, paired
+from raysl.reports.statistics import DIFFERENCE, Sample, paired
+
+_SHARES = re.compile(r"(top|R@)\d+|mean_class")
 
 
 @dataclass(frozen=True)
@@ -48,4 +52,10 @@ def computed_on_other_videos(pairs: list[SeedPair]) -> bool:
 def sample_of(pairs: list[SeedPair], column: Column) -> Sample:
     """Difference of the first row to the second, over the seeds."""
     values = [[pair.records[side].metrics[column.metric] for pair in pairs] for side in (0, 1)]
-    return paired(values[0], values[1])
+    share = is_share(column, [record for pair in pairs for record in pair.records])
+    return paired(values[0], values[1], DIFFERENCE if share else None)
+
+
+def is_share(column: Column, records: Iterable[EvaluationRecord]) -> bool:
+    """Whether a column's values are shares of right answers, 0 to 100; cosines times 100 are not."""
+    return _SHARES.fullmatch(column.metric) is not None or any(one.headline == column.metric for one in records)

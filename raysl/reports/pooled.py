@@ -71,6 +71,7 @@ def pooled_record(parts: Mapping[str, EvaluationRecord | None]) -> EvaluationRec
         metrics={metric: math.fsum(record.metrics[metric] for record in records) / len(records) for metric in common},
         correct=_answers(records),
         left_out=_left_out(records),
+        recordings={video: name for record in records for video, name in record.recordings.items()},
     )
 
 

@@ -7,7 +7,7 @@ from raysl.reports.input import Column, Published, ReportInput
 from raysl.reports.ordering import OrderedPair, Ordering
 from raysl.reports.statistics import LEAST_SEEDS, Sample
 from raysl.reports.table import Table
-from raysl.reports.text import HOLE, difference_text, grid, sample_text
+from raysl.reports.text import HOLE, difference_text, escaped, grid, sample_text
 
 NOT_RECOVERED = "not recovered"
 PROVENANCE = {
@@ -56,14 +56,14 @@ def _numbers(table: Table, published: Published) -> str:
     columns = [column for column in source.columns if column in published.columns]
     headings = ["row"]
     for column in columns:
-        headings += [f"{column.heading}: published {published.columns[column]}", "ours"]
+        headings += [escaped(f"{column.heading}: published {published.columns[column]}"), "ours"]
         headings += ["ours - published"] if source.scale == "paper" else []
     lines = []
     for row in table.rows:
         if row.name in published.rows:
             samples = {column: entry.sample for column, entry in zip(source.columns, row.entries, strict=True)}
             cells = [_cells(source, published, row.name, column, samples[column]) for column in columns]
-            lines.append([row.name, *(text for cell in cells for text in cell)])
+            lines.append([escaped(row.name), *(text for cell in cells for text in cell)])
     return grid(headings, lines)
 
 
@@ -78,14 +78,15 @@ def _cells(source: ReportInput, published: Published, row: str, column: Column, 
 
 
 def _order(table: Table) -> str:
-    headings = ["order of rows", "pairs", "agree", "disagree", "undecided", "not scored", "Kendall's tau"]
+    headings = ["order of rows", "pairs", "agree", "disagree", "undecided", "not scored", "Kendall's tau (of decided)"]
     return grid(headings, [_order_line(ordering) for ordering in table.orderings])
 
 
 def _order_line(ordering: Ordering) -> list[str]:
     counts = [ordering.count(verdict) for verdict in ("agree", "disagree", "undecided", "unscored")]
     tau = HOLE if ordering.tau is None else f"{ordering.tau:+.2f}"
-    return [ordering.column.heading, str(len(ordering.pairs)), *(str(count) for count in counts), tau]
+    tau += f" ({ordering.decided} of {ordering.decidable})"
+    return [escaped(ordering.column.heading), str(len(ordering.pairs)), *(str(count) for count in counts), tau]
 
 
 def _named(table: Table) -> str | None:
@@ -93,7 +94,7 @@ def _named(table: Table) -> str | None:
     lines = []
     for ordering in table.orderings:
         for pair in ordering.pairs:
-            where = f"{ordering.column.heading}: {pair.first} and {pair.second}"
+            where = escaped(f"{ordering.column.heading}: {pair.first} and {pair.second}")
             if pair.verdict == "disagree":
                 lines.append(f"- {where} disagree: published {_published(pair)}, ours {difference_text(pair.sample)}")
             elif pair.verdict == "unscored":
@@ -113,18 +114,20 @@ def _about(source: ReportInput, published: Published) -> str:
     lines += [f"- Source: {table.source}"] if table.source else []
     if "provenance" in table.columns:
         position = table.columns.index("provenance")
-        lines += [f"- Provenance of {row}: {published.line(row)[position]}" for row in published.rows]
+        lines += [f"- Provenance of {escaped(row)}: {published.line(row)[position]}" for row in published.rows]
     lines += [f"- {note}" for note in table.notes]
     lines += [f"- {cell.cell}: {cell.value} ({cell.provenance}: {cell.source})" for cell in table.cross]
     lines += [f"- Rows that were not recovered: {table.lost_rows}"] if table.lost_rows else []
     own = [row.name for row in source.rows if row.name not in published.rows]
-    lines += [f"- Rows of ours without a published one: {', '.join(own)}"] if own and published.rows else []
+    lines += [f"- Rows of ours without a published one: {escaped(', '.join(own))}"] if own and published.rows else []
     missing = len(table.rows) - len(set(published.match.rows.values()))
     lines += [f"- Published rows that this study does not have: {missing}"] if missing and published.rows else []
     if published.rows and published.columns:
         lines.append(
             "- A pair of rows is decided where the 95 % interval of our difference, paired by seed, excludes zero "
-            f"(below {LEAST_SEEDS} common seeds there is no interval, and nothing is decided; not corrected for the "
-            "number of pairs). Kendall's tau is (agree - disagree) / (agree + disagree) over the decided pairs."
+            f"(below {LEAST_SEEDS} common seeds there is no interval, and nothing is decided). Each pair stands by "
+            "itself, not corrected for their number: were all rows equally good, one of twenty would be decided. "
+            "Kendall's tau is (agree - disagree) / (agree + disagree) over the decided pairs, whose number stands "
+            "beside it; of few pairs it says little."
         )
     return "\n".join(lines)

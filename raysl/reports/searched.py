@@ -6,7 +6,7 @@ import csv
 import io
 
 from raysl.reports.input import ReportInput, Searched
-from raysl.reports.text import HOLE, grid
+from raysl.reports.text import HOLE, escaped, grid
 from raysl.results.search_folder import SearchTrial, Value
 
 FIELDS = ("number", "status", "score", "reports", "scores", "same_as", "seconds", "reason")
@@ -21,7 +21,7 @@ def search_section(source: ReportInput) -> list[str]:
     if searched is None:
         return []
     failed = [trial for trial in searched.trials if trial.status == "failed" and trial.same_as is None]
-    reasons = [f"- Trial {trial.number} failed: {_line(trial.reason) or 'no reason is known'}" for trial in failed]
+    reasons = [f"- Trial {trial.number} failed: {_reason(trial)}" for trial in failed]
     blocks = ["## Search", f"{_counts(searched)} {_choice(searched)}".rstrip()]
     blocks += [_best(searched)] if searched.best else []
     blocks += [_base(searched), _method(searched)]
@@ -78,9 +78,9 @@ def _best(searched: Searched) -> str:
     lines = []
     for row, number in searched.best.items():
         trial = trials[number]
-        values = (_short(trial.point[name]) if name in trial.point else HOLE for name in searched.parameters)
-        lines.append([row, str(number), _score(trial) or HOLE, *values])
-    return grid(["row", "trial", "score in the search", *searched.parameters], lines)
+        values = (escaped(_short(trial.point[name])) if name in trial.point else HOLE for name in searched.parameters)
+        lines.append([escaped(row), str(number), _score(trial) or HOLE, *values])
+    return grid(["row", "trial", "score in the search", *map(escaped, searched.parameters)], lines)
 
 
 def _score(trial: SearchTrial) -> str:
@@ -89,10 +89,10 @@ def _score(trial: SearchTrial) -> str:
 
 def _method(searched: Searched) -> str:
     return (
-        f"Scores: {searched.scored_by}, in percent, after {searched.steps}, at seed {searched.seed}. They are of short "
-        "training at one seed, and they are what the best are chosen by, so those of the best are biased upwards. Do "
-        "not compare them with the numbers of the table, for which the best are trained anew, at full length and with "
-        "the table's seeds. Every trial: [trials.csv](trials.csv)."
+        f"Scores: {escaped(searched.scored_by)}, in percent, after {searched.steps}, at seed {searched.seed}. They are "
+        "of short training at one seed, and they are what the best are chosen by, so those of the best are biased "
+        "upwards. Do not compare them with the numbers of the table, for which the best are trained anew, at full "
+        "length and with the table's seeds. Every trial: [trials.csv](trials.csv)."
     )
 
 
@@ -120,6 +120,10 @@ def _full(value: Value) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.6g}"
+
+
+def _reason(trial: SearchTrial) -> str:
+    return escaped(_line(trial.reason)) or "no reason is known"
 
 
 def _line(text: str) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-
-import numpy as np
 
 from raysl.reports.footnotes import Footnotes, left_out_notes, note_holes, training_notes
 from raysl.reports.input import Column, ReportInput, RowInput
 from raysl.reports.ordering import Ordering, orderings
-from raysl.reports.pairs import SeedPair, computed_on_other_videos, result, sample_of, seed_pairs
-from raysl.reports.statistics import Sample, describe, holm, sign_flip_test
+from raysl.reports.over_videos import VideoTest, compare_answers, count_recordings
+from raysl.reports.pairs import computed_on_other_videos, is_share, result, sample_of, seed_pairs
+from raysl.reports.power import detectable, pooled_spread
+from raysl.reports.statistics import LEVEL, PERCENT, Sample, describe, holm
 
 
 @dataclass(frozen=True)
@@ -22,15 +21,19 @@ class Difference:
     Attributes:
         sample: differences over the seeds that both have; its ``p`` is the paired t-test's.
         same: both rows are the same results, so nothing is tested.
-        p_seeds: the t-test's p, Holm-adjusted. p_videos: the sign-flip test's over test videos, None where the
-            column is not the headline metric. p_videos_adjusted: the same, Holm-adjusted.
+        videos: the test over test videos; None where the column is not the headline metric.
+        p_adjusted: the t-test's p, Holm-adjusted; None where it is not of the family that is tested.
     """
 
     sample: Sample
     same: bool
-    p_videos: float | None
-    p_seeds_adjusted: float | None = None
-    p_videos_adjusted: float | None = None
+    videos: VideoTest | None
+    p_adjusted: float | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the seeds decide it: the corrected p of the paired t-test is below 5 %."""
+        return self.p_adjusted is not None and self.p_adjusted < LEVEL
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,24 @@ class TableRow:
 
 
 @dataclass(frozen=True)
+class Planning:
+    """What the present seeds can show in one column.
+
+    Attributes:
+        seeds: the most that any row has in common with the baseline.
+        spread: standard deviation of the paired differences, pooled over rows.
+        detectable: the true difference in points that so many seeds find four times of five, by one test at 5 %.
+        corrected: the same at Holm's first level, 5 % over the number of tests.
+    """
+
+    column: Column
+    seeds: int
+    spread: float
+    detectable: float
+    corrected: float
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that only needs to be rendered.
 
@@ -68,7 +89,11 @@ class Table:
         source: what it was made from.
         column_marks: letters of footnotes, by column.
         footnotes: letter and text, in order.
+        headlines: by column, whether it is the headline metric of its evaluation; those are tested.
         test_videos: evaluation label to the sizes of the test sets it was computed on.
+        recordings: evaluation label to how many recordings these are of, in their order; of one whose data set does not
+            say, None.
+        planning: by headline column, where differences have a spread.
         orderings: our rows against the published order, by column that is matched with a published one.
     """
 
@@ -76,8 +101,31 @@ class Table:
     column_marks: tuple[tuple[str, ...], ...]
     rows: tuple[TableRow, ...]
     footnotes: tuple[tuple[str, str], ...]
+    headlines: tuple[bool, ...]
     test_videos: dict[str, tuple[int, ...]]
+    recordings: dict[str, tuple[int | None, ...]]
+    planning: tuple[Planning, ...] = ()
     orderings: tuple[Ordering, ...] = ()
+
+    @property
+    def has_differences(self) -> bool:
+        return self.source.baseline is not None and len(self.source.rows) > 1
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Positions of the columns that a person reads first: headline metrics, or all where there are none."""
+        found = tuple(position for position, headline in enumerate(self.headlines) if headline)
+        return found or tuple(range(len(self.headlines)))
+
+    @property
+    def family(self) -> int:
+        """How many differences Holm's correction over seeds is over."""
+        return _family(self.rows)
+
+    @property
+    def first_level(self) -> float:
+        """What the smallest p must be below for its difference to be decided."""
+        return LEVEL / max(1, self.family)
 
 
 def build_table(source: ReportInput) -> Table:
@@ -85,8 +133,25 @@ def build_table(source: ReportInput) -> Table:
     notes = Footnotes()
     column_marks = tuple(left_out_notes(notes, source, column) for column in source.columns)
     baseline = next((row for row in source.rows if row.name == source.baseline), None)
-    rows = tuple(_row(notes, row, baseline, source.columns) for row in source.rows)
-    return Table(source, column_marks, _corrected(rows), notes.lines(), _test_videos(source), orderings(source))
+    headlines = tuple(_is_headline(source, column) for column in source.columns)
+    rows = _corrected(tuple(_row(notes, row, baseline, source.columns) for row in source.rows), headlines)
+    sets = _test_sets(source)
+    return Table(
+        source,
+        column_marks,
+        rows,
+        notes.lines(),
+        headlines,
+        {label: tuple(size for size, _ in found) for label, found in sets.items()},
+        {label: tuple(recordings for _, recordings in found) for label, found in sets.items()},
+        _planning(source.columns, rows, headlines),
+        orderings(source),
+    )
+
+
+def _is_headline(source: ReportInput, column: Column) -> bool:
+    records = (result(cell, column) for row in source.rows for cell in row.cells)
+    return all(record.headline == column.metric for record in records if record is not None)
 
 
 def _row(notes: Footnotes, row: RowInput, baseline: RowInput | None, columns: tuple[Column, ...]) -> TableRow:
@@ -99,7 +164,8 @@ def _entry(notes: Footnotes, row: RowInput, baseline: RowInput | None, column: C
     found = [(cell, record) for cell in row.cells if (record := result(cell, column)) is not None]
     filled = {cell.seed for cell, _ in found}
     holes, marks = note_holes(notes, row, column, [cell for cell in row.cells if cell.seed not in filled])
-    sample = describe([record.metrics[column.metric] for _, record in found])
+    bounds = PERCENT if is_share(column, [record for _, record in found]) else None
+    sample = describe([record.metrics[column.metric] for _, record in found], bounds)
     difference = None
     if baseline is not None and row.name != baseline.name:
         difference, mark = _difference(notes, row, baseline, column)
@@ -120,41 +186,59 @@ def _difference(
     if all(pair.same for pair in pairs):
         return Difference(sample, True, None), ()
     headline = all(record.headline == column.metric for pair in pairs for record in pair.records)
-    return Difference(sample, False, _over_videos(pairs) if headline else None), ()
+    return Difference(sample, False, compare_answers([pair.records for pair in pairs]) if headline else None), ()
 
 
-def _over_videos(pairs: list[SeedPair]) -> float | None:
-    videos = sorted(pairs[0].records[0].correct)
-    if not videos:
-        return None
-    answers = [[record.correct for record in pair.records] for pair in pairs]
-    change = [sum(Fraction(ours[video]) - Fraction(theirs[video]) for ours, theirs in answers) for video in videos]
-    unit = math.lcm(*(Fraction(one).denominator for one in change))
-    return sign_flip_test(np.array([int(one * unit) for one in change], dtype=np.int64))
-
-
-def _corrected(rows: tuple[TableRow, ...]) -> tuple[TableRow, ...]:
-    """Holm over the whole table: one family of tests over seeds, one of tests over videos."""
-    differences = [entry.difference for row in rows for entry in row.entries]
-    tested = [one if one is not None and not one.same else None for one in differences]
-    seeds = iter(holm([None if one is None else one.sample.p for one in tested]))
-    videos = iter(holm([None if one is None else one.p_videos for one in tested]))
+def _corrected(rows: tuple[TableRow, ...], headlines: Sequence[bool]) -> tuple[TableRow, ...]:
+    """Holm over the differences of all headline metrics: one family of tests over seeds, one over videos."""
+    tested = [
+        one if headline and (one := entry.difference) is not None and not one.same else None
+        for row in rows
+        for entry, headline in zip(row.entries, headlines, strict=True)
+    ]
+    seeds = iter(holm([None if one is None else _p(one.sample) for one in tested]))
+    videos = iter(holm([None if one is None or one.videos is None else one.videos.p for one in tested]))
 
     def corrected(entry: Entry) -> Entry:
         over_seeds, over_videos = next(seeds), next(videos)
-        if entry.difference is None:
+        found = entry.difference
+        if found is None:
             return entry
-        adjusted = replace(entry.difference, p_seeds_adjusted=over_seeds, p_videos_adjusted=over_videos)
-        return replace(entry, difference=adjusted)
+        adjusted = None if found.videos is None else replace(found.videos, p_adjusted=over_videos)
+        return replace(entry, difference=replace(found, p_adjusted=over_seeds, videos=adjusted))
 
     return tuple(replace(row, entries=tuple(corrected(entry) for entry in row.entries)) for row in rows)
 
 
-def _test_videos(source: ReportInput) -> dict[str, tuple[int, ...]]:
-    sizes: dict[str, set[int]] = {}
+def _p(sample: Sample) -> float | None:
+    """Equal differences at enough seeds cannot be tested; they count all the same, as one that shows nothing."""
+    return 1.0 if sample.all_equal else sample.p
+
+
+def _family(rows: Sequence[TableRow]) -> int:
+    differences = (entry.difference for row in rows for entry in row.entries)
+    return sum(one is not None and one.p_adjusted is not None for one in differences)
+
+
+def _planning(columns: Sequence[Column], rows: Sequence[TableRow], headlines: Sequence[bool]) -> tuple[Planning, ...]:
+    found, level = [], LEVEL / max(1, _family(rows))
+    for position, column in enumerate(columns):
+        differences = [one for row in rows if (one := row.entries[position].difference) is not None]
+        samples = [one.sample for one in differences if not one.same and one.sample.spread is not None]
+        spread = pooled_spread(samples)
+        if headlines[position] and spread:
+            seeds = max(len(one.values) for one in samples)
+            least, corrected = (detectable(spread, seeds, one) for one in (LEVEL, level))
+            found.append(Planning(column, seeds, spread, least, corrected))
+    return tuple(found)
+
+
+def _test_sets(source: ReportInput) -> dict[str, list[tuple[int, int | None]]]:
+    """Evaluation label to the test sets it was computed on: their clips, and the recordings that these are of."""
+    sizes: dict[str, set[tuple[int, int | None]]] = {}
     for column in source.columns:
         for row in source.rows:
             for cell in row.cells:
                 if (record := result(cell, column)) is not None:
-                    sizes.setdefault(column.evaluation, set()).add(record.n_test)
-    return {label: tuple(sorted(found)) for label, found in sizes.items()}
+                    sizes.setdefault(column.evaluation, set()).add((record.n_test, count_recordings(record)))
+    return {label: sorted(found, key=lambda one: (one[0], one[1] or 0)) for label, found in sizes.items()}

@@ -7,6 +7,8 @@ import io
 
 from raysl.reports.input import Column, ReferenceLine
 from raysl.reports.ordering import Ordering
+from raysl.reports.over_videos import VideoTest
+from raysl.reports.power import effect_size, seeds_to_decide
 from raysl.reports.published import difference_to_published
 from raysl.reports.table import Entry, Table
 
@@ -30,6 +32,14 @@ FIELDS = (
     "p_seeds_holm",
     "p_videos",
     "p_videos_holm",
+    "decided",  # over seeds, after Holm's correction over the differences of headline metrics
+    "effect_size",
+    "seeds_to_decide",  # alone, at 5 %
+    "seeds_to_decide_holm",  # at Holm's first level
+    "clips",
+    "recordings",  # that the clips are of, the units over test videos; empty where the data set does not say
+    "videos_low",
+    "videos_high",
     "holes",
     "changes",  # of the row against the baseline, in its configuration
 )
@@ -56,7 +66,7 @@ def render_csv(table: Table) -> str:
     for row in table.rows:
         changes = {"changes": " | ".join(str(change) for change in known.get(row.name, ()))}
         for column, entry in zip(table.source.columns, row.entries, strict=True):
-            ours = _head("row", row.name, column) | _entry(entry) | _difference(entry, table.source.baseline)
+            ours = _head("row", row.name, column) | _entry(entry) | _difference(entry, table)
             writer.writerow(ours | changes | _published(table, row.name, column, entry))
     for reference in table.source.references:
         for column in table.source.columns:
@@ -83,8 +93,8 @@ def _entry(entry: Entry) -> dict[str, str]:
     }
 
 
-def _difference(entry: Entry, baseline: str | None) -> dict[str, str]:
-    difference = entry.difference
+def _difference(entry: Entry, table: Table) -> dict[str, str]:
+    difference, baseline = entry.difference, table.source.baseline
     if difference is None:
         return {"baseline": baseline or ""}
     return {
@@ -94,9 +104,25 @@ def _difference(entry: Entry, baseline: str | None) -> dict[str, str]:
         "difference_low": _number(difference.sample.low),
         "difference_high": _number(difference.sample.high),
         "p_seeds": "" if difference.same else _number(difference.sample.p),
-        "p_seeds_holm": _number(difference.p_seeds_adjusted),
-        "p_videos": _number(difference.p_videos),
-        "p_videos_holm": _number(difference.p_videos_adjusted),
+        "p_seeds_holm": _number(difference.p_adjusted),
+        "decided": "" if difference.p_adjusted is None else ("yes" if difference.decided else "no"),
+        "effect_size": _number(effect_size(difference.sample)),
+        "seeds_to_decide": _number(seeds_to_decide(difference.sample)),
+        "seeds_to_decide_holm": _number(seeds_to_decide(difference.sample, table.first_level)),
+        **_over_videos(difference.videos),
+    }
+
+
+def _over_videos(videos: VideoTest | None) -> dict[str, str]:
+    if videos is None:
+        return {}
+    return {
+        "p_videos": _number(videos.p),
+        "p_videos_holm": _number(videos.p_adjusted),
+        "clips": str(videos.clips),
+        "recordings": _number(videos.recordings),
+        "videos_low": _number(videos.low),
+        "videos_high": _number(videos.high),
     }
 
 

@@ -133,6 +133,7 @@ def made(*scores: float, row: str = "rotation", classes: int = 4, trivial: float
         (made(0.3, 0.9, 0.5), False),  # 0.57 +- 0.76
         (made(0.8, 0.9), None),
         (made(0.29, 0.29, 0.29), False),
+        (made(1.0, 1.0, 1.0), True),
         (made(0.1, 0.12, 0.11, classes=0), True),
         (made(0.29, 0.31, 0.3, classes=0), False),
     ],

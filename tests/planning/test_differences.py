@@ -101,7 +101,7 @@ def test_what_set_is_laid_over_is_shown(tmp_path: Path) -> None:
     given = describe_differences(load(tmp_path, "clip.stride: 3\nrows: {plain: {}}\n", "small", overrides)).given
     assert "clip.stride 3 → 1" in [str(change) for change in given.own]
     assert [str(change) for change in given.overridden] == ["clip.stride 1 → 2", "evaluation.retrieval.clips 5 → 3"]
-    assert given_lines(given, "small", "`")[-1] == (
+    assert given_lines(given, "small", "`{}`".format)[-1] == (
         "Given `--set clip.stride=2` `--set evaluation.retrieval.clips=3`, which changes `clip.stride 1 → 2`, "
         "`evaluation.retrieval.clips 5 → 3`."
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 import pytest
 
 import raysl.results as results
 from raysl.config.cells import Cell
+from raysl.config.component import Chosen, find
 from raysl.config.identity import evaluation_id
-from raysl.data.snapshot import data_key
+from raysl.data.catalog import Catalog, Video
+from raysl.data.catalogs.folder import FolderOptions
+from raysl.data.manifest_types import Manifest, ManifestRow
+from raysl.data.snapshot import Snapshot, data_key, data_record
 from raysl.errors import ConfigError
-from raysl.reports import build_table, collect, render_markdown
+from raysl.reports import EvaluationRecord, build_table, collect, render_markdown
+from raysl.reports.over_videos import count_recordings
 from raysl.results import CellFolder, Shelf, Store
 from tests.cells import tiny_cell, tiny_evaluation
 from tests.data.test_snapshot import snapshot_of
@@ -162,3 +168,63 @@ def test_a_slim_store_gives_the_same_table(store: Store, tmp_path: Path) -> None
     results.slim_copy(store, slim, [folder(store, 0).name, folder(store, 1).name])
     cells = [planned("A"), planned("B", 1)]
     assert collect(known(slim), cells, title="t", baseline="A") == collect(known(store), cells, title="t", baseline="A")
+
+
+GROUPED = Chosen("data set", "folder", FolderOptions(group="^([a-z]+)_"))
+PATHS = [
+    f"{name}/{person}_{number}.mp4" for name in ("run", "walk") for person in ("ann", "bob") for number in range(3)
+]
+
+
+def test_recordings_are_those_of_the_stored_list(store: Store) -> None:
+    videos = tuple(Video(i, path, i // 6, "test", PurePosixPath(path).name[:3]) for i, path in enumerate(PATHS))
+    record = _evaluated(store, GROUPED, PATHS, Catalog("mine", ("run", "walk"), videos))
+    assert record.recordings == {path: PurePosixPath(path).name[:3] for path in PATHS}
+    assert count_recordings(record) == 2
+
+
+@pytest.mark.parametrize("damage", ["gone", "not whole"])
+def test_where_the_list_is_gone_paths_say_it_or_nothing_does(store: Store, damage: str) -> None:
+    """UCF101 names recordings in its files; a folder's groups are in the list alone."""
+    ucf = tuple(f"Lunges/v_Lunges_g0{1 + i // 3}_c0{1 + i % 3}.avi" for i in range(6))
+    for data, paths, recordings in ((_chosen("ucf101"), ucf, 2), (GROUPED, tuple(PATHS[:6]), None)):
+        videos = tuple(Video(i, path, 0, "test", "g") for i, path in enumerate(paths))
+        record = _evaluated(store, data, paths, Catalog("mine", ("a",), videos), damage)
+        assert count_recordings(record) == recordings
+        source = collect(Shelf(store), [_planned(data)], title="t")
+        (note,) = [text for text in source.footnotes if "parquet" in text]
+        assert note.startswith(f"The list of {data.bound_name}'s videos, data/")
+        assert str(store.place.root) not in note
+
+
+def _chosen(name: str) -> Chosen:
+    return Chosen("data set", name, find("data set", name).options())
+
+
+def _planned(data: Chosen) -> Cell:
+    return Cell(tiny_cell({"training.steps": 4}), (LINEAR.model_copy(update={"data": data}),), "t", "A")
+
+
+def _evaluated(
+    store: Store, data: Chosen, paths: Sequence[str], catalog: Catalog, damage: str = ""
+) -> EvaluationRecord:
+    """The record that a report reads of an evaluation on this list of videos."""
+    rows = tuple(ManifestRow(path, 9, 9, (0,), 8, 8, 25.0, "f", True) for path in paths)
+    snapshot = Snapshot(catalog, Manifest(catalog.name, rows))
+    store.save_snapshot(snapshot)
+    if damage == "gone":
+        store.place.delete(f"data/{snapshot.hashes.snapshot}.parquet")
+    elif damage:
+        store.place.write(f"data/{snapshot.hashes.snapshot}.parquet", b"PAR1")
+    cell = Shelf(store, {data_key(LINEAR.data): HASHES}).folder(planned("A"))
+    cell.write_config({})
+    cell.write_provenance({})
+    cell.mark_done(cell.start_attempt(), {})
+    name = f"{evaluation_id(LINEAR.model_copy(update={'data': data}))}-{snapshot.hashes.evaluated}"
+    predictions = pd.DataFrame({"path": list(paths), "correct": True})
+    record = {"headline": "top1", "metrics": {"top1": 100.0}, "data": data_record(data, snapshot)}
+    cell.save_evaluation(name, record, predictions)
+    found = collect(Shelf(store), [_planned(data)], title="t").rows[0].cells[0].evaluations
+    (one,) = found.values()
+    assert one is not None
+    return one

@@ -54,7 +54,8 @@ def test_tau_is_over_decided_pairs_alone() -> None:
         ("r1", "r3"): "disagree",
         ("r2", "r3"): "disagree",
     }
-    assert (ordering.count("agree"), ordering.count("disagree")) == (3, 2)
+    assert (ordering.count("agree"), ordering.count("disagree"), ordering.decided, ordering.decidable) == (3, 2, 5, 6)
+    assert "+0.20 (5 of 6) |" in markdown(build_table(report(*rows)))
     assert ordering.tau == pytest.approx(0.2)
 
 
@@ -104,7 +105,7 @@ def test_pairs_that_are_not_scored_say_why() -> None:
     text = markdown(table)
     assert "linear/k top1: b and c not scored: as the study says" in text
     (line,) = [line for line in text.splitlines() if line.startswith("| a ") and "not recovered" in line]
-    assert "2.3 ± 3.8 (3)" in line
+    assert "2.3 [0.0, 6.1] (3)" in line
 
 
 def test_equal_published_numbers_give_no_order() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from raysl.reports import CellResult, EvaluationRecord, ReportInput, RowInput, build_table, render_markdown
+from raysl.reports.over_videos import sign_flip_test
 from raysl.reports.pooled import pooled_cell, pooled_record
-from raysl.reports.statistics import sign_flip_test
 from tests.reports.examples import LINEAR
 
 
@@ -100,7 +100,8 @@ def test_a_table_on_folds() -> None:
     entry = table.rows[1].entries[0]
     assert entry.sample.values == pytest.approx((200 / 3,))
     assert entry.difference is not None
-    assert entry.difference.p_videos == pytest.approx(2 * 0.5**3), "three videos, all won"
+    assert entry.difference.videos is not None
+    assert entry.difference.videos.p == pytest.approx(2 * 0.5**3), "three videos, all won"
     assert table.test_videos == {LINEAR.evaluation: (6,)}
     text = render_markdown(table)
     assert "On folds the value at a seed is the mean over the folds" in text
@@ -125,4 +126,5 @@ def test_shares_of_answers_are_tested_as_whole_numbers_are() -> None:
     (entry,) = build_table(ReportInput("t", tuple(rows), (LINEAR,), "base")).rows[1].entries
     assert entry.difference is not None
     # Over two seeds the shares differ by 1, 2, 0 and 2 answers.
-    assert entry.difference.p_videos == pytest.approx(sign_flip_test(np.array([1, 2, 0, 2])))
+    assert entry.difference.videos is not None
+    assert entry.difference.videos.p == pytest.approx(sign_flip_test(np.array([1, 2, 0, 2])))

@@ -107,7 +107,7 @@ def test_what_it_cost_and_how_the_base_did() -> None:
 def test_every_failure_has_its_reason() -> None:
     lines = [line for line in section(SEARCHED).splitlines() if line.startswith("- ")]
     assert lines == [
-        "- Trial 3 failed: the loss is NaN, at step 12 | 3",
+        "- Trial 3 failed: the loss is NaN, at step 12 \\| 3",
         "- Trial 7 failed: no reason is known",
     ]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
-import numpy as np
 import pytest
 from scipy import stats
 
-from raysl.reports.statistics import describe, holm, paired, sign_flip_test
+from raysl.reports.statistics import DIFFERENCE, PERCENT, describe, holm, paired
 
 
 def test_interval_by_hand() -> None:
@@ -45,42 +43,26 @@ def test_below_three_seeds_there_is_no_interval(values: list[float]) -> None:
 def test_equal_values_are_not_called_certain() -> None:
     assert describe([0.1 + 0.2, 0.3, 0.3]).p is None
     assert describe([0.0, 0.0, 0.0]).p == 1.0
-    assert (describe([2.0, 2.0, 2.0]).low, describe([2.0, 2.0, 2.0]).high) == (2.0, 2.0)
+    equal = describe([2.0, 2.0, 2.0])
+    assert equal.all_equal
+    assert (equal.low, equal.high, equal.half_width, equal.spread) == (None, None, None, 0.0)
+    assert not describe([2.0, 2.0]).all_equal, "two values have no interval anyway"
+
+
+def test_an_interval_ends_where_no_mean_can_lie() -> None:
+    values = [96.0, 99.0, 99.9]
+    whole, cut = describe(values), describe(values, PERCENT)
+    assert whole.high is not None
+    assert whole.high > 100
+    assert (cut.low, cut.high, cut.cut, cut.half_width, cut.p) == (whole.low, 100.0, True, None, whole.p)
+    inside = describe([50.0, 51.0, 52.0], PERCENT)
+    assert inside == describe([50.0, 51.0, 52.0])
+    assert paired([0.0, 2.0, 5.0], [99.0, 90.0, 98.0], DIFFERENCE).low == -100.0
 
 
 def test_a_seed_that_only_one_row_has_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="shorter"):
         paired([1.0, 2.0], [1.0])
-
-
-@pytest.mark.parametrize(("gained", "lost"), [(1, 0), (5, 0), (9, 2), (7, 7), (30, 12)])
-def test_at_one_seed_it_is_mcnemars_exact_test(gained: int, lost: int) -> None:
-    differences = np.array([1] * gained + [-1] * lost + [0] * 20)
-    oracle = stats.binomtest(gained, gained + lost, 0.5).pvalue
-    assert sign_flip_test(differences) == pytest.approx(oracle)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_sign_flips_against_all_of_them(seed: int) -> None:
-    differences = np.random.default_rng(seed).integers(-3, 4, size=11)
-    sums = [abs(int(np.dot(signs, differences))) for signs in itertools.product((-1, 1), repeat=len(differences))]
-    oracle = np.mean([total >= abs(int(differences.sum())) for total in sums])
-    assert sign_flip_test(differences) == pytest.approx(oracle)
-
-
-def test_the_same_answers_differ_in_nothing() -> None:
-    assert sign_flip_test(np.zeros(5, dtype=np.int64)) == 1.0
-    assert sign_flip_test(np.zeros(0, dtype=np.int64)) == 1.0
-
-
-def test_many_videos_and_a_large_difference_stay_a_probability() -> None:
-    assert 0 < sign_flip_test(np.full(20_000, 3)) <= 1e-12
-
-
-def test_holds_its_level_where_seeds_repeat_one_another() -> None:
-    """Three seeds that answer alike are one observation a video, not three."""
-    one_seed = np.array([1] * 8 + [-1] * 2)
-    assert sign_flip_test(3 * one_seed) == pytest.approx(sign_flip_test(one_seed))
 
 
 def test_holm_by_hand() -> None:

@@ -11,6 +11,7 @@ from scipy import stats
 from raysl.reports import CellResult, Column, EvaluationRecord, ReportInput, RowInput, build_table, render_csv
 from raysl.reports import render_markdown as markdown
 from raysl.reports.footnotes import Footnotes
+from raysl.reports.power import detectable
 from tests.reports.examples import LINEAR, RETRIEVAL, answers, done, example, linear
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,7 +42,8 @@ def test_difference_is_paired_by_seed_whatever_the_order() -> None:
     assert difference is not None
     assert sorted(difference.sample.values) == pytest.approx([10.0, 10.0, 20.0])
     assert difference.sample.p == pytest.approx(stats.ttest_rel([20, 70, 100], [10, 50, 90]).pvalue)
-    assert difference.p_videos == pytest.approx(2 * 0.5**4), "four videos, all won once"
+    assert difference.videos is not None
+    assert difference.videos.p == pytest.approx(2 * 0.5**4), "four videos, all won once"
 
 
 def test_only_seeds_that_both_have_are_paired() -> None:
@@ -51,14 +53,16 @@ def test_only_seeds_that_both_have_are_paired() -> None:
     assert entry.difference is not None
     assert entry.difference.sample.values == (10.0,)
     assert entry.difference.sample.p is None
-    assert entry.difference.p_videos == 1.0
+    assert entry.difference.videos is not None
+    assert entry.difference.videos.p == 1.0
     assert entry.holes == ("seed 1: failed: NaN", "seed 2: running")
 
 
 def test_below_three_seeds_the_values_stand() -> None:
     text = markdown(build_table(two_rows(cells(linear(2), linear(7), prefix="y"), cells(linear(1), linear(5)))))
     assert "| ours | 20.0, 70.0 (2) |" in " ".join(text.split())
-    assert "+10.0, +20.0 (2), p – / 0.250" in text, "three videos, all won: 2 / 2^3"
+    assert "| +10.0, +20.0 (2) | – | – | – | [-2.3, +32.3] | 0.250 |" in " ".join(text.split()), "2 / 2^3, all won"
+    assert "- ours: linear/ucf top1 +15.0 points (+10.0, +20.0), too few seeds to decide." in text
 
 
 def test_rows_that_share_all_cells_are_not_tested() -> None:
@@ -66,8 +70,8 @@ def test_rows_that_share_all_cells_are_not_tested() -> None:
     difference = build_table(two_rows(shared, shared)).rows[1].entries[0].difference
     assert difference is not None
     assert difference.same
-    assert difference.p_seeds_adjusted is None
-    assert difference.p_videos_adjusted is None
+    assert difference.p_adjusted is None
+    assert difference.videos is None
 
 
 def test_rows_that_share_cells_but_not_the_evaluation_are_tested() -> None:
@@ -88,16 +92,106 @@ def test_different_test_videos_are_never_compared() -> None:
 def test_videos_are_tested_under_the_headline_metric_only() -> None:
     entry = build_table(example()).rows[0].entries[1]
     assert entry.difference is not None
-    assert entry.difference.p_videos is None
+    assert entry.difference.videos is None
     assert entry.difference.sample.p is not None
 
 
-def test_holm_spans_the_whole_table() -> None:
-    random = build_table(example()).rows[0].entries
-    tested = [entry.difference for entry in random if entry.difference is not None]
-    smallest = min(tested, key=lambda one: one.sample.p or 1.0)
-    assert smallest.sample.p is not None
-    assert smallest.p_seeds_adjusted == pytest.approx(2 * smallest.sample.p), "two tests over seeds in this table"
+def test_holm_spans_the_headline_metrics_of_the_whole_table() -> None:
+    cells = {
+        name: tuple(done(seed, f"{name}{seed}", right + seed + lift * (seed == 1), 50.0 + seed**2) for seed in range(3))
+        for name, right, lift in (("base", 1, 0), ("near", 2, 1), ("far", 5, 1))
+    }
+    columns = (LINEAR, replace(RETRIEVAL, metric="R@1"), RETRIEVAL)
+    table = build_table(
+        ReportInput("t", tuple(RowInput(name, found) for name, found in cells.items()), columns, "base")
+    )
+    assert table.headlines == (True, True, False)
+    differences = [entry.difference for row in table.rows[1:] for entry in row.entries]
+    p_values = [one.sample.p for one in differences if one is not None and one.p_adjusted is not None]
+    assert (len(p_values), table.family) == (4, 4), "R@5 is no headline"
+    adjusted = [one.p_adjusted for one in differences if one is not None and one.p_adjusted is not None]
+    smallest = min(one for one in p_values if one is not None)
+    assert min(adjusted) == pytest.approx(4 * smallest)
+    assert [one.decided for one in differences if one is not None] == [False, False, False, True, True, False]
+
+
+def test_equal_differences_count_in_the_family_and_decide_nothing() -> None:
+    base, same = cells(linear(1), linear(4), linear(6)), cells(linear(3), linear(6), linear(8), prefix="y")
+    other = cells(linear(5), linear(9), linear(10), prefix="z")
+    source = ReportInput("t", (RowInput("base", base), RowInput("s", same), RowInput("o", other)), (LINEAR,), "base")
+    table = build_table(source)
+    equal, unequal = (row.entries[0].difference for row in table.rows[1:])
+    assert equal is not None
+    assert unequal is not None
+    assert (equal.sample.p, equal.p_adjusted, equal.decided) == (None, 1.0, False)
+    assert unequal.sample.p is not None
+    assert unequal.p_adjusted == pytest.approx(2 * unequal.sample.p)
+    text = markdown(table)
+    assert "- s: linear/ucf top1 +20.0 points at each of 3 seeds, so that there is no interval and no test." in text
+    assert "| +20.0 (all equal) (3) |" in " ".join(text.split())
+
+
+def test_the_tests_units_are_recordings_and_the_table_says_of_how_many_clips() -> None:
+    known = {video: f"r{int(video[1:]) // 2}" for video in answers(0)}
+    base, ours = (
+        cells(*(replace(linear(right), recordings=known) for right in rights), prefix=prefix)
+        for rights, prefix in (((2, 2, 2), "x"), ((6, 6, 6), "y"))
+    )
+    table = build_table(two_rows(ours, base))
+    (entry,) = table.rows[1].entries
+    assert entry.difference is not None
+    assert entry.difference.videos is not None
+    assert entry.difference.videos.p == pytest.approx(2 * 0.5**2), "four clips of two recordings"
+    assert table.recordings == {"linear/ucf": (5,)}
+    text = markdown(table)
+    assert "linear/ucf 10 clips of 5 recordings, which are flipped and left out as wholes." in text
+    assert "With fewer than 6 recordings no p over test videos can be below 0.05." in text
+    alone = markdown(build_table(two_rows(cells(linear(6), prefix="y"), cells(linear(2)))))
+    assert "10 clips, taken as independent (the data set does not say which are of one recording)" in alone
+    assert "p is too small if some are" in alone
+
+
+def test_equal_values_have_no_interval_and_none_leaves_0_to_100() -> None:
+    text = markdown(build_table(two_rows(cells(linear(9), linear(10), linear(10)), cells(*[linear(4)] * 3))))
+    assert "| base | 40.0 (3, all equal) |" in " ".join(text.split())
+    assert "| ours | 96.7 [82.3, 100.0] (3) |" in " ".join(text.split())
+    assert "is cut there" in text
+    assert "is cut there" not in markdown(build_table(two_rows(cells(linear(4)), cells(linear(5)))))
+
+
+def test_decided_over_seeds_and_over_videos_are_said_apart() -> None:
+    base = cells(linear(10, 40), linear(12, 40), linear(11, 40))
+    ours = cells(linear(20, 40), linear(22, 40), linear(22, 40), prefix="y")
+    text = markdown(build_table(two_rows(ours, base)))
+    assert "| ours | 53.3 ± 7.2 (3) | +25.8 ✓ |" in " ".join(text.split())
+    assert "decided over seeds (p 0.001), and over test videos (p <0.001)" in text
+    one = dict.fromkeys(answers(0, 40), "r")
+    base, ours = (
+        cells(*(replace(linear(right, 40), recordings=one) for right in rights), prefix=prefix)
+        for prefix, rights in (("x", (10, 12, 11)), ("y", (20, 22, 22)))
+    )
+    assert "decided over seeds (p 0.001), but not over test videos (p 1.000)" in markdown(
+        build_table(two_rows(ours, base))
+    )
+
+
+def test_what_the_seeds_can_show_is_said_under_the_table() -> None:
+    base = cells(linear(10, 40), linear(12, 40), linear(11, 40))
+    ours = cells(linear(20, 40), linear(22, 40), linear(23, 40), prefix="y")
+    table = build_table(two_rows(ours, base))
+    (planning,) = table.planning
+    (entry,) = table.rows[1].entries
+    assert entry.difference is not None
+    assert planning.spread == entry.difference.sample.spread
+    assert planning.detectable == pytest.approx(detectable(planning.spread, 3))
+    assert planning.corrected == planning.detectable, "one test"
+    said = f"linear/ucf top1 {planning.detectable:.1f} / {planning.corrected:.1f} points with 3 seeds"
+    assert said in markdown(table)
+    wide = two_rows(cells(linear(1, 40), linear(39, 40), linear(9, 40)), cells(*[linear(9, 40)] * 3, prefix="z"))
+    assert "linear/ucf top1 over 100 / over 100 points with 3 seeds" in markdown(build_table(wide))
+    again = replace(table.source, rows=(*table.source.rows, RowInput("more", cells(*[linear(9, 40)] * 3, prefix="z"))))
+    (both,) = build_table(again).planning
+    assert both.corrected == pytest.approx(detectable(both.spread, 3, 0.025)), "two tests"
 
 
 def test_a_metric_that_a_cell_lacks_is_a_hole() -> None:

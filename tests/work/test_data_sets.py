@@ -128,7 +128,7 @@ def test_a_row_on_folds_is_the_mean_of_its_parts(tmp_path: Path) -> None:
         assert len(values) == 2
         assert list(entry.sample.values) == [pytest.approx(sum(values) / 2)]
         assert entry.difference is not None
-        assert entry.difference.p_videos is not None
+        assert entry.difference.videos is not None
     assert [one.label for one in random.evaluations] == ["retrieval/mine", "retrieval/mine", "retrieval/other"]
     text = render_markdown(table)
     assert "0, fold 2" in text

@@ -17,10 +17,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from raysl.config.options import option
-from raysl.data.catalog import Catalog, CatalogReader
+from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs._files import check_root, child, entries_of, folded
 from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog, own_lists
 from raysl.errors import DataError
@@ -29,6 +29,7 @@ _VALIDATION = ("val", "validate", "validation")
 _LISTS = {"train": ("train",), "test": _VALIDATION}
 """Split of the catalog to what the official lists call it, in their names and in their column ``split``."""
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
+_CLIP = re.compile(r"(.+)_\d{6}_\d{6}")
 _SECONDS = re.compile(r"(\d+)(\.0+)?")
 
 
@@ -77,6 +78,11 @@ class KineticsReader(CatalogReader):
             allow_missing=self.options.allow_missing,
             looked="all folders for ID_START_END",
         )
+
+    def recording(self, video: Video) -> str | None:
+        """The YouTube id."""
+        found = _CLIP.fullmatch(PurePosixPath(video.path).stem)
+        return None if found is None else found[1]
 
     def _entries(self, root: Path) -> list[Entry]:
         """The rows of both lists, by class and clip name."""

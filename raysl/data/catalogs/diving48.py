@@ -10,17 +10,19 @@ another start is refused. Label 30 (Forward, Dive, NoTwis, STR) has no video in 
 left out: 47 classes, 15 027 videos for training and 1 970 for testing; the labels after 30 move down by one. A
 classifier with 48 outputs, one of them never right, would be another head and no other task.
 
-Clips of one recording stand on both sides of the official split and under many classes, so there are no groups.
+Clips of one recording stand on both sides of the official split and under many classes, so there are no groups; reports
+test over the recordings of the test clips all the same.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from raysl.config.component import Component
-from raysl.data.catalog import Catalog, CatalogReader
+from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs._files import check_root
 from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, list_folder, listed_catalog
 from raysl.errors import DataError
@@ -69,6 +71,14 @@ class Diving48Reader(CatalogReader):
             allow_missing=self.options.allow_missing,
             looked=", ".join(f"{folder}/" for folder in _FOLDERS) + " or the root, for NAME",
         )
+
+    def recording(self, video: Video) -> str | None:
+        """A video is called by its recording and the number of the dive in it."""
+        found = _CLIP.fullmatch(PurePosixPath(video.path).stem)
+        return None if found is None else found[1]
+
+
+_CLIP = re.compile(r"(.+)_\d+")
 
 
 def _list_name(split: str) -> str:

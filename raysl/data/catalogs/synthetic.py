@@ -97,6 +97,10 @@ class SyntheticReader(CatalogReader):
         videos = (Video(i, f"{self.folder}/{item.path}", item.label, item.split) for i, item in enumerate(items))
         return Catalog("synthetic", MOTIONS[: self.options.classes], tuple(videos), folder=self.folder)
 
+    def recording(self, video: Video) -> str | None:
+        """Every video is drawn by itself."""
+        return video.path
+
     def prepare(self, root: Path) -> None:
         """Renders the videos that are absent, each written whole or not at all, and then ``labels.csv``.
 

@@ -14,7 +14,7 @@ from typing import Any
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.suggest import nearest
-from raysl.data.catalog import Catalog, CatalogReader
+from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs._files import check_root
 from raysl.data.catalogs._listed import (
     Entry,
@@ -65,6 +65,12 @@ class UCF101Reader(CatalogReader):
             allow_missing=self.options.allow_missing,
             looked=", ".join(f"{parent}/CLASS/" for parent in _FOLDERS) + " and CLASS/",
         )
+
+    def recording(self, video: Video) -> str | None:
+        """The clips of a class that were cut from one recording; the numbers of another class are other recordings."""
+        path = PurePosixPath(video.path)
+        found = _GROUP.search(path.stem)
+        return video.group if found is None else f"{path.parent.name}/{found[1]}"
 
     def _entries(self, lists: Path, official: list[str], classes: list[str]) -> list[Entry]:
         """The rows of both lists that belong to the classes, in the official order of classes, then by stem."""
