@@ -16,7 +16,7 @@ def drawn(count: int, *ranges: tuple[int, int] | tuple[float, float]) -> Iterato
     """So many tuples with a number of each range, ends included; whole numbers where the ends are."""
     for case in range(count):
         generator = stream("drawn", case, len(ranges))
-        yield tuple(_number(low, high, generator.integers(8), generator.random()) for low, high in ranges)
+        yield tuple(_number(low, high, int(generator.integers(8)), generator.random()) for low, high in ranges)
 
 
 def _number(low: float, high: float, at_end: int, where: float) -> float:

@@ -10,6 +10,7 @@ The run's workers stand in the placement group of the trial: see `raysl.engine.t
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import pickle
 import tempfile
@@ -138,6 +139,25 @@ class Desk:
             return self._job.reports[seen:], self._job.ended, self._job.result, self._job.lost
 
 
+@dataclass(frozen=True)
+class Done:
+    """How a job ended.
+
+    Attributes:
+        failed: why anything failed, as its result.
+        fault: why anything could not be done this time.
+        not_here: ids of the nodes that lack what the run read; others may be able to.
+        store_lost: the fault is the store's.
+        more: it saved a checkpoint and ended, to go on with more workers.
+    """
+
+    failed: str | None = None
+    fault: str | None = None
+    not_here: tuple[str, ...] = ()
+    store_lost: bool = False
+    more: bool = False
+
+
 class LostError(Exception):
     """The workers of a job were lost again and again before it came any further."""
 
@@ -150,10 +170,11 @@ class Crew:
     """A Train run in the placement group of this trial, and the desk of its workers.
 
     Args:
-        work: called with a job's content on every rank.
+        work: ``module:function``, called with a job's content on every rank. Named: it imports PyTorch and more, which
+            this process, Train's controller and the desk, that only wait, need not.
     """
 
-    def __init__(self, team: Team, work: Callable[[bytes, Worker], Any], name: str) -> None:
+    def __init__(self, team: Team, work: str, name: str) -> None:
         self.team = team
         # Beside the trial, so that the loss of another node is not that of the desk.
         here = PlacementGroupSchedulingStrategy(cast(Any, get_current_placement_group()), 0)
@@ -162,7 +183,7 @@ class Crew:
         self._thread = threading.Thread(target=self._fit, args=(work, name), name="raysl-crew", daemon=True)
         self._thread.start()
 
-    def _fit(self, work: Callable[[bytes, Worker], Any], name: str) -> None:
+    def _fit(self, work: str, name: str) -> None:
         try:
             _trainer(self.team, {"pickled": pickle.dumps((work, self._desk, self.team))}, name).fit()
         except Exception as error:  # noqa: BLE001 - raised by `do`, in the trial's thread
@@ -230,7 +251,9 @@ def _work(config: dict[str, Any]) -> None:
     """What every rank does: one job after the other, until its process ends with the trial's actor."""
     from raysl.distributed import broadcast_object, gather_objects, rank
 
-    work, desk, team = pickle.loads(config["pickled"])
+    named, desk, team = pickle.loads(config["pickled"])
+    module, _, function = named.partition(":")
+    work: Callable[[bytes, Worker], Done] = getattr(importlib.import_module(module), function)
     settle(team)
     this, workers, number = rank(), broadcast_object(uuid.uuid4().hex), 0
     nodes = gather_objects(ray.get_runtime_context().get_node_id())

@@ -14,7 +14,7 @@ from ray.util.metrics import Gauge
 from raysl.config.cells import Cell
 from raysl.distributed import alone_on_first_rank, is_of_all_ranks, of_all_ranks, on_every_rank
 from raysl.engine.board import Post
-from raysl.engine.crew import Worker
+from raysl.engine.crew import Done, Worker
 from raysl.errors import LeftError, NodeFault, RayslError, StorageError, StoreLostError
 from raysl.evaluation.evaluate import trains
 from raysl.signals import ask_to_leave
@@ -41,25 +41,6 @@ class Job:
     cell: Cell
     site: Site
     post: Post
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a job ended.
-
-    Attributes:
-        failed: why anything failed, as its result.
-        fault: why anything could not be done this time.
-        not_here: ids of the nodes that lack what the run read; others may be able to.
-        store_lost: the fault is the store's.
-        more: it saved a checkpoint and ended, to go on with more workers.
-    """
-
-    failed: str | None = None
-    fault: str | None = None
-    not_here: tuple[str, ...] = ()
-    store_lost: bool = False
-    more: bool = False
 
 
 def packed(cell: Cell, site: Site, post: Post) -> bytes:

@@ -12,8 +12,8 @@ from ray import tune
 
 from raysl.config.cells import Cell
 from raysl.engine.board import Post
-from raysl.engine.crew import LOST_PROCESSES, Crew, LostError, Team, Worker, settle
-from raysl.engine.jobs import Done, left_by, left_by_all
+from raysl.engine.crew import LOST_PROCESSES, Crew, Done, LostError, Team, Worker, settle
+from raysl.engine.jobs import left_by, left_by_all
 from raysl.engine.trial import AVOID, NodeNotFitError, beside_reports
 from raysl.errors import RayslError
 from raysl.work.site import Site
@@ -84,7 +84,7 @@ def _train(cell: Cell, work: SearchWork) -> Done:
             return beside_reports(lambda report: _run(cell, work, lambda number, score: report(_scored(number, score))))
         except RayslError as error:
             return left_by(error)
-    crew, done = Crew(work.team, _worker, f"trial-{cell.id}"), Done()
+    crew, done = Crew(work.team, f"{__name__}:_worker", f"trial-{cell.id}"), Done()
     try:
         for numbers, result in crew.do(pickle.dumps((cell, work))):
             if numbers is None:

@@ -128,10 +128,8 @@ def beside_reports(work: Callable[[Callable[[dict[str, Any]], None]], T]) -> T:
 
 
 def _over_workers(key: str, job: bytes, team: Team) -> Any:
-    from raysl.engine.jobs import together
-
     if not _crews:
-        _crews.append(Crew(team, together, f"crew-{key}"))
+        _crews.append(Crew(team, "raysl.engine.jobs:together", f"crew-{key}"))
     done = None
     for numbers, result in _crews[0].do(job):
         if numbers is not None:

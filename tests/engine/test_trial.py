@@ -11,7 +11,8 @@ import pytest
 from raysl import results
 from raysl.data.places import Places
 from raysl.engine.board import Post, start_board
-from raysl.engine.jobs import Done, packed
+from raysl.engine.crew import Done
+from raysl.engine.jobs import packed
 from raysl.engine.trial import _here
 from tests.work.plans import plan, site_here
 
