@@ -157,7 +157,7 @@ def over_videos(tables: int, seed: int) -> Iterator[list[str]]:
 
 
 def _of_videos(recordings: int, least: int, most: int, own: float, tables: int, seed: int) -> list[str]:
-    random = stream("statistics hold", seed, "videos", recordings, most, own)
+    random = stream("statistics hold", seed, "videos", recordings, most, str(own))
     clips = random.integers(least, most + 1, recordings)
     of = np.repeat(np.arange(recordings), clips)
     bootstrap = random.multinomial(recordings, np.ones(recordings) / recordings, 400).astype(float)
