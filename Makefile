@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
-# pip compiles 20 000 modules one after the other (a minute), of which a tenth is ever imported: Python compiles these.
+# pip compiles 20 000 modules one after the other (a minute), most of them for nothing: Python compiles those that are imported.
 # The tests start hundreds of processes: modules are compiled once, not once in each of them.
 export PYTHONDONTWRITEBYTECODE :=
 

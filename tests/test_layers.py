@@ -36,7 +36,7 @@ FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__in
 
 
 HEAVY = ("torchvision", "pytorchvideo", "sklearn", "scipy.stats", "torch._dynamo", "matplotlib", "optuna", "ray")
-"""Half of the time that a command would take to start."""
+"""Two of the five seconds that a command took to start."""
 
 
 @cache

@@ -17,6 +17,7 @@ from raysl.commands.report import reports_place, write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
+from raysl.data.fetch import shown_address, without_credentials
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
@@ -25,7 +26,6 @@ from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
 from raysl.results import KEPT, Shelf, Store
 from raysl.results import open as open_store
-from raysl.results.place import without_credentials
 from raysl.training.check_cell import check_cell
 from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
@@ -90,7 +90,7 @@ def run_studies(
 def _say_where(planned: list[Planned], storage: str, reports: str | Path, console: PlainConsole) -> None:
     """Where to look at what the run gave."""
     for item in planned:
-        folder = f"{without_credentials(str(reports)).split('?')[0]}/{item.study.report_name}"
+        folder = f"{shown_address(str(reports))}/{item.study.report_name}"
         console.print(f"table: {folder}/table.md")
         if Path(folder, "index.html").is_file():
             console.print(f"page: {folder}/index.html")

@@ -52,9 +52,14 @@ def why_not(error: BaseException) -> str:
     return re.sub(r" error_info=\{.*?\}\}", "", str(error), flags=re.DOTALL)
 
 
+def without_credentials(address: str) -> str:
+    """As it may be printed: ``s3://key:secret@bucket`` without key and secret."""
+    return re.sub(r"^(\w+://)[^/?]*@", r"\1", address)
+
+
 def shown_address(address: str) -> str:
-    """As it may be printed: without credentials and options."""
-    return re.sub(r"^(\w+://)[^/]*@", r"\1", address.split("?")[0])
+    """As errors name it: without credentials and options."""
+    return without_credentials(address.split("?")[0])
 
 
 def mirror(address: str, cache: Path) -> Path:

@@ -23,8 +23,8 @@ from ray.util import get_current_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 NEEDLESS = (PlacementGroupCleanerCallback, DatasetsCallback)
-"""Train's defaults that are left out. The group is Tune's to free; and without a Ray dataset an actor that manages
-none would be started for each run, and each worker import Ray Data."""
+"""Train's defaults that are left out. The first frees the placement group, which is Tune's. The second starts an actor
+for each run and has each worker import Ray Data, for Ray datasets, of which there are none."""
 
 
 class _Reserved(DefaultPlacementGroupHandle):

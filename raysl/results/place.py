@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pyarrow
 from pyarrow import fs
 
-from raysl.data.fetch import open_address, why_not
+from raysl.data.fetch import open_address, shown_address, why_not, without_credentials
 from raysl.errors import ObstructedError, StorageError, StoreLostError
 
 T = TypeVar("T")
@@ -52,11 +52,6 @@ _OF_BUCKET = re.compile(
     r"DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|EXPIRED|INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID"
 )
 """What a whole bucket fails with, by the words of S3's and GCS's clients."""
-
-
-def without_credentials(storage: str) -> str:
-    """The address as it may be printed: ``s3://key:secret@bucket`` without key and secret."""
-    return re.sub(r"^(\w+://)[^/?]*@", r"\1", storage)
 
 
 @dataclass
@@ -347,7 +342,7 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
         return _local(Path(root), what, option)
     if not root.strip("/"):
         raise StorageError(f"the {what} {without_credentials(text)} names no bucket: give one with {option}")
-    return Place(filesystem, root.rstrip("/"), without_credentials(text).split("?")[0].rstrip("/"), _patience())
+    return Place(filesystem, root.rstrip("/"), shown_address(text).rstrip("/"), _patience())
 
 
 def _patience() -> float:

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import raysl.results as results
+from raysl.data.fetch import without_credentials
 from raysl.errors import StorageError
 from raysl.results import Store
-from raysl.results.place import without_credentials
 from tests.data.test_snapshot import snapshot_of
 
 PREDICTIONS = pd.DataFrame({"video": [0], "path": ["a"], "label": [0], "correct": [True]})
