@@ -139,7 +139,7 @@ class OnCluster:
             return ""
         there = offer()
         if not there.grows and any(
-            there.fitting(self._asked(one), self.cluster.options.labels, True) for one in waiting
+            there.fitting(self._asked(one), self.cluster.options.labels, True) >= workers_of(one) for one in waiting
         ):
             return ""  # they wait for each other
         kind = self.cluster.kind

@@ -22,7 +22,7 @@ from ray.job_config import JobConfig
 import raysl
 from raysl.config.sections import TrainingOptions
 from raysl.engine.access import check_dashboard, token_variables
-from raysl.engine.offer import await_autoscaler, offer, shown
+from raysl.engine.offer import await_autoscaler, offer, shown, silent_nodes
 from raysl.engine.told import told_by_ray
 from raysl.errors import ConfigError, RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
@@ -100,7 +100,7 @@ class Cluster:
             RayslError: naming the cell, what it asks for, and what comes nearest.
         """
         bundle = self.bundle(training, size)
-        reason = offer().never(bundle, size, self.options.labels)
+        reason = offer(without=silent_nodes()).never(bundle, size, self.options.labels)
         if reason is None:
             return
         asked = f"each worker asks for {shown(bundle)}"

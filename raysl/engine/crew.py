@@ -171,7 +171,7 @@ class Crew:
 
     Args:
         work: ``module:function``, called with a job's content on every rank. Named: it imports PyTorch and more, which
-            this process, Train's controller and the desk, that only wait, need not.
+            this process and the desk, that only wait, need not.
     """
 
     def __init__(self, team: Team, work: str, name: str) -> None:
@@ -277,7 +277,7 @@ def _trainer(team: Team, config: dict[str, Any], name: str) -> Any:
     # Ray declares its Train V1 types here, and runs V2.
     return TrainerInPlace(
         cast(Any, _work),
-        # Train's controller reads the configuration too: pickled, it need not import PyTorch.
+        # The trial reads the configuration too: pickled, it need not import what the workers do.
         train_loop_config=config,
         scaling_config=ScalingConfig(num_workers=team.size, use_gpu=team.on_gpu, resources_per_worker=team.bundle),
         torch_config=TorchConfig(backend=team.backend),

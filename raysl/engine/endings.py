@@ -40,6 +40,9 @@ class Ending(Stopper):
     """Ends a Tune run whose store is lost; a context manager of its `fit`, which raises why.
 
     In its body Tune keeps to itself what it could not write of its own files, where nobody reads them.
+
+    Attributes:
+        again: the run is ended to begin again with what is left.
     """
 
     def __init__(self, store: Store, cluster: Cluster) -> None:
@@ -47,16 +50,21 @@ class Ending(Stopper):
         self._silent = [] if cluster.tune_dir else [logging.getLogger(name) for name in TUNES_FILES]
         self._levels: list[int] = []
         self._why: StorageError | None = None
+        self.again = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {"_store": None, "_silent": [], "_levels": [], "_why": None}
+        return {"_store": None, "_silent": [], "_levels": [], "_why": None, "again": False}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return self._why is not None
+        return self.again or self._why is not None
+
+    def begin_again(self) -> None:
+        """By the driver, where what is left cannot go on as it was asked for."""
+        self.again = True
 
     def lose(self, why: StorageError) -> None:
         """By the driver, which could not write or read."""

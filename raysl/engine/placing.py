@@ -18,7 +18,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
 from raysl.engine.board import Post
 from raysl.engine.cluster import Cluster
-from raysl.engine.crew import LOST_PROCESSES, RESERVATION_LOST, Team
+from raysl.engine.crew import LOST_PROCESSES, NODE_SECONDS, RESERVATION_LOST, Team
 from raysl.engine.endings import last_error, lost_its_node
 from raysl.engine.offer import alive_nodes, nodes_that_leave, offer, room, silent_nodes
 from raysl.engine.trial import AVOID, CELL, FAULT, LOST, ROOM_AGAIN, SIZE, STEP, WHY, lost_too_often, name_of
@@ -136,6 +136,11 @@ class TakenUpAgain(FIFOScheduler):
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
         return {}
 
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """It asks for all of its team; a run that begins again (`too_wide`) finds nodes gone."""
+        if self._teams[name_of(trial.config[CELL])].size > 1:
+            self._resize(trial, name_of(trial.config[CELL]), silent_nodes(), alone=False)
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         cell, step = name_of(trial.config[CELL]), float(result.get(STEP) or 0.0)
         if step > self._steps.get(cell, 0.0):
@@ -180,6 +185,21 @@ class TakenUpAgain(FIFOScheduler):
         sizes = {cell: self._most(cell, away) for cell in fewer}
         return {cell: size for cell, size in sizes.items() if size > self._fewer[cell].size}
 
+    def too_wide(self, trials: Sequence[Trial]) -> bool:
+        """Whether all that is left waits for workers that fit nowhere any more, as nodes are gone for good.
+
+        What a waiting trial asks for is with Ray already, and cannot be changed: the run has to begin again.
+        """
+        left = [one for one in trials if one.status not in (Trial.TERMINATED, Trial.ERROR)]
+        if not left or any(one.status != Trial.PENDING for one in left):
+            return False
+        silent = silent_nodes()
+        cells = [name_of(one.config[CELL]) for one in left]
+        return all(
+            still_fitting(self._cells[cell].config, self._team(cell), self._cluster, silent) < self._team(cell).size
+            for cell in cells
+        )
+
     def _team(self, cell: str) -> Team:
         return self._fewer.get(cell, self._teams[cell])
 
@@ -192,20 +212,14 @@ class TakenUpAgain(FIFOScheduler):
     def _resize(self, trial: Trial, cell: str, silent: Sequence[str], alone: bool) -> bool:
         """Goes on with fewer workers where nodes are gone for good, and with more of its own where nodes are back.
 
-        An autoscaler brings other nodes: with one, a cell keeps its workers.
-
         Args:
             alone: no other cell waits for what is free.
         """
         team, unfit = self._team(cell), self._left_out.nodes(cell)
         if self._teams[cell].size == 1:
             return False
-        there = offer(without=[*silent, *unfit])
-        fit = there.fitting(team.bundle, self._cluster.options.labels)
-        size = team.size
-        if fit < size and not there.grows:
-            size = _dividing(self._cells[cell].config, fit) or size
-        elif cell in self._fewer and alone:
+        size = still_fitting(self._cells[cell].config, team, self._cluster, [*silent, *unfit])
+        if size == team.size and cell in self._fewer and alone:
             size = max(size, self._most(cell, [*silent, *nodes_that_leave()]))
         if size == team.size:
             return False
@@ -224,17 +238,21 @@ def _any_waits(trials: Sequence[Trial]) -> bool:
     return any(one.status == Trial.PENDING for one in trials)
 
 
-class Growing(Callback):
-    """Lets cells that have fewer workers than theirs know when there is room for more.
+class Resizing(Callback):
+    """Lets cells that have fewer workers than theirs know when there is room for more, and ends a Tune run that waits
+    for more than there can be, to be begun again.
 
     Args:
         board: handle of the `Board`, which they ask.
         note: called with each line worth keeping.
+        end: ends the Tune run.
     """
 
-    def __init__(self, scheduler: TakenUpAgain, board: Any, note: Callable[[str], None]) -> None:
-        self._scheduler, self._board, self._note = scheduler, board, note
-        self._looked = monotonic()
+    def __init__(
+        self, scheduler: TakenUpAgain, board: Any, note: Callable[[str], None], end: Callable[[], None]
+    ) -> None:
+        self._scheduler, self._board, self._note, self._end = scheduler, board, note, end
+        self._looked = self._moved = monotonic()
         self._with_room: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -248,7 +266,26 @@ class Growing(Callback):
             self._board.set_room.remote(frozenset(self._scheduler.posts[cell].cell for cell in self._with_room))
         for cell in self._with_room.keys() - before.keys():
             self._note(f"{cell}: there is room for {self._with_room[cell]} workers again")
+        if not self._scheduler.too_wide(trials):
+            self._moved = monotonic()
+        elif monotonic() - self._moved > NODE_SECONDS:
+            self._end()
         self._looked = monotonic()
+
+
+def still_fitting(cell: CellConfig, team: Team, cluster: Cluster, away: Sequence[str]) -> int:
+    """All of a cell's workers, or where nodes are gone for good, those that still fit and compute the same.
+
+    An autoscaler brings other nodes: with one, a cell keeps its workers.
+
+    Args:
+        away: ids of nodes that are gone, or not fit for it.
+    """
+    there = offer(without=away)
+    fit = there.fitting(team.bundle, cluster.options.labels)
+    if fit >= team.size or there.grows:
+        return team.size
+    return _dividing(cell, fit) or team.size
 
 
 def _dividing(cell: CellConfig, most: int) -> int:

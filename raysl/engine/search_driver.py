@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import optuna
@@ -23,10 +23,11 @@ from ray.tune.search.optuna import OptunaSearch
 from raysl.engine.cluster import Cluster
 from raysl.engine.crew import LOST_PROCESSES, Team
 from raysl.engine.endings import Ending
-from raysl.engine.placing import LeftOut, reservation
+from raysl.engine.offer import silent_nodes
+from raysl.engine.placing import LeftOut, reservation, still_fitting
 from raysl.engine.search_records import THEIRS, Recording, Records
 from raysl.engine.search_trial import LOST, REPORT, SCORE, SearchWork, search_trial
-from raysl.engine.trial import AVOID
+from raysl.engine.trial import AVOID, SIZE
 from raysl.engine.trials import experiment, ray_files
 from raysl.planning.axes import Point, suggest
 from raysl.planning.base_point import base_point
@@ -131,6 +132,7 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
             max_concurrent_trials=at_once,
             search_alg=_suggestions(records, work.site),
             scheduler=_Halving(
+                work.title,
                 cluster,
                 work.team,
                 records.note,
@@ -176,19 +178,21 @@ class _Shared(OptunaSearch):
 
 
 class _Halving(ASHAScheduler):
-    """ASHA, where a node that lacks what trials read is left out of all further ones."""
+    """ASHA, where a node that lacks what trials read is left out of all further ones, and these have fewer workers
+    where nodes are gone for good."""
 
-    def __init__(self, cluster: Cluster, team: Team, note: Callable[[str], None], **options: Any) -> None:
+    def __init__(self, title: str, cluster: Cluster, team: Team, note: Callable[[str], None], **options: Any) -> None:
         cast(Any, super()).__init__(**options)
-        self._team, self._left_out = team, LeftOut(cluster, note)
+        self._title, self._cluster, self._own, self._team = title, cluster, team, team
+        self._note, self._left_out = note, LeftOut(cluster, note)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
-        return {**vars(self), "_left_out": None}
+        return {**vars(self), "_left_out": None, "_note": None, "_cluster": None}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         super().on_trial_add(tune_controller, trial)
-        self._leave_out(trial)
+        self._settle(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         if result.get(AVOID):
@@ -197,10 +201,19 @@ class _Halving(ASHAScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         super().on_trial_error(tune_controller, trial)
-        self._leave_out(trial)
+        self._settle(trial)
 
-    def _leave_out(self, trial: Trial) -> None:
-        if self._left_out.nodes():
+    def _settle(self, trial: Trial) -> None:
+        """Has a trial that is to be started ask for what there is."""
+        if self._own.size > 1 and "cell" in trial.config:
+            config, before = trial.config["cell"].config, self._team.size
+            size = still_fitting(config, self._own, self._cluster, silent_nodes())
+            if size != before:
+                self._team = replace(self._own, size=size)
+                why = "a node is gone" if size < before else "nodes are back"
+                self._note(f"{self._title}: {why}; trials go on with {size} of {self._own.size} workers")
+            trial.config[SIZE] = size
+        if self._left_out.nodes() or self._team is not self._own:
             self._left_out.move(trial, self._team)
 
 

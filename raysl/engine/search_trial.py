@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray import tune
@@ -14,7 +14,7 @@ from raysl.config.cells import Cell
 from raysl.engine.board import Post
 from raysl.engine.crew import LOST_PROCESSES, Crew, Done, LostError, Team, Worker, settle
 from raysl.engine.jobs import left_by, left_by_all
-from raysl.engine.trial import AVOID, NodeNotFitError, beside_reports
+from raysl.engine.trial import AVOID, SIZE, NodeNotFitError, beside_reports
 from raysl.errors import RayslError
 from raysl.work.site import Site
 from raysl.work.trial import OnScore, Scoring, run_trial
@@ -58,7 +58,7 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     Args:
         config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
             configuration, or why an equal trial failed) or ``known`` (scores of an equal trial, as JSON; fewer or none
-            where it is still running).
+            where it is still running). ``workers``: how many it has, where those are not its team's.
     """
     if "known" in config:
         scores = json.loads(config["known"])
@@ -67,6 +67,7 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
         if not scores:
             tune.report({SCORE: UNKNOWN})
         return
+    work = replace(work, team=replace(work.team, size=config.get(SIZE) or work.team.size))
     settle(work.team)
     done = Done(config["refused"]) if config.get("refused") else _train(config["cell"], work)
     if done.fault is not None:

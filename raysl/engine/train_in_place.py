@@ -1,4 +1,4 @@
-"""A `TorchTrainer` whose workers stand in the placement group that Tune reserved for the trial it runs in.
+"""A `TorchTrainer` whose workers stand in the placement group that Tune reserved for the trial that it runs in.
 
 Train V2 (Ray 2.60) reserves a group of its own for its workers, once the trial runs. An autoscaler then sees one cell
 after the other, two groups wait for each other on a full cluster, and a controller that is killed leaves its group
@@ -8,9 +8,9 @@ fails where another Ray has others.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
-import ray
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
@@ -20,7 +20,6 @@ from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2._internal.execution.worker_group.placement_group_handle import DefaultPlacementGroupHandle
 from ray.train.v2._internal.execution.worker_group.worker_group import WorkerGroup
 from ray.util import get_current_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 NEEDLESS = (PlacementGroupCleanerCallback, DatasetsCallback)
 """Train's defaults that are left out. The first frees the placement group, which is Tune's. The second starts an actor
@@ -59,10 +58,8 @@ class TrainerInPlace(TorchTrainer):
         return [one for one in callbacks if not isinstance(one, NEEDLESS)]
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
+        """In this thread: an actor for it would be a process that imports all of Train, and one more to be lost."""
         given["scaling_policy"] = _Fixed(scaling_config=cast(Any, self.scaling_config))
-        here = PlacementGroupSchedulingStrategy(
-            cast(Any, get_current_placement_group()), 0, placement_group_capture_child_tasks=True
-        )
-        controller = cast(Any, ray.remote(num_cpus=0, scheduling_strategy=here)(_Controller)).remote(**given)
-        ray.get(controller.run.remote())
-        return ray.get(controller.get_result.remote())
+        controller = cast(Any, _Controller)(**given)
+        asyncio.run(controller.run())
+        return controller.get_result()

@@ -21,7 +21,7 @@ from raysl.engine.cluster import Cluster
 from raysl.engine.crew import Team
 from raysl.engine.endings import Ending, Ends, OnEnd
 from raysl.engine.jobs import packed
-from raysl.engine.placing import Growing, TakenUpAgain, reservation
+from raysl.engine.placing import Resizing, TakenUpAgain, reservation
 from raysl.engine.trial import CELL, LOST, SIZE, WHY, name_of, trial
 from raysl.results import Found, Store
 from raysl.results.attempt import STARTED
@@ -49,6 +49,17 @@ class Trials:
 
     def run(self, tasks: Sequence[Found]) -> None:
         """Runs every cell as a trial, in this order where they wait for the same resources."""
+        ended, left = set[str](), list(tasks)
+
+        def on_end(cell: str, failed: str | None, fault: str | None) -> None:
+            ended.add(cell)
+            self.on_end(cell, failed, fault)
+
+        while self._run(left, on_end):
+            left = [task for task in left if task.cell.key not in ended]
+
+    def _run(self, tasks: Sequence[Found], on_end: OnEnd) -> bool:
+        """Whether what is left is to be begun again."""
         storage = ray_files(self.site.store, self.cluster)
         shown = parameters([task.cell for task in tasks])
         named = {name_of(own): task for own, task in zip(shown, tasks, strict=True)}
@@ -60,6 +71,10 @@ class Trials:
         trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
         ending = Ending(self.site.store, self.cluster)
         again = TakenUpAgain(teams, cells, posts, self.cluster, self.note)
+        callbacks = (
+            Ends(on_end, {name: cell.key for name, cell in cells.items()}, ending),
+            Resizing(again, self.board, self.note, ending.begin_again),
+        )
         tuner = tune.Tuner(
             tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
             param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: "", SIZE: 0},
@@ -77,17 +92,12 @@ class Trials:
                 failure_config=tune.FailureConfig(max_failures=-1),
                 verbose=0,
                 stop=ending,
-                **experiment(
-                    "cells",
-                    self.cluster,
-                    storage,
-                    Ends(self.on_end, {name: cell.key for name, cell in cells.items()}, ending),
-                    Growing(again, self.board, self.note),
-                ),
+                **experiment("cells", self.cluster, storage, *callbacks),
             ),
         )
         with ending:
             tuner.fit()
+        return ending.again
 
     def _team(self, task: Found, storage: dict[str, Any]) -> Team:
         size = workers_of(task)

@@ -135,7 +135,6 @@ def _begin_process(threads: int) -> None:
     collect()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # `cpus_of_rank` reads it for each cell
     torch.set_num_threads(threads)
-    gc.freeze()  # to collect after each cell need not look through what was imported: 0.2 s each time
 
 
 def _compute_apart(cell: Cell, site: Site) -> tuple[str | None, str | None, tuple[str, ...]]:
@@ -157,4 +156,11 @@ def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress:
     except RayslError as error:
         return None, str(error)
     finally:
-        gc.collect()
+        _collect()
+
+
+def _collect() -> None:
+    """What was imported up to the end of a process's first cell is set aside: to look through it takes 0.3 s a cell."""
+    gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()

@@ -69,7 +69,10 @@ class Command:
 
     def ended(self, seconds: float = 200) -> tuple[int, str]:
         """Its exit status, and all that it said."""
-        return self.process.wait(seconds), self.log.read_text()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        assert self.process.poll() is not None, self.log.read_text()
+        return self.process.returncode, self.log.read_text()
 
 
 @dataclass(frozen=True)

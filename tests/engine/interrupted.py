@@ -1,6 +1,6 @@
 """Cells to be killed, and a driver to be interrupted.
 
-``python -m tests.engine.interrupted FOLDER CACHE WORKERS ADDRESS`` runs `endless` on the Ray there.
+``python -m tests.engine.interrupted FOLDER CACHE ADDRESS`` runs `long` over two workers on the Ray there.
 """
 
 from __future__ import annotations
@@ -59,5 +59,5 @@ if __name__ == "__main__":
     # A shell starts background jobs with SIGINT ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder, places = Path(sys.argv[1]), Places({}, Path(sys.argv[2]), cache_gigabytes=0.1)
-    cells, on = long(folder, int(sys.argv[3])), RunOptions(address=sys.argv[4])
+    cells, on = long(folder, workers=2), RunOptions(address=sys.argv[3])
     run_on_cluster(cells, results.open(folder / "store"), places, on, on_event=Steps())

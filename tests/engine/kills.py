@@ -3,7 +3,7 @@
     python -m tests.engine.kills FOLDER --kills 200 --seed 0
 
 Starts a cluster of its own (a head without CPUs and nodes of two), runs a study on it by the command, and kills, at
-random times: a training worker, a Train controller, the actor of a trial, the board, the driver, a whole node. What
+random times: a training worker, the actor of a trial, its desk, the board, the driver, a whole node. What
 was killed comes back: the driver by the same command, a node by another one. Sweeps follow each other, each on a store
 of its own, until there were enough kills. After each: the table's bytes, steps that were computed twice beyond the last
 checkpoint, and what is left on the cluster.
@@ -51,7 +51,6 @@ MOST_GIVEN_UP = 20
 
 VICTIMS = {
     "worker": ("RayTrainWorker",),
-    "controller": ("_Controller",),
     "trial": ("ImplicitFunc",),
     "desk": ("ray::Desk",),
     "board": ("ray::Board",),

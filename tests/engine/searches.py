@@ -1,7 +1,6 @@
 """A tiny search for the engine.
 
-``python -m tests.engine.searches FOLDER CACHE`` runs it over two workers a trial; with an ADDRESS after these it is
-`LONG`, one trial after the other, on the Ray there.
+``python -m tests.engine.searches FOLDER CACHE ADDRESS`` runs `LONG`, one trial after the other, on the Ray there.
 """
 
 from __future__ import annotations
@@ -59,15 +58,12 @@ def run_search(
     return search_in(study, store)
 
 
-TWO_WORKERS = "training: {workers: 2, steps: 16}\ndata: {train_per_class: 16}\n"
-
 LONG = "training: {steps: 1600, checkpoint_steps: 100000}\n"
 """Trials of 800 steps; only their end, and a run's, writes a checkpoint."""
 
 if __name__ == "__main__":
     # A shell starts background jobs with SIGINT ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder, cache, *address = sys.argv[1:]
-    store, places = results.open(Path(folder) / "store"), Places({}, Path(cache), cache_gigabytes=0.1)
-    on = RunOptions(address=address[0], max_concurrent=1) if address else AS_IT_FITS
-    run_search(search_study(Path(folder), 3, LONG if address else TWO_WORKERS), store, places, on)
+    folder, places = Path(sys.argv[1]), Places({}, Path(sys.argv[2]), cache_gigabytes=0.1)
+    on = RunOptions(address=sys.argv[3], max_concurrent=1)
+    run_search(search_study(folder, 3, LONG), results.open(folder / "store"), places, on)

@@ -1,4 +1,4 @@
-"""Lost processes: a DDP worker, a controller, a trial's actor, the board, the driver. `make faults` kills more."""
+"""Lost processes: a DDP worker, a trial's actor, the board, the driver. `make faults` kills more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +18,34 @@ from raysl.data.places import Places
 from raysl.engine.driver import run_on_cluster
 from raysl.results import Store
 from raysl.work.events import Event, Overview
-from tests.engine.interrupted import go, long, waiting
+from tests.engine.interrupted import long, waiting
 from tests.engine.processes import below
 
 pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 
 
-class KillOnce:
-    """Kills one process, with SIGKILL, once the cell has a checkpoint; what takes it up again does not wait.
+class Kills:
+    """Kills processes with SIGKILL, one after the other, while the cell waits (`waiting`).
 
     Args:
-        title: part of the process title that Ray gives it.
-        folder: of the cell (`waiting`).
+        titles: part of the title that Ray gives each of them, and the checkpoint after which it is killed.
     """
 
-    def __init__(self, title: str, folder: Path, store: Store) -> None:
-        self.title, self.folder, self.store = title, folder, store
-        self.killed: list[int] = []
+    def __init__(self, titles: Sequence[tuple[str, int]], store: Store) -> None:
+        self.titles, self.store = list(titles), store
 
     def __call__(self, event: Event) -> None:
-        if not self.killed and isinstance(event, Overview) and has_checkpoint(self.store):
-            self.killed = [pid for pid, command in below() if self.title in command][:1]
-            for pid in self.killed:
-                os.kill(pid, signal.SIGKILL)
-                go(self.folder)
+        if self.titles and isinstance(event, Overview) and saved_step(self.store) == self.titles[0][1]:
+            found = [pid for pid, command in below() if self.titles[0][0] in command]
+            if found:
+                os.kill(found[0], signal.SIGKILL)
+                self.titles.pop(0)
 
 
-def has_checkpoint(store: Store) -> bool:
-    return any(cell.latest_checkpoint() for cell in store.cells())
+def saved_step(store: Store) -> int:
+    """Of the newest checkpoint."""
+    found = [cell.latest_checkpoint() for cell in store.cells()]
+    return max((saved[0] for saved in found if saved is not None), default=0)
 
 
 def attempts(store: Store) -> list[dict[str, Any]]:
@@ -56,43 +57,34 @@ def attempts(store: Store) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("workers", "title"),
+    ("workers", "titles", "begun"),
     [
-        (1, "ray::ImplicitFunc"),
-        (2, "RayTrainWorker"),
-        (2, "ray::_Controller"),
+        (1, [("ray::Board", 2), ("ray::ImplicitFunc", 2)], [0, 2]),
+        (2, [("RayTrainWorker", 2), ("ray::ImplicitFunc", 4)], [0, 2, 4]),
     ],
 )
 def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
-    workers: int, title: str, tmp_path: Path, places: Places, local_ray: None
+    workers: int, titles: list[tuple[str, int]], begun: list[int], tmp_path: Path, places: Places, local_ray: None
 ) -> None:
+    """Every attempt saves its second step and waits within its third; the last has no third. A board's end is no
+    cell's."""
     store = results.open(tmp_path / "store")
-    kill = KillOnce(title, tmp_path, store)
-    outcome = run_on_cluster(waiting(tmp_path, workers), store, places, on_event=kill)
-    assert len(kill.killed) == 1
+    kills, steps = Kills(titles, store), 2 * len(begun)
+    outcome = run_on_cluster(waiting(tmp_path, workers, steps), store, places, on_event=kills)
+    assert kills.titles == []
     assert outcome.done == ("tiny/waiting/seed0",)
-    first, second = (attempt["from_step"] for attempt in attempts(store))
-    assert first == 0
-    assert second in (2, 4)  # workers go on until they are ended, too, where it was not one of them
+    assert [attempt["from_step"] for attempt in attempts(store)] == begun
     curves = store.cells()[0].curves()
     assert curves is not None
-    assert curves["step"].tolist() == list(range(1, 7))
+    assert curves["step"].tolist() == list(range(1, steps + 1))
 
 
-def test_a_board_that_is_killed_ends_nothing(tmp_path: Path, places: Places, local_ray: None) -> None:
-    store = results.open(tmp_path / "store")
-    kill = KillOnce("ray::Board", tmp_path, store)
-    assert run_on_cluster(waiting(tmp_path), store, places, on_event=kill).done == ("tiny/waiting/seed0",)
-    assert len(kill.killed) == 1
-    assert [attempt["from_step"] for attempt in attempts(store)] == [0]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
-    workers: int, tmp_path: Path, places: Places, local_ray: None
+    tmp_path: Path, places: Places, local_ray: None
 ) -> None:
+    """Of two workers; of one, `test_jobs.py` has it."""
     address = ray.get_runtime_context().gcs_address
-    command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path), str(places.cache), str(workers)]
+    command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path), str(places.cache)]
     driver = subprocess.Popen([*command, address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     store = results.open(tmp_path / "store")
     try:
@@ -112,4 +104,4 @@ def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
     assert run_on_cluster(long(tmp_path, 1), store, places).done == ("tiny/long/seed0",)
     first, second = attempts(store)
     assert (first["from_step"], second["from_step"]) == (0, saved[0])
-    assert (first["workers"], second["workers"]) == (workers, 1)
+    assert (first["workers"], second["workers"]) == (2, 1)

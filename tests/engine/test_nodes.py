@@ -211,6 +211,24 @@ def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_and_with_all_onc
     assert tables[0] == tables[1] != []
 
 
+def test_cells_that_wait_for_a_node_that_is_gone_have_fewer_workers_too(nodes: Nodes, tmp_path: Path) -> None:
+    nodes.started.close()
+    waiting(tmp_path, workers=2, rows=2)
+    store = results.open(tmp_path / "store")
+    with node(nodes.on, "stays", "--num-cpus=1"), ExitStack() as goes:
+        goes.enter_context(node(nodes.on, "goes", "--num-cpus=1"))
+        with nodes.on.running(*run_in(tmp_path), "--address", nodes.on.address) as run:
+            run.until(lambda: saved(store) == [2])
+            goes.close()
+            run.until_said("tiny/waiting/seed0: a node is gone; goes on with 1 of 2 workers")
+            go(tmp_path)
+            status, log = run.ended()
+    assert status == 0, log
+    assert "1 CPU cell waits for nodes; the cluster has 1 of 2 CPUs" in log
+    assert "tiny/waiting-1/seed0: a node is gone; goes on with 1 of 2 workers" in log
+    assert "2 cells done (2 worked on now), 0 failed, 0 missing" in log
+
+
 def test_shares_of_a_gpu_and_labels_say_where_cells_run(nodes: Nodes, tmp_path: Path) -> None:
     """Ray counts GPUs that it is told of; cells on them find none, and compute on CPUs."""
     nodes.started.close()
