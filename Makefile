@@ -42,8 +42,9 @@ test-slow: $(STAMP)  ## longer ones that need no Ray
 test-ray: $(STAMP)  ## those that start a local Ray
 	$(TEST) $(SIDE_BY_SIDE) -m "ray and not cluster" tests/engine
 
+CLUSTER := cluster
 test-cluster: $(STAMP)  ## jobs, nodes, lost processes and stores: before you commit a change of raysl/engine
-	$(TEST) $(SIDE_BY_SIDE) -m cluster tests/engine tests/work tests/test_signals.py
+	$(TEST) $(SIDE_BY_SIDE) -m "$(CLUSTER)" tests/engine tests/work tests/test_signals.py
 
 test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 	$(TEST) -m gpu tests/gpu

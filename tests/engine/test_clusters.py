@@ -127,6 +127,7 @@ def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine
     assert [table[key] for key in table if key[0] != "two"] == [alone[key] for key in alone if key[0] != "two"]
 
 
+@pytest.mark.long
 def test_a_cell_that_lost_a_node_gives_its_reservation_back_and_goes_on_with_the_next(
     grown: Head, tmp_path: Path
 ) -> None:
@@ -199,6 +200,7 @@ def slurm(folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.long
 def test_an_allocation_that_ends_is_queued_again_and_goes_on(tmp_path: Path) -> None:
     study = write_study(tmp_path, LONG, SMALL_RECIPE, name="long")
     places = [f"--{name}={tmp_path / name}" for name in ("storage", "reports", "cache")]

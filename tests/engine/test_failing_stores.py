@@ -23,6 +23,7 @@ from tests.work.test_failing_stores import GOES_ON
 pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
 
 
+@pytest.mark.long
 @may_mount
 def test_a_run_on_ray_whose_disk_is_full_ends_with_one_error_and_the_next_goes_on(
     monkeypatch: pytest.MonkeyPatch,
@@ -80,6 +81,7 @@ def bucket(s3_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield Bucket(gate, on, folder, expected)
 
 
+@pytest.mark.long
 def test_a_run_on_ray_waits_for_a_bucket_that_does_not_answer_for_a_while(bucket: Bucket) -> None:
     """Longer than its client tries by itself. Tune keeps its own files in the bucket, too."""
     gate, at = bucket.gate, empty_folder("s3", bucket.gate.address)

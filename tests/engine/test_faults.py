@@ -79,6 +79,7 @@ def test_a_cell_goes_on_from_its_checkpoint_when_a_process_is_killed(
     assert curves["step"].tolist() == list(range(1, steps + 1))
 
 
+@pytest.mark.long
 def test_a_run_that_was_interrupted_saves_first_and_is_finished_by_the_next(
     tmp_path: Path, places: Places, local_ray: None
 ) -> None:

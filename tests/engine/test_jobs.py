@@ -111,6 +111,7 @@ class TestJobs:
         assert again.returncode == 0, again.stderr
         assert (laptop / "reports" / "job" / "table.csv").read_bytes() == tables["table.csv"]
 
+    @pytest.mark.long
     def test_the_next_submission_goes_on_after_a_stop(self, secured: Head, tmp_path: Path, s3_address: str) -> None:
         jobs = Jobs(secured, tmp_path, s3_address)
         study = write_study(tmp_path, STOPPED, RECIPE, name="stopped")
@@ -148,6 +149,7 @@ class TestJobs:
         assert "error: --storage results: in a Ray job this folder is in Ray's cache" in log
         assert "failed with exit code 2" in log
 
+    @pytest.mark.long
     def test_the_python_of_the_docs_submits_without_a_token(
         self, open_to_all: Head, tmp_path: Path, s3_address: str
     ) -> None:

@@ -131,6 +131,7 @@ def test_a_node_that_lacks_the_data_is_left_out_and_is_no_cells_result(nodes: No
     assert done.stdout.count(LEFT_OUT) == 1, done.stdout
 
 
+@pytest.mark.long
 def test_nor_is_it_the_result_of_a_trial(nodes: Nodes) -> None:
     done = nodes.raysl("run", write_study(nodes.folder, HUNT, SMALL_RECIPE, name="hunt"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -140,6 +141,7 @@ def test_nor_is_it_the_result_of_a_trial(nodes: Nodes) -> None:
     assert [trial.status for trial in trials] == ["finished", "finished"]
 
 
+@pytest.mark.long
 def test_of_a_pair_the_node_that_lacks_the_data_is_left_out_and_the_driver_needs_none_of_it(nodes: Nodes) -> None:
     pair = write_study(nodes.folder, PAIR, SMALL_RECIPE, name="pair")
     # Ray places each worker on the node that has most room left: the trial and rank 0 on good, rank 1 on bad.
@@ -173,6 +175,7 @@ def test_data_that_no_root_is_given_for_is_said_at_once(nodes: Nodes) -> None:
     assert "no root was given for the data set 'folder': pass --root folder=PATH" in done.stdout
 
 
+@pytest.mark.long
 def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_and_with_all_once_one_is_back(
     nodes: Nodes, tmp_path: Path
 ) -> None:
@@ -229,6 +232,7 @@ def test_cells_that_wait_for_a_node_that_is_gone_have_fewer_workers_too(nodes: N
     assert "2 cells done (2 worked on now), 0 failed, 0 missing" in log
 
 
+@pytest.mark.long
 def test_shares_of_a_gpu_and_labels_say_where_cells_run(nodes: Nodes, tmp_path: Path) -> None:
     """Ray counts GPUs that it is told of; cells on them find none, and compute on CPUs."""
     nodes.started.close()

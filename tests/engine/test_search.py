@@ -74,6 +74,8 @@ def test_what_fails_is_kept_with_its_reason_and_tried_again_when_asked(tmp_path:
     assert (retried.number, retried.status, retried.point) == (0, "failed", trial.point)
 
 
+@pytest.mark.cluster
+@pytest.mark.long
 def test_two_runs_share_a_search_and_what_one_leaves_the_other_takes_up(
     tmp_path: Path, places: Places, local_ray: None
 ) -> None:

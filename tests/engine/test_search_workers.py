@@ -12,7 +12,7 @@ from raysl.results import SearchTrial
 from tests.engine.heads import head, node
 from tests.engine.searches import search_in, search_study
 
-pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.cluster, pytest.mark.long, pytest.mark.slow]
 
 TWO_WORKERS = """
 training: {{workers: 2, steps: 16, checkpoint_steps: 2}}

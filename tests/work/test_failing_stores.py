@@ -32,8 +32,8 @@ MENDED_BY = {
     ("fault", "options", "status"),
     [
         ("full", ["--local"], "1 done, 1 interrupted, 2 missing"),
-        ("read-only", ["--local"], "1 done, "),
-        ("full", ["--local", "--max-concurrent", "2"], "interrupted"),
+        pytest.param("read-only", ["--local"], "1 done, ", marks=pytest.mark.long),
+        pytest.param("full", ["--local", "--max-concurrent", "2"], "interrupted", marks=pytest.mark.long),
     ],
 )
 def test_a_run_whose_disk_fails_ends_with_one_error_and_the_next_goes_on(
@@ -64,7 +64,9 @@ def gate(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
         yield gate
 
 
-@pytest.mark.parametrize("mode", ["closed", "errors", "silent"])
+@pytest.mark.parametrize(
+    "mode", ["closed", *(pytest.param(mode, marks=pytest.mark.long) for mode in ("errors", "silent"))]
+)
 def test_a_run_waits_for_a_bucket_that_does_not_answer_for_a_while(mode: Mode, gate: Gate, tmp_path: Path) -> None:
     """Of each kind longer than the bucket's client tries by itself, but for silence: it takes 99 s to notice."""
     expected, at = undisturbed(tmp_path), empty_folder("s3", gate.address)
