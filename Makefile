@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The tests start hundreds of processes: modules are compiled once, not once in each of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-fast test-slow test-ray test-cluster faults smoke lint type format clean
+.PHONY: help setup demo test test-alone test-fast test-ray test-cluster faults smoke lint type format clean
 .NOTPARALLEL:
 
 help:  ## what can be made
@@ -31,13 +31,13 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15
 # In the order of files: sorted by their numbers of tests, the few long ones would come last, in one process.
 SIDE_BY_SIDE := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-test: test-fast test-slow test-ray  ## all tests but test-cluster and test-gpu
+test: test-alone test-ray  ## all tests but test-cluster and test-gpu
+
+test-alone: $(STAMP)  ## those that need no Ray, fast and slow: they are collected once
+	$(TEST) $(SIDE_BY_SIDE) -m "not ray and not cluster and not gpu"
 
 test-fast: $(STAMP)  ## tests of a second or two each
 	$(TEST) $(SIDE_BY_SIDE) -m "not slow and not ray and not gpu"
-
-test-slow: $(STAMP)  ## longer ones that need no Ray
-	$(TEST) $(SIDE_BY_SIDE) -m "slow and not ray and not cluster and not gpu"
 
 test-ray: $(STAMP)  ## those that start a local Ray
 	$(TEST) $(SIDE_BY_SIDE) -m "ray and not cluster" tests/engine

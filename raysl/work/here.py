@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -164,3 +165,4 @@ def _collect() -> None:
     gc.collect()
     if not gc.get_freeze_count():
         gc.freeze()
+        atexit.register(gc.unfreeze)  # or extensions that count what they made call it leaked

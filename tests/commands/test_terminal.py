@@ -189,14 +189,13 @@ def test_a_root_whose_name_is_no_text_is_refused_by_name(tmp_path: Path) -> None
     assert r"r\xf6ot: the name is not valid UTF-8" in done.stderr
 
 
-PLAN, SHOWN, REPORT = ["plan"], ["plan", "--show-cell", FAMILY], ["report", "--reports", "r"]
+SHOWN, REPORT = ["plan", "--show-cell", FAMILY], ["report", "--reports", "r"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "command"),
     [
-        ({"PYTHONIOENCODING": "ascii"}, PLAN),
         ({"PYTHONIOENCODING": "ascii"}, SHOWN),
         ({"PYTHONIOENCODING": "cp1252"}, REPORT),
         ({"LC_ALL": "C"}, REPORT),

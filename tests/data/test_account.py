@@ -156,6 +156,7 @@ def test_all_that_is_named_is_written_to_a_file(tmp_path: Path) -> None:
         write_account(tmp_path, catalog, tmp_path / "no/such/place")
 
 
+@pytest.mark.slow
 def test_folders_that_lie_in_each_other_without_an_end_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, *PAIRS)
     deepest = os.open(tmp_path / "kick", os.O_RDONLY)

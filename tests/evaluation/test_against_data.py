@@ -34,6 +34,7 @@ def with_videos(data: Snapshot, *, frames: int | None = None, **change: Any) -> 
     return Snapshot(replace(data.catalog, videos=videos), Manifest(data.manifest.catalog, rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("protocol"))
 def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> None:
     options: dict[str, dict[str, Any]] = {"finetune": {"batch_size": 9, "epochs": 70}, "retrieval": {"k": (14,)}}

@@ -257,6 +257,7 @@ def test_a_max_pool_of_r3d_18_has_a_default() -> None:
     assert cell_id(cells[0]) == cell_id(tiny_cell()) != cell_id(cells[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r3d_18", "r2plus1d_18", "mc3_18"])
 def test_resnets_are_torchvisions(name: str) -> None:
     torch.manual_seed(0)

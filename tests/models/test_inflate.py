@@ -83,6 +83,7 @@ def weights() -> dict[str, Tensor]:
     return image_network(resnet50).state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", NETWORKS)
 def test_a_still_clip_gives_the_images_features_at_every_step(case: str, images: Tensor) -> None:
     """Padding repeats the border in both networks, so that the ends of the clip look as still as its middle."""
@@ -107,6 +108,7 @@ def test_zero_padding_in_time_is_seen_at_the_ends_alone(images: Tensor, weights:
     assert not torch.allclose(found[:, :, 0], expected, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_kernel_is_repeated_and_divided_and_statistics_are_copied(weights: dict[str, Tensor]) -> None:
     three = video_network("cvrl_r3d")
     inflate(three, weights, "weights")

@@ -48,6 +48,7 @@ def saved(trained: Learner) -> io.BytesIO:
     return buffer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_the_loss_falls_over_an_epochs_batches_again_and_again(name: str) -> None:
     training = learner(name)

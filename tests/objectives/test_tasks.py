@@ -124,6 +124,7 @@ def train(name: str, chunk: int | None = None) -> dict[str, Any]:
     return taken(cell_of(changes=changes_of(name), chunk=chunk), doubled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_chunks_train_as_the_whole_batch(name: str) -> None:
     assert_same_training(train(name, 4), train(name))

@@ -15,6 +15,7 @@ from tests.search_spaces.shipped import SEARCH_SPACES
 LISTED = yaml.safe_load(Path(__file__).with_name("listed_rows.yaml").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["paper", "laptop", "smoke"])
 @pytest.mark.parametrize("name", LISTED)
 def test_a_design_gives_the_rows_that_were_listed(name: str, scale: str) -> None:

@@ -32,8 +32,6 @@ SCALES = sorted(file.stem for file in (SEARCH_SPACES / "scales").glob("*.yaml"))
 ROWS = list(shipped_rows())
 TRAINED = [row for row in ROWS if cells(row.study, None)[row.name].pretraining != "none"]
 FIRST = {row.study: row for row in reversed(TRAINED)}
-STEPS = [pytest.param(row, id=str(row), marks=[] if row is FIRST[row.study] else pytest.mark.slow) for row in TRAINED]
-"""A row of each study takes its step in the fast tests, the others in the slow ones."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,9 @@ def losses() -> dict[str, float | None]:
     return {}
 
 
-@pytest.mark.parametrize("scale", [None, *SCALES])
+@pytest.mark.parametrize(
+    "scale", [None, *(pytest.param(name, marks=[] if name == "smoke" else pytest.mark.slow) for name in SCALES)]
+)
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_study_loads_at_every_scale_and_keeps_its_rows_apart(path: Path, scale: str | None) -> None:
     study = load_study(path, scale)
@@ -69,7 +69,8 @@ def test_rows_differ_from_their_base_exactly_where_they_say(study: str, scale: s
         assert {own for own in written if not any(path[: len(own)] == own for path in changed)} == set(), row
 
 
-@pytest.mark.parametrize("row", STEPS)
+@pytest.mark.slow
+@pytest.mark.parametrize("row", TRAINED, ids=str)
 def test_a_row_takes_a_step_with_its_own_factor_in_place(
     row: ShippedRow, places: Places, losses: dict[str, float | None]
 ) -> None:

@@ -51,6 +51,7 @@ def test_every_point_is_a_configuration(path: Path, scale: str | None) -> None:
     assert len(ids) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.stem)
 def test_a_random_point_takes_a_step(path: Path, seed: int, places: Places) -> None:

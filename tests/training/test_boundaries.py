@@ -160,7 +160,11 @@ def test_at_its_bounds_a_number_is_refused_before_training_or_a_step_works(title
     """Refused with its key when the study is loaded, or as soon as the data is read."""
     changes, place, model = HOSTS[title]
     assert step_of(changes, places) is None
-    for number in numbers_of(model):
+    # Windows are cut from clips; the rest of such a cell is as of the other one.
+    numbers = [
+        one for one in numbers_of(model) if title != "cell with windows" or one.key.startswith(("clip.", "objective."))
+    ]
+    for number in numbers:
         key = f"{place}.{number.key}".lstrip(".")
         for value in at_bounds(number):
             changed = changes | {key: value}

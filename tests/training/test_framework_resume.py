@@ -19,6 +19,7 @@ CASES["moco in shuffled groups"] = ("moco", {"shuffle": True, "symmetric": "mean
 CASES["instdisc with nce"] = ("instdisc", {"loss": "nce"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_killed_and_resumed_is_the_run_that_was_not_killed(case: str, source: VideoSource, tmp_path: Path) -> None:
     name, options = CASES[case]

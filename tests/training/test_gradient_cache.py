@@ -45,6 +45,7 @@ def whole(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return name, taken(cell_of(name, accumulate=accumulation(name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [4, 8])
 def test_chunks_train_as_the_whole_batch(whole: tuple[str, dict[str, Any]], chunk: int) -> None:
     name, expected = whole

@@ -59,6 +59,7 @@ def test_distances_follow_the_law(law: str, p: float) -> None:
     assert abs(distance.mean() - MEANS[law, p] * (length - 30)) < 4 * spread
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("law", "p"), FLOORED)
 def test_means_at_220_starts_are_those_of_the_floored_distance(law: str, p: float) -> None:
     exact = np.mean([1 - cumulative(law, p, 220)(t) for t in range(1, 220)]) * 219 / 220
@@ -71,6 +72,7 @@ def test_means_at_220_starts_are_those_of_the_floored_distance(law: str, p: floa
     assert abs(distance.mean() / 220 - exact) < 4 * distance.std() / 220 / np.sqrt(MANY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("law", "p"), CASES)
 def test_counts_of_few_starts_are_exact(law: str, p: float) -> None:
     """Five possible starts: all five distances are drawn, 0 and the largest among them, as often as F says."""

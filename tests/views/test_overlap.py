@@ -64,6 +64,7 @@ def inside(box: Box, size: tuple[int, int]) -> bool:
     return 0 <= box[0] <= box[0] + box[2] <= size[0] and 0 <= box[1] <= box[1] + box[3] <= size[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("candidates", PUBLISHED.values(), ids=len)
 def test_the_realised_overlap_is_the_label(candidates: tuple[float, ...], options: dict[str, Any]) -> None:
@@ -108,6 +109,7 @@ def ucf101(many: int, **options: Any) -> tuple[list[Pair], NDArray[np.float64]]:
     return pairs, np.bincount(rates, minlength=4) / many
 
 
+@pytest.mark.slow
 def test_released_labels_have_the_recipes_priors() -> None:
     """To 4 standard errors of 6000 draws, and 0.005 for lengths between quantiles."""
     pairs, rates = ucf101(6000)
@@ -133,6 +135,7 @@ def test_balanced_labels_are_uniform_and_independent_of_each_other_and_of_the_pl
     assert rates.min() > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [FRAME, (64, 64)])
 def test_the_size_of_balanced_crops_says_nothing(size: tuple[int, int]) -> None:
     """The shortcut that the recipe warns of: a small overlap would go with a small crop."""

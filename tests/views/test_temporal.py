@@ -81,6 +81,7 @@ def _choices(left: list[int], dropped: int) -> list[list[int]]:
     return [[one for i, one in enumerate(left) if i not in gone] for gone in places]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "buffer", "dropped", "max_rate"),
     [

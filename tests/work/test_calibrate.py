@@ -35,6 +35,7 @@ def shapes(places: Places, change: dict[str, Any], *protocols: str) -> dict[str,
     return {shape.title: shape for shape in distinct_shapes([cell_cost(Cell(cell, wanted), KnownData(places))])}
 
 
+@pytest.mark.slow
 def test_all_that_a_cell_is_made_of_can_be_measured(places: Places) -> None:
     found = shapes(places, {}, "linear", "finetune", "similarity")
     kinds = [shape.kind for shape in found.values()]
@@ -45,6 +46,7 @@ def test_all_that_a_cell_is_made_of_can_be_measured(places: Places) -> None:
         assert all(0 < seconds < 60 for seconds in measured.seconds.values()), shape.title
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
