@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, refuse_one_name
@@ -10,25 +11,35 @@ from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.planning.differences import describe_differences
 from raysl.reports.collect import collect
+from raysl.reports.formats import DEFAULT_FORMATS
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table
-from raysl.reports.write import write_report
+from raysl.reports.write import table_files, write_report
 from raysl.results import Shelf
 from raysl.results.place import Place, place
 
 
 def write_reports(
-    planned: list[Planned], shelf: Shelf, storage: str, reports: str | Path, console: PlainConsole
+    planned: list[Planned],
+    shelf: Shelf,
+    storage: str,
+    reports: str | Path,
+    console: PlainConsole,
+    formats: Collection[str] = DEFAULT_FORMATS,
 ) -> list[Table]:
-    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/[<scale>/]`` and prints the tables."""
+    """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
+
+    Args:
+        formats: of `raysl.reports.formats.FORMATS`.
+    """
     refuse_one_name(planned)
     tables = []
     for item in with_known_best(planned, shelf):
         folder = reports_place(reports).below(item.study.report_name)
-        table = write_report(report_input(item, shelf, _link(storage, folder)), folder)
+        table = write_report(report_input(item, shelf, _link(storage, folder)), folder, formats)
         console.print_lines(render_markdown(table))
-        names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
+        names = list(table_files(table, formats))
         written = ", ".join(f"{folder.shown}/{name}" for name in names)
         console.print(f"written: {written}")
         tables.append(table)
