@@ -93,7 +93,7 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     grid = canvas.add_gridspec(below, beside, height_ratios=heights)
     for position, (name, panel) in enumerate(drawn.items()):
         axes = canvas.add_subplot(grid[divmod(position, beside)])
-        axes.set_title(shortened(str(name), 48), loc="left")
+        axes.set_title(shortened(str(name), int(10 * width / beside)), loc="left")
         figure.draw(panel, axes)
     _legend(canvas)
     canvas.text(MARGIN / width, MARGIN / height, "\n".join(lines), fontsize=6.5, color=GREY, va="bottom")

@@ -96,13 +96,13 @@ DASHES: tuple[tuple[int, tuple[float, ...]], ...] = (
     (0, (6, 1.5, 1.2, 1.5, 1.2, 1.5)),
     (0, (3, 3)),
 )
-"""With each of these the colours come again."""
+"""One less than there are colours, so that neighbours differ in both."""
 
 
 def look(position: int) -> tuple[str, str, tuple[int, tuple[float, ...]]]:
     """Colour, marker and dashes of the n-th line; 42 differ, in grey too."""
     kind = position % len(COLOURS)
-    return COLOURS[kind], MARKERS[kind], DASHES[position // len(COLOURS) % len(DASHES)]
+    return COLOURS[kind], MARKERS[kind], DASHES[position % len(DASHES)]
 
 
 def shortened(text: str, width: int = 30, lines: int = 2) -> str:

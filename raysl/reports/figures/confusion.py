@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from raysl.reports.figure import Figure, FigureInput
+from raysl.reports.figure import Figure, FigureInput, shortened
 from raysl.reports.figures.class_accuracy import class_name, class_names, classified, records_of
 from raysl.reports.figures.heat_map import shaded
 from raysl.reports.input import Column
@@ -60,7 +60,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     texts = {(int(y), int(x)): f"{values[y, x]:.0f}" for y, x in np.argwhere(values >= 0.5)}
     shaded(axes, values, texts, "%", (0, 100))
     class_names(axes, [names[label] for label in labels], 90)
-    axes.set_yticks(range(len(labels)), [names[label] for label in labels])
+    axes.set_yticks(range(len(labels)), [shortened(names[label], 24, 1) for label in labels])
     every = len(set(data["true"]) | set(data["predicted"]))
     axes.set_xlabel("predicted" if len(labels) == every else f"predicted ({len(labels)} of {every} classes)")
     axes.set_ylabel("true")
