@@ -13,7 +13,7 @@ from raysl.planning.differences import describe_differences
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
 from raysl.reports.curves import read_curves
-from raysl.reports.figure import FigureInput
+from raysl.reports.figure import FigureInput, rows_with_curves
 from raysl.reports.formats import DEFAULT_FORMATS
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
@@ -85,7 +85,7 @@ def figure_input(item: Planned, shelf: Shelf, table: Table) -> FigureInput:
     options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
     return FigureInput(
         table,
-        curves=read_curves(shelf.store, source.rows),
+        curves=read_curves(shelf.store, rows_with_curves(source.rows, source.baseline)),
         axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
         levels=study.levels,
     )

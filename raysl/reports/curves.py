@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from raysl.reports.figure import plain
 from raysl.reports.input import CellResult, RowInput
 from raysl.results import Store
 
@@ -28,7 +29,7 @@ def read_curves(store: Store, rows: Sequence[RowInput]) -> pd.DataFrame:
     if not found:
         return pd.DataFrame(columns=list(COLUMNS))
     curves = pd.concat(found, ignore_index=True)
-    for name, values in (("row", [row.name for row in rows]), ("name", dict.fromkeys(curves["name"]))):
+    for name, values in (("row", [plain(row.name) for row in rows]), ("name", dict.fromkeys(curves["name"]))):
         curves[name] = pd.Categorical(curves[name], categories=list(values))
     return curves
 
@@ -39,7 +40,7 @@ def _of_row(store: Store, row: RowInput, known: dict[str, pd.DataFrame | None]) 
     longest = max((int(frame["step"].max()) for _, frame in frames), default=0)
     for cell, frame in frames:
         for part in _thinned(frame, max(1, math.ceil(longest / POINTS))):
-            yield part.assign(row=row.name, seed=cell.seed)[list(COLUMNS)]
+            yield part.assign(row=plain(row.name), seed=cell.seed)[list(COLUMNS)]
 
 
 def _curves(store: Store, cell: CellResult, known: dict[str, pd.DataFrame | None]) -> pd.DataFrame | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.cells import cell_len, chop_cells
@@ -16,6 +16,7 @@ from rich.cells import cell_len, chop_cells
 from raysl.errors import printable
 from raysl.reports import figures as package
 from raysl.reports.axes import Axis
+from raysl.reports.input import RowInput
 from raysl.reports.table import Table
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class FigureInput:
 
     Attributes:
         table: of the study.
-        curves: of every cell, thinned: ``row``, ``seed``, ``name`` (``loss/total``), ``step``, ``epoch``, ``value``.
+        curves: of the cells of `rows_with_curves`, thinned: row, seed, name (``loss/total``), step, epoch, value.
         axes: numbers that rows, or evaluations, differ in.
         levels: of a grid: row to axis to the name of its value.
     """
@@ -105,6 +106,24 @@ def look(position: int) -> tuple[str, str, tuple[int, tuple[float, ...]]]:
     return COLOURS[kind], MARKERS[kind], DASHES[position % len(DASHES)]
 
 
+def tidy(lines: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """The lines as a table with these columns, whether there are any or not."""
+    return pd.DataFrame(
+        [{name: plain(value) if isinstance(value, str) else value for name, value in line.items()} for line in lines],
+        columns=list(columns),
+    )
+
+
+def lines_of(data: pd.DataFrame) -> list[Any]:
+    """Its lines as named tuples."""
+    return list(data.itertuples())
+
+
+def plain(text: str) -> str:
+    """Text that a table can hold: bytes of a file name that are no text are escaped, as in the other files."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def shortened(text: str, width: int = 30, lines: int = 2) -> str:
     """Text of other people in a figure: on a few lines, and with an ellipsis in its middle where it is longer still."""
     plain = printable(text.strip())
@@ -120,3 +139,9 @@ def shortened(text: str, width: int = 30, lines: int = 2) -> str:
 def rows_drawn(data: pd.DataFrame, column: str = "row") -> list[str]:
     """The first `MOST_ROWS` rows, in their order."""
     return list(dict.fromkeys(data[column]))[:MOST_ROWS]
+
+
+def rows_with_curves(rows: Sequence[RowInput], baseline: str | None) -> tuple[RowInput, ...]:
+    """The rows whose curves are read: `MOST_ROWS`, the baseline among them. Those of all may be a thousand files."""
+    kept = {row.name for row in sorted(rows, key=lambda row: row.name != baseline)[:MOST_ROWS]}
+    return tuple(row for row in rows if row.name in kept)

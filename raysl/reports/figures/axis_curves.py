@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from raysl.reports.axes import Axis
-from raysl.reports.figure import Figure, FigureInput, look, rows_drawn, shortened
+from raysl.reports.figure import Figure, FigureInput, look, rows_drawn, shortened, tidy
 from raysl.reports.figures.intervals import unit_of
 from raysl.reports.statistics import Sample
 from raysl.reports.table import Table
@@ -24,13 +24,17 @@ LOGARITHMIC = 8.0
 def table(source: FigureInput) -> pd.DataFrame:
     """Lines of kind mean and seed, by series and x."""
     lines = [line for axis in source.axes for line in (_over_rows if axis.rows else _over_columns)(source.table, axis)]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _over_rows(found: Table, axis: Axis) -> Iterator[dict[str, Any]]:
     for position in found.shown:
         column = found.source.columns[position]
-        head = {"panel": f"{column.heading} over {axis.name}", "unit": unit_of(found, column), "axis": axis.name}
+        head: dict[str, Any] = {
+            "panel": f"{column.heading} over {axis.name}",
+            "unit": unit_of(found, column),
+            "axis": axis.name,
+        }
         points = [(axis.rows[row.name], row) for row in found.rows if row.name in axis.rows]
         for place, row in sorted(points, key=lambda point: (point[0].series, point[0].x)):
             entry = row.entries[position]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from raysl.reports.figure import MOST_ROWS, Figure, FigureInput, rows_drawn, shortened
+from raysl.reports.figure import MOST_ROWS, Figure, FigureInput, lines_of, rows_drawn, shortened, tidy
 from raysl.reports.figures.heat_map import shaded
 from raysl.reports.input import Column, EvaluationRecord
 from raysl.reports.pairs import result
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("panel", "unit", "row", "label", "name", "videos", "seeds", "value", "low", "high")
-MOST_CLASSES = 40
+MOST_CLASSES, MOST_TEXTS = 40, 500
 SIDEWAYS = 12
 """Classes from which their names are turned."""
 
@@ -27,7 +27,7 @@ SIDEWAYS = 12
 def table(source: FigureInput) -> pd.DataFrame:
     """A line a row and class: the mean over seeds, and the lowest and highest seed's."""
     lines = [line for column in classified(source.table) for line in _column(source.table, column)]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def classified(found: Table) -> list[Column]:
@@ -74,10 +74,10 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     rows, labels = rows_drawn(data), classes_drawn(data)
     drawn = data[data["row"].isin(rows) & data["label"].isin(labels)]
     values = np.full((len(rows), len(labels)), np.nan)
-    for line in drawn.itertuples():
+    for line in lines_of(drawn):
         values[rows.index(line.row), labels.index(line.label)] = line.value
     texts = {(int(y), int(x)): f"{values[y, x]:.0f}" for y, x in np.argwhere(np.isfinite(values))}
-    shaded(axes, values, texts if len(labels) <= MOST_CLASSES else {}, "%", (0, 100))
+    shaded(axes, values, texts if len(texts) <= MOST_TEXTS else {}, "%", (0, 100))
     names = dict(zip(drawn["label"], drawn["name"], strict=True))
     turned = 90 if len(labels) >= SIDEWAYS else 25
     class_names(axes, [names[label] for label in labels], turned)

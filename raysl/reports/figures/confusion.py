@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from raysl.reports.figure import Figure, FigureInput, shortened
+from raysl.reports.figure import Figure, FigureInput, lines_of, shortened, tidy
 from raysl.reports.figures.class_accuracy import class_name, class_names, classified, records_of
 from raysl.reports.figures.heat_map import shaded
 from raysl.reports.input import Column
@@ -26,7 +26,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     """A line for each pair of classes that happens: how many answers of all seeds, and their share of the class's."""
     found = source.table
     lines = [line for column in classified(found) for row in _in_order(found) for line in _matrix(found, row, column)]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _in_order(found: Table) -> list[str]:
@@ -55,7 +55,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     names = dict(zip(data["true"], data["true_name"], strict=True))
     names |= dict(zip(data["predicted"], data["predicted_name"], strict=True))
     values = np.zeros((len(labels), len(labels)))
-    for line in data[data["true"].isin(labels) & data["predicted"].isin(labels)].itertuples():
+    for line in lines_of(data[data["true"].isin(labels) & data["predicted"].isin(labels)]):
         values[labels.index(line.true), labels.index(line.predicted)] = line.value
     texts = {(int(y), int(x)): f"{values[y, x]:.0f}" for y, x in np.argwhere(values >= 0.5)}
     shaded(axes, values, texts, "%", (0, 100))
@@ -70,7 +70,7 @@ def _classes(data: pd.DataFrame) -> list[int]:
     """All, or those most often confused, in their order."""
     wrong = data[data["true"] != data["predicted"]]
     counts: Counter[int] = Counter()
-    for line in wrong.itertuples():
+    for line in lines_of(wrong):
         counts[line.true] += line.answers
         counts[line.predicted] += line.answers
     every = set(data["true"]) | set(data["predicted"])

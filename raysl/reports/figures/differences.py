@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raysl.reports.figure import BLACK, COLOURS, GREY, Figure, FigureInput, rows_drawn, shortened
-from raysl.reports.figures.intervals import row_names, row_size, unit_of
+from raysl.reports.figure import BLACK, COLOURS, GREY, MOST_ROWS, Figure, FigureInput, shortened, tidy
+from raysl.reports.figures.intervals import bars, row_names, row_size, seed_ticks, unit_of
 from raysl.reports.table import Difference, Table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     """Lines of kind mean and seed; rows without a common seed are absent. Largest difference first."""
     found = source.table
     lines = [line for position in found.shown for line in _column(found, position)] if found.has_differences else []
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _column(found: Table, position: int) -> Iterator[dict[str, Any]]:
@@ -58,22 +58,24 @@ def verdict_of(one: Difference) -> str:
 
 
 def draw(data: pd.DataFrame, axes: Axes) -> None:
-    rows = rows_drawn(data)
+    rows = _largest(list(dict.fromkeys(data["row"])))
     height = {row: -position for position, row in enumerate(rows)}
     axes.axvline(0, color=BLACK, linewidth=0.8)
-    for line in data[data["row"].isin(rows)].itertuples():
-        y = height[line.row]
-        if line.kind == "seed":
-            axes.plot(line.value, y - 0.24, "|", color=BLACK, markersize=4, markeredgewidth=0.8)
-            continue
-        marker, face, edge = MARKS[line.verdict]
-        if pd.notna(line.low):
-            axes.plot([line.low, line.high], [y, y], color=edge, linewidth=2.2 if line.verdict == "decided" else 1)
-        _, labels = axes.get_legend_handles_labels()
-        label = line.verdict if line.verdict not in labels else None
-        axes.plot(line.value, y, marker, color=edge, markerfacecolor=face, linestyle="none", label=label)
+    drawn = data[data["row"].isin(rows)]
+    for verdict, (marker, face, edge) in MARKS.items():
+        own = drawn[drawn["verdict"] == verdict]
+        if len(own):
+            at = own["row"].map(height)
+            bars(axes, own, at, edge, 2.2 if verdict == "decided" else 1.0)
+            axes.plot(own["value"], at, marker, color=edge, markerfacecolor=face, label=verdict)
+    seed_ticks(axes, drawn, height)
     baseline = shortened(data["baseline"].iloc[0], 34, 1)
     row_names(axes, rows, heading=f"difference to {baseline} ({data['unit'].iloc[0]})")
+
+
+def _largest(rows: list[str]) -> list[str]:
+    """From both ends, where there are too many."""
+    return rows if len(rows) <= MOST_ROWS else [*rows[: MOST_ROWS // 2], *rows[-MOST_ROWS // 2 :]]
 
 
 FIGURE = Figure(

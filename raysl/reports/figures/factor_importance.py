@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, rows_drawn
+from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, lines_of, rows_drawn, tidy
 from raysl.reports.figures.intervals import row_names, row_size
 from raysl.reports.figures.parallel_coordinates import LOGARITHMIC, scored
 from raysl.results.search_folder import SearchTrial, Value
@@ -28,8 +28,12 @@ def table(source: FigureInput) -> pd.DataFrame:
     searched = source.table.source.searched
     trials = [] if searched is None else scored(searched)
     lines = [] if len(trials) < LEAST_TRIALS else _shares(trials)
-    return pd.DataFrame(
-        [("share of the variance", name, 100 * share, len(trials)) for name, share in lines], columns=list(COLUMNS)
+    return tidy(
+        (
+            {"panel": "share of the variance", "row": name, "value": 100 * share, "trials": len(trials)}
+            for name, share in lines
+        ),
+        COLUMNS,
     )
 
 
@@ -78,9 +82,9 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     axes.barh(
         [-rows.index(row) for row in own["row"]], own["value"], 0.6, color=COLOURS[5], edgecolor=BLACK, linewidth=0.5
     )
-    for line in own.itertuples():
+    for line in lines_of(own):
         axes.text(line.value + 1, -rows.index(line.row), f"{line.value:.0f}", va="center", fontsize=6.5)
-    row_names(axes, rows, heading="share of the explained variance (%)")
+    row_names(axes, rows, width=44, heading="share of the explained variance (%)")
     axes.set_xlim(0, 105)
 
 

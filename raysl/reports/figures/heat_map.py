@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from raysl.reports.figure import MOST_ROWS, Figure, FigureInput, shortened
+from raysl.reports.figure import MOST_ROWS, Figure, FigureInput, lines_of, shortened, tidy
 from raysl.reports.figures.intervals import unit_of
 from raysl.reports.text import sample_text
 
@@ -21,13 +21,14 @@ COLUMNS = ("panel", "unit", "x_axis", "x", "y_axis", "y", "row", "value", "low",
 def table(source: FigureInput) -> pd.DataFrame:
     """A line a row of the grid; one without a value is a hole, with its reason."""
     lines = list(_lines(source)) if source.levels else []
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _lines(source: FigureInput) -> Iterator[dict[str, Any]]:
     levels = [level for level in source.levels.values() if len(level) > 1]
     axes = dict.fromkeys(axis for level in levels for axis in level)
-    longest = sorted(axes, key=lambda axis: -len({level[axis] for level in levels}))[:2]
+    counts = {axis: len({level[axis] for level in levels}) for axis in axes}
+    longest = sorted((axis for axis in axes if counts[axis] > 1), key=lambda axis: -counts[axis])[:2]
     if len(longest) < 2:
         return
     y, x = (axis for axis in axes if axis in longest)
@@ -53,7 +54,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     xs, ys = _ends(data["x"]), _ends(data["y"])
     values = np.full((len(ys), len(xs)), np.nan)
     texts = {}
-    for line in data[data["x"].isin(xs) & data["y"].isin(ys)].itertuples():
+    for line in lines_of(data[data["x"].isin(xs) & data["y"].isin(ys)]):
         at = ys.index(line.y), xs.index(line.x)
         values[at], texts[at] = line.value, line.text
     shaded(axes, values, {at: text.replace(" (", "\n(") for at, text in texts.items()}, str(data["unit"].iloc[0]))
@@ -80,7 +81,8 @@ def shaded(
         values: ``[y, x]``, the first line on top.
         bounds: of the colours; None for those of the values.
     """
-    low, high = bounds or (np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf))
+    known = values[np.isfinite(values)]
+    low, high = bounds or ((known.min(), known.max()) if known.size else (0.0, 0.0))
     axes.set_facecolor("white")
     shape = values.shape
     axes.fill_between(
@@ -103,10 +105,10 @@ def shaded(
         rgb = mesh.cmap(mesh.norm(values[y, x])) if np.isfinite(values[y, x]) else (1.0, 1.0, 1.0)
         axes.text(x, y, text, ha="center", va="center", fontsize=6, color=_readable(rgb))
     if low < high:
-        axes.figure.colorbar(mesh, ax=axes, label=unit, pad=0.02, aspect=30)
+        axes.figure.colorbar(mesh, ax=axes, label=unit, pad=0.02, aspect=max(30, 3 * shape[0]))
 
 
-def _readable(rgb: Sequence[float]) -> str:
+def _readable(rgb: Any) -> str:
     return "black" if 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 0.5 else "white"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raysl.reports.figure import BLACK, COLOURS, GREY, LIGHT, Figure, FigureInput, rows_drawn, shortened
+from raysl.reports.figure import BLACK, COLOURS, GREY, LIGHT, Figure, FigureInput, lines_of, rows_drawn, shortened, tidy
 from raysl.reports.input import Column
 from raysl.reports.pairs import is_share, result
 from raysl.reports.table import Entry, Table, TableRow
@@ -22,7 +22,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     """Lines of kind seed, mean, baseline (the mean of this row), hole and reference."""
     found = source.table
     lines = [line for position in found.shown for line in _column(found, position)]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _column(found: Table, position: int) -> Iterator[dict[str, Any]]:
@@ -48,7 +48,9 @@ def _row(row: TableRow, entry: Entry, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def unit_of(found: Table, column: Column) -> str:
-    """What a metric is in: shares of right answers, or cosines (`raysl.reports.pairs.is_share`)."""
+    """What a metric is in: shares of right answers, or cosines (`raysl.reports.pairs.is_share`); empty without any."""
+    if not column.metric:
+        return ""
     records = [record for row in found.source.rows for cell in row.cells if (record := result(cell, column))]
     return "%" if is_share(column, records) else "cosine × 100"
 
@@ -56,37 +58,43 @@ def unit_of(found: Table, column: Column) -> str:
 def draw(data: pd.DataFrame, axes: Axes) -> None:
     rows = rows_drawn(data[data["kind"] != "reference"])
     height = {row: -position for position, row in enumerate(rows)}
-    _baseline(data, axes)
-    for position, line in enumerate(data[data["kind"] == "reference"].itertuples()):
+    for position, line in enumerate(lines_of(data[data["kind"] == "reference"])):
         style = (0, (1, 2)) if position else (0, (4, 2))
         axes.axvline(line.value, color=GREY, linestyle=style, linewidth=1, label=shortened(line.row, 40, 1))
-    for line in data[data["row"].isin(rows)].itertuples():
-        _mark(line, height[line.row], axes)
-    row_names(axes, rows, heading=str(data["unit"].iloc[0]))
-
-
-def _baseline(data: pd.DataFrame, axes: Axes) -> None:
-    for line in data[data["kind"] == "baseline"].itertuples():
+    for line in lines_of(data[data["kind"] == "baseline"]):
         if pd.notna(line.low):
             axes.axvspan(line.low, line.high, color=LIGHT, zorder=0, linewidth=0)
         axes.axvline(line.value, color=GREY, linewidth=0.8, zorder=1)
+    drawn = data[data["row"].isin(rows)]
+    for kind, marker, colour in (("mean", "o", COLOURS[0]), ("baseline", "D", BLACK)):
+        own = drawn[drawn["kind"] == kind]
+        bars(axes, own, own["row"].map(height), colour)
+        axes.plot(own["value"], own["row"].map(height), marker, color=colour)
+    seed_ticks(axes, drawn, height)
+    for line in lines_of(drawn[drawn["kind"] == "hole"].drop_duplicates("row")):
+        left = axes.get_yaxis_transform()
+        axes.text(0.01, height[line.row] + 0.14, shortened(line.note, 60, 1), transform=left, fontsize=5.5, color=GREY)
+    row_names(axes, rows, heading=str(data["unit"].iloc[0]))
 
 
-def _mark(line: Any, y: float, axes: Axes) -> None:
-    if line.kind == "seed":
-        axes.plot(line.value, y - 0.24, "|", color=BLACK, markersize=4, markeredgewidth=0.8)
-    elif line.kind == "hole":
-        axes.text(1.01, y - 0.24, shortened(line.note, 34, 1), transform=axes.get_yaxis_transform(), fontsize=5.5)
-    elif line.kind in ("mean", "baseline"):
-        own = line.kind == "baseline"
-        if pd.notna(line.low):
-            axes.plot([line.low, line.high], [y, y], color=COLOURS[0] if not own else BLACK, linewidth=1.4)
-        axes.plot(line.value, y, "D" if own else "o", color=BLACK if own else COLOURS[0])
+def bars(axes: Axes, lines: pd.DataFrame, at: pd.Series[Any], colour: str, width: float = 1.4) -> None:
+    """The intervals of those that have one."""
+    known = lines["low"].notna()
+    axes.hlines(
+        at[known], lines["low"][known].astype(float), lines["high"][known].astype(float), colour, linewidth=width
+    )
 
 
-def row_names(axes: Axes, rows: list[str], heading: str) -> None:
+def seed_ticks(axes: Axes, data: pd.DataFrame, height: Mapping[str, float], below: float = 0.24) -> None:
+    """A small mark for each seed's value, below its row."""
+    seeds = data[data["kind"] == "seed"]
+    at = seeds["row"].map(height).astype(float) - below
+    axes.plot(seeds["value"], at, "|", color=BLACK, markersize=4, markeredgewidth=0.8)
+
+
+def row_names(axes: Axes, rows: list[str], heading: str, width: int = 30) -> None:
     """Names of rows down the left side; the first one is at 0, the others below it."""
-    axes.set_yticks([-position for position in range(len(rows))], [shortened(row) for row in rows])
+    axes.set_yticks([-position for position in range(len(rows))], [shortened(row, width) for row in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.set_xlabel(heading)
     axes.grid(axis="x", color=LIGHT, linewidth=0.4)

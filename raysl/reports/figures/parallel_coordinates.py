@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raysl.reports.figure import COLOURS, GREY, MARKERS, Figure, FigureInput, shortened
+from raysl.reports.figure import COLOURS, GREY, MARKERS, Figure, FigureInput, shortened, tidy
 from raysl.reports.input import Searched
 from raysl.results.search_folder import SearchTrial, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = ("panel", "trial", "status", "row", "parameter", "value", "position", "score")
+COLUMNS = ("panel", "trial", "status", "row", "axis", "parameter", "value", "position", "score")
 LOGARITHMIC = 8.0
 """A ratio of largest to smallest value from which a parameter is taken by its logarithm."""
 SCORE = "score (%)"
@@ -25,7 +26,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     """A line for each trial with a score and each of its parameters; position: from 0, the smallest value, to 1."""
     searched = source.table.source.searched
     lines = [] if searched is None else _lines(searched)
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def scored(searched: Searched) -> list[SearchTrial]:
@@ -44,11 +45,11 @@ def _lines(searched: Searched) -> list[dict[str, Any]]:
     return [
         {
             **{"panel": "trials", "trial": one.number, "status": one.status, "row": rows.get(one.number, "")},
-            **{"parameter": name, "value": values[name][one.number], "score": one.score},
+            **{"axis": axis, "parameter": name, "value": _written(values[name][one.number]), "score": one.score},
             "position": scales[name][values[name][one.number]],
         }
         for one in trials
-        for name in values
+        for axis, name in enumerate(values)
         if one.number in values[name]
     ]
 
@@ -56,7 +57,7 @@ def _lines(searched: Searched) -> list[dict[str, Any]]:
 def positions(values: Sequence[Value]) -> Mapping[Value, float]:
     """Each value from 0 to 1: numbers by size, or by their logarithms; names at even distances."""
     if any(isinstance(value, str | bool) for value in values):
-        names = sorted({str(value) for value in values})
+        names = sorted({str(value) for value in values}, key=_by_size)
         return {value: names.index(str(value)) / max(1, len(names) - 1) for value in values}
     numbers = {value: float(value) for value in values}
     low, high = min(numbers.values(), default=0.0), max(numbers.values(), default=0.0)
@@ -65,8 +66,17 @@ def positions(values: Sequence[Value]) -> Mapping[Value, float]:
     return {value: 0.5 if low == high else (one - low) / (high - low) for value, one in numbers.items()}
 
 
+def _by_size(name: str) -> tuple[float, str]:
+    return (float(name) if re.fullmatch(r"\d+(\.\d+)?", name) else math.inf), name
+
+
+def _written(value: Value) -> Value:
+    """As a study's file writes it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def draw(data: pd.DataFrame, axes: Axes) -> None:
-    names = list(dict.fromkeys(data["parameter"]))
+    names = list(dict.fromkeys(data.sort_values("axis", kind="stable")["parameter"]))
     low, high = data["score"].min(), data["score"].max()
     for _, own in data.groupby("trial", sort=False):
         first = own.iloc[0]
@@ -83,7 +93,9 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     for x, name in enumerate(names):
         axes.axvline(x, color="black", linewidth=0.6, zorder=0)
         _ends(data[data["parameter"] == name], x, axes)
-    axes.set_xticks(range(len(names)), [shortened(name, 18, 3) for name in names])
+    axes.set_xticks(
+        range(len(names)), ["\n".join(shortened(one, 18, 1) for one in name.split(".")[-2:]) for name in names]
+    )
     axes.set_yticks([])
     axes.set_xlim(-0.35, len(names) - 0.45)
     axes.set_ylim(-0.08, 1.08)
@@ -94,7 +106,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 def _ends(data: pd.DataFrame, x: int, axes: Axes) -> None:
     """The smallest and the largest number of an axis, or each name."""
     known = dict(zip(data["position"], data["value"], strict=True))
-    named = any(isinstance(value, str | bool) for value in known.values())
+    named = any(isinstance(value, str) for value in known.values())
     for position in sorted(known) if named else sorted({min(known), max(known)}):
         value = known[position]
         text = shortened(str(value), 16, 1) if named else f"{value:.3g}"

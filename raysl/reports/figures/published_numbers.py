@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raysl.reports.figure import COLOURS, GREY, Figure, FigureInput, look, rows_drawn, shortened
+from raysl.reports.figure import COLOURS, GREY, Figure, FigureInput, lines_of, look, rows_drawn, shortened, tidy
 from raysl.reports.figures.intervals import unit_of
 from raysl.reports.ordering import Ordering
 from raysl.reports.table import Table
@@ -23,7 +23,7 @@ PAIRS = {"agree": (COLOURS[2], (0, ()), 0.7), "disagree": (COLOURS[1], (0, (4, 1
 def table(source: FigureInput) -> pd.DataFrame:
     """Lines of kind row, and pair: two rows with their differences, published and ours."""
     lines = [line for ordering in source.table.orderings for line in _column(source.table, ordering)]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _column(found: Table, ordering: Ordering) -> Iterator[dict[str, Any]]:
@@ -52,13 +52,11 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
             if pd.notna(own["low"]):
                 axes.plot([own["published"]] * 2, [own["low"], own["high"]], color=colour, linewidth=1)
             axes.plot(own["published"], own["value"], marker, color=colour, linestyle="none", label=shortened(row))
-    for pair in data[data["kind"] == "pair"].itertuples():
+    for pair in lines_of(data[data["kind"] == "pair"]):
         if pair.verdict in PAIRS and pair.row in known.index and pair.other in known.index:
             colour, dashes, width = PAIRS[pair.verdict]
             ends = known.loc[[pair.row, pair.other]]
-            _, labels = axes.get_legend_handles_labels()
             label = f"pair decided: {pair.verdict}s"
-            label = label if label not in labels else f"_{label}"
             axes.plot(
                 ends["published"], ends["value"], color=colour, linestyle=dashes, linewidth=width, zorder=1, label=label
             )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, rows_drawn
-from raysl.reports.figures.intervals import row_names, row_size
+from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, rows_drawn, tidy
+from raysl.reports.figures.intervals import bars, row_names, row_size, seed_ticks
 from raysl.reports.figures.training_curves import ACCURACY, MAJORITY
 from raysl.reports.statistics import PERCENT, describe
 
@@ -26,7 +26,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     curves = source.curves
     names = [str(name) for name in dict.fromkeys(curves["name"]) if str(name).endswith(MAJORITY)]
     lines = [line for name in names for line in _task(curves, name.removeprefix(PREFIX).removesuffix(MAJORITY))]
-    return pd.DataFrame(lines, columns=list(COLUMNS))
+    return tidy(lines, COLUMNS)
 
 
 def _task(curves: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
@@ -51,21 +51,14 @@ def _ends(curves: pd.DataFrame) -> pd.Series[Any]:
 def draw(data: pd.DataFrame, axes: Axes) -> None:
     rows = rows_drawn(data)
     height = {row: -position for position, row in enumerate(rows)}
-    for line in data[data["row"].isin(rows)].itertuples():
-        y = height[line.row]
-        _, labels = axes.get_legend_handles_labels()
-        if line.kind == "seed":
-            axes.plot(line.value, y + 0.17, "|", color=BLACK, markersize=4, markeredgewidth=0.8)
-        elif line.kind == "majority":
-            label = "majority rate" if "majority rate" not in labels else None
-            axes.barh(
-                y - 0.19, line.value, 0.3, color="white", edgecolor=BLACK, hatch="////", linewidth=0.5, label=label
-            )
-        else:
-            label = "accuracy" if "accuracy" not in labels else None
-            axes.barh(y + 0.17, line.value, 0.38, color=COLOURS[5], edgecolor=BLACK, linewidth=0.5, label=label)
-            if pd.notna(line.low):
-                axes.plot([line.low, line.high], [y + 0.17] * 2, color=BLACK, linewidth=1)
+    drawn = data[data["row"].isin(rows)]
+    means, rates = drawn[drawn["kind"] == "mean"], drawn[drawn["kind"] == "majority"]
+    line: dict[str, Any] = {"edgecolor": BLACK, "linewidth": 0.5}
+    above, below = means["row"].map(height) + 0.17, rates["row"].map(height) - 0.19
+    axes.barh(above, means["value"], 0.38, color=COLOURS[5], label="accuracy", **line)
+    axes.barh(below, rates["value"], 0.3, color="white", hatch="////", label="majority rate", **line)
+    bars(axes, means, above, BLACK, 1.0)
+    seed_ticks(axes, drawn, height, -0.17)
     row_names(axes, rows, heading="accuracy in the last tenth of training (%)")
     axes.set_xlim(0, 100)
 
@@ -74,7 +67,7 @@ FIGURE = Figure(
     title="Accuracy of the pretext tasks",
     caption=(
         "Bars: means over the last tenth of training and over seeds, lines: 95 % t-intervals over seeds, small ticks: "
-        "seeds. Hatched: what the most frequent answer of each batch would give."
+        "seeds. Hatched: what the most frequent answer of each batch would give. Of 40 rows at most."
     ),
     table=table,
     draw=draw,

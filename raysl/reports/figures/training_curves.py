@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from raysl.reports.figure import GREY, Figure, FigureInput, look, rows_drawn, shortened
+from raysl.reports.figure import GREY, LIGHT, MOST_ROWS, Figure, FigureInput, look, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,10 +29,10 @@ def table(source: FigureInput) -> pd.DataFrame:
     found = groups.agg(
         epoch=("epoch", "max"),
         seeds=("value", "size"),
-        value=("value", lambda values: values.mean(skipna=False)),
-        low=("value", lambda values: values.min(skipna=False)),
-        high=("value", lambda values: values.max(skipna=False)),
+        known=("value", "count"),
+        **{name: ("value", how) for name, how in (("value", "mean"), ("low", "min"), ("high", "max"))},
     ).reset_index()
+    found.loc[found["known"] < found["seeds"], ["value", "low", "high"]] = float("nan")  # a loss was none
     names = found["name"].astype(str)
     percent = names.str.startswith("metric/")
     for part in ("value", "low", "high"):
@@ -63,26 +63,25 @@ def _order(panel: str) -> tuple[int, str]:
 
 
 def draw(data: pd.DataFrame, axes: Axes) -> None:
-    for position, row in enumerate(rows_drawn_of(data)):
+    parts = dict(list(data.groupby(["kind", "row"], observed=True, sort=False)))
+    for position, row in enumerate(_rows(data)):
         colour, _, dashes = look(position)
-        own = data[(data["row"] == row) & (data["kind"] == "row")]
-        if len(own):
+        if (own := parts.get(("row", row))) is not None:
             axes.plot(own["step"], own["value"], color=colour, linestyle=dashes, linewidth=1, label=shortened(row))
             axes.fill_between(own["step"], own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
-    majority = data[data["kind"] == "majority"]
-    for number, row in enumerate(rows_drawn(majority)):
-        own = majority[majority["row"] == row]
-        label = "majority rate" if number == 0 else None
-        axes.plot(own["step"], own["value"], color=GREY, linestyle=(0, (1, 1.5)), linewidth=1, label=label)
+    label: str | None = "majority rate"
+    for row in _rows(data):
+        if (own := parts.get(("majority", row))) is not None:
+            axes.plot(own["step"], own["value"], color=GREY, linestyle=(0, (1, 1.5)), linewidth=1, label=label)
+            label = None
     axes.set_xlabel("steps")
     axes.set_ylabel(str(data["unit"].iloc[0]))
-    axes.grid(axis="y", color="#dddddd", linewidth=0.4)
+    axes.grid(axis="y", color=LIGHT, linewidth=0.4)
 
 
-def rows_drawn_of(data: pd.DataFrame) -> list[str]:
+def _rows(data: pd.DataFrame) -> list[str]:
     """In the order of the table, whichever rows a panel has, so that a row looks the same in all of them."""
-    known = data["row"]
-    return [str(row) for row in known.cat.categories] if hasattr(known, "cat") else rows_drawn(data)
+    return [str(row) for row in data["row"].cat.categories][:MOST_ROWS]
 
 
 def size(data: pd.DataFrame) -> tuple[float, float]:
@@ -93,7 +92,7 @@ FIGURE = Figure(
     title="Training curves",
     caption=(
         "Lines: means over the seeds of finished cells, over up to 60 stretches of steps; bands: from the lowest to "
-        "the highest seed. Dotted: the rate of the most frequent answer."
+        "the highest seed. Dotted: the rate of the most frequent answer. Of 40 rows at most."
     ),
     table=table,
     draw=draw,
