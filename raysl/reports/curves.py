@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+from raysl.errors import ObstructedError
 from raysl.reports.figure import plain
 from raysl.reports.input import CellResult, RowInput
 from raysl.results import Store
@@ -16,6 +18,7 @@ POINTS = 60
 """Of a curve, each the mean over as many steps as that takes."""
 
 PARTS = ("loss/", "metric/", "optimizer/learning_rate")
+_log = logging.getLogger(__name__)
 COLUMNS = ("row", "seed", "name", "step", "epoch", "value")
 
 
@@ -44,9 +47,25 @@ def _of_row(store: Store, row: RowInput, known: dict[str, pd.DataFrame | None]) 
 
 
 def _curves(store: Store, cell: CellResult, known: dict[str, pd.DataFrame | None]) -> pd.DataFrame | None:
+    """None where there are none; what cannot be read is logged and left out: a table stands without its curves."""
     if cell.cell not in known:
-        known[cell.cell] = store.named(cell.cell).curves()
+        known[cell.cell] = _read(store, cell.cell)
     return known[cell.cell]
+
+
+def _read(store: Store, name: str) -> pd.DataFrame | None:
+    try:
+        found = store.named(name).curves()
+    except ObstructedError as error:
+        _log.warning("curves left out: %s", error)
+        return None
+    if found is None:
+        return None
+    numbers = found.select_dtypes("number")
+    if not {"step", "epoch"} <= set(numbers.columns):
+        _log.warning("curves of cells/%s left out: their steps are no numbers", name)
+        return None
+    return numbers
 
 
 def _thinned(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
