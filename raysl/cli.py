@@ -50,6 +50,11 @@ Threads = Annotated[
 ]
 Reports = Annotated[str, typer.Option(help="Reports are written to a folder below this one; s3://… and gs://… too.")]
 
+Formats = Annotated[
+    str | None,
+    typer.Option("--format", help="Default: md,csv,svg,png; the last two are figures.", show_default=False),
+]
+
 
 @app.command()
 def plan(
@@ -249,17 +254,19 @@ def report(
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     reports: Reports = "reports",
+    format_: Formats = None,
 ) -> None:
-    """Write the tables from what the store holds; computes nothing."""
+    """Write the tables and figures from what the store holds; computes nothing."""
     from raysl.commands.inputs import load_studies, places_for, shelf_of
     from raysl.commands.job import refuse_lost_folders
     from raysl.commands.report import write_reports
+    from raysl.reports.formats import read_formats
 
+    formats = read_formats(format_)
     refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
-    write_reports(
-        planned, shelf_of(planned, storage, places_for(planned, root, cache)), storage, reports, PlainConsole()
-    )
+    shelf = shelf_of(planned, storage, places_for(planned, root, cache))
+    write_reports(planned, shelf, storage, reports, PlainConsole(), formats)
 
 
 @app.command()

@@ -101,7 +101,8 @@ def test_all_find_what_the_shelf_finds(
     assert f"1 {status}\n" in shown
     assert reason.removeprefix("evaluation ").split(":")[0] in shown
 
-    write_reports([planned], shelf, str(tmp_path / "store"), tmp_path / "reports", PlainConsole(file=io.StringIO()))
+    quiet = PlainConsole(file=io.StringIO())
+    write_reports([planned], shelf, str(tmp_path / "store"), tmp_path / "reports", quiet, ("md", "csv"))
     table = pd.read_csv(tmp_path / "reports/study/table.csv", dtype=str, keep_default_na=False)
     complete = set(table["n"]) == {"1"}
     assert complete == (verdict == "done")

@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.planning.differences import describe_differences
+from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
+from raysl.reports.curves import read_curves
+from raysl.reports.figure import FigureInput, rows_with_curves
+from raysl.reports.formats import DEFAULT_FORMATS
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table
-from raysl.reports.write import write_report
+from raysl.reports.write import table_files, write_report
+from raysl.reports.write_figures import FOLDER, draws, write_figures
 from raysl.results import Shelf
 from raysl.results.place import Place, place
 
 
 def write_reports(
-    planned: list[Planned], shelf: Shelf, storage: str, reports: str | Path, console: PlainConsole
+    planned: list[Planned],
+    shelf: Shelf,
+    storage: str,
+    reports: str | Path,
+    console: PlainConsole,
+    formats: Collection[str] = DEFAULT_FORMATS,
 ) -> list[Table]:
-    """Writes ``table.md`` and ``table.csv`` of every study to ``reports/<study>/[<scale>/]`` and prints the tables."""
+    """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
+
+    Args:
+        formats: of `raysl.reports.formats.FORMATS`.
+    """
     refuse_one_name(planned)
     tables = []
     for item in with_known_best(planned, shelf):
         folder = reports_place(reports).below(item.study.report_name)
-        table = write_report(report_input(item, shelf, _link(storage, folder)), folder)
+        table = write_report(report_input(item, shelf, _link(storage, folder)), folder, formats)
         console.print_lines(render_markdown(table))
-        names = ["table.md", "table.csv", *(["trials.csv"] if table.source.searched is not None else [])]
+        names = list(table_files(table, formats))
+        if drawn := write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []:
+            names.append(f"{FOLDER}/ ({len(drawn)} figures)")
         written = ", ".join(f"{folder.shown}/{name}" for name in names)
         console.print(f"written: {written}")
         tables.append(table)
@@ -59,6 +76,18 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
         published=study.published,
         searched=searched(item, shelf),
         differences=describe_differences(study),
+    )
+
+
+def figure_input(item: Planned, shelf: Shelf, table: Table) -> FigureInput:
+    """What the figures of one study are made from."""
+    study, source = item.study, table.source
+    options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
+    return FigureInput(
+        table,
+        curves=read_curves(shelf.store, rows_with_curves(source.rows, source.baseline)),
+        axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
+        levels=study.levels,
     )
 
 

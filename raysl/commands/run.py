@@ -24,6 +24,7 @@ from raysl.data.source import check_lists
 from raysl.errors import ConfigError, RayslError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
+from raysl.reports.write_figures import FOLDER
 from raysl.results import KEPT, Shelf, Store
 from raysl.results import open as open_store
 from raysl.training.check_cell import check_cell
@@ -92,6 +93,8 @@ def _say_where(planned: list[Planned], storage: str, reports: str | Path, consol
     for item in planned:
         folder = f"{shown_address(str(reports))}/{item.study.report_name}"
         console.print(f"table: {folder}/table.md")
+        if Path(folder, FOLDER).is_dir():
+            console.print(f"figures: {folder}/{FOLDER}")
         if Path(folder, "index.html").is_file():
             console.print(f"page: {folder}/index.html")
     store, study = without_credentials(storage), planned[0].study

@@ -39,8 +39,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_runs_last_lines_say_where_everything_is(study: Path, tmp_path: Path) -> None:
-    table, board, store = (study.parent / "said").read_text().splitlines()[-3:]
+    table, figures, board, store = (study.parent / "said").read_text().splitlines()[-4:]
     assert table == f"table: {study.parent / 'reports'}/study/table.md"
+    assert figures == f"figures: {study.parent / 'reports'}/study/figures"
+    assert (study.parent / "reports/study/figures/intervals.svg").is_file()
     assert store == f"store: {study.parent / 'store'}"
     program, *command = shlex.split(board.removeprefix("TensorBoard: "))
     assert program == "raysl"

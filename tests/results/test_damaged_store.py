@@ -326,7 +326,7 @@ def read(command: str, planned: list[Planned], storage: str, places: Places, fol
     if command == "status":
         print_status(planned, shelf, console)
     elif command == "report":
-        write_reports(planned, shelf, storage, folder / "report", console)
+        write_reports(planned, shelf, storage, folder / "report", console, ("md", "csv"))
     else:
         export_slim(planned, shelf, folder / "export", console)
     return text_of(console)

@@ -87,7 +87,7 @@ def curves(shelf: Shelf, cell: Cell) -> pd.DataFrame:
 
 def table(planned: Planned, store: Store, outcome: RunOutcome, reports: Path) -> pd.DataFrame:
     shelf = Shelf(store, outcome.data)
-    write_reports([planned], shelf, store.place.root, reports, PlainConsole(file=io.StringIO()))
+    write_reports([planned], shelf, store.place.root, reports, PlainConsole(file=io.StringIO()), ("md", "csv"))
     return pd.read_csv(reports / planned.study.name / "table.csv", keep_default_na=False)
 
 

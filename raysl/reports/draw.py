@@ -1,0 +1,150 @@
+"""Figures as files: the only module that imports matplotlib, and itself imported where something is drawn.
+
+No window system and no global state: figures are made without pyplot, and saved by the backends for SVG and PNG. The
+same data give the same bytes of SVG with the same version of matplotlib.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import textwrap
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pandas as pd
+from rich.cells import cell_len
+
+from raysl.reports.figure import GREY, MOST_ROWS, Figure, shortened
+
+DPI = 110
+MARGIN, LINE = 0.06, 0.14
+"""Inches: beside the caption, and of a line of small text."""
+
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+# It warns where its usual folder cannot be written (and keeps its cache in a temporary one), and of fonts: neither
+# concerns who reads a report.
+import matplotlib  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
+from matplotlib.figure import Figure as Canvas  # noqa: E402
+from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: E402
+
+UNNAMED = re.compile(r"_(child\d+|container\d+|nolegend_)")
+"""Labels that matplotlib gives by itself."""
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # which comes with matplotlib: the same on every machine
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "hatch.linewidth": 0.5,
+    "text.parse_math": False,  # $ in the name of a row is a $
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "raysl",  # ids of elements
+    "path.simplify": False,
+}
+
+
+def draw(figure: Figure, data: pd.DataFrame, formats: Collection[str]) -> dict[str, bytes]:
+    """The drawing in each of the formats ``svg`` and ``png``.
+
+    Args:
+        data: of the figure's table; not empty.
+    """
+    with _style():
+        canvas = _drawn(figure, data)
+        return {name: save(canvas) for name, save in (("svg", _svg), ("png", _png)) if name in formats}
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """A glyph that the font lacks is drawn as a box, and no warning to a user."""
+    with matplotlib.rc_context(cast(Any, STYLE)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        warnings.filterwarnings("ignore", r"Matplotlib currently does not support \w+ natively")
+        yield
+
+
+def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
+    panels = dict(list(data.groupby("panel", sort=False)))
+    drawn = dict(list(panels.items())[: figure.most_panels])
+    beside = min(figure.beside, len(drawn))
+    below = -(-len(drawn) // beside)
+    sizes = [figure.size(lines) for lines in drawn.values()]
+    width = beside * max(one for one, _ in sizes)
+    lines = textwrap.wrap(figure.caption + _left_out(panels, drawn), max(40, int(width * 21)))
+    heights = [max(one for _, one in sizes[row * beside : (row + 1) * beside]) for row in range(below)]
+    engine = ConstrainedLayoutEngine()
+    canvas = Canvas(figsize=(width, sum(heights)), dpi=DPI, layout=engine)
+    FigureCanvasAgg(canvas)
+    grid = canvas.add_gridspec(below, beside, height_ratios=heights)
+    for position, (name, panel) in enumerate(drawn.items()):
+        axes = canvas.add_subplot(grid[divmod(position, beside)])
+        axes.set_title(shortened(str(name), int(10 * width / beside)), loc="left")
+        figure.draw(panel, axes)
+    room = LINE * (len(lines) + 1)
+    height = sum(heights) + _legend(canvas) + room
+    canvas.set_size_inches(width, height)
+    canvas.text(MARGIN / width, MARGIN / height, "\n".join(lines), fontsize=6.5, color=GREY, va="bottom")
+    engine.set(rect=(0, room / height, 1, 1 - room / height))
+    engine.execute(canvas)
+    canvas.set_layout_engine("none")  # saving would lay it out anew for each format, twice
+    return canvas
+
+
+def _left_out(panels: Mapping[Any, pd.DataFrame], drawn: Mapping[Any, pd.DataFrame]) -> str:
+    """What a person must know who takes the picture for all there is."""
+    rows = max((lines["row"].nunique() for lines in drawn.values() if "row" in lines), default=0)
+    said = f" {MOST_ROWS} of {rows} rows are drawn; the CSV has all." if rows > MOST_ROWS else ""
+    if len(panels) > len(drawn):
+        said += f" {len(drawn)} of {len(panels)} panels are drawn; the CSV has all."
+    return said
+
+
+def _legend(canvas: Canvas) -> float:
+    """One for all panels, each label once; returns its height in inches."""
+    known: dict[str, Any] = {}
+    for axes in canvas.axes:
+        artists: list[Any] = [*axes.lines, *axes.patches, *axes.collections, *axes.containers]
+        for artist in artists:
+            label = str(artist.get_label())
+            if label and not UNNAMED.fullmatch(label):
+                known.setdefault(label, artist)
+    if not known:
+        return 0.0
+    longest = max(cell_len(line) for label in known for line in label.split("\n"))
+    columns = max(1, min(len(known), int(canvas.get_figwidth() * 15 / (longest + 7))))
+    legend = canvas.legend(known.values(), map(str, range(len(known))), loc="outside upper left", ncols=columns)
+    for text, label in zip(legend.get_texts(), known, strict=True):
+        text.set_text(label)  # one that begins with an underscore would be left out
+    lines = max(label.count("\n") + 1 for label in known)
+    return LINE * (lines + 0.2) * -(-len(known) // columns)
+
+
+def _svg(canvas: Canvas) -> bytes:
+    out = io.StringIO()
+    drawing: Any = FigureCanvasSVG(canvas)
+    drawing.print_svg(out, metadata={"Date": None, "Creator": None})
+    return out.getvalue().encode(errors="backslashreplace")
+
+
+def _png(canvas: Canvas) -> bytes:
+    out = io.BytesIO()
+    canvas.set_dpi(DPI)  # that of SVG is 72
+    drawing: Any = FigureCanvasAgg(canvas)
+    drawing.print_png(out, metadata={"Software": None})
+    return out.getvalue()

@@ -1,0 +1,186 @@
+"""What each figure shows, by its data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from raysl.reports import Column, RowInput
+from raysl.reports.figure import find_figures
+from raysl.reports.figures.parallel_coordinates import positions
+from raysl.reports.table import build_table
+from raysl.reports.write_figures import as_csv
+from tests.reports.figures.inputs import everything, holes, named, record, searched
+from tests.reports.test_ordering import report, row
+
+GOLDEN = Path(__file__).parent / "golden"
+TABLES = {name: figure.table for name, figure in find_figures().items()}
+
+
+def test_the_data_of_intervals_are_golden() -> None:
+    """Delete the file, run this and read the new one."""
+    text = as_csv(TABLES["intervals"](holes()))
+    golden = GOLDEN / "intervals.csv"
+    if not golden.exists():
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_bytes(text)
+    assert text == golden.read_bytes()
+
+
+def test_intervals_have_seeds_holes_and_no_interval_of_equal_values() -> None:
+    data = TABLES["intervals"](holes())
+    own = data[data["row"] == "strong | wide"]
+    assert own["kind"].tolist()[:3] == ["mean", "seed", "seed"]
+    assert own["note"].dropna().tolist()[-1].startswith("seed")
+    equal = TABLES["intervals"](named("a", values=(50.0, 50.0, 50.0)))
+    mean = equal[equal["kind"] == "baseline"].iloc[0]
+    assert (mean["value"], mean["note"]) == (50, "3 equal values")
+    assert mean[["low", "high"]].isna().all()
+
+
+def test_differences_are_sorted_and_say_what_is_decided() -> None:
+    rows = (row("r0", 10, 11, 12), row("r1", 30.1, 31.2, 31.9), row("r2", 35, 9, 20), row("r3", 10, 11, 12))
+    source = replace(report(*rows), baseline="r0")
+    data = TABLES["differences"](replace(everything(), table=build_table(source)))
+    means = data[data["kind"] == "mean"]
+    assert means["row"].tolist() == ["r1", "r2", "r3"]
+    assert means["verdict"].tolist() == ["decided", "not decided", "not decided"]
+    assert means["p_holm"].iloc[0] < 0.05 < means["p_holm"].iloc[1]
+    few = TABLES["differences"](named("a", "b", values=(10.0, 20.0)))
+    assert few[few["kind"] == "mean"]["verdict"].tolist() == ["not tested"]
+
+
+def test_a_grid_is_a_field_a_row_with_its_holes() -> None:
+    data = TABLES["heat_map"](everything())
+    assert list(zip(data["y"], data["x"], strict=True)) == [
+        ("width 0", "layers 0"),
+        ("width 1", "layers 0"),
+        ("width 0", "layers 1"),
+        ("width 1", "layers 1"),
+    ]
+    assert data["value"].tolist() == pytest.approx([11, 31.033333, 31.033333, 21.1])
+    empty = TABLES["heat_map"](holes())
+    assert empty[empty["row"] == "failed"]["value"].isna().all()
+    assert "the loss is NaN" in empty[empty["row"] == "failed"]["note"].iloc[0]
+
+
+def test_a_curve_is_a_series_over_its_numbers() -> None:
+    data = TABLES["axis_curves"](everything())
+    means = data[data["kind"] == "mean"]
+    assert means[["series", "x"]].values.tolist() == [["width 0", 1], ["width 0", 2], ["width 1", 1], ["width 1", 2]]
+    assert set(data["unit"]) == {"%"}
+
+
+def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_none() -> None:
+    source = everything()
+    curves = source.curves.copy()
+    bad = (curves["name"] == "loss/total") & (curves["row"] == "r0") & (curves["step"] == 3) & (curves["seed"] == 1)
+    curves.loc[bad, "value"] = float("nan")
+    data = TABLES["training_curves"](replace(source, curves=curves))
+    assert list(dict.fromkeys(data["panel"])) == [
+        "loss, total",
+        "loss, contrastive",
+        "learning rate",
+        "accuracy, speed",
+    ]
+    speed = data[(data["panel"] == "accuracy, speed") & (data["row"] == "r0") & (data["step"] == 2)]
+    assert speed[["kind", "seeds", "value", "low", "high"]].values.tolist() == [
+        ["majority", 3, 50.0, 50.0, 50.0],
+        ["row", 3, pytest.approx(71), pytest.approx(70), pytest.approx(72)],
+    ]
+    total = data[(data["panel"] == "loss, total") & (data["row"] == "r0")]
+    assert total["value"].isna().tolist() == [False, False, True, False]
+
+
+def test_published_numbers_stand_beside_ours_with_the_pairs_that_are_decided() -> None:
+    data = TABLES["published_numbers"](everything())
+    rows = data[data["kind"] == "row"]
+    assert rows["published"].tolist() == [54.7, 62.5, 63.0, 63.8]
+    pairs = data[data["kind"] == "pair"]
+    assert pairs["verdict"].tolist() == ["agree", "agree", "agree", "undecided", "disagree", "disagree"]
+
+
+def test_accuracy_of_a_task_is_of_the_last_tenth_of_training() -> None:
+    data = TABLES["task_accuracy"](everything())
+    own = data[data["row"] == "r0"]
+    assert own["kind"].tolist() == ["mean", "seed", "seed", "seed", "majority"]
+    assert own["value"].tolist() == pytest.approx([91, 90, 91, 92, 50])
+
+
+def test_classes_by_their_predictions() -> None:
+    source = everything()
+    data = TABLES["class_accuracy"](source)
+    assert data[data["row"] == "r0"][["name", "videos", "seeds", "value"]].values.tolist() == [
+        ["jump", 2, 3, 50.0],
+        ["run", 2, 3, 50.0],
+    ]
+    matrix = TABLES["confusion"](source)
+    assert matrix["row"].iloc[0] == "r1", "the baseline stands first"
+    assert matrix[matrix["row"] == "r0"][["true_name", "predicted_name", "answers", "value"]].values.tolist() == [
+        ["jump", "jump", 3, 50.0],
+        ["jump", "run", 3, 50.0],
+        ["run", "jump", 3, 50.0],
+        ["run", "run", 3, 50.0],
+    ]
+
+
+def test_an_answer_of_several_backbones_counts_by_its_share() -> None:
+    found = everything().table.source
+    shared = replace(record(50.0), correct={"v0": Fraction(1, 2), "v1": False, "v2": True, "v3": True})
+    cells = tuple(replace(cell, evaluations={"linear/k": shared}) for cell in found.rows[0].cells)
+    source = replace(found, rows=(RowInput("r0", cells),), baseline=None, published=None)
+    data = TABLES["class_accuracy"](replace(everything(), table=build_table(source)))
+    assert data["value"].tolist() == [25.0, 100.0]
+
+
+def test_predictions_without_a_class_have_no_confusion() -> None:
+    found = everything().table.source
+    answers = {video: (label, None) for video, (label, _) in record(50.0).answers.items()}
+    cells = tuple(
+        replace(cell, evaluations={"linear/k": replace(record(50.0), answers=answers)}) for cell in found.rows[0].cells
+    )
+    source = replace(found, rows=(RowInput("r0", cells),), baseline=None, published=None)
+    assert len(TABLES["confusion"](replace(everything(), table=build_table(source)))) == 0
+    assert len(TABLES["class_accuracy"](replace(everything(), table=build_table(source)))) == 2
+
+
+def test_trials_go_through_their_parameters_in_the_studys_order() -> None:
+    data = TABLES["parallel_coordinates"](everything())
+    assert data[data["trial"] == 5]["parameter"].tolist() == [
+        "framework",
+        "temperature",
+        "bank",
+        "shuffle",
+        "score (%)",
+    ]
+    assert data[data["trial"] == 11]["row"].unique().tolist() == ["r1"]
+    assert positions([16, 128, 1024]) == {16: 0.0, 128: pytest.approx(0.5), 1024: 1.0}
+    assert positions(["128", "16", "64"]) == {"16": 0.0, "64": 0.5, "128": 1.0}
+    assert positions([3.0, 3.0]) == {3.0: 0.5}
+
+
+def test_importance_is_of_parameters_that_every_trial_has_and_adds_up() -> None:
+    data = TABLES["factor_importance"](everything())
+    assert data["row"].tolist()[0] == "temperature", "the scores rise with it"
+    assert set(data["row"]) == {"temperature", "framework", "shuffle"}
+    assert data["value"].sum() == pytest.approx(100)
+    few = replace(searched(), trials=searched().trials[:4], best={})
+    table = build_table(replace(everything().table.source, searched=few))
+    assert len(TABLES["factor_importance"](replace(everything(), table=table))) == 0
+
+
+def test_cosines_are_no_percent() -> None:
+    source = everything().table.source
+    cells = tuple(
+        replace(
+            cell, evaluations={"linear/k": replace(record(50.0), metrics={"top1": 1.0, "within": 80.0 + cell.seed})}
+        )
+        for cell in source.rows[0].cells
+    )
+    own = replace(
+        source, rows=(RowInput("r0", cells),), columns=(Column("linear/k", "within"),), baseline=None, published=None
+    )
+    assert set(TABLES["intervals"](replace(everything(), table=build_table(own)))["unit"]) == {"cosine × 100"}

@@ -1,0 +1,21 @@
+"""The option ``--format``."""
+
+from __future__ import annotations
+
+import pytest
+
+from raysl.errors import ConfigError
+from raysl.reports.formats import FORMATS, read_formats
+
+
+def test_formats_are_read_in_any_order_and_case() -> None:
+    assert read_formats("csv, MD,csv") == ("md", "csv")
+    assert set(read_formats()) <= set(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("md,pgn", "'pgn' is no format .did you mean 'png'"), ("", "''"), ("md,", "''")]
+)
+def test_an_unknown_format_is_one_error_that_lists_those_there_are(text: str, wrong: str) -> None:
+    with pytest.raises(ConfigError, match=rf"--format {text}: {wrong}.*; give some of md,csv,svg,png"):
+        read_formats(text)
