@@ -247,14 +247,26 @@ def status(
 
 @app.command()
 def report(
-    studies: Studies,
+    studies: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Study files, or folders of them; with --check none: every report.", show_default=False),
+    ] = None,
     scale: Scale = None,
-    storage: Storage = "results",
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Results store, as for run; default: results, with --check the store beside each report.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     reports: Reports = "reports",
     format_: Formats = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a table is not what its store gives.")
+    ] = False,
 ) -> None:
     """Write the tables and figures from what the store holds; computes nothing."""
     from raysl.commands.inputs import load_studies, places_for, shelf_of
@@ -263,10 +275,19 @@ def report(
     from raysl.reports.formats import read_formats
 
     formats = read_formats(format_)
-    refuse_lost_folders(storage=storage, reports=reports)
-    planned = load_studies(studies, scale, set_)
-    shelf = shelf_of(planned, storage, places_for(planned, root, cache))
-    write_reports(planned, shelf, storage, reports, PlainConsole(), formats)
+    refuse_lost_folders(storage=storage or "results", reports=reports)
+    planned = load_studies(studies or [], scale, set_)
+    if check:
+        from raysl.commands.check import check_reports
+
+        places = places_for(planned, root, cache) if studies else None
+        if check_reports(planned, storage, places, reports, PlainConsole()):
+            raise typer.Exit(1)
+        return
+    if not studies:
+        raise ConfigError("no study is given: name study files or folders of them, or check all reports with --check")
+    shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
+    write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
 
 
 @app.command()

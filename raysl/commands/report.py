@@ -37,7 +37,7 @@ def write_reports(
     tables = []
     for item in with_known_best(planned, shelf):
         folder = reports_place(reports).below(item.study.report_name)
-        table = write_report(report_input(item, shelf, _link(storage, folder)), folder, formats)
+        table = write_report(report_input(item, shelf, link_to(storage, folder)), folder, formats)
         console.print_lines(render_markdown(table))
         names = list(table_files(table, formats))
         written = ", ".join(f"{folder.shown}/{name}" for name in names)
@@ -73,7 +73,7 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
     )
 
 
-def _link(storage: str, folder: Place) -> str | None:
+def link_to(storage: str, folder: Place) -> str | None:
     """A relative link from the report to a store that lies below the report's own folder."""
     if "://" in storage or not folder.is_local:
         return None
