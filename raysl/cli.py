@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | calibrate | run | status | report | tensorboard | data | export | ...``."""
+"""The command line: ``raysl plan | calibrate | run | status | report | compare | data | export | ...``."""
 
 from __future__ import annotations
 
@@ -288,6 +288,35 @@ def report(
         raise ConfigError("no study is given: name study files or folders of them, or check all reports with --check")
     shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
     write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+
+
+@app.command()
+def compare(
+    cells: Annotated[
+        tuple[str, str],
+        typer.Argument(
+            metavar="CELL CELL", help="Two cells: folder names in the store, ids or beginnings of them, or titles."
+        ),
+    ],
+    storage: Storage = "results",
+    study: Annotated[
+        list[Path], typer.Option(help="Study whose titles (study/row/seed0, or row/seed0) are meant; repeatable.")
+    ] = [],  # noqa: B006
+    scale: Scale = None,
+    set_: Set = [],  # noqa: B006
+    everything: Annotated[bool, typer.Option("--all", help="Show what is equal too.")] = False,
+) -> None:
+    """Show in which configuration and results two cells differ; reads the store alone."""
+    from raysl.commands.compare import compare_cells
+    from raysl.commands.inputs import load_studies
+    from raysl.commands.job import refuse_lost_folders
+    from raysl.results import open as open_store
+
+    refuse_lost_folders(storage=storage)
+    if not study and (scale is not None or set_):
+        raise ConfigError("--scale and --set are read with --study alone")
+    planned = load_studies(study, scale, set_)
+    compare_cells(open_store(storage), cells, planned, PlainConsole(), everything=everything)
 
 
 @app.command()
