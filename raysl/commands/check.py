@@ -21,7 +21,7 @@ STUDIES = Path("search_spaces")
 """Where the studies of checked-in reports are, from the working folder."""
 STORE = "store"
 """The folder beside a report's tables that `raysl export` filled, which they are made from."""
-TABLES = ("table.md", "table.csv", "trials.csv")
+TABLES = ("table.md", "table.csv", "trials.csv", "table.tex")
 """What is checked: figures depend on the version of what draws them."""
 SHOWN = 100
 """Characters of a line that are shown."""
@@ -75,7 +75,8 @@ def print_check(report: Written, console: PlainConsole) -> int:
     """Compares one report; how many of its tables are not as they should be."""
     link = link_to(report.shelf.store.place.shown, report.folder)
     table = build_table(report_input(report.item, report.shelf, link))
-    tables = {name: text.encode(errors="backslashreplace") for name, text in table_files(table, ("md", "csv")).items()}
+    formats = ("md", "csv", *(("latex",) if report.folder.read("table.tex") is not None else ()))
+    tables = {name: text.encode(errors="backslashreplace") for name, text in table_files(table, formats).items()}
     faults = list(_faults(report.folder, tables))
     console.print(f"{report.folder.shown}: {'differs' if faults else 'as its store gives it: ' + ', '.join(tables)}")
     for fault in faults:
