@@ -264,6 +264,15 @@ def report(
     cache: Cache = None,
     reports: Reports = "reports",
     format_: Formats = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            help="Write one self-contained page of all studies to this file (s3://… and gs://… too), and with "
+            "--format what that names besides.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail where a table is not what its store gives.")
     ] = False,
@@ -287,7 +296,13 @@ def report(
     if not studies:
         raise ConfigError("no study is given: name study files or folders of them, or check all reports with --check")
     shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
-    write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+    tables = None
+    if html is None or format_ is not None:
+        tables = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+    if html is not None:
+        from raysl.commands.page import write_page
+
+        write_page(planned, shelf, storage or "results", html, PlainConsole(), tables)
 
 
 @app.command()
