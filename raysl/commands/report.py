@@ -10,12 +10,16 @@ from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.planning.differences import describe_differences
+from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
+from raysl.reports.curves import read_curves
+from raysl.reports.figure import FigureInput
 from raysl.reports.formats import DEFAULT_FORMATS
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table
 from raysl.reports.write import table_files, write_report
+from raysl.reports.write_figures import FOLDER, draws, write_figures
 from raysl.results import Shelf
 from raysl.results.place import Place, place
 
@@ -40,6 +44,8 @@ def write_reports(
         table = write_report(report_input(item, shelf, link_to(storage, folder)), folder, formats)
         console.print_lines(render_markdown(table))
         names = list(table_files(table, formats))
+        if drawn := write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []:
+            names.append(f"{FOLDER}/ ({len(drawn)} figures)")
         written = ", ".join(f"{folder.shown}/{name}" for name in names)
         console.print(f"written: {written}")
         tables.append(table)
@@ -70,6 +76,18 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
         published=study.published,
         searched=searched(item, shelf),
         differences=describe_differences(study),
+    )
+
+
+def figure_input(item: Planned, shelf: Shelf, table: Table) -> FigureInput:
+    """What the figures of one study are made from."""
+    study, source = item.study, table.source
+    options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
+    return FigureInput(
+        table,
+        curves=read_curves(shelf.store, source.rows),
+        axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
+        levels=study.levels,
     )
 
 

@@ -91,6 +91,7 @@ class Study:
         root_names: what ``--root`` may bind for it, at any scale.
         report_name: the folder of its report at this scale and with these overrides.
         given: what the scale and ``--set`` changed of its baseline.
+        levels: of a grid: row to axis to the name of its value.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Study:
     root_names: frozenset[str] = frozenset()
     report_name: str = ""
     given: Given = field(default_factory=Given)
+    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -195,6 +197,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
         root_names=root_names(document, rows if search is None else [*rows, search.base]),
         report_name=report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given),
         given=given_changes(design, first, chosen, written, overrides or []),
+        levels={name: point.levels for name, point in design.points.items() if point.levels},
     )
     if found is None:
         return study

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pandas as pd
+
 from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.component import Chosen
 from raysl.config.suggest import nearest
@@ -114,7 +116,7 @@ class _Reader:
     found: Mapping[str, Found]
     _results: dict[str, CellResult] = field(default_factory=dict)
     _records: dict[tuple[str, str], EvaluationRecord] = field(default_factory=dict)
-    _listed: dict[tuple[str, str], Mapping[str, str] | None] = field(default_factory=dict)
+    _listed: dict[tuple[str, str], tuple[Mapping[str, str], tuple[str, ...]] | None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
     def cell(self, cell: Cell) -> CellResult:
@@ -142,24 +144,31 @@ class _Reader:
         key = (folder.name, one.name)
         if key not in self._records:
             found = _evaluation(folder, one.name, one.record)
-            self._records[key] = replace(found, recordings=self._recordings_of(one, one.record, found.correct))
+            recordings, classes = self._listed_of(one, one.record, found.correct)
+            self._records[key] = replace(found, recordings=recordings, classes=classes)
         return self._records[key]
 
-    def _recordings_of(
+    def _listed_of(
         self, one: FoundEvaluation, record: Mapping[str, Any], videos: Iterable[str]
-    ) -> Mapping[str, str]:
-        """What the test videos were cut from: by the lists that the store keeps, or by their paths alone."""
+    ) -> tuple[Mapping[str, str], tuple[str, ...]]:
+        """What the test videos were cut from, and the classes: by the lists that the store keeps.
+
+        Without these, by the paths alone, and no classes.
+        """
         hash = str((record.get("data") or {}).get("snapshot") or "")
         key = (hash, data_key(one.config.data))
         if key not in self._listed:
-            self._listed[key] = self._recordings_listed(hash, one.config.data)
+            self._listed[key] = self._read_list(hash, one.config.data)
         listed = self._listed[key]
-        return listed if listed is not None else _named(one.config.data, (Video(0, path, None, "") for path in videos))
+        if listed is not None:
+            return listed
+        return _named(one.config.data, (Video(0, path, None, "") for path in videos)), ()
 
-    def _recordings_listed(self, hash: str, data: Chosen) -> Mapping[str, str] | None:
+    def _read_list(self, hash: str, data: Chosen) -> tuple[Mapping[str, str], tuple[str, ...]] | None:
         """None where the store does not have the list."""
         try:
-            return _named(data, self.store.snapshot(hash).catalog.videos) if hash else None
+            catalog = self.store.snapshot(hash).catalog if hash else None
+            return None if catalog is None else (_named(data, catalog.videos), catalog.classes)
         except StoreLostError:
             raise
         except StorageError:
@@ -217,6 +226,18 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
         metrics={str(metric): float(value) for metric, value in metrics.items()},
         correct={str(path): bool(right) for path, right in correct},
         left_out=_left_out(record.get("details")),
+        answers=_answers(predictions),
+    )
+
+
+def _answers(predictions: pd.DataFrame) -> dict[str, tuple[int, int | None]]:
+    """Path to true and predicted class."""
+    if "label" not in predictions:
+        return {}
+    unknown = [None] * len(predictions)
+    predicted = predictions["predicted"].tolist() if "predicted" in predictions else unknown
+    return dict(
+        zip(predictions["path"].tolist(), zip(predictions["label"].tolist(), predicted, strict=True), strict=True)
     )
 
 

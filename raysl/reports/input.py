@@ -46,6 +46,9 @@ class EvaluationRecord:
             data set does not say.
         left_out: what was not used, e.g. ``{"unreadable test": 2}``; no zeros.
         failure: why there are no metrics; empty where there are.
+        answers: test video to the index of its class and of the one that was predicted, None where a protocol predicts
+            none.
+        classes: their names by index; empty where they are not known.
     """
 
     name: str
@@ -55,6 +58,8 @@ class EvaluationRecord:
     left_out: Mapping[str, int] = field(default_factory=dict)
     failure: str = ""
     recordings: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
     @property
     def n_test(self) -> int:

@@ -72,6 +72,8 @@ def pooled_record(parts: Mapping[str, EvaluationRecord | None]) -> EvaluationRec
         correct=_answers(records),
         left_out=_left_out(records),
         recordings={video: name for record in records for video, name in record.recordings.items()},
+        answers=_only_answers(records),
+        classes=records[0].classes,
     )
 
 
@@ -85,6 +87,12 @@ def _answers(records: Sequence[EvaluationRecord]) -> dict[str, bool | Fraction]:
         video: right[0] if len(right) == 1 else sum(map(Fraction, right), Fraction()) / len(right)
         for video, right in given.items()
     }
+
+
+def _only_answers(records: Sequence[EvaluationRecord]) -> dict[str, tuple[int, int | None]]:
+    """None where several backbones answered for one video."""
+    found = {video: answer for record in records for video, answer in record.answers.items()}
+    return found if len(found) == sum(len(record.answers) for record in records) else {}
 
 
 def _left_out(records: Sequence[EvaluationRecord]) -> dict[str, int]:

@@ -1,0 +1,83 @@
+"""How well each pretext task is answered at the end of training, beside the rate of its most frequent answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, rows_drawn
+from raysl.reports.figures.intervals import row_names, row_size
+from raysl.reports.figures.training_curves import ACCURACY, MAJORITY
+from raysl.reports.statistics import PERCENT, describe
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = ("panel", "unit", "row", "kind", "seed", "value", "low", "high")
+LAST = 0.9
+"""The share of training that is not looked at."""
+PREFIX = "metric/"
+
+
+def table(source: FigureInput) -> pd.DataFrame:
+    """Lines of kind mean, seed and majority, each over the last tenth of training."""
+    curves = source.curves
+    names = [str(name) for name in dict.fromkeys(curves["name"]) if str(name).endswith(MAJORITY)]
+    lines = [line for name in names for line in _task(curves, name.removeprefix(PREFIX).removesuffix(MAJORITY))]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def _task(curves: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
+    ends = {name: _ends(curves[curves["name"] == f"{PREFIX}{task}{name}"]) for name in (ACCURACY, MAJORITY)}
+    head = {"panel": task.replace("_", " "), "unit": "%"}
+    for row in dict.fromkeys(row for row, _ in ends[ACCURACY].index):
+        values = ends[ACCURACY].loc[row]
+        sample = describe(values.tolist(), PERCENT)
+        mean = {"kind": "mean", "value": sample.mean, "low": sample.low, "high": sample.high}
+        yield {**head, "row": row, **mean}
+        for seed, value in values.items():
+            yield {**head, "row": row, "kind": "seed", "seed": seed, "value": value}
+        yield {**head, "row": row, "kind": "majority", "value": ends[MAJORITY].loc[row].mean()}
+
+
+def _ends(curves: pd.DataFrame) -> pd.Series[Any]:
+    """Row and seed to the mean over the last tenth of its steps, in percent."""
+    last = curves.groupby("row", observed=True)["step"].transform("max")
+    return 100 * curves[curves["step"] > LAST * last].groupby(["row", "seed"], observed=True)["value"].mean()
+
+
+def draw(data: pd.DataFrame, axes: Axes) -> None:
+    rows = rows_drawn(data)
+    height = {row: -position for position, row in enumerate(rows)}
+    for line in data[data["row"].isin(rows)].itertuples():
+        y = height[line.row]
+        _, labels = axes.get_legend_handles_labels()
+        if line.kind == "seed":
+            axes.plot(line.value, y + 0.17, "|", color=BLACK, markersize=4, markeredgewidth=0.8)
+        elif line.kind == "majority":
+            label = "majority rate" if "majority rate" not in labels else None
+            axes.barh(
+                y - 0.19, line.value, 0.3, color="white", edgecolor=BLACK, hatch="////", linewidth=0.5, label=label
+            )
+        else:
+            label = "accuracy" if "accuracy" not in labels else None
+            axes.barh(y + 0.17, line.value, 0.38, color=COLOURS[5], edgecolor=BLACK, linewidth=0.5, label=label)
+            if pd.notna(line.low):
+                axes.plot([line.low, line.high], [y + 0.17] * 2, color=BLACK, linewidth=1)
+    row_names(axes, rows, heading="accuracy in the last tenth of training (%)")
+    axes.set_xlim(0, 100)
+
+
+FIGURE = Figure(
+    title="Accuracy of the pretext tasks",
+    caption=(
+        "Bars: means over the last tenth of training and over seeds, lines: 95 % t-intervals over seeds, small ticks: "
+        "seeds. Hatched: what the most frequent answer of each batch would give."
+    ),
+    table=table,
+    draw=draw,
+    size=row_size,
+    order=70,
+)
