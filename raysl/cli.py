@@ -52,7 +52,9 @@ Reports = Annotated[str, typer.Option(help="Reports are written to a folder belo
 
 Formats = Annotated[
     str | None,
-    typer.Option("--format", help="Default: md,csv,svg,png; the last two are figures.", show_default=False),
+    typer.Option(
+        "--format", help="Of md, csv, latex, html, svg and png (figures); default: all but html.", show_default=False
+    ),
 ]
 
 
@@ -299,6 +301,10 @@ def report(
     tables = None
     if html is None or format_ is not None:
         tables = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+    if "html" in formats:
+        from raysl.commands.page import write_own_pages
+
+        write_own_pages(planned, shelf, storage or "results", reports, PlainConsole(), tables)
     if html is not None:
         from raysl.commands.page import write_page
 

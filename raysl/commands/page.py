@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, data_of, refuse_one_name
-from raysl.commands.report import report_input
+from raysl.commands.report import figure_input, report_input, reports_place
 from raysl.commands.searches import with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.identity import resolved
 from raysl.data.fetch import shown_address, without_credentials
 from raysl.errors import ConfigError, StorageError
-from raysl.reports.page import PageStudy, render_page
+from raysl.reports.figure import FigureInput, find_figures
+from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import read_cell
 from raysl.reports.table import Table, build_table
+from raysl.reports.write import write_file
+from raysl.reports.write_figures import FOLDER, figure_files
 from raysl.results import Found, Shelf
 from raysl.results.place import Place, place
 
@@ -54,16 +57,45 @@ def write_page(
     """
     refuse_one_name(planned)
     folder, name = page_file(file)
-    once = ReadOnce(shelf.store, shelf.data)
-    known: Sequence[Table | None] = [None] * len(planned) if tables is None else tables
-    pairs = zip(with_known_best(planned, once), known, strict=True)
-    text = render_page([page_study(item, once, storage, table) for item, table in pairs])
-    content = text.encode(errors="backslashreplace")
+    content = _encoded(page_studies(planned, shelf, storage, tables))
     try:
         folder.write(name, content)
     except StorageError as error:
         raise StorageError(f"--html {without_credentials(file)}: {error.__cause__}; give another file") from error
     console.print(f"written: {folder.shown}/{name} ({len(content) / 1e6:.1f} MB)")
+
+
+def write_own_pages(
+    planned: list[Planned],
+    shelf: Shelf,
+    storage: str,
+    reports: str | Path,
+    console: PlainConsole,
+    tables: Sequence[Table] | None = None,
+) -> None:
+    """Writes a page for each study beside its table, as ``index.html``.
+
+    Raises:
+        StorageError: the store cannot be read, or a page not written.
+    """
+    for study in page_studies(planned, shelf, storage, tables):
+        folder = reports_place(reports).below(study.name)
+        write_file(folder, "index.html", _encoded([study]))
+        console.print(f"written: {folder.shown}/index.html")
+
+
+def page_studies(
+    planned: list[Planned], shelf: Shelf, storage: str, tables: Sequence[Table] | None = None
+) -> list[PageStudy]:
+    """What the page shows of the studies."""
+    once = ReadOnce(shelf.store, shelf.data)
+    known: Sequence[Table | None] = [None] * len(planned) if tables is None else tables
+    pairs = zip(with_known_best(planned, once), known, strict=True)
+    return [page_study(item, once, storage, table) for item, table in pairs]
+
+
+def _encoded(studies: Sequence[PageStudy]) -> bytes:
+    return render_page(studies).encode(errors="backslashreplace")
 
 
 def page_file(file: str) -> tuple[Place, str]:
@@ -87,7 +119,17 @@ def page_study(item: Planned, shelf: Shelf, storage: str, table: Table | None = 
         read_cell(shelf.find(cell), cell.row, resolved(cell.config), command, store)
         for cell in unique_cells(item.cells)
     ]
-    return PageStudy(item.study.report_name, table, tuple(cells))
+    figures = tuple(_figures(figure_input(item, shelf, table)))
+    return PageStudy(item.study.report_name, table, tuple(cells), figures)
+
+
+def _figures(source: FigureInput) -> Iterator[PageFigure]:
+    """Those that the report draws."""
+    for name, figure in find_figures().items():
+        data = figure.table(source)
+        if len(data):
+            svg = figure_files(name, figure, data, ("svg",))[f"{FOLDER}/{name}.svg"]
+            yield PageFigure(figure.title, figure.caption, svg.decode())
 
 
 def run_command(item: Planned) -> str:

@@ -9,6 +9,7 @@ FORMATS = {
     "md": "table.md",
     "csv": "table.csv, and trials.csv of a search",
     "latex": "table.tex, for a paper",
+    "html": "index.html, a page of the study with every cell",
     "svg": "figures as SVG, each with its data as CSV",
     "png": "figures as PNG, each with its data as CSV",
 }

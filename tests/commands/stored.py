@@ -33,7 +33,9 @@ def stored(planned: Iterable[Planned], storage: str | Path, data: str = "data000
             attempt = folder.start_attempt()
             steps = range(1, 5)
             attempt.write_curves(
-                pd.DataFrame({"step": steps, "loss/total": [2.0 / step for step in steps], "metric/accuracy": 0.5})
+                pd.DataFrame(
+                    {"step": steps, "epoch": 1, "loss/total": [2.0 / step for step in steps], "metric/accuracy": 0.5}
+                )
             )
             folder.mark_done(attempt, {"minutes": 1.5 + number, "clips_per_second": 40.0, "unreadable": number % 2})
             for one in cell.evaluations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,11 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_one_page_of_several_studies(studies: list[Path]) -> None:
     done = raysl("report", "search_spaces", "--html", "out/page.html")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"written: {Path.cwd()}/out/page.html (0.1 MB)\n"
+    assert re.fullmatch(rf"written: {Path.cwd()}/out/page.html \(\d\.\d MB\)\n", done.stdout)
     assert not Path("reports").exists(), "only what was asked for"
     text = Path("out/page.html").read_text(encoding="utf-8")
     assert str(Path.cwd()) not in text, "no place of this machine"
+    assert text.count("data:image/svg+xml;base64,") >= 4, "each study's figures"
     for said in (
         "A test",
         "&lt;b&gt;other&lt;/b&gt;",
@@ -58,6 +60,16 @@ def test_with_a_format_the_reports_are_written_too(studies: list[Path]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in Path("reports/one").iterdir()] == ["table.md"]
     assert Path("page.html").is_file()
+
+
+def test_a_page_beside_each_table(studies: list[Path]) -> None:
+    done = raysl("report", *studies, "--format", "html")
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, other in (("one", "two"), ("two", "one")):
+        assert [path.name for path in Path("reports", name).iterdir()] == ["index.html"]
+        text = Path("reports", name, "index.html").read_text(encoding="utf-8")
+        assert f"search_spaces/{name}.yaml" in text
+        assert f"search_spaces/{other}.yaml" not in text
 
 
 def test_the_page_says_how_its_study_was_given(studies: list[Path]) -> None:

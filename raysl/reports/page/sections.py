@@ -157,7 +157,7 @@ def trials_grid(searched: Searched) -> Grid:
     """Every trial, as ``trials.csv`` has it."""
     first, *lines = csv.reader(io.StringIO(render_trials(searched)))
     headings = tuple((heading, ()) for heading in first[1:])
-    return Grid(headings, tuple(Line(f"trial {one[0]}", tuple(Value(text, text) for text in one[1:])) for one in lines))
+    return Grid(headings, tuple(Line(f"trial {one[0]}", tuple(Value(text) for text in one[1:])) for one in lines))
 
 
 def _html(blocks: Sequence[str]) -> Markup:

@@ -151,6 +151,12 @@ def test_results_differences_and_holes() -> None:
         assert any(said in text for text in read.text), said
 
 
+def test_a_search_shows_every_trial() -> None:
+    read = Read(render_page([study(named("SimCLR"))]))
+    assert {f"trial {one.number}" for one in SEARCHED.trials} <= set(read.text)
+    assert all(float(key) is not None for key in read.values("data-sort")), "what is sorted by a key is a number"
+
+
 def test_a_cell_in_full() -> None:
     read = Read(render_page([study()]))
     for said in ("000000000001-data", "a warning: SimCLR", "training.seed", "raysl run study.yaml", "class 1 SimCLR"):
