@@ -72,7 +72,7 @@ class Page:
         if method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
             self.complaints.append(json.dumps(parameters)[:2000])
         url = parameters.get("request", {}).get("url", "") if method == "Network.requestWillBeSent" else ""
-        if url and not url.startswith(("file:", "data:", "about:")):
+        if url and not url.startswith(("file:", "data:", "about:", "blob:")):
             self.complaints.append(f"asked for {url}")
         return message
 

@@ -39,7 +39,10 @@ def test_nothing_is_complained_of_and_nothing_is_wider_than_the_window(
     page.open(file, width, scheme=scheme)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.evaluate("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    page.evaluate("Promise.all([...document.images].map(one => one.decode()))")
+    pictures = "document.querySelectorAll('.picture').length"
+    assert page.evaluate(f"document.images.length === {pictures} && {pictures} > 0")
+    assert page.evaluate("[...document.images].every(one => one.naturalWidth > 0 && one.alt.startsWith('figure '))")
     assert page.complaints == []
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 22, 26)")

@@ -93,6 +93,22 @@
   addEventListener("hashchange", open);
   open();
 
+  // Figures are packed; each becomes an image.
+  async function draw(place) {
+    if (!("DecompressionStream" in window)) {
+      place.textContent = "This browser cannot unpack the figure: " + place.dataset.caption;
+      return;
+    }
+    const packed = Uint8Array.from(atob(place.dataset.svg), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const svg = await new Response(stream).arrayBuffer();
+    const image = new Image();
+    image.alt = place.dataset.caption;
+    image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+    place.replaceChildren(image);
+  }
+  for (const place of document.querySelectorAll(".picture")) draw(place);
+
   // On paper all is open but the cells, of which those that were opened are printed.
   let opened = [];
   addEventListener("beforeprint", () => {
