@@ -18,7 +18,7 @@ from markupsafe import Markup
 from raysl.errors import printable
 from raysl.reports.markdown import notes
 from raysl.reports.page.cells import CellDetail
-from raysl.reports.page.curves import Chart, charts, points_for
+from raysl.reports.page.curves import LEARNING_RATE, Chart, charts, points_for
 from raysl.reports.page.sections import Grid, Texts, results_grid, texts, trials_grid
 from raysl.reports.table import Table
 from raysl.reports.text import HOLE
@@ -26,6 +26,8 @@ from raysl.reports.text import HOLE
 FEW_CLASSES, MOST_CLASSES = 12, 20_000
 """Up to so many classes stand as bars; where all cells have more values than the second, those in the middle are left
 out."""
+MANY_CELLS = 300
+"""From here on cells show their classes as text, and no learning rate."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """What a browser may load for the page: nothing."""
 
@@ -125,11 +127,12 @@ def render_page(studies: Sequence[PageStudy]) -> str:
     )
     environment.filters["lines"] = _lines
     cells = [cell for study in studies for cell in study.cells]
+    few_cells = len(cells) <= MANY_CELLS
     points = points_for(cell.curves for cell in cells)
     classes = sum(len(one.classes) for cell in cells for one in cell.evaluations)
 
     def charts_of(cell: CellDetail) -> tuple[Chart, ...]:
-        return charts(cell.curves, points)
+        return tuple(one for one in charts(cell.curves, points) if few_cells or one.title != LEARNING_RATE)
 
     return environment.get_template("page.html").render(
         studies=studies,
@@ -137,7 +140,7 @@ def render_page(studies: Sequence[PageStudy]) -> str:
         charts_of=charts_of,
         packed=_packed,
         shown=_shown,
-        few_classes=FEW_CLASSES,
+        few_classes=FEW_CLASSES if few_cells else 0,
         few_shown=classes > MOST_CLASSES,
     )
 

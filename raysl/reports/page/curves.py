@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 WIDTH, HEIGHT = 240, 80
 """Of a chart, in units of its view box."""
 MOST_POINTS, LEAST_POINTS = 60, 12
-BUDGET, POINT_BYTES = 800_000, 5
+BUDGET, POINT_BYTES = 600_000, 5
 """Bytes of all lines together, and of a point of a line."""
+LEARNING_RATE = "learning rate"
 CHARTS = (
     ("loss", ("loss/",), ()),
     ("accuracy and majority rate", ("metric/",), ("accuracy", "majority", "knn")),
-    ("learning rate", ("optimizer/learning_rate",), ()),
+    (LEARNING_RATE, ("optimizer/learning_rate",), ()),
 )
 """Title, beginnings of the columns that are drawn, and how they end (any where there is none)."""
 

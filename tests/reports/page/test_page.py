@@ -198,6 +198,7 @@ def test_a_page_of_a_thousand_cells_stays_small() -> None:
     page = render_page(studies)
     assert len(page.encode()) < 5_000_000
     assert "(the five lowest and highest of 101)" in page
+    assert "<meter" not in page, "so many cells show their classes as text"
 
 
 def test_templates_are_in_the_package() -> None:
