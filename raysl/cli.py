@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | calibrate | run | status | report | tensorboard | data | export | ...``."""
+"""The command line: ``raysl plan | calibrate | run | status | report | compare | data | export | ...``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ Reports = Annotated[str, typer.Option(help="Reports are written to a folder belo
 
 Formats = Annotated[
     str | None,
-    typer.Option("--format", help="Default: md,csv,svg,png; the last two are figures.", show_default=False),
+    typer.Option(
+        "--format", help="Of md, csv, latex, html, svg and png (figures); default: all but html.", show_default=False
+    ),
 ]
 
 
@@ -247,14 +249,35 @@ def status(
 
 @app.command()
 def report(
-    studies: Studies,
+    studies: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Study files, or folders of them; with --check none: every report.", show_default=False),
+    ] = None,
     scale: Scale = None,
-    storage: Storage = "results",
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Results store, as for run; default: results, with --check the store beside each report.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     reports: Reports = "reports",
     format_: Formats = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            help="Write one self-contained page of all studies to this file (s3://… and gs://… too), and with "
+            "--format what that names besides.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a table is not what its store gives.")
+    ] = False,
 ) -> None:
     """Write the tables and figures from what the store holds; computes nothing."""
     from raysl.commands.inputs import load_studies, places_for, shelf_of
@@ -263,10 +286,58 @@ def report(
     from raysl.reports.formats import read_formats
 
     formats = read_formats(format_)
-    refuse_lost_folders(storage=storage, reports=reports)
-    planned = load_studies(studies, scale, set_)
-    shelf = shelf_of(planned, storage, places_for(planned, root, cache))
-    write_reports(planned, shelf, storage, reports, PlainConsole(), formats)
+    refuse_lost_folders(storage=storage or "results", reports=reports)
+    planned = load_studies(studies or [], scale, set_)
+    if check:
+        from raysl.commands.check import check_reports
+
+        places = places_for(planned, root, cache) if studies else None
+        if check_reports(planned, storage, places, reports, PlainConsole()):
+            raise typer.Exit(1)
+        return
+    if not studies:
+        raise ConfigError("no study is given: name study files or folders of them, or check all reports with --check")
+    shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
+    tables = None
+    if html is None or format_ is not None:
+        tables = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+    if "html" in formats:
+        from raysl.commands.page import write_own_pages
+
+        write_own_pages(planned, shelf, storage or "results", reports, PlainConsole(), tables)
+    if html is not None:
+        from raysl.commands.page import write_page
+
+        write_page(planned, shelf, storage or "results", html, PlainConsole(), tables)
+
+
+@app.command()
+def compare(
+    cells: Annotated[
+        tuple[str, str],
+        typer.Argument(
+            metavar="CELL CELL", help="Two cells: folder names in the store, ids or beginnings of them, or titles."
+        ),
+    ],
+    storage: Storage = "results",
+    study: Annotated[
+        list[Path], typer.Option(help="Study whose titles (study/row/seed0, or row/seed0) are meant; repeatable.")
+    ] = [],  # noqa: B006
+    scale: Scale = None,
+    set_: Set = [],  # noqa: B006
+    everything: Annotated[bool, typer.Option("--all", help="Show what is equal too.")] = False,
+) -> None:
+    """Show in which configuration and results two cells differ; reads the store alone."""
+    from raysl.commands.compare import compare_cells
+    from raysl.commands.inputs import load_studies
+    from raysl.commands.job import refuse_lost_folders
+    from raysl.results import open as open_store
+
+    refuse_lost_folders(storage=storage)
+    if not study and (scale is not None or set_):
+        raise ConfigError("--scale and --set are read with --study alone")
+    planned = load_studies(study, scale, set_)
+    compare_cells(open_store(storage), cells, planned, PlainConsole(), everything=everything)
 
 
 @app.command()

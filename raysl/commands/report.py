@@ -41,7 +41,7 @@ def write_reports(
     tables = []
     for item in with_known_best(planned, shelf):
         folder = reports_place(reports).below(item.study.report_name)
-        table = write_report(report_input(item, shelf, _link(storage, folder)), folder, formats)
+        table = write_report(report_input(item, shelf, link_to(storage, folder)), folder, formats)
         console.print_lines(render_markdown(table))
         names = list(table_files(table, formats))
         if drawn := write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []:
@@ -91,7 +91,7 @@ def figure_input(item: Planned, shelf: Shelf, table: Table) -> FigureInput:
     )
 
 
-def _link(storage: str, folder: Place) -> str | None:
+def link_to(storage: str, folder: Place) -> str | None:
     """A relative link from the report to a store that lies below the report's own folder."""
     if "://" in storage or not folder.is_local:
         return None

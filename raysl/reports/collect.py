@@ -27,6 +27,7 @@ from raysl.reports.input import (
     Searched,
 )
 from raysl.reports.pooled import pooled_cell, pooled_record
+from raysl.reports.versions import refuse_several_versions
 from raysl.results import CellFolder, Found, FoundEvaluation, Shelf, Store
 
 
@@ -56,9 +57,11 @@ def collect(
 
     Raises:
         StorageError: the store cannot be read.
-        ConfigError: a column is of no evaluation of these cells; not checked where there are none.
+        ConfigError: a column is of no evaluation of these cells; not checked where there are none. Or results are of
+            several versions of one data set.
     """
     reader = _Reader(shelf.store, {cell.key: shelf.find(cell) for cell in unique_cells(cells)})
+    refuse_several_versions(title, reader.found.values())
     parts: dict[tuple[str, int], list[CellResult]] = {}
     for cell in cells:
         parts.setdefault((cell.row, cell.seed), []).append(reader.cell(cell))

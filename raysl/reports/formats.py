@@ -8,12 +8,14 @@ from raysl.errors import ConfigError
 FORMATS = {
     "md": "table.md",
     "csv": "table.csv, and trials.csv of a search",
+    "latex": "table.tex, for a paper",
+    "html": "index.html, a page of the study with every cell",
     "svg": "figures as SVG, each with its data as CSV",
     "png": "figures as PNG, each with its data as CSV",
 }
 """Format to what is written in it."""
 
-DEFAULT_FORMATS = ("md", "csv", "svg", "png")
+DEFAULT_FORMATS = ("md", "csv", "latex", "svg", "png")
 
 
 def read_formats(text: str | None = None) -> tuple[str, ...]:

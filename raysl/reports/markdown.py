@@ -22,20 +22,22 @@ DECIDED, OPEN = "✓", "?"
 def render_markdown(table: Table) -> str:
     """Rows x headline metrics, the same in words, footnotes, what rows change, details, published, search, cells."""
     source = table.source
-    blocks = [f"# {escaped(source.title)}", _about(source), _results(table)]
-    if table.has_differences or _has_cut_intervals(table):
-        blocks.append(_legend(table))
+    blocks = [f"# {escaped(source.title)}", about(source), _results(table), *legend(table)]
     if table.has_differences:
         blocks += [f"## Difference to {escaped(str(source.baseline))}", in_words(table)]
-    notes = [f"- [{letter}] {escaped(text)}" for letter, text in table.footnotes]
-    notes += [f"- {escaped(text)}" for text in source.footnotes]
-    notes += [f"- {escaped(f'{line.name}: {line.note}')}" for line in source.references if line.note]
-    if _has_failures(source):
-        notes.append(f"- {KEPT[0].upper()}{KEPT[1:]}.")
-    if notes:
-        blocks += ["## Notes", "\n".join(notes)]
-    blocks += [*_changes(source), *details_section(table), *published_section(table), *search_section(source)]
+    listed = [f"- {f'[{letter}] ' if letter else ''}{escaped(text)}" for letter, text in notes(table)]
+    if listed:
+        blocks += ["## Notes", "\n".join(listed)]
+    blocks += [*changes_section(source), *details_section(table), *published_section(table), *search_section(source)]
     return "\n\n".join([*blocks, "## Cells", _cells(source)]) + "\n"
+
+
+def notes(table: Table) -> list[tuple[str, str]]:
+    """Letters, of those that have one, and texts that stand below the table; not escaped."""
+    source = table.source
+    found = [*table.footnotes, *(("", text) for text in source.footnotes)]
+    found += [("", f"{line.name}: {line.note}") for line in source.references if line.note]
+    return [*found, ("", f"{KEPT[0].upper()}{KEPT[1:]}.")] if _has_failures(source) else found
 
 
 def _has_failures(source: ReportInput) -> bool:
@@ -44,7 +46,8 @@ def _has_failures(source: ReportInput) -> bool:
     return any(cell.status == "failed" for cell in cells) or any(record.failure for record in records)
 
 
-def _about(source: ReportInput) -> str:
+def about(source: ReportInput) -> str:
+    """What the numbers are, in a block of Markdown."""
     text = f"Percent; mean ± half-width of the 95 % interval over seeds (number of seeds). Scale: {source.scale}."
     if source.scale != "paper":
         text += " It reduces the cost: compare rows with one another, not with published numbers."
@@ -88,13 +91,14 @@ def _marked(difference: Difference | None) -> str:
     return f"{difference.sample.mean:+.1f} {DECIDED if difference.decided else OPEN}"
 
 
-def _legend(table: Table) -> str:
+def legend(table: Table) -> list[str]:
+    """What the marks mean; a block of Markdown, none where there are none."""
     text = (
         f"Difference to {escaped(str(table.source.baseline))}, paired by seed: {DECIDED} decided over seeds (p of the "
         f"paired t-test below 0.05 after Holm's correction, number of tests: {table.family}), {OPEN} not decided."
     )
-    said = [text] if table.has_differences else []
-    return " ".join([*said, CUT] if _has_cut_intervals(table) else said)
+    said = [*([text] if table.has_differences else []), *([CUT] if _has_cut_intervals(table) else [])]
+    return [" ".join(said)] if said else []
 
 
 def _has_cut_intervals(table: Table) -> bool:
@@ -109,8 +113,11 @@ CUT = (
 )
 
 
-def _changes(source: ReportInput) -> list[str]:
-    """What each row changes, in its values as they are resolved, and what the scale and ``--set`` changed."""
+def changes_section(source: ReportInput) -> list[str]:
+    """What each row changes, in its values as they are resolved, and what the scale and ``--set`` changed.
+
+    Blocks of Markdown.
+    """
     found = source.differences
     if found is None:
         return []

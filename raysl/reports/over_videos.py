@@ -48,13 +48,13 @@ class VideoTest:
 def compare_answers(answers: Sequence[tuple[EvaluationRecord, EvaluationRecord]]) -> VideoTest | None:
     """The test and the interval of a row's answers against the baseline's, a pair a seed; None without test videos."""
     first = answers[0][0]
-    sums: dict[str, Fraction] = defaultdict(Fraction)
+    sums: dict[str, Fraction | int] = defaultdict(int)
     clips: dict[str, int] = defaultdict(int)
     for video in first.correct:
         recording = recording_of(first.recordings, video)
         clips[recording] += 1
         for ours, theirs in answers:
-            sums[recording] += Fraction(ours.correct[video]) - Fraction(theirs.correct[video])
+            sums[recording] += ours.correct[video] - theirs.correct[video]  # exact, of shares too
     if not clips:
         return None
     unit = math.lcm(*(one.denominator for one in sums.values()))

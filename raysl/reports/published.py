@@ -23,7 +23,7 @@ def published_section(table: Table) -> list[str]:
     published = table.source.published
     if published is None:
         return []
-    blocks = [f"## Published: {_title(published.table)}"]
+    blocks = [f"## Published: {title_of(published.table)}"]
     if published.rows and published.columns:
         blocks += [_scale(table.source), _numbers(table, published), _order(table)]
         blocks += [] if (named := _named(table)) is None else [named]
@@ -37,7 +37,8 @@ def difference_to_published(source: ReportInput, sample: Sample, number: float |
     return None if source.scale != "paper" or sample.mean is None or number is None else sample.mean - number
 
 
-def _title(table: PublishedTable) -> str:
+def title_of(table: PublishedTable) -> str:
+    """``Table 4 of TCLR, arXiv:...``"""
     origin = paper(table.paper)
     where = f"arXiv:{origin.arxiv}" if origin.arxiv else f"OpenReview {origin.openreview}"
     return f"{'Figure' if table.figure else 'Table'} {table.number} of {origin.title}, {where}"

@@ -1,4 +1,4 @@
-"""A report in a folder or a bucket: ``table.md``, ``table.csv``, and ``trials.csv`` where rows were searched for."""
+"""A report in a folder or a bucket: a table as Markdown, CSV and LaTeX, and the trials where rows were searched for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from raysl.errors import StorageError
 from raysl.reports.input import ReportInput
+from raysl.reports.latex import render_latex
 from raysl.reports.markdown import render_markdown
 from raysl.reports.searched import render_trials
 from raysl.reports.table import Table, build_table
@@ -37,6 +38,8 @@ def table_files(table: Table, formats: Collection[str]) -> dict[str, str]:
         files["table.csv"] = render_csv(table)
         if table.source.searched is not None:
             files["trials.csv"] = render_trials(table.source.searched)
+    if "latex" in formats:
+        files["table.tex"] = render_latex(table)
     return files
 
 

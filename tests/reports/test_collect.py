@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -33,6 +34,7 @@ DETAILS = {
 LINEAR = tiny_evaluation("linear", c=1.0)
 HASHES = snapshot_of().hashes
 NAME = f"{evaluation_id(LINEAR)}-{HASHES.evaluated}"
+OTHER = f"{evaluation_id(LINEAR)}-01234567"
 MORE = {"missing": 4, "too_short": 6, "left_out": 3}
 
 
@@ -62,6 +64,10 @@ def store(tmp_path: Path) -> Store:
 def planned(row: str, number: int = 0) -> Cell:
     """A row's cell; rows of one number share it."""
     return Cell(tiny_cell({"training.steps": 4 + number}), (LINEAR,), "t", row)
+
+
+def seeded(row: str, seed: int) -> Cell:
+    return Cell(tiny_cell({"training.steps": 4, "training.seed": seed}), (LINEAR,), "t", row)
 
 
 def known(store: Store) -> Shelf:
@@ -135,6 +141,33 @@ def test_a_cell_is_found_without_its_data(store: Store) -> None:
     cell = collect(Shelf(store), [planned("A")], title="t").rows[0].cells[0]
     assert (cell.cell, cell.status) == ("", "missing")
     assert "2 results of this cell, on different data" in cell.reason
+
+
+def test_rows_of_other_test_videos_are_no_table(store: Store) -> None:
+    """Where the data is not here, each cell has one result, and the two are of different test sets."""
+    finish(folder(store), 4)
+    other = finish(folder(store, 1), 9)
+    shutil.move(f"{other.place.root}/evaluations/{NAME}.json", f"{other.place.root}/evaluations/{OTHER}.json")
+    shutil.move(f"{other.place.root}/evaluations/{NAME}.parquet", f"{other.place.root}/evaluations/{OTHER}.parquet")
+    cells = [planned("A"), planned("B", 1)]
+    with pytest.raises(ConfigError, match=f"linear/synthetic is of 2 .* {HASHES.evaluated} of t/A/seed0; 0123"):
+        collect(Shelf(store), cells, title="t", baseline="A")
+    rows = build_table(collect(known(store), cells, title="t", baseline="A")).rows
+    assert [row.entries[0].sample.mean for row in rows] == [40.0, None], "known data decides which counts"
+    assert f"made on other data: {OTHER}" in rows[1].entries[0].holes[0]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_rows_trained_on_other_videos_are_no_table(store: Store, number: int) -> None:
+    """Of one row at two seeds too, whose mean would mix them."""
+    finish(folder(store), 4)
+    cells = [planned("A"), seeded("A", 1) if number == 0 else planned("B", 1)]
+    finish(store.folder(cells[1].id, "01234567"), 9).write_provenance(
+        {"data": {"name": "synthetic", "videos": {"train": 7}}}
+    )
+    said = r"t: no table, since pretraining is of 2 versions .* 01234567 \(synthetic: train 7 videos\) of t/.*--root"
+    with pytest.raises(ConfigError, match=said):
+        collect(Shelf(store), cells, title="t", baseline="A")
 
 
 def test_columns_as_asked_for(store: Store) -> None:

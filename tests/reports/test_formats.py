@@ -17,5 +17,5 @@ def test_formats_are_read_in_any_order_and_case() -> None:
     ("text", "wrong"), [("md,pgn", "'pgn' is no format .did you mean 'png'"), ("", "''"), ("md,", "''")]
 )
 def test_an_unknown_format_is_one_error_that_lists_those_there_are(text: str, wrong: str) -> None:
-    with pytest.raises(ConfigError, match=rf"--format {text}: {wrong}.*; give some of md,csv,svg,png"):
+    with pytest.raises(ConfigError, match=rf"--format {text}: {wrong}.*; give some of md,csv,latex,html,svg,png"):
         read_formats(text)

@@ -1,0 +1,164 @@
+"""One self-contained page of several studies: it opens from disk and asks no network. Figures need its script.
+
+Templates (``templates/``) are Jinja's, with autoescape on: whatever users wrote is text wherever it stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from markupsafe import Markup
+
+from raysl.errors import printable
+from raysl.reports.markdown import notes
+from raysl.reports.page.cells import CellDetail
+from raysl.reports.page.curves import LEARNING_RATE, Chart, charts, points_for
+from raysl.reports.page.sections import Grid, Texts, results_grid, texts, trials_grid
+from raysl.reports.table import Table
+from raysl.reports.text import HOLE
+
+FEW_CLASSES, MOST_CLASSES = 12, 20_000
+"""Up to so many classes stand as bars; where all cells have more values than the second, those in the middle are left
+out."""
+MANY_CELLS = 300
+"""From here on cells show their classes as text, and no learning rate."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+"""What a browser may load for the page: nothing."""
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure as SVG, with what stands below it."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class PageStudy:
+    """A study as the page shows it.
+
+    Attributes:
+        name: the folder of its report.
+        cells: each once, in the order of the table's rows.
+    """
+
+    name: str
+    table: Table
+    cells: tuple[CellDetail, ...] = ()
+    figures: tuple[PageFigure, ...] = ()
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """done, failed and missing cells."""
+        return {kind: sum(cell.verdict == kind for cell in self.cells) for kind in ("done", "failed", "missing")}
+
+    @cached_property
+    def minutes(self) -> float:
+        """Of pretraining, over all cells."""
+        return sum(cell.minutes or 0.0 for cell in self.cells)
+
+    @cached_property
+    def decided(self) -> tuple[int, int]:
+        """How many differences of headline metrics the seeds decide, and of how many."""
+        found = [entry.difference for row in self.table.rows for entry in row.entries]
+        return sum(one is not None and one.decided for one in found), self.table.family
+
+    @cached_property
+    def reference(self) -> CellDetail:
+        """The cell whose whole configuration is shown, and that others are described against: the baseline's first."""
+        trained = [cell for cell in self.cells if cell.config.get("pretraining") != "none"]
+        named = [cell for cell in self.cells if cell.row == self.table.source.baseline]
+        return [*named, *trained, *self.cells][0]
+
+    def changes(self, cell: CellDetail) -> dict[str, Any]:
+        """What the cell's configuration has otherwise than the reference; ``-`` for what it does not have."""
+        theirs = self.reference.config
+        changed = {key: value for key, value in cell.config.items() if key not in theirs or theirs[key] != value}
+        return changed | {key: HOLE for key in theirs if key not in cell.config}
+
+    @cached_property
+    def environments(self) -> list[Mapping[str, str]]:
+        """Each once: cells of one run share theirs."""
+        return [
+            dict(one) for one in dict.fromkeys(tuple((cell.environment or {}).items()) for cell in self.cells) if one
+        ]
+
+    def environment_of(self, cell: CellDetail) -> int:
+        """Its number, from 1."""
+        return 1 + self.environments.index(dict(cell.environment or {}))
+
+    @cached_property
+    def results(self) -> Grid:
+        return results_grid(self.table)
+
+    @cached_property
+    def texts(self) -> Texts:
+        return texts(self.table)
+
+    @cached_property
+    def notes(self) -> list[tuple[str, str]]:
+        return notes(self.table)
+
+    @cached_property
+    def trials(self) -> Grid | None:
+        return None if self.table.source.searched is None else trials_grid(self.table.source.searched)
+
+
+def render_page(studies: Sequence[PageStudy]) -> str:
+    """The whole page; the same studies give the same text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("raysl.reports.page")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_one_line,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["lines"] = _lines
+    cells = [cell for study in studies for cell in study.cells]
+    few_cells = len(cells) <= MANY_CELLS
+    points = points_for(cell.curves for cell in cells)
+    classes = sum(len(one.classes) for cell in cells for one in cell.evaluations)
+
+    def charts_of(cell: CellDetail) -> tuple[Chart, ...]:
+        return tuple(one for one in charts(cell.curves, points) if few_cells or one.title != LEARNING_RATE)
+
+    return environment.get_template("page.html").render(
+        studies=studies,
+        policy=POLICY,
+        charts_of=charts_of,
+        packed=_packed,
+        shown=_shown,
+        few_classes=FEW_CLASSES if few_cells else 0,
+        few_shown=classes > MOST_CLASSES,
+    )
+
+
+def _one_line(value: Any) -> Any:
+    """Text of others without what turns the direction of writing or ends a line; then it is escaped."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(texts: Iterable[str]) -> Markup:
+    return Markup("\n").join(map(printable, texts))
+
+
+def _shown(value: Any) -> str:
+    """A value of a configuration as its file writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _packed(svg: str) -> str:
+    """The figure in a tenth of its size, which the page's script unpacks into an image: its ids stay its own."""
+    return base64.b64encode(gzip.compress(svg.encode(), mtime=0)).decode()
