@@ -53,7 +53,9 @@ Reports = Annotated[str, typer.Option(help="Reports are written to a folder belo
 Formats = Annotated[
     str | None,
     typer.Option(
-        "--format", help="Of md, csv, latex, html, svg and png (figures); default: all but html.", show_default=False
+        "--format",
+        help="Of md, csv, latex, html, svg and png (figures); default: RAYSL_FORMAT, or all but html.",
+        show_default=False,
     ),
 ]
 
@@ -159,6 +161,7 @@ def run(
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
     reports: Reports = "reports",
+    format_: Formats = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; a local one is started without.")] = None,
     local: Annotated[
         bool,
@@ -200,6 +203,7 @@ def run(
     from raysl.commands.inputs import load_studies, places_for
     from raysl.commands.job import refuse_lost_folders
     from raysl.commands.run import run_studies
+    from raysl.reports.formats import read_formats
     from raysl.work.run_cells import RunOptions
     from raysl.work.workers import WorkerOptions, worker_options
 
@@ -216,7 +220,8 @@ def run(
     refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent, workers, dashboard, tune_dir, read_again)
-    if run_studies(planned, storage, places_for(planned, root, cache), reports, options, PlainConsole(), local=local):
+    places, formats = places_for(planned, root, cache), read_formats(format_)
+    if run_studies(planned, storage, places, reports, options, PlainConsole(), local=local, formats=formats):
         raise typer.Exit(1)
 
 
@@ -301,10 +306,6 @@ def report(
     tables = None
     if html is None or format_ is not None:
         tables = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
-    if "html" in formats:
-        from raysl.commands.page import write_own_pages
-
-        write_own_pages(planned, shelf, storage or "results", reports, PlainConsole(), tables)
     if html is not None:
         from raysl.commands.page import write_page
 

@@ -18,6 +18,7 @@ import torch
 
 # Tests run beside each other, and their networks are small. Cells too take no more threads than this says.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["RAYSL_FORMAT"] = "md,csv"  # to draw the figures of a run takes longer than the run; commands inherit it
 torch.set_num_threads(1)
 
 BUCKET = "raysl"

@@ -14,7 +14,7 @@ from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
 from raysl.reports.curves import read_curves
 from raysl.reports.figure import FigureInput, rows_with_curves
-from raysl.reports.formats import DEFAULT_FORMATS
+from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table
@@ -30,14 +30,15 @@ def write_reports(
     storage: str,
     reports: str | Path,
     console: PlainConsole,
-    formats: Collection[str] = DEFAULT_FORMATS,
+    formats: Collection[str] | None = None,
 ) -> list[Table]:
     """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
 
     Args:
-        formats: of `raysl.reports.formats.FORMATS`.
+        formats: of `raysl.reports.formats.FORMATS`; None: the default.
     """
     refuse_one_name(planned)
+    formats = read_formats() if formats is None else formats
     tables = []
     for item in with_known_best(planned, shelf):
         folder = reports_place(reports).below(item.study.report_name)
@@ -49,6 +50,10 @@ def write_reports(
         written = ", ".join(f"{folder.shown}/{name}" for name in names)
         console.print(f"written: {written}")
         tables.append(table)
+    if "html" in formats:
+        from raysl.commands.page import write_own_pages  # which reads more of every cell
+
+        write_own_pages(planned, shelf, storage, reports, console, tables)
     return tables
 
 

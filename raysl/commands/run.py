@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from raysl.commands.cost import comparison
@@ -42,10 +42,12 @@ def run_studies(
     console: PlainConsole,
     *,
     local: bool = False,
+    formats: Collection[str] | None = None,
 ) -> int:
     """Computes the missing cells of the studies, prints and writes their tables.
 
     Args:
+        formats: as of `write_reports`.
         local: on this machine without Ray; cell after cell, or ``max_concurrent`` beside each other.
 
     Returns:
@@ -79,7 +81,7 @@ def run_studies(
             outcome = run_on_cluster(unique, store, places, options, display)
     computed = time.perf_counter()
     shelf = Shelf(store, outcome.data)
-    write_reports(planned, shelf, storage, reports, console)
+    write_reports(planned, shelf, storage, reports, console, formats)
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
     _compare(outcome, places, console)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from raysl.config.suggest import suggestion
 from raysl.errors import ConfigError
 
@@ -18,18 +20,27 @@ FORMATS = {
 DEFAULT_FORMATS = ("md", "csv", "latex", "svg", "png")
 
 
+VARIABLE = "RAYSL_FORMAT"
+"""Of the environment: what takes the place of the default."""
+
+
 def read_formats(text: str | None = None) -> tuple[str, ...]:
-    """``md,csv`` as formats, in the order of `FORMATS`, each once; `DEFAULT_FORMATS` where nothing was given.
+    """``md,csv`` as formats, in the order of `FORMATS`, each once.
+
+    Args:
+        text: as given; None: what `VARIABLE` says, or `DEFAULT_FORMATS`.
 
     Raises:
         ConfigError: none, or one that does not exist.
     """
+    option = "--format" if text is not None else VARIABLE
+    text = os.environ.get(VARIABLE) if text is None else text
     if text is None:
         return DEFAULT_FORMATS
     given = [name.strip().lower() for name in text.split(",")]
     for name in given:
         if name not in FORMATS:
             raise ConfigError(
-                f"--format {text}: {name!r} is no format{suggestion(name, FORMATS)}; give some of {','.join(FORMATS)}"
+                f"{option} {text}: {name!r} is no format{suggestion(name, FORMATS)}; give some of {','.join(FORMATS)}"
             )
     return tuple(name for name in FORMATS if name in given)

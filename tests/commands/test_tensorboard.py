@@ -31,7 +31,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("boards")
     path = write_study(folder, STUDY.replace("warm:", "cold/warm:"), SMALL_RECIPE)
     places = ("--storage", folder / "store", "--reports", folder / "reports", "--cache", folder / "cache")
-    done = raysl("run", path, "--local", *places)
+    done = raysl("run", path, "--local", *places, "--format", "md,csv,svg")
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "said").write_text(done.stdout)
     return path

@@ -5,12 +5,22 @@ from __future__ import annotations
 import pytest
 
 from raysl.errors import ConfigError
-from raysl.reports.formats import FORMATS, read_formats
+from raysl.reports.formats import DEFAULT_FORMATS, FORMATS, VARIABLE, read_formats
 
 
 def test_formats_are_read_in_any_order_and_case() -> None:
     assert read_formats("csv, MD,csv") == ("md", "csv")
-    assert set(read_formats()) <= set(FORMATS)
+    assert set(DEFAULT_FORMATS) <= set(FORMATS)
+
+
+def test_a_variable_takes_the_place_of_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "csv")
+    assert (read_formats(), read_formats("md")) == (("csv",), ("md",))
+    monkeypatch.setenv(VARIABLE, "pdf")
+    with pytest.raises(ConfigError, match=r"RAYSL_FORMAT pdf: 'pdf' is no format"):
+        read_formats()
+    monkeypatch.delenv(VARIABLE)
+    assert read_formats() == DEFAULT_FORMATS
 
 
 @pytest.mark.parametrize(

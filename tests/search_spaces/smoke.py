@@ -19,7 +19,7 @@ from tests.search_spaces.shipped import STUDIES
 def run(studies: Sequence[Path], folder: Path, *options: str) -> int:
     """The exit status of ``raysl run``."""
     places = ["--storage", str(folder / "store"), "--reports", str(folder / "reports")]
-    sys.argv = ["raysl", "run", *map(str, studies), "--scale", "smoke", *places, *options]
+    sys.argv = ["raysl", "run", *map(str, studies), "--scale", "smoke", *places, "--format", "md,csv,latex", *options]
     try:
         raysl()
     except SystemExit as stop:
