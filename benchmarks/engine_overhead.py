@@ -1,11 +1,12 @@
 """What a cell costs beside its training: raysl's engine against plain Tune and TorchTrainer, in one run.
 
-    python -m benchmarks.engine_overhead [--cells 6] [--noop 1000]
+    python -m benchmarks.engine_overhead [--cells 6] [--noop 1000] [--seconds 60]
 
 Each engine runs few cells and then more, in a Ray that is there already: the difference is what one more cell costs.
 Cells take four steps of a three-layer network on rendered videos and are evaluated by retrieval; the plain trials
 only start their workers, whose function returns. Then so many cells without training, one worker each: seconds a cell
-and the driver's memory. Run it alone: it measures processes that start.
+and the driver's memory. Last, cells that train for so many seconds beside a bare loop over the same batches: network,
+loss, backward pass, optimizer, one checkpoint in the end. Run it alone: it measures processes that start.
 """
 
 from __future__ import annotations
@@ -18,11 +19,20 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
+import torch
+
 from raysl import results
+from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
 from raysl.data.places import Places
+from raysl.data.source import open_source
 from raysl.engine.cluster import cluster
 from raysl.engine.driver import run_on_cluster
+from raysl.training.batches import StepBatches
+from raysl.training.loop import Run
+from raysl.training.threads import cpu_threads
+from raysl.training.unreadable import Unreadable
+from raysl.work.run_cells import RunOptions
 from tests.work.plans import plan
 
 
@@ -86,17 +96,72 @@ def noop(folder: Path, count: int, places: Places) -> dict[str, float]:
     return {"cells": count, "seconds": took, "seconds_a_cell": took / count, "driver_mb": after, "mb_before": before}
 
 
+LONG = "backbone: {{name: r3d_18, width: 0.25}}, clip.size: 32, training.steps: {steps}, training.threads: 1"
+
+
+def long_cells(folder: Path, steps: int, seeds: int) -> list[Cell]:
+    return plan(folder, {"long": f"{{{LONG.format(steps=steps)}}}"}, seeds=str(list(range(seeds))))
+
+
+def bare(cell: CellConfig, places: Places, folder: Path, steps: int) -> float:
+    """Seconds of so many steps of the cell, without all that is around them."""
+    source = open_source(cell.data, places, resize=cell.clip.resize)
+    with cpu_threads(cell):
+        run = Run(
+            cell,
+            source,
+            found=None,
+            unreadable=Unreadable(source, cell.training.max_unreadable),
+            precision="float32",
+            device=torch.device("cpu"),
+            attempts=[],
+            cores=1,
+        )
+        objective, optimizer = run.learner.objective, run.learner.optimizer
+        batches = StepBatches(run.loader, run.length, 1, 0, torch.device("cpu"))
+        started = time.perf_counter()
+        for _ in range(steps):
+            (batch,), _ = batches.next()
+            optimizer.zero_grad(set_to_none=True)
+            loss = objective(batch).loss
+            loss.backward()
+            optimizer.step()
+            loss.item()
+        torch.save([objective.state_dict(), optimizer.state_dict()], folder / "bare.pt")
+        return time.perf_counter() - started
+
+
+def beside_bare(folder: Path, seconds: float, places: Places) -> dict[str, float]:
+    """A cell of about so many seconds, by its own clock and as one more of a run, beside a bare loop."""
+    folder.mkdir()
+    (one,) = long_cells(folder / "try", 1000, 1)
+    bare(one.config, places, folder, 5)
+    steps = max(10, round(20 * seconds / bare(one.config, places, folder, 20)))
+    took = []
+    for count in (1, 2):
+        store, work = results.open(folder / f"store{count}"), long_cells(folder / f"run{count}", steps, count)
+        started = time.perf_counter()
+        assert not run_on_cluster(work, store, places, RunOptions(max_concurrent=1)).missing
+        took.append(time.perf_counter() - started)
+    (one,) = long_cells(folder / "bare", steps, 1)
+    loops = [bare(one.config, places, folder, steps) for _ in range(2)]
+    trained = [60 * float(cell.state().progress["minutes"]) for cell in store.cells()]
+    found = {"steps": steps, "first_cell": took[0], "one_more_cell": took[1] - took[0], "bare": sum(loops) / 2}
+    return found | {"of_which_pretraining": sum(trained) / 2, "bare_apart": abs(loops[0] - loops[1])}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", type=int, default=6, help="more cells in the second run than in the first")
+    parser.add_argument("--cells", type=int, default=6, help="more in the second run than in the first; 0: none")
     parser.add_argument("--noop", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of a cell beside a bare loop; 0: none")
     given = parser.parse_args()
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, cluster():
         folder = Path(name)
         places = Places({}, folder / "cache", cache_gigabytes=0.2)
         ours(folder / "warm", 1, 1, places)  # renders the videos
-        for workers in (1, 2):
+        for workers in (1, 2) if given.cells else ():
             few, _ = ours(folder / f"few{workers}", 1, workers, places)
             many, trained = ours(folder / f"many{workers}", 1 + given.cells, workers, places)
             more = (many - few) / given.cells
@@ -106,16 +171,21 @@ def main() -> None:
                 "of_which_training": round(trained / (1 + given.cells), 2),
             }
             print(json.dumps(found), flush=True)
-        few = plain(folder / "plain-few", 1, 2)
-        many = plain(folder / "plain-many", 1 + given.cells, 2)
-        found["plain Tune + TorchTrainer, 2 workers"] = {
-            "first_cell": round(few, 1),
-            "one_more_cell": round((many - few) / given.cells, 2),
-        }
+        if given.cells:
+            few = plain(folder / "plain-few", 1, 2)
+            many = plain(folder / "plain-many", 1 + given.cells, 2)
+            found["plain Tune + TorchTrainer, 2 workers"] = {
+                "first_cell": round(few, 1),
+                "one_more_cell": round((many - few) / given.cells, 2),
+            }
         print(json.dumps(found), flush=True)
         if given.noop:
             found["no-op cells"] = {
                 key: round(value, 2) for key, value in noop(folder / "noop", given.noop, places).items()
+            }
+        if given.seconds:
+            found["a long cell"] = {
+                key: round(value, 2) for key, value in beside_bare(folder / "long", given.seconds, places).items()
             }
     print(json.dumps(found, indent=1))
 
