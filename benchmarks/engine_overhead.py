@@ -96,7 +96,11 @@ def noop(folder: Path, count: int, places: Places) -> dict[str, float]:
     return {"cells": count, "seconds": took, "seconds_a_cell": took / count, "driver_mb": after, "mb_before": before}
 
 
-LONG = "backbone: {{name: r3d_18, width: 0.25}}, clip.size: 32, training.steps: {steps}, training.threads: 1"
+LONG = (
+    "backbone: {{name: r3d_18, width: 0.25}}, clip.size: 32, data.train_per_class: 64, training.steps: {steps}, "
+    "training.threads: 1, training.checkpoint_steps: 100"
+)
+"""Of a set whose epochs are no two steps: each ends with a heartbeat, and by default with a checkpoint."""
 
 
 def long_cells(folder: Path, steps: int, seeds: int) -> list[Cell]:

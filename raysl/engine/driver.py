@@ -47,8 +47,7 @@ def run_on_cluster(
 
     sites = list[Site]()
     with _ending_killed(sites), _cluster_of(options, note) as on:
-        for cell in cells:
-            on.check(cell.config.training, cell.config.training.workers if uses_workers(cell) else 1, cell.title)
+        _check_all(on, cells)
         if not on.own:
             note(f"cells compute on {on.kind}s")
             if "://" not in store.place.shown:
@@ -113,6 +112,17 @@ def run_searches(
                 backend.leave()
                 raise
             backend.say_notes()
+
+
+def _check_all(on: Cluster, cells: Sequence[Cell]) -> None:
+    """`Cluster.check`, which asks every node, once of what is alike."""
+    alike: dict[tuple[object, ...], tuple[Cell, int]] = {}
+    for cell in cells:
+        size = cell.config.training.workers if uses_workers(cell) else 1
+        asked = on.bundle(cell.config.training, size)
+        alike.setdefault((size, *sorted(asked.items())), (cell, size))
+    for cell, size in alike.values():
+        on.check(cell.config.training, size, cell.title)
 
 
 @contextmanager

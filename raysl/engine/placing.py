@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -131,6 +132,7 @@ class TakenUpAgain(FIFOScheduler):
         self._steps: dict[str, float] = {}
         self._unfit: dict[str, str] = {}
         self._left_out = LeftOut(cluster, note)
+        self._silent, self._asked = list[str](), -math.inf
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
@@ -138,8 +140,11 @@ class TakenUpAgain(FIFOScheduler):
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """It asks for all of its team; a run that begins again (`too_wide`) finds nodes gone."""
-        if self._teams[name_of(trial.config[CELL])].size > 1:
-            self._resize(trial, name_of(trial.config[CELL]), silent_nodes(), alone=False)
+        cell = name_of(trial.config[CELL])
+        if self._teams[cell].size > 1:
+            if monotonic() - self._asked > LOOK_SECONDS:  # not for each of many trials: it asks every node
+                self._silent, self._asked = silent_nodes(), monotonic()
+            self._resize(trial, cell, self._silent, alone=False)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         cell, step = name_of(trial.config[CELL]), float(result.get(STEP) or 0.0)

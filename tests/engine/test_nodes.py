@@ -156,16 +156,16 @@ def test_of_a_pair_the_node_that_lacks_the_data_is_left_out_and_the_driver_needs
 
 def test_what_is_done_needs_neither_nodes_nor_data(nodes: Nodes) -> None:
     nodes.started.close()
-    pair, table = nodes.folder / "pair.yaml", (nodes.folder / "pair" / "table.csv").read_bytes()
-    done = nodes.raysl("run", pair, hidden=True)
+    study, table = nodes.folder / "study.yaml", (nodes.folder / "study" / "table.csv").read_bytes()
+    done = nodes.raysl("run", study, hidden=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 cells done (0 worked on now), 0 failed, 0 missing" in done.stdout
-    assert nodes.raysl("plan", pair, "--cost", rooted=False).returncode == 0
-    shown = nodes.raysl("status", pair, hidden=True)
-    assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "1 done"), shown
-    again = nodes.raysl("report", pair, "--reports", nodes.folder / "again", hidden=True)
+    assert "3 cells done (0 worked on now), 0 failed, 0 missing" in done.stdout
+    assert nodes.raysl("plan", study, "--cost", rooted=False).returncode == 0
+    shown = nodes.raysl("status", study, hidden=True)
+    assert (shown.returncode, shown.stdout.splitlines()[-1]) == (0, "3 done"), shown
+    again = nodes.raysl("report", study, "--reports", nodes.folder / "again", hidden=True)
     assert again.returncode == 0, again.stderr
-    assert (nodes.folder / "again" / "pair" / "table.csv").read_bytes() == table
+    assert (nodes.folder / "again" / "study" / "table.csv").read_bytes() == table
 
 
 def test_data_that_no_root_is_given_for_is_said_at_once(nodes: Nodes) -> None:
