@@ -139,7 +139,7 @@ class TakenUpAgain(FIFOScheduler):
         return {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """It asks for all of its team, or for fewer workers where a run begins again because nodes are gone (`too_wide`)."""
+        """It asks for all of its team; for fewer where a run begins again because nodes are gone (`too_wide`)."""
         cell = name_of(trial.config[CELL])
         if self._teams[cell].size > 1:
             if monotonic() - self._asked > LOOK_SECONDS:  # not for each of many trials: it asks every node
