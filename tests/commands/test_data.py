@@ -105,6 +105,7 @@ def test_many_folds_are_summed_up(tmp_path: Path) -> None:
     assert ["walk", "0", "1", "13"] in lines
 
 
+@pytest.mark.slow
 def test_many_videos_are_counted_and_not_all_named(tmp_path: Path) -> None:
     root = tmp_path / "root"
     write_short(root / "a" / "0.avi")

@@ -34,6 +34,7 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_one_page_of_several_studies(studies: list[Path]) -> None:
     done = raysl("report", "search_spaces", "--html", "out/page.html")
     assert (done.returncode, done.stderr) == (0, "")
@@ -55,6 +56,7 @@ def test_one_page_of_several_studies(studies: list[Path]) -> None:
         assert said in text, said
 
 
+@pytest.mark.slow
 def test_with_a_format_the_reports_are_written_too(studies: list[Path]) -> None:
     done = raysl("report", studies[0], "--html", "page.html", "--format", "md")
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,6 +64,7 @@ def test_with_a_format_the_reports_are_written_too(studies: list[Path]) -> None:
     assert Path("page.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_page_beside_each_table(studies: list[Path]) -> None:
     done = raysl("report", *studies, "--format", "html")
     assert (done.returncode, done.stderr) == (0, "")
@@ -72,6 +75,7 @@ def test_a_page_beside_each_table(studies: list[Path]) -> None:
         assert f"search_spaces/{other}.yaml" not in text
 
 
+@pytest.mark.slow
 def test_the_page_says_how_its_study_was_given(studies: list[Path]) -> None:
     given = ("--set", "training.steps=5", "--html", "page.html")
     assert raysl("report", studies[0], *given).returncode == 0

@@ -159,6 +159,7 @@ def test_another_vocabulary_is_refused(tmp_path: Path, edit: Callable[[list[Any]
         read(tmp_path)
 
 
+@pytest.mark.slow
 def test_official_lists_have_their_published_counts(shared_data: Path, tmp_path: Path) -> None:
     lists = shared_data / "splits" / "diving48"
     (tmp_path / "annotations").symlink_to(lists)

@@ -103,6 +103,7 @@ def test_options_and_variants(tmp_path: Path) -> None:
         variant("4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", [1, 2, 3])
 def test_official_lists_have_their_published_counts(shared_data: Path, tmp_path: Path, split: int) -> None:
     lists = shared_data / "splits" / "hmdb51" / "testTrainMulti_7030_splits"

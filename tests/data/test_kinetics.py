@@ -140,6 +140,7 @@ def test_no_list_or_two_are_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "videos"), [(400, 19906), (600, 30000)])
 def test_official_validation_lists_have_their_published_counts(
     shared_data: Path, tmp_path: Path, size: int, videos: int

@@ -156,6 +156,7 @@ def test_variants_are_the_official_splits() -> None:
         variant("4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "train", "test"), [(1, 9537, 3783), (2, 9586, 3734), (3, 9624, 3696)])
 def test_official_lists_have_their_published_counts(
     shared_data: Path, tmp_path: Path, split: int, train: int, test: int

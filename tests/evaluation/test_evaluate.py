@@ -49,6 +49,7 @@ def run(
     return evaluate(network, named, CLIP, lambda _: source, seed=0, device=CPU, batch_clips=4, **options)
 
 
+@pytest.mark.slow
 def test_results_by_label_from_shared_features(tiny: VideoSource) -> None:
     network, opened = Counting(), []
 

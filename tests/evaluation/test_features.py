@@ -65,6 +65,7 @@ def test_split_without_labels_is_refused(tiny: VideoSource) -> None:
         extract(unlabelled, "test")
 
 
+@pytest.mark.slow
 def test_video_lost_after_the_manifest_is_an_error(own_places: Places) -> None:
     source = open_tiny(own_places)
     lost = source.catalog.split("test")[5]

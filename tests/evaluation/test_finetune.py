@@ -247,6 +247,7 @@ def test_a_failure_leaves_the_other_evaluations(tiny: VideoSource) -> None:
     assert failed == ["too large"]
 
 
+@pytest.mark.slow
 def test_a_training_video_that_is_lost_is_an_error_and_not_replaced(own_places: Places) -> None:
     source = open_tiny(own_places)
     lost = source.readable("train")[0].path

@@ -149,6 +149,7 @@ def test_features_that_are_not_finite_are_a_failure(tiny_places: Places) -> None
         score(tiny_places, Diverged())
 
 
+@pytest.mark.slow
 def test_a_video_that_cannot_be_read_any_more_is_an_error(own_places: Places) -> None:
     source = open_tiny(own_places)
     lost = labelled_videos(source, "train")[0].path

@@ -98,6 +98,7 @@ def test_a_still_clip_gives_the_images_features_at_every_step(case: str, images:
     torch.testing.assert_close(found, still(expected, found.shape[2]), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_zero_padding_in_time_is_seen_at_the_ends_alone(images: Tensor, weights: dict[str, Tensor]) -> None:
     """Nine blocks span three frames each: ten frames from an end, nothing of it is seen."""
     two, three = image_network(resnet50), video_network("slow_r50")

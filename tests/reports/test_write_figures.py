@@ -13,6 +13,7 @@ from tests.conftest import empty_folder
 from tests.reports.figures.inputs import everything, named
 
 
+@pytest.mark.slow
 def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_away(
     tmp_path: Path, s3_address: str
 ) -> None:

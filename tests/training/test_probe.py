@@ -89,6 +89,7 @@ def test_training_does_not_notice(source: VideoSource, tmp_path: Path) -> None:
     assert again == last_score
 
 
+@pytest.mark.slow
 def test_after_a_kill_only_the_later_looks_come_with_the_same_backbone(source: VideoSource, tmp_path: Path) -> None:
     cell = tiny_cell(**CHECKPOINTS)
     _, whole = trained(cell, source, tmp_path / "whole", 6)

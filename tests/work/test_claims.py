@@ -80,6 +80,7 @@ def test_who_lives_is_told_by_the_clock_of_the_store(store: Store, ahead: float,
             pass
 
 
+@pytest.mark.slow
 def test_one_that_draws_its_number_is_waited_for(store: Store) -> None:
     """It may have looked before this run wrote its own."""
     say(store, "other", None)
