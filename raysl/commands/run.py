@@ -109,7 +109,8 @@ TELLING = {"grid": "heat_map", "one_factor": "axis_curves", "search": "parallel_
 
 def _say_what(written: WrittenReport, console: PlainConsole) -> None:
     """The table, what is decided, and where the rest is: of what was written now, not of what lies there."""
-    console.print_lines(f"\n{render_summary(written.table)}\n")
+    console.print_lines(f"\n{render_summary(written.table)}")
+    console.print()
     drawn = [file for file in written.files if file.startswith(f"{FOLDER}/") and not file.endswith(".csv")]
     wanted = TELLING.get(written.item.study.options.design, "differences")
     telling = [file for file in drawn if Path(file).stem == wanted] or drawn
