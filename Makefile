@@ -23,8 +23,8 @@ $(STAMP): pyproject.toml constraints.txt
 	echo "set-up: $$(( $$(date +%s) - start )) s"
 	@touch $@
 
-demo: $(STAMP)  ## a small study on rendered videos
-	$(BIN)/raysl run search_spaces/quickstart.yaml $(DEMO_FLAGS)
+demo: $(STAMP)  ## a small study on rendered videos; its page is reports/quickstart/index.html
+	$(BIN)/raysl run search_spaces/quickstart.yaml --format md,csv,html,svg $(DEMO_FLAGS)
 
 TEST_PROCESSES ?= 2
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --durations=15

@@ -305,7 +305,8 @@ def report(
     shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
     tables = None
     if html is None or format_ is not None:
-        tables = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+        written = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
+        tables = [one.table for one in written]
     if html is not None:
         from raysl.commands.page import write_page
 

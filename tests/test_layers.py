@@ -148,5 +148,5 @@ def test_a_command_that_reads_a_study_imports_little() -> None:
     said = subprocess.run(
         [sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=False
     )
-    assert "15 cells" in said.stdout, said.stderr
+    assert "30 cells" in said.stdout, said.stderr
     assert said.stderr.splitlines()[-1] == "heavy:"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
+from raysl.data.fetch import shown_address
 from raysl.planning.differences import describe_differences
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
@@ -24,6 +26,21 @@ from raysl.results import Shelf
 from raysl.results.place import Place, place
 
 
+@dataclass(frozen=True)
+class WrittenReport:
+    """What was written of one study.
+
+    Attributes:
+        folder: as a person gave it, the study's part added.
+        files: that were written now, relative to the folder.
+    """
+
+    item: Planned
+    table: Table
+    folder: str
+    files: tuple[str, ...]
+
+
 def write_reports(
     planned: list[Planned],
     shelf: Shelf,
@@ -31,30 +48,35 @@ def write_reports(
     reports: str | Path,
     console: PlainConsole,
     formats: Collection[str] | None = None,
-) -> list[Table]:
+    *,
+    shown: bool = True,
+) -> list[WrittenReport]:
     """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
 
     Args:
         formats: of `raysl.reports.formats.FORMATS`; None: the default.
+        shown: whether the tables are printed, with all that stands below them.
     """
     refuse_one_name(planned)
     formats = read_formats() if formats is None else formats
-    tables = []
+    written = []
     for item in with_known_best(planned, shelf):
         folder = reports_place(reports).below(item.study.report_name)
         table = write_report(report_input(item, shelf, link_to(storage, folder)), folder, formats)
-        console.print_lines(render_markdown(table))
-        names = list(table_files(table, formats))
-        if drawn := write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []:
-            names.append(f"{FOLDER}/ ({len(drawn)} figures)")
-        written = ", ".join(f"{folder.shown}/{name}" for name in names)
-        console.print(f"written: {written}")
-        tables.append(table)
+        if shown:
+            console.print_lines(render_markdown(table))
+        files = list(table_files(table, formats))
+        drawn = write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []
+        names = [*files, f"{FOLDER}/ ({len(drawn)} figures)"] if drawn else files
+        console.print(f"written: {', '.join(f'{folder.shown}/{name}' for name in names)}")
+        files += [file for figure in drawn for file in figure.files]
+        given = f"{shown_address(str(reports))}/{item.study.report_name}"
+        written.append(WrittenReport(item, table, given, (*files, *(("index.html",) if "html" in formats else ()))))
     if "html" in formats:
         from raysl.commands.page import write_own_pages  # which reads more of every cell
 
-        write_own_pages(planned, shelf, storage, reports, console, tables)
-    return tables
+        write_own_pages(planned, shelf, storage, reports, console, [one.table for one in written])
+    return written
 
 
 def reports_place(reports: str | Path) -> Place:

@@ -13,17 +13,18 @@ from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.job import unknown_commit
 from raysl.commands.plan import print_advice
-from raysl.commands.report import reports_place, write_reports
+from raysl.commands.report import WrittenReport, reports_place, write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
-from raysl.data.fetch import shown_address, without_credentials
+from raysl.data.fetch import without_credentials
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
 from raysl.errors import ConfigError, RayslError
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
+from raysl.reports.markdown import render_summary
 from raysl.reports.write_figures import FOLDER
 from raysl.results import KEPT, Shelf, Store
 from raysl.results import open as open_store
@@ -44,7 +45,7 @@ def run_studies(
     local: bool = False,
     formats: Collection[str] | None = None,
 ) -> int:
-    """Computes the missing cells of the studies, prints and writes their tables.
+    """Computes the missing cells of the studies and writes their reports; at the end, what these say in short.
 
     Args:
         formats: as of `write_reports`.
@@ -81,30 +82,42 @@ def run_studies(
             outcome = run_on_cluster(unique, store, places, options, display)
     computed = time.perf_counter()
     shelf = Shelf(store, outcome.data)
-    write_reports(planned, shelf, storage, reports, console, formats)
+    written = write_reports(planned, shelf, storage, reports, console, formats, shown=False)
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
     _compare(outcome, places, console)
     still_open = open_searches(planned, shelf, console)
-    _say_where(planned, storage, reports, console)
+    _say_where(planned, storage, console)
+    for one in written:
+        _say_what(one, console)
     return len(outcome.failed) + len(outcome.missing) + still_open
 
 
-def _say_where(planned: list[Planned], storage: str, reports: str | Path, console: PlainConsole) -> None:
-    """Where to look at what the run gave."""
-    for item in planned:
-        folder = f"{shown_address(str(reports))}/{item.study.report_name}"
-        console.print(f"table: {folder}/table.md")
-        if Path(folder, FOLDER).is_dir():
-            console.print(f"figures: {folder}/{FOLDER}")
-        if Path(folder, "index.html").is_file():
-            console.print(f"page: {folder}/index.html")
+def _say_where(planned: list[Planned], storage: str, console: PlainConsole) -> None:
+    """Where to look at the runs themselves."""
     store, study = without_credentials(storage), planned[0].study
     options = [*([] if study.scale == "paper" else ["--scale", study.scale]), "--storage", store]
     options += [text for override in study.given.overrides for text in ("--set", override)]
     studies = [str(item.study.path) for item in planned]
     console.print(f"TensorBoard: {shlex.join(['raysl', 'tensorboard', *studies, *options])}")
     console.print(f"store: {store}")
+
+
+TELLING = {"grid": "heat_map", "one_factor": "axis_curves", "search": "parallel_coordinates"}
+"""Design to the figure that shows what its study is about; differences to the baseline for all others."""
+
+
+def _say_what(written: WrittenReport, console: PlainConsole) -> None:
+    """The table, what is decided, and where the rest is: of what was written now, not of what lies there."""
+    console.print_lines(f"\n{render_summary(written.table)}")
+    console.print()
+    drawn = [file for file in written.files if file.startswith(f"{FOLDER}/") and not file.endswith(".csv")]
+    wanted = TELLING.get(written.item.study.options.design, "differences")
+    telling = [file for file in drawn if Path(file).stem == wanted] or drawn
+    for name, files in (("table", ("table.md",)), ("page", ("index.html",)), ("figure", telling[:1])):
+        for file in files:
+            if file in written.files:
+                console.print(f"{name}: {written.folder}/{file}")
 
 
 def joins_cluster(options: RunOptions) -> bool:

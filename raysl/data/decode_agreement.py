@@ -55,7 +55,7 @@ def _same(reader: DecordReader, indices: list[int], digests: Sequence[int]) -> b
 
 def _group_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
     """Groups of pictures from the last to the first, in reads of at most ``CHUNK`` frames."""
-    groups = list(pairwise(sorted({0, *keyframes, frames})))
+    groups = _joined(list(pairwise(sorted({0, *keyframes, frames}))))
     middle = groups[1:-1]
     draw = stream("decord agreement, groups", frames)
     left = MOST_FRAMES
@@ -68,6 +68,17 @@ def _group_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
     for first, end in sorted(set(kept), reverse=True):
         for start in range(first, min(end, first + MOST_FRAMES), CHUNK):
             yield list(range(start, min(start + CHUNK, end)))
+
+
+def _joined(groups: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbours that fit into one read as one: of a video whose every frame is a keyframe each would be a read."""
+    joined = groups[:1]
+    for first, end in groups[1:]:
+        if end - joined[-1][0] <= CHUNK:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((first, end))
+    return joined
 
 
 def _clip_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:

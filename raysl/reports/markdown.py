@@ -12,7 +12,7 @@ from raysl.reports.published import published_section
 from raysl.reports.searched import search_section
 from raysl.reports.table import Difference, Table, TableRow
 from raysl.reports.text import HOLE, code, escaped, grid, marks_text, sample_text
-from raysl.reports.words import in_words
+from raysl.reports.words import decided_in_words, in_words
 from raysl.results import KEPT
 
 DECIDED, OPEN = "✓", "?"
@@ -30,6 +30,19 @@ def render_markdown(table: Table) -> str:
         blocks += ["## Notes", "\n".join(listed)]
     blocks += [*changes_section(source), *details_section(table), *published_section(table), *search_section(source)]
     return "\n\n".join([*blocks, "## Cells", _cells(source)]) + "\n"
+
+
+def render_summary(table: Table) -> str:
+    """What a run shows at its end: rows x headline metrics, notes on holes, a line for each decided difference."""
+    source = table.source
+    blocks = [f"# {escaped(source.title)}", about(source), _results(table)]
+    if table.footnotes:
+        blocks.append("\n".join(f"- [{letter}] {escaped(text)}" for letter, text in table.footnotes))
+    if table.has_differences:
+        test = f"paired t-test over seeds, p below 0.05 after Holm's correction, number of tests: {table.family}"
+        blocks.append(f"Differences to {escaped(str(source.baseline))} that hold ({DECIDED}; {test}):")
+        blocks.append(decided_in_words(table) or "- none")
+    return "\n\n".join(blocks)
 
 
 def notes(table: Table) -> list[tuple[str, str]]:

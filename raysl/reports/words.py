@@ -22,6 +22,16 @@ def in_words(table: Table) -> str:
     return "\n".join(lines)
 
 
+def decided_in_words(table: Table) -> str:
+    """A line for each difference of a headline metric that the seeds decide, in the order of the table."""
+    return "\n".join(
+        f"- {escaped(row.name)}: {_said(table.source.columns[position], difference)}"
+        for row in table.rows
+        for position in table.shown
+        if (difference := row.entries[position].difference) is not None and difference.decided
+    )
+
+
 def _said(column: Column, difference: Difference) -> str:
     """``linear/ucf101 top1 +6.1 points, 95 % interval +2.0 to +10.2, decided over seeds (p 0.012)`` and over videos."""
     sample, where = difference.sample, escaped(column.heading)

@@ -114,12 +114,14 @@ class ViewPipeline:
     def _plan(self, video: int, epoch: int, length: int) -> tuple[VideoPlan, dict[str, Box]]:
         """What the samplers and tasks decide, and the crops that they set."""
         pair = self._pair(video, epoch, length)
-        placements = {
-            name: augment_in_time(
-                placement, self._temporal, self.clip.raw_frames, stream(self.seed, epoch, video, name, "temporal")
-            )
-            for name, placement in pair.placements.items()
-        }
+        placements = dict(pair.placements)
+        if self._temporal.buffer_frames:  # a stream for nothing would take as long as a small crop
+            placements = {
+                name: augment_in_time(
+                    placement, self._temporal, self.clip.raw_frames, stream(self.seed, epoch, video, name, "temporal")
+                )
+                for name, placement in placements.items()
+            }
         if self.windows is not None:
             placements |= self.windows.place(length, stream(self.seed, epoch, video, "windows", "placement"))
         plan = VideoPlan(length, self.clip, placements, targets=dict(pair.targets))

@@ -27,8 +27,10 @@ TEMPERATURE = "objective.contrastive.temperature"
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run, beside its store ``store``."""
+    """Run, beside its store ``store``, where an earlier run left a page."""
     folder = tmp_path_factory.mktemp("boards")
+    (folder / "reports/study").mkdir(parents=True)
+    (folder / "reports/study/index.html").touch()
     path = write_study(folder, STUDY.replace("warm:", "cold/warm:"), SMALL_RECIPE)
     places = ("--storage", folder / "store", "--reports", folder / "reports", "--cache", folder / "cache")
     done = raysl("run", path, "--local", *places, "--format", "md,csv,svg")
@@ -39,11 +41,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_runs_last_lines_say_where_everything_is(study: Path, tmp_path: Path) -> None:
-    table, figures, board, store = (study.parent / "said").read_text().splitlines()[-4:]
-    assert table == f"table: {study.parent / 'reports'}/study/table.md"
-    assert figures == f"figures: {study.parent / 'reports'}/study/figures"
-    assert (study.parent / "reports/study/figures/intervals.svg").is_file()
-    assert store == f"store: {study.parent / 'store'}"
+    said = (study.parent / "said").read_text().splitlines()
+    report = study.parent / "reports/study"
+    assert said[-2:] == [f"table: {report}/table.md", f"figure: {report}/figures/differences.svg"], "no page: it is old"
+    assert (report / "figures/differences.svg").is_file()
+    (board,) = (line for line in said if line.startswith("TensorBoard: "))
+    assert said[said.index(board) + 1] == f"store: {study.parent / 'store'}"
     program, *command = shlex.split(board.removeprefix("TensorBoard: "))
     assert program == "raysl"
     done = raysl(*command, "--to", tmp_path / "board")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from scipy.stats import binomtest
 
 from raysl.config.component import find
+from raysl.data.catalogs import synthetic
 from raysl.data.catalogs.synthetic import SyntheticOptions, SyntheticReader
 from raysl.data.rendering.encode import write_mp4
 from raysl.data.rendering.motions import MOTIONS, displacement
@@ -215,6 +216,9 @@ def test_several_processes_render_the_files_that_one_renders(tmp_path: Path) -> 
         process.join()
     assert [process.exitcode for process in processes] == [0] * 2
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    with synthetic._helped(2, TINY, tmp_path / "three"):
+        pass  # what they do alone
+    assert contents(tmp_path / "three") == contents(tmp_path / "one")
 
 
 def test_only_what_is_absent_is_rendered(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from scipy import stats
 from raysl.reports import CellResult, Column, EvaluationRecord, ReportInput, RowInput, build_table, render_csv
 from raysl.reports import render_markdown as markdown
 from raysl.reports.footnotes import Footnotes
+from raysl.reports.markdown import render_summary
 from raysl.reports.power import detectable
 from tests.reports.examples import LINEAR, RETRIEVAL, answers, done, example, linear
 
@@ -247,6 +248,19 @@ def test_without_baseline_there_are_no_differences() -> None:
     table = build_table(replace(example(), baseline=None))
     assert "Difference" not in markdown(table)
     assert all(entry.difference is None for row in table.rows for entry in row.entries)
+
+
+def test_the_end_of_a_run_has_the_table_its_holes_and_a_line_for_each_decided_difference() -> None:
+    text = render_summary(build_table(example()))
+    assert markdown(build_table(example())).startswith(text.partition("\n\n- [a]")[0]), "title, scale and results"
+    assert "- [b] strong | wide, seed 1: failed: the loss is NaN at step 12" in text.replace("\\", "")
+    assert [line for line in text.splitlines() if "decided" in line] == [
+        "- random: linear/ucf top1 -36.7 points, 95 % interval -65.4 to -8.0, decided over seeds (p 0.032), but not "
+        "over test videos (p 0.125)"
+    ]
+    open_ = build_table(two_rows(cells(linear(5), linear(7), linear(3), prefix="y"), cells(*[linear(5)] * 3)))
+    assert render_summary(open_).endswith("number of tests: 1):\n\n- none")
+    assert "Differences" not in render_summary(build_table(replace(example(), baseline=None)))
 
 
 def test_columns_have_headings() -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
+import multiprocessing
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,10 +28,14 @@ from raysl.data.rendering.motions import MOTIONS, displacement
 from raysl.data.rendering.scene import SceneShape, render
 from raysl.data.shared_folder import give_rights, make_folder
 from raysl.errors import ConfigError, DataError
+from raysl.machine import ready_for_processes
+from raysl.signals import leave_ending_to_parent
 from raysl.streams import stream
 
 _VERSION = 1
 _SPRITE_RADIUS, _CIRCLE_RADIUS, _LIFE = 0.11, 0.08, 24
+_HELPED = 5000
+"""Frames to render, four seconds' work, from which on a process for each further CPU helps: one second to start."""
 
 
 class SyntheticOptions(Options):
@@ -106,20 +113,29 @@ class SyntheticReader(CatalogReader):
 
         What is made has the rights of ``root``.
 
-        Several processes may do so at once: each looks before every video whether another has rendered it.
+        Several processes may do so at once: each looks before every video whether another has rendered it. Where there
+        is much to do, others of this machine's CPUs help.
 
         Raises:
             DataError: a file cannot be written.
         """
+        absent = sum(not (root / self.folder / item.path).is_file() for item in self._items())
+        helpers = len(os.sched_getaffinity(0)) - 1 if absent * self.options.frames >= _HELPED else 0
         try:
-            self._render_absent(root)
+            with _helped(helpers, self.options, root):
+                self.render_absent(root)
         except OSError as error:
             raise DataError(
                 f"synthetic: cannot write below {root} ({error}); give another folder with --cache, RAYSL_CACHE or "
                 "--root, free space, or have its owner let you write there"
             ) from error
 
-    def _render_absent(self, root: Path) -> None:
+    def render_absent(self, root: Path) -> None:
+        """As `prepare`, in this process alone.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
         folder = root / self.folder
         items = list(self._items())
         # Processes that render together start at different places, or they would all render the same videos.
@@ -167,14 +183,43 @@ class SyntheticReader(CatalogReader):
         return text.getvalue()
 
 
+@contextmanager
+def _helped(helpers: int, options: SyntheticOptions, root: Path) -> Iterator[None]:
+    """Processes render meanwhile; what is left when they end, for whatever reason, is the caller's."""
+    started: list[BaseProcess] = []
+    try:
+        if helpers > 0:
+            ready_for_processes()
+        for _ in range(helpers):
+            # As `raysl.data.manifest_pool`, which decodes next, so that one server is started for both.
+            process = multiprocessing.get_context("forkserver").Process(target=_help, args=(options, root))
+            process.start()
+            started.append(process)
+        yield
+    except BaseException:
+        for helper in started:
+            helper.terminate()
+        raise
+    finally:
+        for helper in started:
+            helper.join()
+
+
+def _help(options: SyntheticOptions, root: Path) -> None:
+    leave_ending_to_parent()
+    with suppress(OSError):  # which the process that is helped meets too
+        SyntheticReader(options).render_absent(root)
+
+
 _VARIANTS: dict[str, dict[str, Any]] = {
     "small": {"classes": 6, "train_per_class": 40, "test_per_class": 20, "frames": 40, "height": 64, "width": 80},
+    "long": {"classes": 6, "train_per_class": 40, "test_per_class": 20, "frames": 64, "height": 64, "width": 80},
     "large": {"classes": 8, "train_per_class": 500, "test_per_class": 100, "frames": 96, "height": 128, "width": 160},
 }
 
 
 def _variant(name: str) -> dict[str, Any]:
-    """``synthetic/small``: minutes on a laptop; ``synthetic/large``: for a GPU."""
+    """``synthetic/small``: minutes on a laptop; ``long``: two clips seldom share a sprite; ``large``: for a GPU."""
     if name not in _VARIANTS:
         raise ConfigError(f"synthetic/{name}: there is no such variant{nearest(name, _VARIANTS)}")
     return _VARIANTS[name]
