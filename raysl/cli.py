@@ -303,13 +303,8 @@ def report(
     if not studies:
         raise ConfigError("no study is given: name study files or folders of them, or check all reports with --check")
     shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
-    tables = None
-    if html is None or format_ is not None:
-        tables = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
-    if html is not None:
-        from raysl.commands.page import write_page
-
-        write_page(planned, shelf, storage or "results", html, PlainConsole(), tables)
+    wanted = formats if html is None or format_ is not None else ()
+    write_reports(planned, shelf, storage or "results", reports, PlainConsole(), wanted, html)
 
 
 @app.command()

@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
+from raysl.config.cells import Cell, evaluation_key
 from raysl.planning.differences import describe_differences
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
-from raysl.reports.curves import read_curves
+from raysl.reports.curves import CurveReader, read_curves
 from raysl.reports.figure import FigureInput, rows_with_curves
 from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
-from raysl.reports.table import Table
-from raysl.reports.write import table_files, write_report
-from raysl.reports.write_figures import FOLDER, draws, write_figures
-from raysl.results import Shelf
+from raysl.reports.table import Table, build_table
+from raysl.reports.write import write_table
+from raysl.reports.write_figures import FOLDER, DrawnFigure, draw_figures, draws, write_figures
+from raysl.results import Found, Shelf
 from raysl.results.place import Place, place
+
+
+@dataclass
+class ReadOnce(Shelf):
+    """A shelf of a store that nobody is thought to write meanwhile: what was found of a cell is kept."""
+
+    found: dict[tuple[str, ...], Found] = field(default_factory=dict)
+
+    def find(self, cell: Cell) -> Found:
+        evaluations = (f"{one.label} {evaluation_key(one)}" for one in cell.evaluations)
+        key = (cell.key, *evaluations)
+        if key not in self.found:
+            self.found[key] = super().find(cell)
+        return replace(self.found[key], cell=cell)
+
+    @cached_property
+    def curves(self) -> CurveReader:
+        """Of the store's cells."""
+        return CurveReader(self.store)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What was made of a study.
+
+    Attributes:
+        figures: with what a page embeds, where there is one.
+    """
+
+    item: Planned
+    table: Table
+    figures: tuple[DrawnFigure, ...] = ()
 
 
 def write_reports(
@@ -31,30 +66,56 @@ def write_reports(
     reports: str | Path,
     console: PlainConsole,
     formats: Collection[str] | None = None,
-) -> list[Table]:
+    page: str | None = None,
+) -> None:
     """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
 
+    Whatever the formats, a cell is looked for once, and a figure drawn once.
+
     Args:
-        formats: of `raysl.reports.formats.FORMATS`; None: the default.
+        formats: of `raysl.reports.formats.FORMATS`; None: the default. None at all: nothing is written but the page.
+        page: a file, or an object of a bucket, for one page of all studies.
+
+    Raises:
+        ConfigError: ``page`` names no file, or two studies have one name.
+        StorageError: the store cannot be read, or something not written.
     """
     refuse_one_name(planned)
     formats = read_formats() if formats is None else formats
-    tables = []
-    for item in with_known_best(planned, shelf):
-        folder = reports_place(reports).below(item.study.report_name)
-        table = write_report(report_input(item, shelf, link_to(storage, folder)), folder, formats)
-        console.print_lines(render_markdown(table))
-        names = list(table_files(table, formats))
-        if drawn := write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []:
-            names.append(f"{FOLDER}/ ({len(drawn)} figures)")
-        written = ", ".join(f"{folder.shown}/{name}" for name in names)
-        console.print(f"written: {written}")
-        tables.append(table)
-    if "html" in formats:
-        from raysl.commands.page import write_own_pages  # which reads more of every cell
+    html = page is not None or "html" in formats
+    if page is not None:
+        from raysl.commands.page import page_file
 
-        write_own_pages(planned, shelf, storage, reports, console, tables)
-    return tables
+        page_file(page)  # refuses what is no file before anything is made
+    once = ReadOnce(shelf.store, shelf.data)
+    made = []
+    for item in with_known_best(planned, once):
+        folder = reports_place(reports).below(item.study.report_name)
+        table = build_table(report_input(item, once, link_to(storage, folder)))
+        files = write_table(table, folder, formats)
+        if formats:
+            console.print_lines(files.get("table.md") or render_markdown(table))
+        figures = _figures(item, once, table, folder, formats, html)
+        names = [*files, *([f"{FOLDER}/ ({len(figures)} figures)"] if figures and draws(formats) else [])]
+        if names:
+            console.print(f"written: {', '.join(f'{folder.shown}/{name}' for name in names)}")
+        made.append(Reported(item, table, figures))
+    if html:
+        from raysl.commands.page import write_pages  # which reads more of every cell
+
+        write_pages(made, once, storage, console, reports if "html" in formats else None, page)
+
+
+def _figures(
+    item: Planned, shelf: ReadOnce, table: Table, folder: Place, formats: Collection[str], html: bool
+) -> tuple[DrawnFigure, ...]:
+    """Draws what is written, or embedded in a page, and writes what is written."""
+    if not html and not draws(formats):
+        return ()
+    figures = draw_figures(figure_input(item, shelf, table), {*formats, *(["svg"] if html else [])})
+    if draws(formats):
+        write_figures(figures, folder, formats)
+    return tuple(figures)
 
 
 def reports_place(reports: str | Path) -> Place:
@@ -84,13 +145,13 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
     )
 
 
-def figure_input(item: Planned, shelf: Shelf, table: Table) -> FigureInput:
+def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
     """What the figures of one study are made from."""
     study, source = item.study, table.source
     options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
     return FigureInput(
         table,
-        curves=read_curves(shelf.store, rows_with_curves(source.rows, source.baseline)),
+        curves=read_curves(shelf.curves, rows_with_curves(source.rows, source.baseline)),
         axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
         levels=study.levels,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from raysl.planning.differences import Differences
 from raysl.published import Match, PublishedTable, Value
@@ -248,3 +249,8 @@ class ReportInput:
         for row in self.rows:
             if len({cell.seed for cell in row.cells}) != len(row.cells):
                 raise ValueError(f"a seed of row {row.name!r} stands twice")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, RowInput]:
+        """The rows."""
+        return {row.name: row for row in self.rows}

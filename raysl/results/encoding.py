@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import yaml
 from pyarrow import csv
 
@@ -70,15 +70,33 @@ def to_yaml(record: dict[str, Any]) -> bytes:
 def read_yaml(place: Place, path: str) -> dict[str, Any] | None:
     """As `read_json`, for what `to_yaml` wrote; cut short or edited by hand it is unreadable."""
     data = place.read(path)
-    if data is None:
-        return None
+    return None if data is None else _parsed(data, path)
+
+
+def has_yaml(place: Place, path: str) -> bool:
+    """Whether what `to_yaml` wrote is there. Its last line tells that it is whole, so it is not parsed.
+
+    Raises:
+        UnreadableError: as by `read_yaml`.
+    """
+    data = place.read(path)
+    if data is not None and not _is_whole(data):
+        _parsed(data, path)
+    return data is not None
+
+
+def _is_whole(data: bytes) -> bool:
+    body, mark, written = data.rpartition(_LAST_LINE.encode())
+    return bool(mark) and written.decode(errors="replace") == f"{digest(body)}\n"
+
+
+def _parsed(data: bytes, path: str) -> dict[str, Any]:
     try:
         record = yaml.load(data, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise UnreadableError(f"{path} is not valid YAML ({len(data)} bytes): {problem}") from error
-    body, mark, written = data.rpartition(_LAST_LINE.encode())
-    if not mark or written.decode(errors="replace") != f"{digest(body)}\n":
+    if not _is_whole(data):
         raise UnreadableError(f"{path} was cut short or edited: its last line does not match what stands above")
     return _mapping(record, path)
 
@@ -102,7 +120,8 @@ def from_csv(data: bytes, path: str) -> pd.DataFrame:
     if not data.endswith(b"\n"):
         raise UnreadableError(f"{path} is empty or cut short ({len(data)} bytes)")
     try:
-        frame: pd.DataFrame = csv.read_csv(io.BytesIO(data)).to_pandas()
+        table = csv.read_csv(pyarrow.BufferReader(data), read_options=csv.ReadOptions(use_threads=False))
+        frame: pd.DataFrame = table.to_pandas(use_threads=False)
     except ValueError as error:
         raise UnreadableError(f"{path} is not a table ({len(data)} bytes): {error}") from error
     return frame

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow
+import pyarrow.parquet as pq
 
 from raysl.errors import ObstructedError
 from raysl.results.encoding import UnreadableError, digest, read_json, to_json
@@ -114,7 +115,7 @@ class Evaluations:
         try:
             if data is None or record["predictions"] != {"bytes": len(data), "digest": digest(data)}:
                 raise UnreadableError(f"evaluations/{name}.parquet is not what evaluations/{name}.json promises")
-            return pd.read_parquet(io.BytesIO(data))
+            return _table(data)
         except (UnreadableError, pyarrow.ArrowException, OSError) as error:
             _log.warning("%s: predictions of %s left out: %s", self.place.shown, name, error)
             return None
@@ -140,6 +141,13 @@ class Evaluations:
         elif record.get("status") != "failed" or not isinstance(record.get("reason"), str):
             raise UnreadableError(f"evaluations/{name}.json has no status, or failed without a reason")
         return record
+
+
+def _table(data: bytes) -> pd.DataFrame:
+    """As `pandas.read_parquet`, in half the time: files are small, and there is one a cell and evaluation."""
+    table = pq.ParquetFile(pyarrow.BufferReader(data)).read(use_threads=False)
+    frame: pd.DataFrame = table.to_pandas(use_threads=False)
+    return frame
 
 
 def _free(record: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from raysl.errors import ObstructedError, StorageError
 from raysl.results.attempt import Attempt, new_attempt_name
-from raysl.results.encoding import UnreadableError, from_csv, read_json, read_yaml, to_json, to_yaml
+from raysl.results.encoding import UnreadableError, from_csv, has_yaml, read_json, read_yaml, to_json, to_yaml
 from raysl.results.evaluations import Evaluations
 from raysl.results.place import Place
 
@@ -211,7 +211,7 @@ class CellFolder(Evaluations):
             if "cell.yaml" in entries:
                 read_yaml(self.place, "cell.yaml")  # which says what stands there
             return CellState("missing", self.faults().get("pretraining", ""))
-        if read_yaml(self.place, "cell.yaml") is None:
+        if not has_yaml(self.place, "cell.yaml"):
             raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")
         done, failed = read_json(self.place, "done.json"), read_json(self.place, "failed.json")
         if done is not None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from raysl.config.cells import Cell
 from raysl.errors import StorageError
+from raysl.reports.curves import CurveReader
 from raysl.results import Found, FoundEvaluation
 from raysl.results.folder import CellFolder
 from raysl.results.frame import flatten
@@ -43,7 +44,7 @@ class CellDetail:
         verdict: done, failed or missing.
         status: of its weights: done, running, ...
         config: resolved, dotted key to value; what the plan has where nothing is stored.
-        curves: a line a logged step; None where there are none.
+        curves: as `raysl.reports.curves.CurveReader` gives them; None where there are none.
         environment: what it was computed with, by name.
         warnings: what a reader should know of it, a sentence each.
         commands: that compute it again.
@@ -67,20 +68,23 @@ class CellDetail:
     commands: tuple[str, ...] = ()
 
 
-def read_cell(found: Found, row: str, planned: Mapping[str, Any], command: str, storage: str) -> CellDetail:
+def read_cell(
+    found: Found, row: str, planned: Mapping[str, Any], command: str, storage: str, reader: CurveReader
+) -> CellDetail:
     """Everything that is shown of a cell; what cannot be read of it is a warning.
 
     Args:
         planned: its resolved configuration, for a cell that the store does not have.
         command: that computes its study.
         storage: the store's address, as commands name it.
+        reader: of the store's curves.
     """
     cell, folder, warnings = found.cell, found.folder, list[str]()
     config, provenance, curves = dict(planned), dict[str, Any](), None
     if folder is not None and found.state.status != "missing":
         config = _read(folder, folder.config, warnings) or config
         provenance = _read(folder, folder.provenance, warnings) or {}
-        curves = folder.curves()
+        curves = reader.of(folder.name)
     summary = found.state.progress if found.state.status == "done" else {}
     git = provenance.get("git") or {}
     return CellDetail(

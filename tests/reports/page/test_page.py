@@ -55,6 +55,7 @@ def cell(number: int, name: str = "SimCLR", steps: int = 20, classes: int = 3) -
     curves = pd.DataFrame(
         {
             "step": range(1, steps + 1),
+            "epoch": 1,
             "loss/total": [2.0 / step for step in range(1, steps + 1)],
             "metric/accuracy": [float("nan"), *(step / steps for step in range(1, steps))],
         }
