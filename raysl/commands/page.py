@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, data_of
@@ -79,7 +80,7 @@ def page_study(made: Reported, shelf: ReadOnce, storage: str) -> PageStudy:
     item = made.item
     command, store = run_command(item), _as_typed(storage)
     cells = [
-        read_cell(shelf.find(cell), cell.row, resolved(cell.config), command, store, shelf.curves)
+        read_cell(shelf.find(cell), cell.row, partial(resolved, cell.config), command, store, shelf.curves)
         for cell in unique_cells(item.cells)
     ]
     figures = tuple(PageFigure(one.title, one.caption, one.pictures["svg"].decode()) for one in made.figures)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from raysl.errors import ObstructedError
 from raysl.reports.figure import NO_CURVES, plain
@@ -18,8 +19,53 @@ from raysl.results import Store
 POINTS = 60
 """Of a curve, at most: each the mean over as many steps as that takes, a power of two."""
 
+STEPS = ("step", "epoch")
 PARTS = ("loss/", "metric/", "optimizer/learning_rate")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CellCurves:
+    """The curves of one cell.
+
+    Shapes: P points, N curves.
+
+    Attributes:
+        steps, epochs: ``[P]``. values: ``[P, N]``.
+    """
+
+    names: tuple[str, ...]
+    steps: NDArray[np.int64]
+    epochs: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, NDArray[np.float64]]) -> CellCurves | None:
+        """Of the columns of ``curves.csv``; None where it has no steps, or those are no numbers."""
+        if not {"step", "epoch"} <= set(columns) or not all(np.isfinite(columns[name]).all() for name in STEPS):
+            return None
+        names = tuple(name for name in columns if name.startswith(PARTS))
+        steps, epochs = (columns[name].astype(np.int64) for name in STEPS)
+        return cls(names, steps, epochs, np.array([columns[name] for name in names]).T.reshape(len(steps), len(names)))
+
+    def width_for(self, points: int = POINTS) -> int:
+        """Over how many steps a point is the mean. Powers of two, so that thinning again splits no stretch."""
+        last = max(int(self.steps.max()), 1) if len(self.steps) else 1
+        width: int = 2 ** max(0, math.ceil(math.log2(last / points)))
+        return width
+
+    def thinned(self, width: int) -> CellCurves:
+        """Means of what is known of each stretch of ``width`` steps, at its last step; NaN where nothing is known."""
+        stretches = (self.steps - 1) // width
+        starts = np.flatnonzero(np.diff(stretches, prepend=stretches[:1] - 1))
+        if len(starts) == len(self.steps):
+            return self
+        known = np.isfinite(self.values)
+        counts = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
+        sums = np.add.reduceat(np.where(known, self.values, 0.0), starts, axis=0)
+        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+        ends = np.append(starts[1:], len(self.steps)) - 1
+        return CellCurves(self.names, self.steps[ends], self.epochs[ends], means)
 
 
 @dataclass
@@ -27,53 +73,27 @@ class CurveReader:
     """Curves by the names of cells' folders; of as many as there may be, what is kept of each is small."""
 
     store: Store
-    _known: dict[str, pd.DataFrame | None] = field(default_factory=dict)
+    _known: dict[str, CellCurves | None] = field(default_factory=dict)
 
-    def of(self, cell: str) -> pd.DataFrame | None:
-        """A column for each curve, and ``step`` and ``epoch``; thinned.
-
-        None where there are none, and where they cannot be read, which is logged: a table stands without its curves.
-        """
+    def of(self, cell: str) -> CellCurves | None:
+        """Thinned. None where there are none, or they cannot be read, which is logged: a table stands without them."""
         if cell not in self._known:
             found = self._read(cell)
-            self._known[cell] = None if found is None else thinned(found, width_for(found))
+            self._known[cell] = None if found is None else found.thinned(found.width_for())
         return self._known[cell]
 
-    def _read(self, cell: str) -> pd.DataFrame | None:
+    def _read(self, cell: str) -> CellCurves | None:
         try:
-            found = self.store.named(cell).curves()
+            columns = self.store.named(cell).curves_of((*STEPS, *PARTS))
         except ObstructedError as error:
             _log.warning("curves left out: %s", error)
             return None
+        if columns is None:
+            return None
+        found = CellCurves.of(columns)
         if found is None:
-            return None
-        numbers = found.select_dtypes("number")
-        if not {"step", "epoch"} <= set(numbers.columns):
             _log.warning("curves of cells/%s left out: their steps are no numbers", cell)
-            return None
-        return numbers
-
-
-def width_for(curves: pd.DataFrame, points: int = POINTS) -> int:
-    """Over how many steps a point is the mean. Widths are powers of two, so that thinning again splits no stretch."""
-    last = max(int(curves["step"].max()), 1) if len(curves) else 1
-    width: int = 2 ** max(0, math.ceil(math.log2(last / points)))
-    return width
-
-
-def thinned(curves: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Means of the known values over stretches of ``width`` steps, each at its last step; none where none is known."""
-    names = ["step", "epoch", *(str(name) for name in curves.columns if str(name).startswith(PARTS))]
-    stretches = (curves["step"].to_numpy() - 1) // width
-    starts = np.flatnonzero(np.diff(stretches, prepend=stretches[:1] - 1))
-    values = curves[names].to_numpy(np.float64)
-    known = np.isfinite(values)
-    counts = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
-    sums = np.add.reduceat(np.where(known, values, 0.0), starts, axis=0)
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    ends = np.append(starts[1:], len(curves)) - 1
-    means[:, :2] = values[ends, :2]
-    return pd.DataFrame(means, columns=names).astype({"step": np.int64, "epoch": np.int64})
+        return found
 
 
 def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
@@ -93,8 +113,20 @@ def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
 def _of_row(reader: CurveReader, row: RowInput) -> Iterator[pd.DataFrame]:
     cells: list[CellResult] = [cell for one in row.cells for cell in one.parts or (one,)]
     done = [cell for cell in cells if cell.status == "done" and cell.cell]
-    frames = [(cell, frame) for cell in done if (frame := reader.of(cell.cell)) is not None and len(frame)]
-    width = max((width_for(frame) for _, frame in frames), default=1)
-    for cell, frame in frames:
-        part = thinned(frame, width).melt(["step", "epoch"], var_name="name")
-        yield part.assign(row=plain(row.name), seed=cell.seed)[list(NO_CURVES)]
+    found = [(cell, curves) for cell in done if (curves := reader.of(cell.cell)) is not None and len(curves.steps)]
+    width = max((curves.width_for() for _, curves in found), default=1)
+    for cell, curves in found:
+        yield _tidy(row, cell, curves.thinned(width))
+
+
+def _tidy(row: RowInput, cell: CellResult, curves: CellCurves) -> pd.DataFrame:
+    points, count = curves.values.shape
+    columns = {
+        "row": plain(row.name),
+        "seed": cell.seed,
+        "name": np.repeat(np.array(curves.names, dtype=object), points),
+        "step": np.tile(curves.steps, count),
+        "epoch": np.tile(curves.epochs, count),
+        "value": curves.values.T.ravel(),
+    }
+    return pd.DataFrame(columns, columns=list(NO_CURVES))

@@ -11,7 +11,7 @@ import logging
 import re
 import textwrap
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -29,10 +29,12 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)
 # It warns where its usual folder cannot be written (and keeps its cache in a temporary one), and of fonts: neither
 # concerns who reads a report.
 import matplotlib  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
 from matplotlib.figure import Figure as Canvas  # noqa: E402
 from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: E402
+from matplotlib.ticker import FixedLocator  # noqa: E402
 
 UNNAMED = re.compile(r"_(child\d+|container\d+|nolegend_)")
 """Labels that matplotlib gives by itself."""
@@ -92,10 +94,13 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     canvas = Canvas(figsize=(width, sum(heights)), dpi=DPI, layout=engine)
     FigureCanvasAgg(canvas)
     grid = canvas.add_gridspec(below, beside, height_ratios=heights)
+    panel_axes: list[Axes] = []
     for position, (name, panel) in enumerate(drawn.items()):
         axes = canvas.add_subplot(grid[divmod(position, beside)])
-        axes.set_title(shortened(str(name), int(10 * width / beside)), loc="left")
+        panel_axes.append(axes)
+        axes.set_title(shortened(str(name), int(10 * width / beside)), loc="left", y=1.0)
         figure.draw(panel, axes)
+    _share_names(panel_axes, beside)
     room = LINE * (len(lines) + 1)
     height = sum(heights) + _legend(canvas) + room
     canvas.set_size_inches(width, height)
@@ -104,6 +109,18 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     engine.execute(canvas)
     canvas.set_layout_engine("none")  # saving would lay it out anew for each format, twice
     return canvas
+
+
+def _share_names(panels: Sequence[Axes], beside: int) -> None:
+    """Panels beside each other whose rows have the same names show them once, on the left."""
+    fixed = [isinstance(axes.yaxis.get_major_locator(), FixedLocator) for axes in panels]
+    names = [
+        [label.get_text() for label in axes.get_yticklabels()] if one else []
+        for axes, one in zip(panels, fixed, strict=True)
+    ]
+    for position, axes in enumerate(panels):
+        if position % beside and names[position] and names[position] == names[position - 1]:
+            axes.tick_params(labelleft=False)
 
 
 def _left_out(panels: Mapping[Any, pd.DataFrame], drawn: Mapping[Any, pd.DataFrame]) -> str:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow
 import yaml
+from numpy.typing import NDArray
 from pyarrow import csv
 
 from raysl.results.place import Place
 
+_TOP_LEVEL = re.compile(r"^(?=[\w'\"])", re.MULTILINE)
+"""Where a key of the outermost mapping begins: lists and longer texts below it begin with a dash or blanks."""
 _LAST_LINE = "# blake2b of the lines above: "
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -91,14 +97,33 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _parsed(data: bytes, path: str) -> dict[str, Any]:
+    whole = _is_whole(data)
     try:
-        record = yaml.load(data, Loader=_Loader)
+        record = _by_parts(data.decode()) if whole else yaml.load(data, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise UnreadableError(f"{path} is not valid YAML ({len(data)} bytes): {problem}") from error
-    if not _is_whole(data):
+    if not whole:
         raise UnreadableError(f"{path} was cut short or edited: its last line does not match what stands above")
     return _mapping(record, path)
+
+
+def _by_parts(text: str) -> Any:
+    """What `to_yaml` wrote, each of its top-level keys by itself: those of a study's cells are the same but for one.
+
+    Where a part refers to another (``*id001``), all is read as one.
+    """
+    if "&id" in text:
+        return yaml.load(text, Loader=_Loader)
+    record: dict[str, Any] = {}
+    for part in _TOP_LEVEL.split(text):
+        record |= deepcopy(_part(part)) or {}
+    return record
+
+
+@lru_cache(maxsize=1024)
+def _part(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)
 
 
 def _mapping(record: Any, path: str) -> dict[str, Any]:
@@ -117,11 +142,27 @@ def from_csv(data: bytes, path: str) -> pd.DataFrame:
     Raises:
         UnreadableError: the bytes are empty, or not a table.
     """
+    frame: pd.DataFrame = _read_csv(data, path, csv.ConvertOptions()).to_pandas(use_threads=False)
+    return frame
+
+
+def numbers_from_csv(data: bytes, path: str, beginnings: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+    """The columns whose names begin so, NaN where nothing stands. A third of the time that `from_csv` takes.
+
+    Raises:
+        UnreadableError: as by `from_csv`, or something else stands in them.
+    """
+    head = data.partition(b"\n")[0].decode(errors="replace").rstrip("\r").split(",")
+    names = [name for name in head if name.startswith(beginnings)]
+    kinds = dict.fromkeys(names, pyarrow.float64())
+    table = _read_csv(data, path, csv.ConvertOptions(include_columns=names, column_types=kinds))
+    return {name: table[name].to_numpy() for name in names}
+
+
+def _read_csv(data: bytes, path: str, options: csv.ConvertOptions) -> pyarrow.Table:
     if not data.endswith(b"\n"):
         raise UnreadableError(f"{path} is empty or cut short ({len(data)} bytes)")
     try:
-        table = csv.read_csv(pyarrow.BufferReader(data), read_options=csv.ReadOptions(use_threads=False))
-        frame: pd.DataFrame = table.to_pandas(use_threads=False)
-    except ValueError as error:
+        return csv.read_csv(pyarrow.BufferReader(data), csv.ReadOptions(use_threads=False), convert_options=options)
+    except (ValueError, KeyError) as error:
         raise UnreadableError(f"{path} is not a table ({len(data)} bytes): {error}") from error
-    return frame

@@ -14,6 +14,7 @@ import pytest
 
 from raysl.errors import printable
 from raysl.reports import CellResult, ReferenceLine, ReportInput, RowInput, build_table
+from raysl.reports.curves import CellCurves
 from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import CellDetail, EvaluationDetail
 from tests.reports.examples import LINEAR, example
@@ -73,7 +74,7 @@ def cell(number: int, name: str = "SimCLR", steps: int = 20, classes: int = 3) -
         evaluations=(EvaluationDetail("linear/ucf", {"top1": 50.0 + number % 9}, accuracy, "", 50.0 + number % 9),),
         minutes=2.5,
         clips_per_second=40.0,
-        curves=curves,
+        curves=CellCurves.of({str(name): curves[name].to_numpy(float) for name in curves}),
         environment={"packages": f"torch 2.15.0 {name}"},
         commit=f"{number:040x}",
         warnings=(f"a warning: {name}",),
