@@ -12,6 +12,8 @@ from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, evaluation_key
+from raysl.config.component import Chosen
+from raysl.data.places import Places
 from raysl.planning.differences import describe_differences
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
@@ -21,6 +23,8 @@ from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table, build_table
+from raysl.reports.thumbnails import SHORT_SIDE as THUMBNAIL
+from raysl.reports.thumbnails import Thumbnails
 from raysl.reports.write import write_table
 from raysl.reports.write_figures import FOLDER, DrawnFigure, draw_figures, draws, write_figures
 from raysl.results import Found, Shelf
@@ -29,9 +33,14 @@ from raysl.results.place import Place, place
 
 @dataclass
 class ReadOnce(Shelf):
-    """A shelf of a store that nobody is thought to write meanwhile: what was found of a cell is kept."""
+    """A shelf of a store that nobody is thought to write meanwhile: what was found of a cell is kept.
+
+    Attributes:
+        places: of the videos; None where they are not looked for.
+    """
 
     found: dict[tuple[str, ...], Found] = field(default_factory=dict)
+    places: Places | None = None
 
     def find(self, cell: Cell) -> Found:
         evaluations = (f"{one.label} {evaluation_key(one)}" for one in cell.evaluations)
@@ -67,6 +76,7 @@ def write_reports(
     console: PlainConsole,
     formats: Collection[str] | None = None,
     page: str | None = None,
+    places: Places | None = None,
 ) -> None:
     """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
 
@@ -75,6 +85,7 @@ def write_reports(
     Args:
         formats: of `raysl.reports.formats.FORMATS`; None: the default. None at all: nothing is written but the page.
         page: a file, or an object of a bucket, for one page of all studies.
+        places: of the studies' videos, which figures show pictures of; None: they show names.
 
     Raises:
         ConfigError: ``page`` names no file, or two studies have one name.
@@ -87,7 +98,7 @@ def write_reports(
         from raysl.commands.page import page_file
 
         page_file(page)  # refuses what is no file before anything is made
-    once = ReadOnce(shelf.store, shelf.data)
+    once = ReadOnce(shelf.store, shelf.data, places=places)
     made = []
     for item in with_known_best(planned, once):
         folder = reports_place(reports).below(item.study.report_name)
@@ -112,7 +123,8 @@ def _figures(
     """Draws what is written, or embedded in a page, and writes what is written."""
     if not html and not draws(formats):
         return ()
-    figures = draw_figures(figure_input(item, shelf, table), {*formats, *(["svg"] if html else [])})
+    pictures = {*formats, *(["svg"] if html else [])}
+    figures = draw_figures(figure_input(item, shelf, table), pictures, item.study.options.figures)
     if draws(formats):
         write_figures(figures, folder, formats)
     return tuple(figures)
@@ -149,11 +161,18 @@ def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
     """What the figures of one study are made from."""
     study, source = item.study, table.source
     options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
+    data: dict[str, list[Chosen]] = {}
+    for row in study.rows:
+        for one in row.evaluations:
+            if one.data not in data.setdefault(one.label, []):
+                data[one.label].append(one.data)
+    resize = item.cells[0].config.clip.resize if item.cells else THUMBNAIL
     return FigureInput(
         table,
         curves=read_curves(shelf.curves, rows_with_curves(source.rows, source.baseline)),
         axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
         levels=study.levels,
+        frames=Thumbnails(data, shelf.places, resize),
     )
 
 

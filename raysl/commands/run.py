@@ -81,7 +81,7 @@ def run_studies(
             outcome = run_on_cluster(unique, store, places, options, display)
     computed = time.perf_counter()
     shelf = Shelf(store, outcome.data)
-    write_reports(planned, shelf, storage, reports, console, formats)
+    write_reports(planned, shelf, storage, reports, console, formats, places=places)
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
     _compare(outcome, places, console)

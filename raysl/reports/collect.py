@@ -227,6 +227,8 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
         correct=dict(zip(paths, map(bool, predictions["correct"].to_pylist()), strict=True)),
         left_out=_left_out(record.get("details")),
         answers=_answers(paths, predictions),
+        details=details if isinstance(details := record.get("details"), dict) else {},
+        snapshot=str((record.get("data") or {}).get("snapshot") or ""),
     )
 
 

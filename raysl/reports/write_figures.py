@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -42,20 +43,25 @@ def draws(formats: Collection[str]) -> bool:
     return any(name in formats for name in FORMATS)
 
 
-def draw_figures(source: FigureInput, formats: Collection[str]) -> list[DrawnFigure]:
+def draw_figures(source: FigureInput, formats: Collection[str], others: Sequence[str] = ()) -> list[DrawnFigure]:
     """Draws the figures that suit the study, each once, whatever is made of it.
 
     Args:
         formats: ``svg``, ``png`` or both; others are not drawn.
+        others: import paths of figures in other packages.
+
+    Raises:
+        ConfigError: one of these is no figure.
     """
     from raysl.reports.draw import draw  # which imports matplotlib
 
     drawn = []
-    for name, figure in find_figures().items():
+    for name, figure in find_figures(tuple(others)).items():
         data = figure.table(source)
         if len(data):
             pictures = draw(figure, data, formats)
-            drawn.append(DrawnFigure(name, figure.title, figure.caption, as_csv(data), pictures))
+            text = as_csv(data.drop(columns=list(figure.undrawn)))
+            drawn.append(DrawnFigure(name, figure.title, figure.caption, text, pictures))
     return drawn
 
 
@@ -82,9 +88,11 @@ def as_csv(data: pd.DataFrame) -> bytes:
 
 
 def _take_away(place: Place, written: Collection[str]) -> None:
-    """Files of our figures alone: a person may keep others beside them."""
-    known = {f"{FOLDER}/{name}.{kind}" for name in find_figures() for kind in ("csv", *FORMATS)}
-    for file in sorted(known.intersection(place.sizes(FOLDER)) - set(written)):
+    """Files of our figures alone, and those of other packages: a person may keep others beside them."""
+    there = place.sizes(FOLDER)
+    names = {*find_figures(), *(name for file in there if "." in (name := PurePosixPath(file).stem))}
+    known = {f"{FOLDER}/{name}.{kind}" for name in names for kind in ("csv", *FORMATS)}
+    for file in sorted(known.intersection(there) - set(written)):
         try:
             place.delete(file)
         except StorageError as error:

@@ -28,8 +28,10 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
             "axis_curves",
             "training_curves",
             "task_accuracy",
+            "similarity",
             "class_accuracy",
             "confusion",
+            "neighbours",
         ]
         assert list(drawn[0].files(["svg"])) == ["figures/intervals.csv", "figures/intervals.svg"]
         files = {file for figure in drawn for file in figure.files(["svg"])}

@@ -8,7 +8,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from raysl.reports.draw import draw
+from raysl.errors import ConfigError
+from raysl.notes import heard
+from raysl.reports.draw import FONT, NO_GLYPH, _glyphs, draw, fonts_for
 from raysl.reports.figure import MOST_ROWS, FigureInput, find_figures
 from raysl.reports.write_figures import as_csv
 from tests.reports.figures.inputs import INPUTS, NASTY, everything, named
@@ -65,6 +67,33 @@ def test_names_are_drawn_as_they_are_written() -> None:
     assert any("\\n" in text and "\\t" in text for text in texts)
     assert any("…" in text for text in texts)
     assert not any("\x1b" in text or "\n" in text for text in texts)
+
+
+def test_characters_that_the_font_lacks_are_drawn_with_another_one_or_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not to be found here is a font of China or Japan, so one that is always there stands in for it."""
+    assert fonts_for("plain عربي ✓") == [FONT]
+    told: list[str] = []
+    with heard(told.append):
+        assert fonts_for("漢字 🎬") == fonts_for("漢") == [FONT]
+    assert told == [NO_GLYPH]
+    monkeypatch.setattr("raysl.reports.draw.FALLBACKS", ("absent", "STIXGeneral", "DejaVu Serif"))
+    only_there = chr(min(_glyphs("STIXGeneral") - _glyphs(FONT) - set(range(0xE000))))
+    with heard(told.append):
+        assert fonts_for(only_there) == [FONT, "STIXGeneral"]
+    assert told == [NO_GLYPH]
+
+
+def test_a_figure_of_another_package_is_found_by_its_import_path() -> None:
+    path = "tests.reports.figures.own_figure"
+    own = find_figures((path,))
+    assert next(iter(own)) == path, "its order is the first"
+    assert own[path].table(everything())["rows"].tolist() == [4]
+    assert set(own) - {path} == set(FIGURES)
+    for wrong, said in (("tests.absent", "there is no module"), ("tests.reports.figures.inputs", "does not end with")):
+        with pytest.raises(ConfigError, match=f"figure '{wrong}'.*{said}"):
+            find_figures((wrong,))
 
 
 def test_every_row_has_its_line_in_the_legend() -> None:
