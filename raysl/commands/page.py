@@ -17,6 +17,7 @@ from raysl.errors import ConfigError, StorageError
 from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import read_cell
 from raysl.reports.write import write_file
+from raysl.reports.write_figures import FOLDER
 from raysl.results.place import Place, place
 
 
@@ -83,7 +84,10 @@ def page_study(made: Reported, shelf: ReadOnce, storage: str) -> PageStudy:
         read_cell(shelf.find(cell), cell.row, partial(resolved, cell.config), command, store, shelf.curves)
         for cell in unique_cells(item.cells)
     ]
-    figures = tuple(PageFigure(one.title, one.caption, one.pictures["svg"].decode()) for one in made.figures)
+    figures = tuple(
+        PageFigure(one.title, one.caption, one.pictures["svg"].decode(), f"{FOLDER}/{one.name}.svg")
+        for one in made.figures
+    )
     return PageStudy(item.study.report_name, made.table, tuple(cells), figures)
 
 

@@ -54,6 +54,8 @@ NO_GLYPH = (
     "names of this report have characters that no font on this machine has: figures as PNG show boxes for them, SVG "
     "keeps the text; install a font that has them (Noto Sans CJK, Noto Emoji) and report again"
 )
+COORDINATES, DECIMALS = re.compile(r' (?:d|x|y)="[^"]*"'), re.compile(r"(\.\d\d)\d+")
+"""Of an SVG: the attributes that are rounded, and what is cut off."""
 UNNAMED = re.compile(r"_(child\d+|container\d+|nolegend_)")
 """Labels that matplotlib gives by itself."""
 
@@ -201,7 +203,12 @@ def _svg(canvas: Canvas) -> bytes:
     out = io.StringIO()
     drawing: Any = FigureCanvasSVG(canvas)
     drawing.print_svg(out, metadata={"Date": None, "Creator": None})
-    return out.getvalue().encode(errors="backslashreplace")
+    return COORDINATES.sub(_rounded, out.getvalue()).encode(errors="backslashreplace")
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    """Hundredths of a point: six decimals are two fifths of the file."""
+    return DECIMALS.sub(r"\1", attribute[0])
 
 
 def _png(canvas: Canvas) -> bytes:

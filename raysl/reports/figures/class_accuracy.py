@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("panel", "unit", "row", "label", "name", "videos", "seeds", "value", "low", "high")
-MOST_CLASSES, MOST_TEXTS = 40, 500
+MOST_CLASSES, MOST_TEXTS = 40, 150
 SIDEWAYS = 12
 """Classes from which their names are turned."""
 

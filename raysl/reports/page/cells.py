@@ -46,6 +46,7 @@ class CellDetail:
         environment: what it was computed with, by name.
         warnings: what a reader should know of it, a sentence each.
         commands: that compute it again.
+        own_commands: the last of these, of its weights alone.
     """
 
     row: str
@@ -64,6 +65,10 @@ class CellDetail:
     commit: str = ""
     warnings: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+
+    @property
+    def own_commands(self) -> tuple[str, ...]:
+        return tuple(line for line in self.commands if "-m raysl.training" in line)
 
 
 def read_cell(

@@ -203,6 +203,22 @@ def test_a_page_of_a_thousand_cells_stays_small() -> None:
     assert "<meter" not in page, "so many cells show their classes as text"
 
 
+def test_a_page_of_many_figures_and_cells_leaves_out_the_largest_and_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("raysl.reports.page.MANY_CELLS", 2)
+    large = PageFigure("large", "", "".join(map(str, range(3000))), "figures/large.svg")
+    monkeypatch.setattr("raysl.reports.page.FIGURE_BYTES_OF_MANY", len(large.packed))
+    commands = ("raysl run study.yaml", "python -m raysl.training x")
+    source = study()
+    cells = tuple(replace(one, commands=commands) for one in source.cells)
+    read = Read(render_page([replace(source, cells=cells, figures=(large, *source.figures))]))
+    assert len(read.values("data-svg")) == 1
+    assert any("figures/large.svg beside the study" in text for text in read.text)
+    said = "\n".join(read.text)
+    assert (said.count(commands[0]), said.count(commands[1])) == (1, 3), "what all cells share is said once"
+
+
 def test_templates_are_in_the_package() -> None:
     import tomllib
 
