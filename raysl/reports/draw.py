@@ -21,7 +21,7 @@ from rich.cells import cell_len
 
 from raysl.errors import JOINERS, printable
 from raysl.notes import say_once
-from raysl.reports.figure import GREY, MOST_ROWS, Figure, shortened
+from raysl.reports.figure import GREY, LEFT_OUT, MOST_ROWS, Figure, shortened
 
 DPI = 110
 MARGIN, LINE = 0.06, 0.14
@@ -135,7 +135,9 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     below = -(-len(drawn) // beside)
     sizes = [figure.size(lines) for lines in drawn.values()]
     width = beside * max(one for one, _ in sizes)
-    lines = textwrap.wrap(figure.caption + _left_out(panels, drawn), max(40, int(width * 21)))
+    lines = textwrap.wrap(
+        figure.caption + data.attrs.get(LEFT_OUT, "") + _left_out(panels, drawn), max(40, int(width * 21))
+    )
     heights = [max(one for _, one in sizes[row * beside : (row + 1) * beside]) for row in range(below)]
     engine = ConstrainedLayoutEngine()
     canvas = Canvas(figsize=(width, sum(heights)), dpi=DPI, layout=engine)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 """Lines of a figure that can be told apart; its CSV has all."""
 
+LEFT_OUT = "left_out"
+"""In the attributes of a figure's table: what its drawing says besides, after the caption."""
+
 NO_CURVES = ("row", "seed", "name", "step", "epoch", "value")
 """Columns of `FigureInput.curves`."""
 
@@ -139,6 +142,14 @@ def tidy(lines: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataF
         [{name: plain(value) if isinstance(value, str) else value for name, value in line.items()} for line in lines],
         columns=list(columns),
     )
+
+
+def with_rows_read(data: pd.DataFrame, source: FigureInput) -> pd.DataFrame:
+    """What is drawn from curves, which are read of `rows_with_curves` alone: the figure says of how many rows."""
+    rows = len(source.table.rows)
+    if rows > MOST_ROWS:
+        data.attrs[LEFT_OUT] = f" It is of {MOST_ROWS} of {rows} rows, as is the CSV."
+    return data
 
 
 def lines_of(data: pd.DataFrame) -> list[Any]:

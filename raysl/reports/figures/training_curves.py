@@ -20,6 +20,7 @@ from raysl.reports.figure import (
     look,
     plain,
     shortened,
+    with_rows_read,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def table(source: FigureInput) -> pd.DataFrame:
     found.loc[of_baseline & (found["kind"] == "row"), "kind"] = BASELINE
     order = {panel: place for place, panel in enumerate(sorted(set(found["panel"]), key=_order))}
     found["place"] = found["panel"].map(order)
-    return found.sort_values(["place", "row", "kind", "step"], kind="stable")[list(COLUMNS)].reset_index(drop=True)
+    found = found.sort_values(["place", "row", "kind", "step"], kind="stable")[list(COLUMNS)].reset_index(drop=True)
+    return with_rows_read(found, source)
 
 
 def _panel(name: str) -> str | None:
@@ -116,7 +118,8 @@ def _many(data: pd.DataFrame, axes: Axes) -> None:
     rows = [(one["step"].to_numpy(), one["value"].to_numpy()) for _, one in lines.groupby("row", observed=True)]
     gap = [float("nan")]  # between two rows, which are one artist
     every = [np.concatenate([part for row in rows for part in (row[side], gap)]) for side in (0, 1)]
-    axes.plot(*every, color=GREY, alpha=0.4, linewidth=0.5, label="a row")
+    style: dict[str, Any] = {"alpha": 0.4, "linewidth": 0.5} if len(rows) > MOST_COLOURS else {"linewidth": 0.9}
+    axes.plot(*every, color=GREY, label="a row", **style)
     first, last = max(steps[0] for steps, _ in rows), min(steps[-1] for steps, _ in rows)
     if len(rows) > 1 and first < last:
         at = np.linspace(first, last, POINTS)
@@ -141,7 +144,7 @@ FIGURE = Figure(
     caption=(
         f"Lines: means over the seeds of finished cells, over up to {POINTS} stretches of steps; bands: from the "
         "lowest to the highest seed. Dotted: the rate of the most frequent answer. More than "
-        f"{MOST_COLOURS} rows are drawn in grey, without bands, and those of {MOST_ROWS} rows at most."
+        f"{MOST_COLOURS} rows are drawn in grey, without bands."
     ),
     table=table,
     draw=draw,

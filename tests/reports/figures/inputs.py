@@ -35,6 +35,7 @@ DETAILS = {
         {"query": "jump/a.avi", "class": "jump", "nearest": ["jump/b.avi", "run/c.avi"], "classes": ["jump", "run"]},
         {"query": "run/漢字.avi", "class": "run", "nearest": ["run/c.avi", "jump/b.avi"], "classes": ["run", "jump"]},
     ],
+    "band": {"within": [50.0, 99.0], "distance@0.5": [80.0, 95.0], "distance@1": [60.0, 75.0]},
     "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
 }
 """As the protocols retrieval and similarity record them; no evaluation has both."""
@@ -69,8 +70,9 @@ def record(value: float, predicted: tuple[int, ...] = (0, 1, 1, 0)) -> Evaluatio
     labels = (0, 0, 1, 1)
     answers = {f"v{video}": pair for video, pair in enumerate(zip(labels, predicted, strict=True))}
     correct = {video: label == guess for video, (label, guess) in answers.items()}
+    metrics = {"top1": value, "distance@0.5": 90.0, "distance@1": 70.0}
     return EvaluationRecord(
-        "e", "top1", {"top1": value}, correct, answers=answers, classes=("jump", "run"), details=DETAILS, snapshot="s"
+        "e", "top1", metrics, correct, answers=answers, classes=("jump", "run"), details=DETAILS, snapshot="s"
     )
 
 

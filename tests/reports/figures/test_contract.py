@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 
@@ -110,6 +111,16 @@ def test_more_rows_than_can_be_told_apart_are_said() -> None:
     assert f">row {MOST_ROWS - 1}<" in text
     assert f">row {MOST_ROWS}<" not in text
     assert f"row {MOST_ROWS + 1}" in as_csv(data).decode()
+
+
+def test_curves_of_many_rows_are_grey_with_their_median_and_the_baseline_and_say_of_how_many_rows_they_are() -> None:
+    source = named(*(f"row {number}" for number in range(MOST_ROWS + 2)))
+    figure = FIGURES["training_curves"]
+    loss = figure.table(replace(source, curves=source.curves[source.curves["name"] == "loss/total"]))
+    text = draw(figure, loss, ["svg"])["svg"].decode()
+    said = ("a row", "median of rows", "row 0", f"It is of {MOST_ROWS} of {MOST_ROWS + 2} rows, as is the CSV.")
+    assert all(f">{one}<" in text or one in text for one in said)
+    assert ">row 1<" not in text
 
 
 @pytest.mark.slow

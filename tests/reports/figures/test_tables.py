@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from raysl.reports import Column, RowInput
+from raysl.reports.draw import draw
 from raysl.reports.figure import find_figures
 from raysl.reports.figures.parallel_coordinates import positions
 from raysl.reports.table import build_table
-from raysl.reports.write_figures import as_csv, draw_figures
+from raysl.reports.write_figures import as_csv
 from tests.reports.figures.inputs import everything, holes, named, record, searched
 from tests.reports.test_ordering import report, row
 
@@ -121,6 +122,13 @@ def test_similarity_within_videos_and_between_them() -> None:
     ]
 
 
+def test_similarity_in_time_has_the_band_of_videos() -> None:
+    data = TABLES["similarity_bands"](everything())
+    own = data[data["row"] == "r0"]
+    assert own[["x", "seeds", "value", "low", "high"]].values.tolist() == [[0.5, 3, 90, 80, 95], [1, 3, 70, 60, 75]]
+    assert "distance in time" in own["axis"].iloc[0]
+
+
 def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures_where_there_are_any() -> None:
     source = everything()
     data = TABLES["neighbours"](source)
@@ -136,10 +144,9 @@ def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures
     ]
     assert [one is not None for one in own["pixels"]] == [True, True, False, False, False, True]
     assert data[data["row"] == "r3"]["pixels"].isna().all(), "of panels that are not drawn no video is decoded"
-    drawn = {figure.name: figure for figure in draw_figures(source, ["svg"])}["neighbours"]
-    assert b"pixels" not in drawn.data
-    assert b"<image" in drawn.pictures["svg"]
-    assert "漢字".encode() in drawn.pictures["svg"]
+    drawn = draw(find_figures()["neighbours"], data, ["svg"])["svg"].decode()
+    assert drawn.count("<image") == 2 * 3
+    assert "漢字" in drawn
 
 
 def test_classes_by_their_predictions() -> None:
