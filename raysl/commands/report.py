@@ -23,8 +23,7 @@ from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
 from raysl.reports.table import Table, build_table
-from raysl.reports.thumbnails import SHORT_SIDE as THUMBNAIL
-from raysl.reports.thumbnails import Thumbnails
+from raysl.reports.thumbnails import SHORT_SIDE, Thumbnails
 from raysl.reports.write import write_table
 from raysl.reports.write_figures import FOLDER, DrawnFigure, draw_figures, draws, write_figures
 from raysl.results import Found, Shelf
@@ -126,7 +125,7 @@ def _figures(
     pictures = {*formats, *(["svg"] if html else [])}
     figures = draw_figures(figure_input(item, shelf, table), pictures, item.study.options.figures)
     if draws(formats):
-        write_figures(figures, folder, formats)
+        write_figures(figures, folder, formats, item.study.options.figures)
     return tuple(figures)
 
 
@@ -166,7 +165,7 @@ def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
         for one in row.evaluations:
             if one.data not in data.setdefault(one.label, []):
                 data[one.label].append(one.data)
-    resize = item.cells[0].config.clip.resize if item.cells else THUMBNAIL
+    resize = next((cell.config.clip.resize for cell in item.cells), SHORT_SIDE)
     return FigureInput(
         table,
         curves=read_curves(shelf.curves, rows_with_curves(source.rows, source.baseline)),

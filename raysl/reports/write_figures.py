@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -65,12 +64,15 @@ def draw_figures(source: FigureInput, formats: Collection[str], others: Sequence
     return drawn
 
 
-def write_figures(drawn: Iterable[DrawnFigure], place: Place, formats: Collection[str]) -> None:
+def write_figures(
+    drawn: Iterable[DrawnFigure], place: Place, formats: Collection[str], others: Sequence[str] = ()
+) -> None:
     """Writes figures, and takes away those of an earlier report that no longer suit the study.
 
     Args:
         place: the report's folder.
         formats: of the pictures that are written.
+        others: as of `draw_figures`.
 
     Raises:
         StorageError: they cannot be written.
@@ -78,7 +80,7 @@ def write_figures(drawn: Iterable[DrawnFigure], place: Place, formats: Collectio
     files = {file: content for figure in drawn for file, content in figure.files(formats).items()}
     for file, content in files.items():
         write_file(place, file, content)
-    _take_away(place, files)
+    _take_away(place, files, find_figures(tuple(others)))
 
 
 def as_csv(data: pd.DataFrame) -> bytes:
@@ -87,12 +89,10 @@ def as_csv(data: pd.DataFrame) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def _take_away(place: Place, written: Collection[str]) -> None:
-    """Files of our figures alone, and those of other packages: a person may keep others beside them."""
-    there = place.sizes(FOLDER)
-    names = {*find_figures(), *(name for file in there if "." in (name := PurePosixPath(file).stem))}
+def _take_away(place: Place, written: Collection[str], names: Iterable[str]) -> None:
+    """Files of known figures alone: a person may keep others beside them."""
     known = {f"{FOLDER}/{name}.{kind}" for name in names for kind in ("csv", *FORMATS)}
-    for file in sorted(known.intersection(there) - set(written)):
+    for file in sorted(known.intersection(place.sizes(FOLDER)) - set(written)):
         try:
             place.delete(file)
         except StorageError as error:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from copy import deepcopy
+from csv import reader as read_lines
 from functools import lru_cache
 from typing import Any
 
@@ -152,8 +153,8 @@ def numbers_from_csv(data: bytes, path: str, beginnings: tuple[str, ...]) -> dic
     Raises:
         UnreadableError: as by `from_csv`, or something else stands in them.
     """
-    head = data.partition(b"\n")[0].decode(errors="replace").rstrip("\r").split(",")
-    names = [name for name in head if name.startswith(beginnings)]
+    head = read_lines([data.partition(b"\n")[0].decode(errors="replace")])
+    names = [name for line in head for name in line if name.startswith(beginnings)]
     kinds = dict.fromkeys(names, pyarrow.float64())
     table = _read_csv(data, path, csv.ConvertOptions(include_columns=names, column_types=kinds))
     return {name: table[name].to_numpy() for name in names}
