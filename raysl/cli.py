@@ -302,15 +302,10 @@ def report(
         return
     if not studies:
         raise ConfigError("no study is given: name study files or folders of them, or check all reports with --check")
-    shelf = shelf_of(planned, storage or "results", places_for(planned, root, cache))
-    tables = None
-    if html is None or format_ is not None:
-        written = write_reports(planned, shelf, storage or "results", reports, PlainConsole(), formats)
-        tables = [one.table for one in written]
-    if html is not None:
-        from raysl.commands.page import write_page
-
-        write_page(planned, shelf, storage or "results", html, PlainConsole(), tables)
+    places = places_for(planned, root, cache)
+    shelf = shelf_of(planned, storage or "results", places)
+    wanted = formats if html is None or format_ is not None else ()
+    write_reports(planned, shelf, storage or "results", reports, PlainConsole(), wanted, html, places)
 
 
 @app.command()

@@ -91,6 +91,8 @@ def printable(text: str) -> str:
     What moves a cursor, turns the direction of writing, ends a line or cannot be encoded is escaped: ``\x1b``, ``\n``,
     ``\u202e``; bytes of a file name that are no text as ``\xe9``.
     """
+    if text.isprintable():  # then it has none of these
+        return text
     return "".join(character if _is_shown(character) else _escaped(character) for character in text)
 
 

@@ -35,8 +35,24 @@ def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> 
     planned = []
     for path in find_studies(paths):
         study = load_study(path, scale, overrides)
+        if study.options.figures:
+            _check_figures(study)
         planned.append(Planned(study, plan_study(study)))
     return planned
+
+
+def _check_figures(study: Study) -> None:
+    """Before anything is computed.
+
+    Raises:
+        ConfigError: one of another package is not there, or none.
+    """
+    from raysl.reports.figure import find_figures
+
+    try:
+        find_figures(study.options.figures)
+    except ConfigError as error:
+        raise ConfigError(f"{study.path}: figures: {error}") from error
 
 
 def shelf_of(planned: list[Planned], storage: str, places: Places) -> Shelf:

@@ -3,95 +3,60 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from raysl.commands.inputs import Planned, data_of, refuse_one_name
-from raysl.commands.report import figure_input, report_input, reports_place
-from raysl.commands.searches import with_known_best
+from raysl.commands.inputs import Planned, data_of
+from raysl.commands.report import ReadOnce, Reported, reports_place
 from raysl.commands.terminal import PlainConsole
-from raysl.config.cells import Cell, evaluation_key, unique_cells
+from raysl.config.cells import unique_cells
 from raysl.config.identity import resolved
 from raysl.data.fetch import shown_address, without_credentials
 from raysl.errors import ConfigError, StorageError
-from raysl.reports.figure import FigureInput, find_figures
 from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import read_cell
-from raysl.reports.table import Table, build_table
 from raysl.reports.write import write_file
-from raysl.reports.write_figures import FOLDER, figure_files
-from raysl.results import Found, Shelf
+from raysl.reports.write_figures import FOLDER
 from raysl.results.place import Place, place
 
 
-@dataclass
-class ReadOnce(Shelf):
-    """A shelf of a store that nobody is thought to write meanwhile: what was found of a cell is kept."""
-
-    found: dict[tuple[str, ...], Found] = field(default_factory=dict)
-
-    def find(self, cell: Cell) -> Found:
-        key = (cell.key, cell.title, *map(evaluation_key, cell.evaluations))
-        if key not in self.found:
-            self.found[key] = super().find(cell)
-        return self.found[key]
-
-
-def write_page(
-    planned: list[Planned],
-    shelf: Shelf,
+def write_pages(
+    made: Sequence[Reported],
+    shelf: ReadOnce,
     storage: str,
-    file: str,
     console: PlainConsole,
-    tables: Sequence[Table] | None = None,
+    reports: str | Path | None,
+    file: str | None,
 ) -> None:
-    """Writes the page to a file, or to an object of a bucket. Each cell is looked for once.
+    """Writes what was made of studies as pages.
 
     Args:
-        tables: of the studies, where they were made already.
+        reports: where each study has a page of its own beside its table, ``index.html``; None: they have none.
+        file: of one page of them all, or an object of a bucket; None: there is none.
 
     Raises:
-        ConfigError: ``file`` names no file, or two studies have one name.
-        StorageError: the store cannot be read, or the page not written.
+        ConfigError: ``file`` names no file.
+        StorageError: the store cannot be read, or a page not written.
     """
-    refuse_one_name(planned)
+    studies = [page_study(one, shelf, storage) for one in made]
+    if reports is not None:
+        for study in studies:
+            folder = reports_place(reports).below(study.name)
+            write_file(folder, "index.html", _encoded([study]))
+            console.print(f"written: {folder.shown}/index.html")
+    if file is not None:
+        _write_page(studies, file, console)
+
+
+def _write_page(studies: Sequence[PageStudy], file: str, console: PlainConsole) -> None:
     folder, name = page_file(file)
-    content = _encoded(page_studies(planned, shelf, storage, tables))
+    content = _encoded(studies)
     try:
         folder.write(name, content)
     except StorageError as error:
         raise StorageError(f"--html {without_credentials(file)}: {error.__cause__}; give another file") from error
     console.print(f"written: {folder.shown}/{name} ({len(content) / 1e6:.1f} MB)")
-
-
-def write_own_pages(
-    planned: list[Planned],
-    shelf: Shelf,
-    storage: str,
-    reports: str | Path,
-    console: PlainConsole,
-    tables: Sequence[Table] | None = None,
-) -> None:
-    """Writes a page for each study beside its table, as ``index.html``.
-
-    Raises:
-        StorageError: the store cannot be read, or a page not written.
-    """
-    for study in page_studies(planned, shelf, storage, tables):
-        folder = reports_place(reports).below(study.name)
-        write_file(folder, "index.html", _encoded([study]))
-        console.print(f"written: {folder.shown}/index.html")
-
-
-def page_studies(
-    planned: list[Planned], shelf: Shelf, storage: str, tables: Sequence[Table] | None = None
-) -> list[PageStudy]:
-    """What the page shows of the studies."""
-    once = ReadOnce(shelf.store, shelf.data)
-    known: Sequence[Table | None] = [None] * len(planned) if tables is None else tables
-    pairs = zip(with_known_best(planned, once), known, strict=True)
-    return [page_study(item, once, storage, table) for item, table in pairs]
 
 
 def _encoded(studies: Sequence[PageStudy]) -> bytes:
@@ -111,25 +76,19 @@ def page_file(file: str) -> tuple[Place, str]:
     return place(f"{folder}{mark}{query}", "folder of the page", "--html"), name
 
 
-def page_study(item: Planned, shelf: Shelf, storage: str, table: Table | None = None) -> PageStudy:
+def page_study(made: Reported, shelf: ReadOnce, storage: str) -> PageStudy:
     """What the page shows of one study."""
-    table = build_table(report_input(item, shelf)) if table is None else table
+    item = made.item
     command, store = run_command(item), _as_typed(storage)
     cells = [
-        read_cell(shelf.find(cell), cell.row, resolved(cell.config), command, store)
+        read_cell(shelf.find(cell), cell.row, partial(resolved, cell.config), command, store, shelf.curves)
         for cell in unique_cells(item.cells)
     ]
-    figures = tuple(_figures(figure_input(item, shelf, table)))
-    return PageStudy(item.study.report_name, table, tuple(cells), figures)
-
-
-def _figures(source: FigureInput) -> Iterator[PageFigure]:
-    """Those that the report draws."""
-    for name, figure in find_figures().items():
-        data = figure.table(source)
-        if len(data):
-            svg = figure_files(name, figure, data, ("svg",))[f"{FOLDER}/{name}.svg"]
-            yield PageFigure(figure.title, figure.caption, svg.decode())
+    figures = tuple(
+        PageFigure(one.title, one.caption, one.pictures["svg"].decode(), f"{FOLDER}/{one.name}.svg")
+        for one in made.figures
+    )
+    return PageStudy(item.study.report_name, made.table, tuple(cells), figures)
 
 
 def run_command(item: Planned) -> str:

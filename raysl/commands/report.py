@@ -4,41 +4,72 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
+from raysl.config.cells import Cell, evaluation_key
+from raysl.config.component import Chosen
 from raysl.data.fetch import shown_address
+from raysl.data.places import Places
 from raysl.planning.differences import describe_differences
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
-from raysl.reports.curves import read_curves
+from raysl.reports.curves import CurveReader, read_curves
 from raysl.reports.figure import FigureInput, rows_with_curves
 from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
-from raysl.reports.table import Table
-from raysl.reports.write import table_files, write_report
-from raysl.reports.write_figures import FOLDER, draws, write_figures
-from raysl.results import Shelf
+from raysl.reports.table import Table, build_table
+from raysl.reports.thumbnails import SHORT_SIDE, Thumbnails
+from raysl.reports.write import write_table
+from raysl.reports.write_figures import FOLDER, DrawnFigure, draw_figures, draws, write_figures
+from raysl.results import Found, Shelf
 from raysl.results.place import Place, place
 
 
+@dataclass
+class ReadOnce(Shelf):
+    """A shelf of a store that nobody is thought to write meanwhile: what was found of a cell is kept.
+
+    Attributes:
+        places: of the videos; None where they are not looked for.
+    """
+
+    found: dict[tuple[str, ...], Found] = field(default_factory=dict)
+    places: Places | None = None
+
+    def find(self, cell: Cell) -> Found:
+        evaluations = (f"{one.label} {evaluation_key(one)}" for one in cell.evaluations)
+        key = (cell.key, *evaluations)
+        if key not in self.found:
+            self.found[key] = super().find(cell)
+        return replace(self.found[key], cell=cell)
+
+    @cached_property
+    def curves(self) -> CurveReader:
+        """Of the store's cells."""
+        return CurveReader(self.store)
+
+
 @dataclass(frozen=True)
-class WrittenReport:
-    """What was written of one study.
+class Reported:
+    """What was made of a study.
 
     Attributes:
         folder: as a person gave it, the study's part added.
         files: that were written now, relative to the folder.
+        figures: with what a page embeds, where there is one.
     """
 
     item: Planned
     table: Table
     folder: str
     files: tuple[str, ...]
+    figures: tuple[DrawnFigure, ...] = ()
 
 
 def write_reports(
@@ -48,35 +79,66 @@ def write_reports(
     reports: str | Path,
     console: PlainConsole,
     formats: Collection[str] | None = None,
+    page: str | None = None,
+    places: Places | None = None,
     *,
     shown: bool = True,
-) -> list[WrittenReport]:
+) -> list[Reported]:
     """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
 
+    Whatever the formats, a cell is looked for once, and a figure drawn once.
+
     Args:
-        formats: of `raysl.reports.formats.FORMATS`; None: the default.
+        formats: of `raysl.reports.formats.FORMATS`; None: the default. None at all: nothing is written but the page.
+        page: a file, or an object of a bucket, for one page of all studies.
+        places: of the studies' videos, which figures show pictures of; None: they show names.
         shown: whether the tables are printed, with all that stands below them.
+
+    Raises:
+        ConfigError: ``page`` names no file, or two studies have one name.
+        StorageError: the store cannot be read, or something not written.
     """
     refuse_one_name(planned)
     formats = read_formats() if formats is None else formats
-    written = []
-    for item in with_known_best(planned, shelf):
-        folder = reports_place(reports).below(item.study.report_name)
-        table = write_report(report_input(item, shelf, link_to(storage, folder)), folder, formats)
-        if shown:
-            console.print_lines(render_markdown(table))
-        files = list(table_files(table, formats))
-        drawn = write_figures(figure_input(item, shelf, table), folder, formats) if draws(formats) else []
-        names = [*files, f"{FOLDER}/ ({len(drawn)} figures)"] if drawn else files
-        console.print(f"written: {', '.join(f'{folder.shown}/{name}' for name in names)}")
-        files += [file for figure in drawn for file in figure.files]
-        given = f"{shown_address(str(reports))}/{item.study.report_name}"
-        written.append(WrittenReport(item, table, given, (*files, *(("index.html",) if "html" in formats else ()))))
-    if "html" in formats:
-        from raysl.commands.page import write_own_pages  # which reads more of every cell
+    html = page is not None or "html" in formats
+    if page is not None:
+        from raysl.commands.page import page_file
 
-        write_own_pages(planned, shelf, storage, reports, console, [one.table for one in written])
-    return written
+        page_file(page)  # refuses what is no file before anything is made
+    once = ReadOnce(shelf.store, shelf.data, places=places)
+    made = []
+    for item in with_known_best(planned, once):
+        folder = reports_place(reports).below(item.study.report_name)
+        table = build_table(report_input(item, once, link_to(storage, folder)))
+        files = write_table(table, folder, formats)
+        if formats and shown:
+            console.print_lines(files.get("table.md") or render_markdown(table))
+        figures = _figures(item, once, table, folder, formats, html)
+        drawn = [file for one in figures for file in one.files(formats)] if draws(formats) else []
+        names = [*files, *([f"{FOLDER}/ ({len(figures)} figures)"] if drawn else [])]
+        if names:
+            console.print(f"written: {', '.join(f'{folder.shown}/{name}' for name in names)}")
+        own_page = ["index.html"] if "html" in formats else []
+        given = f"{shown_address(str(reports))}/{item.study.report_name}"
+        made.append(Reported(item, table, given, (*files, *drawn, *own_page), figures))
+    if html:
+        from raysl.commands.page import write_pages  # which reads more of every cell
+
+        write_pages(made, once, storage, console, reports if "html" in formats else None, page)
+    return made
+
+
+def _figures(
+    item: Planned, shelf: ReadOnce, table: Table, folder: Place, formats: Collection[str], html: bool
+) -> tuple[DrawnFigure, ...]:
+    """Draws what is written, or embedded in a page, and writes what is written."""
+    if not html and not draws(formats):
+        return ()
+    pictures = {*formats, *(["svg"] if html else [])}
+    figures = draw_figures(figure_input(item, shelf, table), pictures, item.study.options.figures)
+    if draws(formats):
+        write_figures(figures, folder, formats, item.study.options.figures)
+    return tuple(figures)
 
 
 def reports_place(reports: str | Path) -> Place:
@@ -106,15 +168,22 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
     )
 
 
-def figure_input(item: Planned, shelf: Shelf, table: Table) -> FigureInput:
+def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
     """What the figures of one study are made from."""
     study, source = item.study, table.source
     options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
+    data: dict[str, list[Chosen]] = {}
+    for row in study.rows:
+        for one in row.evaluations:
+            if one.data not in data.setdefault(one.label, []):
+                data[one.label].append(one.data)
+    resize = next((cell.config.clip.resize for cell in item.cells), SHORT_SIDE)
     return FigureInput(
         table,
-        curves=read_curves(shelf.store, rows_with_curves(source.rows, source.baseline)),
+        curves=read_curves(shelf.curves, rows_with_curves(source.rows, source.baseline)),
         axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
         levels=study.levels,
+        frames=Thumbnails(data, shelf.places, resize),
     )
 
 

@@ -13,7 +13,7 @@ from raysl.commands.display import Display
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.job import unknown_commit
 from raysl.commands.plan import print_advice
-from raysl.commands.report import WrittenReport, reports_place, write_reports
+from raysl.commands.report import Reported, reports_place, write_reports
 from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
@@ -82,7 +82,7 @@ def run_studies(
             outcome = run_on_cluster(unique, store, places, options, display)
     computed = time.perf_counter()
     shelf = Shelf(store, outcome.data)
-    written = write_reports(planned, shelf, storage, reports, console, formats, shown=False)
+    written = write_reports(planned, shelf, storage, reports, console, formats, places=places, shown=False)
     seconds = {**outcome.seconds, "report": time.perf_counter() - computed}
     _close(outcome, seconds, time.perf_counter() - started, console)
     _compare(outcome, places, console)
@@ -107,7 +107,7 @@ TELLING = {"grid": "heat_map", "one_factor": "axis_curves", "search": "parallel_
 """Design to the figure that shows what its study is about; differences to the baseline for all others."""
 
 
-def _say_what(written: WrittenReport, console: PlainConsole) -> None:
+def _say_what(written: Reported, console: PlainConsole) -> None:
     """The table, what is decided, and where the rest is: of what was written now, not of what lies there."""
     console.print_lines(f"\n{render_summary(written.table)}")
     console.print()

@@ -69,5 +69,6 @@ def unique_cells(cells: Iterable[Cell]) -> list[Cell]:
     for cell in cells:
         known = found.setdefault(cell.key, cell)
         wanted = {evaluation_key(one): one for one in (*known.evaluations, *cell.evaluations)}
-        found[cell.key] = replace(known, evaluations=tuple(wanted.values()))
+        if (evaluations := tuple(wanted.values())) != known.evaluations:
+            found[cell.key] = replace(known, evaluations=evaluations)
     return list(found.values())

@@ -110,8 +110,20 @@ def cell_id(cell: CellConfig) -> str:
 
 def evaluation_id(evaluation: EvaluationConfig) -> str:
     """``linear-ucf101-1a2b3c4d``: protocol and data set to read, and a hash of all that defines the evaluation."""
+    known = _evaluation_ids.get(id(evaluation))
+    if known is not None and known[0] is evaluation:
+        return known[1]
     stem = f"{evaluation.protocol.name}-{evaluation.data.name}".replace(".", "_")
-    return f"{stem}-{_digest(list(leaves(evaluation)), 4)}"
+    found = f"{stem}-{_digest(list(leaves(evaluation)), 4)}"
+    if len(_evaluation_ids) >= MOST_KEPT:
+        _evaluation_ids.clear()
+    _evaluation_ids[id(evaluation)] = evaluation, found
+    return found
+
+
+MOST_KEPT = 4096
+_evaluation_ids: dict[int, tuple[EvaluationConfig, str]] = {}
+"""Of evaluations, which never change: a report of a thousand cells asks for the same few hundred 20,000 times."""
 
 
 def resolved(options: Options) -> dict[str, Any]:

@@ -73,6 +73,9 @@ class StudyOptions(Options):
         None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"
     )
     reference: tuple[Any, ...] = option((), doc="lines below the table that are no cells", source="per study")
+    figures: tuple[str, ...] = option(
+        (), doc="import paths of figures in other packages, drawn where they suit the study", source="per study"
+    )
     scales: dict[str, Any] = option({}, doc="this study's changes to named scales", source="per study")
 
 

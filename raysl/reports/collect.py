@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pandas as pd
+import pyarrow
 
 from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.component import Chosen
@@ -214,31 +214,31 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
     if record["status"] == "failed":
         return EvaluationRecord(name, failure=str(record["reason"]))
     try:
-        predictions, metrics = folder.predictions(name, dict(record)), record.get("metrics")
+        predictions, metrics = folder.prediction_table(name, dict(record)), record.get("metrics")
     except ObstructedError as error:
         return EvaluationRecord(name, failure=folder.without_place(str(error)))
     if predictions is None or not isinstance(metrics, dict) or not metrics:
         return EvaluationRecord(name, failure=f"evaluations/{name} has no metrics or no readable predictions")
-    correct = zip(predictions["path"].tolist(), predictions["correct"].tolist(), strict=True)
+    paths = predictions["path"].to_pylist()
     return EvaluationRecord(
         name,
         headline=str(record.get("headline") or next(iter(metrics))),
         metrics={str(metric): float(value) for metric, value in metrics.items()},
-        correct={str(path): bool(right) for path, right in correct},
+        correct=dict(zip(paths, map(bool, predictions["correct"].to_pylist()), strict=True)),
         left_out=_left_out(record.get("details")),
-        answers=_answers(predictions),
+        answers=_answers(paths, predictions),
+        details=details if isinstance(details := record.get("details"), dict) else {},
+        snapshot=str((record.get("data") or {}).get("snapshot") or ""),
     )
 
 
-def _answers(predictions: pd.DataFrame) -> dict[str, tuple[int, int | None]]:
+def _answers(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, tuple[int, int | None]]:
     """Path to true and predicted class."""
-    if "label" not in predictions:
+    if "label" not in predictions.column_names:
         return {}
-    unknown = [None] * len(predictions)
-    predicted = predictions["predicted"].tolist() if "predicted" in predictions else unknown
-    return dict(
-        zip(predictions["path"].tolist(), zip(predictions["label"].tolist(), predicted, strict=True), strict=True)
-    )
+    has_classes = "predicted" in predictions.column_names
+    predicted = predictions["predicted"].to_pylist() if has_classes else [None] * len(paths)
+    return dict(zip(paths, zip(predictions["label"].to_pylist(), predicted, strict=True), strict=True))
 
 
 def _left_out(details: Any) -> dict[str, int]:

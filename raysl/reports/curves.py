@@ -1,87 +1,132 @@
-"""The curves of a study's cells, thinned for figures."""
+"""The curves of a store's cells, each file read once and thinned by one rule, for figures and the page."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from raysl.errors import ObstructedError
-from raysl.reports.figure import plain
+from raysl.reports.figure import NO_CURVES, plain
 from raysl.reports.input import CellResult, RowInput
 from raysl.results import Store
 
 POINTS = 60
-"""Of a curve, each the mean over as many steps as that takes."""
+"""Of a curve, at most: each the mean over as many steps as that takes, a power of two."""
 
+STEPS = ("step", "epoch")
 PARTS = ("loss/", "metric/", "optimizer/learning_rate")
 _log = logging.getLogger(__name__)
-COLUMNS = ("row", "seed", "name", "step", "epoch", "value")
 
 
-def read_curves(store: Store, rows: Sequence[RowInput]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class CellCurves:
+    """The curves of one cell.
+
+    Shapes: P points, N curves.
+
+    Attributes:
+        steps, epochs: ``[P]``. values: ``[P, N]``.
+    """
+
+    names: tuple[str, ...]
+    steps: NDArray[np.int64]
+    epochs: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, NDArray[np.float64]]) -> CellCurves | None:
+        """Of the columns of ``curves.csv``; None where it has no steps, or those are no numbers."""
+        if not {"step", "epoch"} <= set(columns) or not all(np.isfinite(columns[name]).all() for name in STEPS):
+            return None
+        names = tuple(name for name in columns if name.startswith(PARTS))
+        steps, epochs = (columns[name].astype(np.int64) for name in STEPS)
+        return cls(names, steps, epochs, np.array([columns[name] for name in names]).T.reshape(len(steps), len(names)))
+
+    def width_for(self, points: int = POINTS) -> int:
+        """Over how many steps a point is the mean. Powers of two, so that thinning again splits no stretch."""
+        last = max(int(self.steps.max()), 1) if len(self.steps) else 1
+        width: int = 2 ** max(0, math.ceil(math.log2(last / points)))
+        return width
+
+    def thinned(self, width: int) -> CellCurves:
+        """Means of what is known of each stretch of ``width`` steps, at its last step; NaN where nothing is known."""
+        stretches = (self.steps - 1) // width
+        starts = np.flatnonzero(np.diff(stretches, prepend=stretches[:1] - 1))
+        if len(starts) == len(self.steps):
+            return self
+        known = np.isfinite(self.values)
+        counts = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
+        sums = np.add.reduceat(np.where(known, self.values, 0.0), starts, axis=0)
+        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+        ends = np.append(starts[1:], len(self.steps)) - 1
+        return CellCurves(self.names, self.steps[ends], self.epochs[ends], means)
+
+
+@dataclass
+class CurveReader:
+    """Curves by the names of cells' folders; of as many as there may be, what is kept of each is small."""
+
+    store: Store
+    _known: dict[str, CellCurves | None] = field(default_factory=dict)
+
+    def of(self, cell: str) -> CellCurves | None:
+        """Thinned. None where there are none, or they cannot be read, which is logged: a table stands without them."""
+        if cell not in self._known:
+            found = self._read(cell)
+            self._known[cell] = None if found is None else found.thinned(found.width_for())
+        return self._known[cell]
+
+    def _read(self, cell: str) -> CellCurves | None:
+        try:
+            columns = self.store.named(cell).curves_of((*STEPS, *PARTS))
+        except ObstructedError as error:
+            _log.warning("curves left out: %s", error)
+            return None
+        if columns is None:
+            return None
+        found = CellCurves.of(columns)
+        if found is None:
+            _log.warning("curves of cells/%s left out: their steps are no numbers", cell)
+        return found
+
+
+def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
     """The curves of finished cells as a tidy table (`raysl.reports.figure.FigureInput`).
 
-    Over folds a seed has a curve for each; what is not a number stays none: a mean over it is none.
+    Those of a row have their steps in common. Over folds a seed has a curve for each.
     """
-    known: dict[str, pd.DataFrame | None] = {}
-    found = [one for row in rows for one in _of_row(store, row, known)]
+    found = [one for row in rows for one in _of_row(reader, row)]
     if not found:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(NO_CURVES))
     curves = pd.concat(found, ignore_index=True)
     for name, values in (("row", [plain(row.name) for row in rows]), ("name", dict.fromkeys(curves["name"]))):
         curves[name] = pd.Categorical(curves[name], categories=list(values))
     return curves
 
 
-def _of_row(store: Store, row: RowInput, known: dict[str, pd.DataFrame | None]) -> Iterator[pd.DataFrame]:
-    cells = [cell for one in row.cells for cell in one.parts or (one,) if cell.status == "done" and cell.cell]
-    frames = [(cell, frame) for cell in cells if (frame := _curves(store, cell, known)) is not None and len(frame)]
-    longest = max((int(frame["step"].max()) for _, frame in frames), default=0)
-    for cell, frame in frames:
-        for part in _thinned(frame, max(1, math.ceil(longest / POINTS))):
-            yield part.assign(row=plain(row.name), seed=cell.seed)[list(COLUMNS)]
+def _of_row(reader: CurveReader, row: RowInput) -> Iterator[pd.DataFrame]:
+    cells: list[CellResult] = [cell for one in row.cells for cell in one.parts or (one,)]
+    done = [cell for cell in cells if cell.status == "done" and cell.cell]
+    found = [(cell, curves) for cell in done if (curves := reader.of(cell.cell)) is not None and len(curves.steps)]
+    width = max((curves.width_for() for _, curves in found), default=1)
+    for cell, curves in found:
+        yield _tidy(row, cell, curves.thinned(width))
 
 
-def _curves(store: Store, cell: CellResult, known: dict[str, pd.DataFrame | None]) -> pd.DataFrame | None:
-    """None where there are none; what cannot be read is logged and left out: a table stands without its curves."""
-    if cell.cell not in known:
-        known[cell.cell] = _read(store, cell.cell)
-    return known[cell.cell]
-
-
-def _read(store: Store, name: str) -> pd.DataFrame | None:
-    try:
-        found = store.named(name).curves()
-    except ObstructedError as error:
-        _log.warning("curves left out: %s", error)
-        return None
-    if found is None:
-        return None
-    numbers = found.select_dtypes("number")
-    if not {"step", "epoch"} <= set(numbers.columns):
-        _log.warning("curves of cells/%s left out: their steps are no numbers", name)
-        return None
-    return numbers
-
-
-def _thinned(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
-    """Means over ``width`` steps, each at the last of them."""
-    names = [str(name) for name in frame.columns if str(name).startswith(PARTS)]
-    steps = frame["step"].to_numpy()
-    bins = (steps - 1) // width
-    starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-    ends = np.r_[starts[1:], len(steps)] - 1
-    values = frame[names].to_numpy(np.float64)
-    means = np.add.reduceat(values, starts, axis=0) / np.diff(np.r_[starts, len(steps)])[:, None]
-    yield pd.DataFrame(
-        {
-            "name": np.repeat(names, len(starts)),
-            "step": np.tile(steps[ends], len(names)),
-            "epoch": np.tile(frame["epoch"].to_numpy()[ends], len(names)),
-            "value": means.T.ravel(),
-        }
-    )
+def _tidy(row: RowInput, cell: CellResult, curves: CellCurves) -> pd.DataFrame:
+    points, count = curves.values.shape
+    columns = {
+        "row": plain(row.name),
+        "seed": cell.seed,
+        "name": np.repeat(np.array(curves.names, dtype=object), points),
+        "step": np.tile(curves.steps, count),
+        "epoch": np.tile(curves.epochs, count),
+        "value": curves.values.T.ravel(),
+    }
+    return pd.DataFrame(columns, columns=list(NO_CURVES))

@@ -11,14 +11,17 @@ import logging
 import re
 import textwrap
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 import pandas as pd
 from rich.cells import cell_len
 
-from raysl.reports.figure import GREY, MOST_ROWS, Figure, shortened
+from raysl.errors import JOINERS, printable
+from raysl.notes import say_once
+from raysl.reports.figure import GREY, LEFT_OUT, MOST_ROWS, Figure, shortened
 
 DPI = 110
 MARGIN, LINE = 0.06, 0.14
@@ -29,16 +32,34 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)
 # It warns where its usual folder cannot be written (and keeps its cache in a temporary one), and of fonts: neither
 # concerns who reads a report.
 import matplotlib  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
 from matplotlib.figure import Figure as Canvas  # noqa: E402
+from matplotlib.font_manager import findfont, fontManager, get_font  # noqa: E402
 from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: E402
+from matplotlib.ticker import FixedLocator  # noqa: E402
 
+FONT = "DejaVu Sans"
+"""Comes with matplotlib: it is the same on every machine. It has Latin, Greek, Cyrillic, Arabic, Hebrew and signs."""
+FALLBACKS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR"),
+    *("Source Han Sans CN", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic"),
+    *("NanumGothic", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
+    *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "FreeSans", "FreeSerif"),
+    *("Noto Emoji", "Symbola", "Segoe UI Emoji", "Unifont", "Unifont Upper"),
+)
+"""Of systems, where they are installed; only for what `FONT` lacks."""
+NO_GLYPH = (
+    "names of this report have characters that no font on this machine has: figures as PNG show boxes for them, SVG "
+    "keeps the text; install a font that has them (Noto Sans CJK, Noto Emoji) and report again"
+)
+COORDINATES, DECIMALS = re.compile(r' (?:d|x|y)="[^"]*"'), re.compile(r"(\.\d\d)\d+")
+"""Of an SVG: the attributes that are rounded, and what is cut off."""
 UNNAMED = re.compile(r"_(child\d+|container\d+|nolegend_)")
 """Labels that matplotlib gives by itself."""
 
 STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # which comes with matplotlib: the same on every machine
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -65,15 +86,43 @@ def draw(figure: Figure, data: pd.DataFrame, formats: Collection[str]) -> dict[s
     Args:
         data: of the figure's table; not empty.
     """
-    with _style():
+    with _style(fonts_for(characters_of(figure, data))):
         canvas = _drawn(figure, data)
         return {name: save(canvas) for name, save in (("svg", _svg), ("png", _png)) if name in formats}
 
 
+def characters_of(figure: Figure, data: pd.DataFrame) -> set[str]:
+    """All that its words are written with."""
+    words = (data[name].unique() for name in data.columns if name not in figure.undrawn)
+    return {one for values in words for word in values if isinstance(word, str) for one in printable(word)}
+
+
+def fonts_for(characters: Collection[str]) -> list[str]:
+    """`FONT`, and what is installed of `FALLBACKS` for characters that it lacks.
+
+    Where none has them, that is said once: a PNG shows boxes. A figure without such characters is the same everywhere.
+    """
+    lacking, found = {one for one in characters if ord(one) not in _glyphs(FONT)} - JOINERS, [FONT]
+    installed = {entry.name for entry in fontManager.ttflist} if lacking else set()
+    for name in FALLBACKS:
+        covered = {one for one in lacking if ord(one) in _glyphs(name)} if lacking and name in installed else set()
+        if covered:
+            found.append(name)
+            lacking -= covered
+    if lacking:
+        say_once(NO_GLYPH)
+    return found
+
+
+@cache
+def _glyphs(family: str) -> frozenset[int]:
+    return frozenset(get_font(findfont(family)).get_charmap())
+
+
 @contextmanager
-def _style() -> Iterator[None]:
-    """A glyph that the font lacks is drawn as a box, and no warning to a user."""
-    with matplotlib.rc_context(cast(Any, STYLE)), warnings.catch_warnings():
+def _style(fonts: Sequence[str]) -> Iterator[None]:
+    """A glyph that the fonts lack is drawn as a box, and no warning to a user."""
+    with matplotlib.rc_context(cast(Any, STYLE | {"font.family": list(fonts)})), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         warnings.filterwarnings("ignore", r"Matplotlib currently does not support \w+ natively")
         yield
@@ -86,16 +135,21 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     below = -(-len(drawn) // beside)
     sizes = [figure.size(lines) for lines in drawn.values()]
     width = beside * max(one for one, _ in sizes)
-    lines = textwrap.wrap(figure.caption + _left_out(panels, drawn), max(40, int(width * 21)))
+    lines = textwrap.wrap(
+        figure.caption + data.attrs.get(LEFT_OUT, "") + _left_out(panels, drawn), max(40, int(width * 21))
+    )
     heights = [max(one for _, one in sizes[row * beside : (row + 1) * beside]) for row in range(below)]
     engine = ConstrainedLayoutEngine()
     canvas = Canvas(figsize=(width, sum(heights)), dpi=DPI, layout=engine)
     FigureCanvasAgg(canvas)
     grid = canvas.add_gridspec(below, beside, height_ratios=heights)
+    panel_axes: list[Axes] = []
     for position, (name, panel) in enumerate(drawn.items()):
         axes = canvas.add_subplot(grid[divmod(position, beside)])
-        axes.set_title(shortened(str(name), int(10 * width / beside)), loc="left")
+        panel_axes.append(axes)
+        axes.set_title(shortened(str(name), int(10 * width / beside)), loc="left", y=1.0)
         figure.draw(panel, axes)
+    _share_names(panel_axes, beside)
     room = LINE * (len(lines) + 1)
     height = sum(heights) + _legend(canvas) + room
     canvas.set_size_inches(width, height)
@@ -104,6 +158,18 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     engine.execute(canvas)
     canvas.set_layout_engine("none")  # saving would lay it out anew for each format, twice
     return canvas
+
+
+def _share_names(panels: Sequence[Axes], beside: int) -> None:
+    """Panels beside each other whose rows have the same names show them once, on the left."""
+    fixed = [isinstance(axes.yaxis.get_major_locator(), FixedLocator) for axes in panels]
+    names = [
+        [label.get_text() for label in axes.get_yticklabels()] if one else []
+        for axes, one in zip(panels, fixed, strict=True)
+    ]
+    for position, axes in enumerate(panels):
+        if position % beside and names[position] and names[position] == names[position - 1]:
+            axes.tick_params(labelleft=False)
 
 
 def _left_out(panels: Mapping[Any, pd.DataFrame], drawn: Mapping[Any, pd.DataFrame]) -> str:
@@ -139,7 +205,12 @@ def _svg(canvas: Canvas) -> bytes:
     out = io.StringIO()
     drawing: Any = FigureCanvasSVG(canvas)
     drawing.print_svg(out, metadata={"Date": None, "Creator": None})
-    return out.getvalue().encode(errors="backslashreplace")
+    return COORDINATES.sub(_rounded, out.getvalue()).encode(errors="backslashreplace")
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    """Hundredths of a point: six decimals are two fifths of the file."""
+    return DECIMALS.sub(r"\1", attribute[0])
 
 
 def _png(canvas: Canvas) -> bytes:

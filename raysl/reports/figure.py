@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich.cells import cell_len, chop_cells
 
-from raysl.errors import printable
+from raysl.errors import ConfigError, printable
 from raysl.reports import figures as package
 from raysl.reports.axes import Axis
 from raysl.reports.input import RowInput
@@ -25,8 +27,15 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 """Lines of a figure that can be told apart; its CSV has all."""
 
+LEFT_OUT = "left_out"
+"""In the attributes of a figure's table: what its drawing says besides, after the caption."""
+
 NO_CURVES = ("row", "seed", "name", "step", "epoch", "value")
 """Columns of `FigureInput.curves`."""
+
+
+def no_frames(label: str, snapshot: str, path: str) -> None:
+    """No video is on this machine."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +47,15 @@ class FigureInput:
         curves: of the cells of `rows_with_curves`, thinned: row, seed, name (``loss/total``), step, epoch, value.
         axes: numbers that rows, or evaluations, differ in.
         levels: of a grid: row to axis to the name of its value.
+        frames: a picture ``[height, width, 3]`` of an evaluation's video, by the evaluation's label, the hash of its
+            data set and the video's path; None where this machine does not have the video.
     """
 
     table: Table
     curves: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NO_CURVES)))
     axes: tuple[Axis, ...] = ()
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    frames: Callable[[str, str, str], NDArray[np.uint8] | None] = no_frames
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class Figure:
         beside: panels beside each other, at most.
         most_panels: that are drawn; the others are in the CSV alone.
         order: figures stand in a report by it.
+        undrawn: columns of the table that are no text or number, and not in the CSV.
     """
 
     title: str
@@ -70,19 +83,36 @@ class Figure:
     beside: int = 2
     most_panels: int = 12
     order: int = 100
+    undrawn: tuple[str, ...] = ()
 
 
 @cache
-def find_figures() -> Mapping[str, Figure]:
-    """All figures by name, in the order in which they stand in a report."""
+def find_figures(others: tuple[str, ...] = ()) -> Mapping[str, Figure]:
+    """All figures by name, in the order in which they stand in a report.
+
+    Args:
+        others: import paths of modules in other packages that end with ``FIGURE = Figure(...)``, as a component's do;
+            a path is the figure's name.
+
+    Raises:
+        ConfigError: there is no such module, or it has no figure.
+    """
     names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")]
-    found = {name: getattr(importlib.import_module(f"{package.__name__}.{name}"), "FIGURE", None) for name in names}
-    known = {}
-    for name, figure in found.items():
-        if not isinstance(figure, Figure):
-            raise TypeError(f"{package.__name__}.{name} does not end with FIGURE = Figure(...)")
-        known[name] = figure
+    known = {name: _figure(f"{package.__name__}.{name}") for name in names} | {name: _figure(name) for name in others}
     return dict(sorted(known.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def _figure(path: str) -> Figure:
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (path == error.name or path.startswith(f"{error.name}.")):
+            raise ConfigError(f"figure {path!r}: there is no module of this name to import") from error
+        raise
+    figure = getattr(module, "FIGURE", None)
+    if not isinstance(figure, Figure):
+        raise ConfigError(f"figure {path!r}: the module does not end with FIGURE = Figure(...)")
+    return figure
 
 
 BLACK, GREY, LIGHT = "#000000", "#767676", "#dddddd"
@@ -112,6 +142,14 @@ def tidy(lines: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataF
         [{name: plain(value) if isinstance(value, str) else value for name, value in line.items()} for line in lines],
         columns=list(columns),
     )
+
+
+def with_rows_read(data: pd.DataFrame, source: FigureInput) -> pd.DataFrame:
+    """What is drawn from curves, which are read of `rows_with_curves` alone: the figure says of how many rows."""
+    rows = len(source.table.rows)
+    if rows > MOST_ROWS:
+        data.attrs[LEFT_OUT] = f" It is of {MOST_ROWS} of {rows} rows, as is the CSV."
+    return data
 
 
 def lines_of(data: pd.DataFrame) -> list[Any]:

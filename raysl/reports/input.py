@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
 from raysl.planning.differences import Differences
 from raysl.published import Match, PublishedTable, Value
@@ -49,6 +51,8 @@ class EvaluationRecord:
         answers: test video to the index of its class and of the one that was predicted, None where a protocol predicts
             none.
         classes: their names by index; empty where they are not known.
+        details: what the protocol recorded besides.
+        snapshot: hash of the data set as it was read; empty where it is not known.
     """
 
     name: str
@@ -60,6 +64,8 @@ class EvaluationRecord:
     recordings: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: str = ""
 
     @property
     def n_test(self) -> int:
@@ -248,3 +254,8 @@ class ReportInput:
         for row in self.rows:
             if len({cell.seed for cell in row.cells}) != len(row.cells):
                 raise ValueError(f"a seed of row {row.name!r} stands twice")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, RowInput]:
+        """The rows."""
+        return {row.name: row for row in self.rows}

@@ -30,18 +30,20 @@ class Group:
     Attributes:
         position: of the column in the table.
         heads: of its columns: measured, published, difference; those that are there.
+        best: rows that are bold.
     """
 
     position: int
     column: Column
     heads: tuple[str, ...]
+    best: frozenset[str]
 
 
 def render_latex(table: Table) -> str:
     """A ``table`` environment with caption, label, rows and the notes of its holes."""
-    groups = _groups(table)
+    groups, seeds = _groups(table), _seeds(table)
     count = sum(len(group.heads) for group in groups)
-    rows = [_line([tex(row.name) + _marks(row.marks), *_cells(table, groups, row)]) for row in table.rows]
+    rows = [_line([tex(row.name) + _marks(row.marks), *_cells(table, groups, row, seeds)]) for row in table.rows]
     references = [_line([rf"\textit{{{tex(one.name)}}}", *_reference(groups, one)]) for one in table.source.references]
     notes = [rf"\textsuperscript{{{letter}}}~{tex(text)}." for letter, text in table.footnotes]
     notes += [f"{tex(one.name)}: {tex(one.note)}." for one in table.source.references if one.note]
@@ -50,7 +52,7 @@ def render_latex(table: Table) -> str:
         HEAD.rstrip(),
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_caption(table)}}}",
+        rf"\caption{{{_caption(table, groups, seeds)}}}",
         rf"\label{{tab:{_label(table.source.title)}}}",
         rf"\begin{{tabular}}{{l{'r' * count}}}",
         r"\toprule",
@@ -73,7 +75,7 @@ def _groups(table: Table) -> list[Group]:
         published = table.source.published
         beside = published is not None and any(published.number(row.name, column) is not None for row in table.rows)
         heads = ["measured", *(["published"] if beside else []), *(["difference"] if table.has_differences else [])]
-        found.append(Group(position, column, tuple(heads)))
+        found.append(Group(position, column, tuple(heads), frozenset(best_rows(table, position))))
     return found
 
 
@@ -91,13 +93,12 @@ def _headings(table: Table, groups: list[Group]) -> list[str]:
     return [_line(over), " ".join(rules), _line(["", *(head for group in groups for head in group.heads)])]
 
 
-def _cells(table: Table, groups: list[Group], row: TableRow) -> Iterator[str]:
+def _cells(table: Table, groups: list[Group], row: TableRow, seeds: int | None) -> Iterator[str]:
     for group in groups:
         entry = row.entries[group.position]
-        best = row.name in best_rows(table, group.position)
         for head in group.heads:
             if head == "measured":
-                yield _measured(entry, best, _seeds(table)) + _marks(entry.marks)
+                yield _measured(entry, row.name in group.best, seeds) + _marks(entry.marks)
             elif head == "published":
                 yield _published(table.source.published, row.name, group.column)
             else:
@@ -116,7 +117,8 @@ def best_rows(table: Table, position: int) -> set[str]:
     records = [found for row in table.source.rows for cell in row.cells if (found := result(cell, column)) is not None]
     if not known or not table.has_differences or not is_share(column, records):
         return set()
-    best = {name for name, mean in means.items() if mean == max(known)}
+    highest = max(known)
+    best = {name for name, mean in means.items() if mean == highest}
     decided = {row.name for row in table.rows if (one := row.entries[position].difference) is not None and one.decided}
     if table.source.baseline in best:
         return best if decided == set(means) - best else set()
@@ -165,9 +167,9 @@ def _seeds(table: Table) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def _caption(table: Table) -> str:
+def _caption(table: Table, groups: list[Group], seeds: int | None) -> str:
     """What is shown, n, scale, test and its correction, and what bold means."""
-    source, seeds = table.source, _seeds(table)
+    source = table.source
     over = f"$n = {seeds}$ seeds" if seeds is not None else "seeds (their number $n$ in brackets)"
     said = [tex(source.title.strip()) + "."]
     said.append(rf"Percent; mean $\pm$ half-width of the 95\,\% $t$-interval over {over}.")
@@ -177,9 +179,9 @@ def _caption(table: Table) -> str:
             f"Differences to {tex(str(source.baseline))} are paired by seed; $^{{*}}$ marks those that are decided: "
             f"paired $t$-test, two-sided, $p < 0.05$ after Holm's correction (number of tests: {table.family})."
         )
-    if any(best_rows(table, position) for position in table.shown):
+    if any(group.best for group in groups):
         said.append("Bold: the highest mean, where these differences are decided.")
-    if (published := source.published) is not None and any("published" in group.heads for group in _groups(table)):
+    if (published := source.published) is not None and any("published" in group.heads for group in groups):
         beside = "" if source.scale == "paper" else " (of full scale: compare the order of rows, not numbers)"
         said.append(f"Published: {tex(title_of(published.table))}{beside}.")
     sets = [f"{tex(label)}: {_test_set(table, label)}" for label in table.test_videos]

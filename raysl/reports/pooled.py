@@ -74,6 +74,8 @@ def pooled_record(parts: Mapping[str, EvaluationRecord | None]) -> EvaluationRec
         recordings={video: name for record in records for video, name in record.recordings.items()},
         answers=_only_answers(records),
         classes=records[0].classes,
+        details=records[0].details,
+        snapshot=records[0].snapshot,
     )
 
 

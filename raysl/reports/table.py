@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from raysl.reports.footnotes import Footnotes, left_out_notes, note_holes, training_notes
 from raysl.reports.input import Column, ReportInput, RowInput
@@ -111,13 +112,13 @@ class Table:
     def has_differences(self) -> bool:
         return self.source.baseline is not None and len(self.source.rows) > 1
 
-    @property
+    @cached_property
     def shown(self) -> tuple[int, ...]:
         """Positions of the columns that a person reads first: headline metrics, or all where there are none."""
         found = tuple(position for position, headline in enumerate(self.headlines) if headline)
         return found or tuple(range(len(self.headlines)))
 
-    @property
+    @cached_property
     def family(self) -> int:
         """How many differences Holm's correction over seeds is over."""
         return _family(self.rows)

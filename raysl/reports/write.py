@@ -24,9 +24,16 @@ def write_report(source: ReportInput, place: Place, formats: Collection[str] = (
         StorageError: it cannot be written.
     """
     table = build_table(source)
-    for name, text in table_files(table, formats).items():
-        write_file(place, name, text.encode(errors="backslashreplace"))
+    write_table(table, place, formats)
     return table
+
+
+def write_table(table: Table, place: Place, formats: Collection[str]) -> dict[str, str]:
+    """As `write_report`, of a table that was made already; returns what was written, by name."""
+    files = table_files(table, formats)
+    for name, text in files.items():
+        write_file(place, name, text.encode(errors="backslashreplace"))
+    return files
 
 
 def table_files(table: Table, formats: Collection[str]) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from raysl.errors import StorageError
-from raysl.reports.figure import Figure, FigureInput, find_figures
+from raysl.reports.figure import FigureInput, find_figures
 from raysl.reports.write import write_file
 from raysl.results.place import Place
 
@@ -18,16 +18,23 @@ FORMATS = ("svg", "png")
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """A figure that was written.
+    """A figure that the study has something of.
 
     Attributes:
-        files: relative to the report's folder, the data first.
+        data: as CSV.
+        pictures: format to content.
     """
 
     name: str
     title: str
     caption: str
-    files: tuple[str, ...]
+    data: bytes
+    pictures: Mapping[str, bytes]
+
+    def files(self, formats: Collection[str]) -> dict[str, bytes]:
+        """Path below the report's folder to content, the data first."""
+        pictures = {kind: content for kind, content in self.pictures.items() if kind in formats}
+        return {f"{FOLDER}/{self.name}.{kind}": content for kind, content in {"csv": self.data, **pictures}.items()}
 
 
 def draws(formats: Collection[str]) -> bool:
@@ -35,36 +42,45 @@ def draws(formats: Collection[str]) -> bool:
     return any(name in formats for name in FORMATS)
 
 
-def write_figures(source: FigureInput, place: Place, formats: Collection[str]) -> list[DrawnFigure]:
-    """Draws the figures that suit the study, and takes away those of an earlier report that no longer do.
+def draw_figures(source: FigureInput, formats: Collection[str], others: Sequence[str] = ()) -> list[DrawnFigure]:
+    """Draws the figures that suit the study, each once, whatever is made of it.
+
+    Args:
+        formats: ``svg``, ``png`` or both; others are not drawn.
+        others: import paths of figures in other packages.
+
+    Raises:
+        ConfigError: one of these is no figure.
+    """
+    from raysl.reports.draw import draw  # which imports matplotlib
+
+    drawn = []
+    for name, figure in find_figures(tuple(others)).items():
+        data = figure.table(source)
+        if len(data):
+            pictures = draw(figure, data, formats)
+            text = as_csv(data.drop(columns=list(figure.undrawn)))
+            drawn.append(DrawnFigure(name, figure.title, figure.caption, text, pictures))
+    return drawn
+
+
+def write_figures(
+    drawn: Iterable[DrawnFigure], place: Place, formats: Collection[str], others: Sequence[str] = ()
+) -> None:
+    """Writes figures, and takes away those of an earlier report that no longer suit the study.
 
     Args:
         place: the report's folder.
-        formats: ``svg``, ``png`` or both; others are not written here.
+        formats: of the pictures that are written.
+        others: as of `draw_figures`.
 
     Raises:
         StorageError: they cannot be written.
     """
-    drawn = []
-    tables = {name: figure.table(source) for name, figure in find_figures().items()}
-    for name, figure in find_figures().items():
-        if len(tables[name]):
-            files = figure_files(name, figure, tables[name], formats)
-            for file, content in files.items():
-                write_file(place, file, content)
-            drawn.append(DrawnFigure(name, figure.title, figure.caption, tuple(files)))
-    _take_away(place, {file for one in drawn for file in one.files})
-    return drawn
-
-
-def figure_files(name: str, figure: Figure, data: pd.DataFrame, formats: Collection[str]) -> dict[str, bytes]:
-    """Path below the report's folder to content."""
-    from raysl.reports.draw import draw  # which imports matplotlib
-
-    pictures = draw(figure, data, formats)
-    return {f"{FOLDER}/{name}.csv": as_csv(data)} | {
-        f"{FOLDER}/{name}.{kind}": content for kind, content in pictures.items()
-    }
+    files = {file: content for figure in drawn for file, content in figure.files(formats).items()}
+    for file, content in files.items():
+        write_file(place, file, content)
+    _take_away(place, files, find_figures(tuple(others)))
 
 
 def as_csv(data: pd.DataFrame) -> bytes:
@@ -73,9 +89,9 @@ def as_csv(data: pd.DataFrame) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def _take_away(place: Place, written: Collection[str]) -> None:
-    """Files of our figures alone: a person may keep others beside them."""
-    known = {f"{FOLDER}/{name}.{kind}" for name in find_figures() for kind in ("csv", *FORMATS)}
+def _take_away(place: Place, written: Collection[str], names: Iterable[str]) -> None:
+    """Files of known figures alone: a person may keep others beside them."""
+    known = {f"{FOLDER}/{name}.{kind}" for name in names for kind in ("csv", *FORMATS)}
     for file in sorted(known.intersection(place.sizes(FOLDER)) - set(written)):
         try:
             place.delete(file)

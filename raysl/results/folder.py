@@ -6,15 +6,28 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from raysl.errors import ObstructedError, StorageError
 from raysl.results.attempt import Attempt, new_attempt_name
-from raysl.results.encoding import UnreadableError, from_csv, read_json, read_yaml, to_json, to_yaml
+from raysl.results.encoding import (
+    UnreadableError,
+    from_csv,
+    has_yaml,
+    numbers_from_csv,
+    read_json,
+    read_yaml,
+    to_json,
+    to_yaml,
+)
 from raysl.results.evaluations import Evaluations
 from raysl.results.place import Place
+
+T = TypeVar("T")
 
 EVALUATION = "evaluation"
 """The part of a cell that faults are kept under which ended all of its evaluations (`CellFolder.note_fault`)."""
@@ -211,7 +224,7 @@ class CellFolder(Evaluations):
             if "cell.yaml" in entries:
                 read_yaml(self.place, "cell.yaml")  # which says what stands there
             return CellState("missing", self.faults().get("pretraining", ""))
-        if read_yaml(self.place, "cell.yaml") is None:
+        if not has_yaml(self.place, "cell.yaml"):
             raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")
         done, failed = read_json(self.place, "done.json"), read_json(self.place, "failed.json")
         if done is not None:
@@ -250,13 +263,20 @@ class CellFolder(Evaluations):
 
     def curves(self) -> pd.DataFrame | None:
         """The curves of the attempt that finished, else of the newest that wrote any; None if there are none."""
+        return self._curves(from_csv)
+
+    def curves_of(self, beginnings: tuple[str, ...]) -> dict[str, NDArray[np.float64]] | None:
+        """As `curves`, of the columns whose names begin so, which all are numbers."""
+        return self._curves(lambda data, path: numbers_from_csv(data, path, beginnings))
+
+    def _curves(self, decode: Callable[[bytes, str], T]) -> T | None:
         for attempt in self._that_counts():
             path = f"attempts/{attempt.name}/curves.csv"
             data = self.place.read(path)
             if data is None:
                 continue
             try:
-                return from_csv(data, path)
+                return decode(data, path)
             except UnreadableError as error:
                 _log.warning("%s: %s", self.name, error)
         return None

@@ -121,7 +121,7 @@ class Shelf:
 
     store: Store
     data: Mapping[str, DataHashes] = field(default_factory=dict)
-    _names: list[str] | None = None
+    _names: dict[str, list[str]] | None = None  # of cells' folders, by id
 
     def folder(self, cell: Cell) -> CellFolder:
         """Where the cell is computed on this data.
@@ -174,8 +174,10 @@ class Shelf:
     def _locate(self, cell: Cell) -> tuple[CellFolder | None, str]:
         """The folder, and what is known of others with the cell's id."""
         if self._names is None:
-            self._names = self.store.place.folders("cells")
-        names = [name for name in self._names if name.startswith(f"{cell.id}-")]
+            self._names = {}
+            for name in self.store.place.folders("cells"):
+                self._names.setdefault(name.partition("-")[0], []).append(name)
+        names = self._names.get(cell.id, [])
         data_hash = self._data_hash(cell)
         if data_hash is not None:
             own = f"{cell.id}-{data_hash}"

@@ -41,6 +41,12 @@ def test_against_plain_loops(queries: int) -> None:
     for k in (1, 5, 10, 20, 50):
         assert result.metrics[f"R@{k}"] == pytest.approx(100 * np.mean([hit <= k for hit in hits]))
     assert result.details["zero_features"] == 2
+    kept = result.details["examples"]
+    assert isinstance(kept, list)
+    shown = [test.path.index(one["query"]) for one in kept]
+    assert (shown[0], shown[-1], len(shown)) == (0, queries - 1, min(queries, 5)), "spread over the test videos"
+    assert [one["nearest"] for one in kept] == [[train.path[row] for row in ranking[query][:5]] for query in shown]
+    assert [one["class"] for one in kept] == [class_names(7)[test.label[query]] for query in shown]
 
 
 def test_scale_of_a_feature_does_not_matter() -> None:

@@ -31,6 +31,25 @@ def test_configuration_comes_back_as_written(store: Store) -> None:
     assert list(cell.config() or {}) == list(resolved)
 
 
+def test_a_configuration_is_read_key_by_key_and_whatever_it_holds_comes_back(store: Store) -> None:
+    shared = ["one", "list"]
+    long = "words that are wrapped, " * 20
+    configurations: list[dict[str, object]] = [
+        {},
+        {"a": {"b": [[1, 2], {"c: d": None}], "text": "two\nlines\n\n# no comment: it is text\n"}, "z": long},
+        {"one": shared, "other": shared, "é": "- dash", "1e3": '"quoted"', "? odd": {"x" * 200: 1}, "n": -1.5},
+    ]
+    for number, configuration in enumerate(configurations):
+        for cell in (store.folder(f"{number}", "a"), store.folder(f"{number}", "b")):
+            cell.write_config(configuration)
+            found = cell.config()
+            assert found == configuration
+            assert found is not None
+            for value in found.values():
+                if isinstance(value, dict):
+                    value.clear()  # what a caller does with it is no other cell's
+
+
 def test_provenance_comes_back(cell: CellFolder) -> None:
     assert cell.provenance() is None
     cell.write_provenance({"git_commit": "abc", "loss": float("nan"), "unreadable": 3})

@@ -22,6 +22,8 @@ from raysl.evaluation.feature_options import FeatureOptions
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, percent, prediction_table
 
 QUERIES_AT_ONCE = 256
+EXAMPLES, NEAREST = 5, 5
+"""Queries that are kept with their nearest videos, and how many of these."""
 DECIMALS = 10
 """Similarities are rounded to this: equal features tie, whatever the order in which a product was summed."""
 
@@ -78,6 +80,7 @@ class Retrieval(FeatureProtocol):
             first_hit=pd.arrays.IntegerArray(found.first_hit.copy(), ~hit),
         )
         details: dict[str, object] = {
+            "examples": examples(test, train, classes),
             "gallery": len(train),
             "k_left_out": [k for k in self.options.k if k > len(train)],
             "queries_without_a_video_of_their_class": int((~hit).sum()),
@@ -101,6 +104,22 @@ def neighbours(queries: Features, gallery: Features) -> Neighbours:
     return Neighbours(
         np.concatenate([part.nearest for part in parts]), np.concatenate([part.first_hit for part in parts])
     )
+
+
+def examples(queries: Features, gallery: Features, classes: tuple[str, ...]) -> list[dict[str, object]]:
+    """A few queries, the same for every network, with their nearest videos and the classes of all: to look at."""
+    rows = np.unique(np.linspace(0, len(queries) - 1, EXAMPLES).astype(np.int64))
+    similarity = np.round(_unit(queries.values[rows]) @ _unit(gallery.values).T, DECIMALS)
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
+    return [
+        {
+            "query": queries.path[row],
+            "class": classes[queries.label[row]],
+            "nearest": [gallery.path[other] for other in found],
+            "classes": [classes[gallery.label[other]] for other in found],
+        }
+        for row, found in zip(rows.tolist(), nearest.tolist(), strict=True)
+    ]
 
 
 def _ranks(similarity: Floats, same_class: NDArray[np.bool_]) -> Neighbours:

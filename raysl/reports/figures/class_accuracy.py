@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("panel", "unit", "row", "label", "name", "videos", "seeds", "value", "low", "high")
-MOST_CLASSES, MOST_TEXTS = 40, 500
+MOST_CLASSES, MOST_TEXTS = 40, 150
 SIDEWAYS = 12
 """Classes from which their names are turned."""
 
@@ -38,7 +38,7 @@ def classified(found: Table) -> list[Column]:
 
 def records_of(found: Table, row: str, column: Column) -> list[EvaluationRecord]:
     """Of a row's seeds, those with predictions of classes."""
-    cells = next(one.cells for one in found.source.rows if one.name == row)
+    cells = found.source.by_name[row].cells
     return [record for cell in cells if (record := result(cell, column)) is not None and record.answers]
 
 
@@ -63,10 +63,10 @@ def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
             }
 
 
-def _by_class(record: EvaluationRecord) -> dict[int, list[Fraction]]:
-    found: dict[int, list[Fraction]] = {}
+def _by_class(record: EvaluationRecord) -> dict[int, list[bool | Fraction]]:
+    found: dict[int, list[bool | Fraction]] = {}
     for video, (label, _) in record.answers.items():
-        found.setdefault(label, []).append(Fraction(record.correct[video]))
+        found.setdefault(label, []).append(record.correct[video])
     return found
 
 

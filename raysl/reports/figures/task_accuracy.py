@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, rows_drawn, tidy
+from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, rows_drawn, tidy, with_rows_read
 from raysl.reports.figures.intervals import bars, row_names, row_size, seed_ticks
 from raysl.reports.figures.training_curves import ACCURACY, MAJORITY
 from raysl.reports.statistics import PERCENT, describe
@@ -26,7 +26,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     curves = source.curves
     names = [str(name) for name in dict.fromkeys(curves["name"]) if str(name).endswith(MAJORITY)]
     lines = [line for name in names for line in _task(curves, name.removeprefix(PREFIX).removesuffix(MAJORITY))]
-    return tidy(lines, COLUMNS)
+    return with_rows_read(tidy(lines, COLUMNS), source)
 
 
 def _task(curves: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
@@ -67,7 +67,7 @@ FIGURE = Figure(
     title="Accuracy of the pretext tasks",
     caption=(
         "Bars: means over the last tenth of training and over seeds, lines: 95 % t-intervals over seeds, small ticks: "
-        "seeds. Hatched: what the most frequent answer of each batch would give. Of 40 rows at most."
+        "seeds. Hatched: what the most frequent answer of each batch would give."
     ),
     table=table,
     draw=draw,

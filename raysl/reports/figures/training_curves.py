@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from raysl.reports.figure import GREY, LIGHT, MOST_ROWS, Figure, FigureInput, look, shortened
+from raysl.reports.curves import POINTS
+from raysl.reports.figure import (
+    BLACK,
+    COLOURS,
+    GREY,
+    LIGHT,
+    MOST_ROWS,
+    Figure,
+    FigureInput,
+    look,
+    plain,
+    shortened,
+    with_rows_read,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,12 +29,16 @@ if TYPE_CHECKING:
 COLUMNS = ("panel", "unit", "row", "kind", "step", "epoch", "seeds", "value", "low", "high")
 MAJORITY, ACCURACY = "_majority", "_accuracy"
 LEARNING_RATE = "optimizer/learning_rate"
+BASELINE = "baseline"
+ROWS = ("row", BASELINE)
+MOST_COLOURS = 12
+"""Rows in colours of their own, with bands."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
     """Of each row the mean over seeds, and between which values these lie; shares in percent.
 
-    Lines of kind row, and majority: what answering the most frequent class would give.
+    Lines of kind row, baseline (this row's), and majority: what answering the most frequent class would give.
     """
     curves = source.curves
     curves = curves[[_panel(name) is not None for name in curves["name"]]] if len(curves) else curves
@@ -40,9 +59,12 @@ def table(source: FigureInput) -> pd.DataFrame:
     found["panel"] = names.map(_panel)
     found["unit"] = percent.map({True: "%", False: ""})
     found["kind"] = names.str.endswith(MAJORITY).map({True: "majority", False: "row"})
+    of_baseline = found["row"].astype(str) == plain(source.table.source.baseline or "")
+    found.loc[of_baseline & (found["kind"] == "row"), "kind"] = BASELINE
     order = {panel: place for place, panel in enumerate(sorted(set(found["panel"]), key=_order))}
     found["place"] = found["panel"].map(order)
-    return found.sort_values(["place", "row", "kind", "step"], kind="stable")[list(COLUMNS)].reset_index(drop=True)
+    found = found.sort_values(["place", "row", "kind", "step"], kind="stable")[list(COLUMNS)].reset_index(drop=True)
+    return with_rows_read(found, source)
 
 
 def _panel(name: str) -> str | None:
@@ -64,19 +86,48 @@ def _order(panel: str) -> tuple[int, str]:
 
 def draw(data: pd.DataFrame, axes: Axes) -> None:
     parts = dict(list(data.groupby(["kind", "row"], observed=True, sort=False)))
-    for position, row in enumerate(_rows(data)):
-        colour, _, dashes = look(position)
-        if (own := parts.get(("row", row))) is not None:
-            axes.plot(own["step"], own["value"], color=colour, linestyle=dashes, linewidth=1, label=shortened(row))
-            axes.fill_between(own["step"], own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
+    rows = _rows(data)
+    if len(rows) > MOST_COLOURS:
+        _many(data, axes)
+    else:
+        _few(parts, rows, axes)
     label: str | None = "majority rate"
-    for row in _rows(data):
+    for row in rows[:MOST_COLOURS]:
         if (own := parts.get(("majority", row))) is not None:
             axes.plot(own["step"], own["value"], color=GREY, linestyle=(0, (1, 1.5)), linewidth=1, label=label)
             label = None
     axes.set_xlabel("steps")
     axes.set_ylabel(str(data["unit"].iloc[0]))
+    axes.locator_params(nbins=6)
     axes.grid(axis="y", color=LIGHT, linewidth=0.4)
+
+
+def _few(parts: Mapping[Any, pd.DataFrame], rows: Sequence[str], axes: Axes) -> None:
+    """Each row in a colour of its own, with the band of its seeds."""
+    for position, row in enumerate(rows):
+        colour, _, dashes = look(position)
+        own = next((parts[kind, row] for kind in ROWS if (kind, row) in parts), None)
+        if own is not None:
+            axes.plot(own["step"], own["value"], color=colour, linestyle=dashes, linewidth=1, label=shortened(row))
+            axes.fill_between(own["step"], own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
+
+
+def _many(data: pd.DataFrame, axes: Axes) -> None:
+    """More rows than can be told apart by colour: all in grey, their median as far as they all go, the baseline."""
+    lines = data[data["kind"].isin(ROWS)]
+    rows = [(one["step"].to_numpy(), one["value"].to_numpy()) for _, one in lines.groupby("row", observed=True)]
+    gap = [float("nan")]  # between two rows, which are one artist
+    every = [np.concatenate([part for row in rows for part in (row[side], gap)]) for side in (0, 1)]
+    style: dict[str, Any] = {"alpha": 0.4, "linewidth": 0.5} if len(rows) > MOST_COLOURS else {"linewidth": 0.9}
+    axes.plot(*every, color=GREY, label="a row", **style)
+    first, last = max(steps[0] for steps, _ in rows), min(steps[-1] for steps, _ in rows)
+    if len(rows) > 1 and first < last:
+        at = np.linspace(first, last, POINTS)
+        median = np.median([np.interp(at, *row) for row in rows], axis=0)
+        axes.plot(at, median, color=COLOURS[0], linewidth=1.6, label="median of rows")
+    own = lines[lines["kind"] == BASELINE]
+    if len(own):
+        axes.plot(own["step"], own["value"], color=BLACK, linewidth=1.2, label=shortened(str(own["row"].iloc[0])))
 
 
 def _rows(data: pd.DataFrame) -> list[str]:
@@ -91,8 +142,9 @@ def size(data: pd.DataFrame) -> tuple[float, float]:
 FIGURE = Figure(
     title="Training curves",
     caption=(
-        "Lines: means over the seeds of finished cells, over up to 60 stretches of steps; bands: from the lowest to "
-        "the highest seed. Dotted: the rate of the most frequent answer. Of 40 rows at most."
+        f"Lines: means over the seeds of finished cells, over up to {POINTS} stretches of steps; bands: from the "
+        "lowest to the highest seed. Dotted: the rate of the most frequent answer. More than "
+        f"{MOST_COLOURS} rows are drawn in grey, without bands."
     ),
     table=table,
     draw=draw,

@@ -27,18 +27,30 @@ FEW_CLASSES, MOST_CLASSES = 12, 20_000
 """Up to so many classes stand as bars; where all cells have more values than the second, those in the middle are left
 out."""
 MANY_CELLS = 300
-"""From here on cells show their classes as text, and no learning rate."""
+"""From here on cells show their classes as text, no learning rate, and of the commands those that are their own."""
+FIGURE_BYTES, FIGURE_BYTES_OF_MANY = 3_000_000, 1_200_000
+"""Packed figures of a page, and of one with many cells: where they are more, the largest are left out, and named."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """What a browser may load for the page: nothing."""
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as SVG, with what stands below it."""
+    """A figure as SVG, with what stands below it.
+
+    Attributes:
+        file: below the report's folder, where ``raysl report`` writes it.
+    """
 
     title: str
     caption: str
     svg: str
+    file: str = ""
+
+    @cached_property
+    def packed(self) -> str:
+        """In a tenth of its size, which the page's script unpacks into an image: its ids stay its own."""
+        return base64.b64encode(gzip.compress(self.svg.encode(), mtime=0)).decode()
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,11 @@ class PageStudy:
         theirs = self.reference.config
         changed = {key: value for key, value in cell.config.items() if key not in theirs or theirs[key] != value}
         return changed | {key: HOLE for key in theirs if key not in cell.config}
+
+    @property
+    def shared_commands(self) -> tuple[str, ...]:
+        """That compute every cell of the study again."""
+        return tuple(line for line in self.reference.commands if line not in self.reference.own_commands)
 
     @cached_property
     def environments(self) -> list[Mapping[str, str]]:
@@ -138,10 +155,11 @@ def render_page(studies: Sequence[PageStudy]) -> str:
         studies=studies,
         policy=POLICY,
         charts_of=charts_of,
-        packed=_packed,
+        shown_figures=_shown_figures(studies, FIGURE_BYTES if few_cells else FIGURE_BYTES_OF_MANY),
         shown=_shown,
         few_classes=FEW_CLASSES if few_cells else 0,
         few_shown=classes > MOST_CLASSES,
+        own_commands_alone=not few_cells,
     )
 
 
@@ -159,6 +177,11 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _packed(svg: str) -> str:
-    """The figure in a tenth of its size, which the page's script unpacks into an image: its ids stay its own."""
-    return base64.b64encode(gzip.compress(svg.encode(), mtime=0)).decode()
+def _shown_figures(studies: Sequence[PageStudy], most: int) -> list[PageFigure]:
+    """All, or the smaller ones."""
+    found, size = list[PageFigure](), 0
+    for figure in sorted((figure for study in studies for figure in study.figures), key=lambda one: len(one.packed)):
+        size += len(figure.packed)
+        if size <= most:
+            found.append(figure)
+    return found

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from raysl.config.cells import Cell
 from raysl.errors import StorageError
+from raysl.reports.curves import CellCurves, CurveReader
 from raysl.results import Found, FoundEvaluation
 from raysl.results.folder import CellFolder
 from raysl.results.frame import flatten
@@ -43,10 +42,11 @@ class CellDetail:
         verdict: done, failed or missing.
         status: of its weights: done, running, ...
         config: resolved, dotted key to value; what the plan has where nothing is stored.
-        curves: a line a logged step; None where there are none.
+        curves: thinned; None where there are none.
         environment: what it was computed with, by name.
         warnings: what a reader should know of it, a sentence each.
         commands: that compute it again.
+        own_commands: the last of these, of its weights alone.
     """
 
     row: str
@@ -60,27 +60,34 @@ class CellDetail:
     evaluations: tuple[EvaluationDetail, ...]
     minutes: float | None = None
     clips_per_second: float | None = None
-    curves: pd.DataFrame | None = None
+    curves: CellCurves | None = None
     environment: Mapping[str, str] | None = None
     commit: str = ""
     warnings: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
 
+    @property
+    def own_commands(self) -> tuple[str, ...]:
+        return tuple(line for line in self.commands if "-m raysl.training" in line)
 
-def read_cell(found: Found, row: str, planned: Mapping[str, Any], command: str, storage: str) -> CellDetail:
+
+def read_cell(
+    found: Found, row: str, planned: Callable[[], Mapping[str, Any]], command: str, storage: str, reader: CurveReader
+) -> CellDetail:
     """Everything that is shown of a cell; what cannot be read of it is a warning.
 
     Args:
-        planned: its resolved configuration, for a cell that the store does not have.
+        planned: gives its resolved configuration, for a cell that the store does not have.
         command: that computes its study.
         storage: the store's address, as commands name it.
+        reader: of the store's curves.
     """
     cell, folder, warnings = found.cell, found.folder, list[str]()
-    config, provenance, curves = dict(planned), dict[str, Any](), None
+    config, provenance, curves = dict[str, Any](), dict[str, Any](), None
     if folder is not None and found.state.status != "missing":
-        config = _read(folder, folder.config, warnings) or config
+        config = _read(folder, folder.config, warnings) or {}
         provenance = _read(folder, folder.provenance, warnings) or {}
-        curves = folder.curves()
+        curves = reader.of(folder.name)
     summary = found.state.progress if found.state.status == "done" else {}
     git = provenance.get("git") or {}
     return CellDetail(
@@ -91,7 +98,7 @@ def read_cell(found: Found, row: str, planned: Mapping[str, Any], command: str, 
         found.verdict,
         found.state.status,
         found.reason,
-        flatten(config),
+        flatten(config or dict(planned())),
         tuple(_evaluation(one) for one in found.evaluations),
         summary.get("minutes"),
         summary.get("clips_per_second") or None,

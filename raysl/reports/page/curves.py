@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from raysl.reports.curves import POINTS, CellCurves
 
 WIDTH, HEIGHT = 240, 80
 """Of a chart, in units of its view box."""
-MOST_POINTS, LEAST_POINTS = 60, 12
+LEAST_POINTS = 12
 BUDGET, POINT_BYTES = 600_000, 5
 """Bytes of all lines together, and of a point of a line."""
 LEARNING_RATE = "learning rate"
@@ -40,7 +40,7 @@ class Chart:
     Attributes:
         low, high: ends of the vertical axis, as text.
         steps: the last step.
-        mean_over: how many logged steps each point is the mean of.
+        mean_over: how many steps each point is the mean of.
     """
 
     title: str
@@ -51,74 +51,61 @@ class Chart:
     mean_over: int
 
 
-def charts(curves: pd.DataFrame | None, points: int = MOST_POINTS) -> tuple[Chart, ...]:
+def charts(curves: CellCurves | None, points: int = POINTS) -> tuple[Chart, ...]:
     """Those of `CHARTS` that the curves have anything of.
 
     Args:
         points: of a line, at most.
     """
-    if curves is None or "step" not in curves or len(curves) < 2:
+    if curves is None or len(curves.steps) < 2:
         return ()
-    found = []
-    for title, beginnings, ends in CHARTS:
-        chart = _chart(title, curves, _drawn(curves, beginnings, ends), points)
-        if chart is not None:
-            found.append(chart)
-    return tuple(found)
+    width = curves.width_for(points)
+    curves = curves.thinned(width)
+    found = (_chart(title, curves, _drawn(curves, beginnings, ends), width) for title, beginnings, ends in CHARTS)
+    return tuple(chart for chart in found if chart is not None)
 
 
-def points_for(cells: Iterable[pd.DataFrame | None]) -> int:
+def points_for(cells: Iterable[CellCurves | None]) -> int:
     """How many points a line may have, so that the lines of all cells together stay below a megabyte."""
     lines = sum(len(_drawn(curves, *one)) for curves in cells if curves is not None for _, *one in CHARTS)
-    return max(LEAST_POINTS, min(MOST_POINTS, BUDGET // (max(1, lines) * POINT_BYTES)))
+    return max(LEAST_POINTS, min(POINTS, BUDGET // (max(1, lines) * POINT_BYTES)))
 
 
-def _drawn(curves: pd.DataFrame, beginnings: tuple[str, ...], ends: tuple[str, ...]) -> list[str]:
-    names = map(str, curves.columns)
-    return [name for name in names if name.startswith(beginnings) and (not ends or name.endswith(ends))]
+def _drawn(curves: CellCurves, beginnings: tuple[str, ...], ends: tuple[str, ...]) -> list[int]:
+    """Positions of names."""
+    names = enumerate(curves.names)
+    return [at for at, name in names if name.startswith(beginnings) and (not ends or name.endswith(ends))]
 
 
-def _chart(title: str, curves: pd.DataFrame, names: Sequence[str], points: int) -> Chart | None:
-    count = min(points, len(curves))
-    starts = np.linspace(0, len(curves), count, endpoint=False).astype(int)
-    steps = _means(curves["step"], starts)
-    means = {name: _means(curves[name], starts) for name in names}
-    means = {name: values for name, values in means.items() if np.isfinite(values).any()}
-    if not means:
+def _chart(title: str, curves: CellCurves, drawn: Sequence[int], width: int) -> Chart | None:
+    steps, values = curves.steps, curves.values[:, drawn]
+    known = np.isfinite(values)
+    if not known.any():
         return None
-    known = np.concatenate([values[np.isfinite(values)] for values in means.values()])
-    low, high = float(known.min()), float(known.max())
-    across = (steps - steps[0]) / max(steps[-1] - steps[0], 1) * WIDTH
+    low, high = float(values[known].min()), float(values[known].max())
+    across = np.rint((steps - steps[0]) / max(steps[-1] - steps[0], 1) * WIDTH)
+    down = np.rint(HEIGHT - (np.where(known, values, low) - low) / (high - low or 1.0) * HEIGHT)
     lines = []
-    for name, values in means.items():
-        down = HEIGHT - (values - low) / (high - low or 1.0) * HEIGHT
-        last = values[np.isfinite(values)][-1]
-        lines.append(Line(name.partition("/")[2] or name, _path(across, down), f"{last:.3g}"))
-    largest = -(-len(curves) // count)
-    return Chart(title, tuple(lines), f"{low:.3g}", f"{high:.3g}", int(curves["step"].iloc[-1]), largest)
+    for column, at in enumerate(drawn):
+        own = known[:, column]
+        if own.any():
+            name = curves.names[at].partition("/")[2]
+            path = _path(across[own].astype(int), down[own, column].astype(int), ~own)
+            lines.append(Line(name, path, f"{values[own, column][-1]:.3g}"))
+    return Chart(title, tuple(lines), f"{low:.3g}", f"{high:.3g}", int(steps[-1]), width)
 
 
-def _means(values: pd.Series[float], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of the known values from each start to the next; NaN where there are none."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
-    known = np.isfinite(numbers)
-    counts = np.add.reduceat(known.astype(float), starts)
-    sums = np.add.reduceat(np.where(known, numbers, 0.0), starts)
-    means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
-    return means
+def _path(across: NDArray[np.int64], down: NDArray[np.int64], missing: NDArray[np.bool_]) -> str:
+    """``M0 40l4-3 4 1``: whole units, each point relative to the one before; a gap where a value is missing.
 
-
-def _path(across: NDArray[np.float64], down: NDArray[np.float64]) -> str:
-    """``M0 40l4-3 4 1``: whole units, each point relative to the one before; a gap where a value is missing."""
-    path, before = "", None
-    for x, y in zip(across, down, strict=True):
-        if not math.isfinite(y):
-            before = None
-            continue
-        point = round(x), round(y)
-        if before is None:
-            path += f"M{point[0]} {point[1]}"
-        else:
-            path += f"l{point[0] - before[0]} {point[1] - before[1]}"
-        before = point
+    Args:
+        across, down: of the points that are known.
+        missing: of all points.
+    """
+    after_gap = np.diff(np.flatnonzero(~missing), prepend=-1) > 1
+    after_gap[0] = True
+    moves = zip(np.diff(across, prepend=0).tolist(), np.diff(down, prepend=0).tolist(), strict=True)
+    path = ""
+    for (right, lower), starts, x, y in zip(moves, after_gap.tolist(), across.tolist(), down.tolist(), strict=True):
+        path += f"M{x} {y}" if starts else f"l{right} {lower}"
     return path.replace(" -", "-")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from raysl.reports import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput, Searched
 from raysl.reports.axes import Axis, Place
@@ -26,6 +28,22 @@ NASTY = (
     "\udce9 no text",
 )
 """Names of rows as a person may write them; matplotlib leaves a label out that begins with an underscore."""
+
+
+DETAILS = {
+    "examples": [
+        {"query": "jump/a.avi", "class": "jump", "nearest": ["jump/b.avi", "run/c.avi"], "classes": ["jump", "run"]},
+        {"query": "run/漢字.avi", "class": "run", "nearest": ["run/c.avi", "jump/b.avi"], "classes": ["run", "jump"]},
+    ],
+    "band": {"within": [50.0, 99.0], "distance@0.5": [80.0, 95.0], "distance@1": [60.0, 75.0]},
+    "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
+}
+"""As the protocols retrieval and similarity record them; no evaluation has both."""
+
+
+def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:
+    """Of the videos of one class alone."""
+    return np.full((4, 6, 3), 200, np.uint8) if path.startswith("jump") else None
 
 
 def curves(rows: ReportInput, steps: int = 4) -> pd.DataFrame:
@@ -52,7 +70,10 @@ def record(value: float, predicted: tuple[int, ...] = (0, 1, 1, 0)) -> Evaluatio
     labels = (0, 0, 1, 1)
     answers = {f"v{video}": pair for video, pair in enumerate(zip(labels, predicted, strict=True))}
     correct = {video: label == guess for video, (label, guess) in answers.items()}
-    return EvaluationRecord("e", "top1", {"top1": value}, correct, answers=answers, classes=("jump", "run"))
+    metrics = {"top1": value, "distance@0.5": 90.0, "distance@1": 70.0}
+    return EvaluationRecord(
+        "e", "top1", metrics, correct, answers=answers, classes=("jump", "run"), details=DETAILS, snapshot="s"
+    )
 
 
 def answered(rows: tuple[RowInput, ...]) -> tuple[RowInput, ...]:
@@ -104,7 +125,7 @@ def everything() -> FigureInput:
     )
     places = {f"r{layers}": Place(f"width {layers % 2}", float(layers // 2 + 1)) for layers in range(4)}
     levels = {f"r{layers}": {"width": f"width {layers % 2}", "layers": f"layers {layers // 2}"} for layers in range(4)}
-    return FigureInput(build_table(source), curves(source), (Axis("layers", places, {}),), levels)
+    return FigureInput(build_table(source), curves(source), (Axis("layers", places, {}),), levels, picture)
 
 
 def named(*names: str, values: tuple[float, ...] = (10.0, 20.0, 40.0)) -> FigureInput:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
 
-from raysl.reports.draw import draw
+from raysl.errors import ConfigError
+from raysl.notes import heard
+from raysl.reports.draw import FONT, NO_GLYPH, _glyphs, draw, fonts_for
 from raysl.reports.figure import MOST_ROWS, FigureInput, find_figures
-from raysl.reports.write_figures import as_csv, figure_files
+from raysl.reports.write_figures import as_csv
 from tests.reports.figures.inputs import INPUTS, NASTY, everything, named
 
 FIGURES = find_figures()
@@ -38,13 +41,12 @@ def test_a_figure_draws_whatever_a_study_holds(name: str, inputs: dict[str, Figu
 
 @pytest.mark.parametrize("name", ["intervals", pytest.param("heat_map", marks=pytest.mark.slow)])
 def test_the_same_input_gives_the_same_files(name: str) -> None:
-    first, again = (
-        figure_files(name, FIGURES[name], FIGURES[name].table(everything()), ["md", "svg", "png"]) for _ in range(2)
-    )
+    data = FIGURES[name].table(everything())
+    first, again = (draw(FIGURES[name], data, ["md", "svg", "png"]) for _ in range(2))
     assert first == again
-    assert sorted(first) == [f"figures/{name}.{kind}" for kind in ("csv", "png", "svg")]
-    assert first[f"figures/{name}.png"].startswith(b"\x89PNG")
-    assert b"<dc:date>" not in first[f"figures/{name}.svg"]
+    assert sorted(first) == ["png", "svg"]
+    assert first["png"].startswith(b"\x89PNG")
+    assert b"<dc:date>" not in first["svg"]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -68,6 +70,33 @@ def test_names_are_drawn_as_they_are_written() -> None:
     assert not any("\x1b" in text or "\n" in text for text in texts)
 
 
+def test_characters_that_the_font_lacks_are_drawn_with_another_one_or_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not to be found here is a font of China or Japan, so one that is always there stands in for it."""
+    assert fonts_for("plain عربي ✓") == [FONT]
+    told: list[str] = []
+    with heard(told.append):
+        assert fonts_for("漢字 🎬") == fonts_for("漢") == [FONT]
+    assert told == [NO_GLYPH]
+    monkeypatch.setattr("raysl.reports.draw.FALLBACKS", ("absent", "STIXGeneral", "DejaVu Serif"))
+    only_there = chr(min(_glyphs("STIXGeneral") - _glyphs(FONT) - set(range(0xE000))))
+    with heard(told.append):
+        assert fonts_for(only_there) == [FONT, "STIXGeneral"]
+    assert told == [NO_GLYPH]
+
+
+def test_a_figure_of_another_package_is_found_by_its_import_path() -> None:
+    path = "tests.reports.figures.own_figure"
+    own = find_figures((path,))
+    assert next(iter(own)) == path, "its order is the first"
+    assert own[path].table(everything())["rows"].tolist() == [4]
+    assert set(own) - {path} == set(FIGURES)
+    for wrong, said in (("tests.absent", "there is no module"), ("tests.reports.figures.inputs", "does not end with")):
+        with pytest.raises(ConfigError, match=f"figure '{wrong}'.*{said}"):
+            find_figures((wrong,))
+
+
 def test_every_row_has_its_line_in_the_legend() -> None:
     figure = FIGURES["training_curves"]
     text = draw(figure, figure.table(named("_hidden", "shown")), ["svg"])["svg"].decode()
@@ -82,6 +111,16 @@ def test_more_rows_than_can_be_told_apart_are_said() -> None:
     assert f">row {MOST_ROWS - 1}<" in text
     assert f">row {MOST_ROWS}<" not in text
     assert f"row {MOST_ROWS + 1}" in as_csv(data).decode()
+
+
+def test_curves_of_many_rows_are_grey_with_their_median_and_the_baseline_and_say_of_how_many_rows_they_are() -> None:
+    source = named(*(f"row {number}" for number in range(MOST_ROWS + 2)))
+    figure = FIGURES["training_curves"]
+    loss = figure.table(replace(source, curves=source.curves[source.curves["name"] == "loss/total"]))
+    text = draw(figure, loss, ["svg"])["svg"].decode()
+    said = ("a row", "median of rows", "row 0", f"It is of {MOST_ROWS} of {MOST_ROWS + 2} rows, as is the CSV.")
+    assert all(f">{one}<" in text or one in text for one in said)
+    assert ">row 1<" not in text
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from raysl.reports import Column, RowInput
+from raysl.reports.draw import draw
 from raysl.reports.figure import find_figures
 from raysl.reports.figures.parallel_coordinates import positions
 from raysl.reports.table import build_table
@@ -108,6 +109,44 @@ def test_accuracy_of_a_task_is_of_the_last_tenth_of_training() -> None:
     own = data[data["row"] == "r0"]
     assert own["kind"].tolist() == ["mean", "seed", "seed", "seed", "majority"]
     assert own["value"].tolist() == pytest.approx([91, 90, 91, 92, 50])
+
+
+def test_similarity_within_videos_and_between_them() -> None:
+    data = TABLES["similarity"](everything())
+    own = data[data["row"] == "r0"]
+    assert own[["kind", "left", "right", "seeds", "value"]].values.tolist() == [
+        ["within", 0, 50, 3, 25],
+        ["within", 50, 100, 3, 75],
+        ["between", -100, 0, 3, 50],
+        ["between", 50, 100, 3, 50],
+    ]
+
+
+def test_similarity_in_time_has_the_band_of_videos() -> None:
+    data = TABLES["similarity_bands"](everything())
+    own = data[data["row"] == "r0"]
+    assert own[["x", "seeds", "value", "low", "high"]].values.tolist() == [[0.5, 3, 90, 80, 95], [1, 3, 70, 60, 75]]
+    assert "distance in time" in own["axis"].iloc[0]
+
+
+def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures_where_there_are_any() -> None:
+    source = everything()
+    data = TABLES["neighbours"](source)
+    assert list(dict.fromkeys(data["row"])) == ["r1", "r2", "r0", "r3"]
+    own = data[data["row"] == "r1"]
+    assert own[["query", "rank", "video", "right"]].values.tolist() == [
+        [0, 0, "jump/a.avi", True],
+        [0, 1, "jump/b.avi", True],
+        [0, 2, "run/c.avi", False],
+        [1, 0, "run/漢字.avi", True],
+        [1, 1, "run/c.avi", True],
+        [1, 2, "jump/b.avi", False],
+    ]
+    assert [one is not None for one in own["pixels"]] == [True, True, False, False, False, True]
+    assert data[data["row"] == "r3"]["pixels"].isna().all(), "of panels that are not drawn no video is decoded"
+    drawn = draw(find_figures()["neighbours"], data, ["svg"])["svg"].decode()
+    assert drawn.count("<image") == 2 * 3
+    assert "漢字" in drawn
 
 
 def test_classes_by_their_predictions() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from raysl.errors import printable
 from raysl.reports import CellResult, ReferenceLine, ReportInput, RowInput, build_table
+from raysl.reports.curves import CellCurves
 from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import CellDetail, EvaluationDetail
 from tests.reports.examples import LINEAR, example
@@ -55,6 +56,7 @@ def cell(number: int, name: str = "SimCLR", steps: int = 20, classes: int = 3) -
     curves = pd.DataFrame(
         {
             "step": range(1, steps + 1),
+            "epoch": 1,
             "loss/total": [2.0 / step for step in range(1, steps + 1)],
             "metric/accuracy": [float("nan"), *(step / steps for step in range(1, steps))],
         }
@@ -72,7 +74,7 @@ def cell(number: int, name: str = "SimCLR", steps: int = 20, classes: int = 3) -
         evaluations=(EvaluationDetail("linear/ucf", {"top1": 50.0 + number % 9}, accuracy, "", 50.0 + number % 9),),
         minutes=2.5,
         clips_per_second=40.0,
-        curves=curves,
+        curves=CellCurves.of({str(name): curves[name].to_numpy(float) for name in curves}),
         environment={"packages": f"torch 2.15.0 {name}"},
         commit=f"{number:040x}",
         warnings=(f"a warning: {name}",),
@@ -199,6 +201,22 @@ def test_a_page_of_a_thousand_cells_stays_small() -> None:
     assert len(page.encode()) < 5_000_000
     assert "(the five lowest and highest of 101)" in page
     assert "<meter" not in page, "so many cells show their classes as text"
+
+
+def test_a_page_of_many_figures_and_cells_leaves_out_the_largest_and_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("raysl.reports.page.MANY_CELLS", 2)
+    large = PageFigure("large", "", "".join(map(str, range(3000))), "figures/large.svg")
+    monkeypatch.setattr("raysl.reports.page.FIGURE_BYTES_OF_MANY", len(large.packed))
+    commands = ("raysl run study.yaml", "python -m raysl.training x")
+    source = study()
+    cells = tuple(replace(one, commands=commands) for one in source.cells)
+    read = Read(render_page([replace(source, cells=cells, figures=(large, *source.figures))]))
+    assert len(read.values("data-svg")) == 1
+    assert any("figures/large.svg beside the study" in text for text in read.text)
+    said = "\n".join(read.text)
+    assert (said.count(commands[0]), said.count(commands[1])) == (1, 3), "what all cells share is said once"
 
 
 def test_templates_are_in_the_package() -> None:
