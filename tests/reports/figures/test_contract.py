@@ -25,7 +25,9 @@ def inputs() -> dict[str, FigureInput]:
     return {name: make() for name, make in INPUTS.items()}
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "intervals" else pytest.mark.slow) for name in FIGURES]
+)
 def test_a_figure_draws_whatever_a_study_holds(name: str, inputs: dict[str, FigureInput]) -> None:
     """Without a warning, as an SVG that can be parsed, from a table of its columns."""
     columns = None
