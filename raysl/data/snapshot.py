@@ -122,7 +122,8 @@ class Snapshot:
             DataError: the bytes are no snapshot.
         """
         try:
-            table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+            file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+            table = file.read(use_threads=False)  # read_table's threads may outlive the interpreter, and abort it
             about = json.loads((table.schema.metadata or {})[b"catalog"])
             rows, videos = [], []
             for index, row in enumerate(table.to_pylist()):

@@ -7,11 +7,11 @@ are in no old manifest: they are compared with the stored predictions.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow
 import pyarrow.parquet as pq
 
 from raysl.config.component import Chosen
@@ -149,7 +149,8 @@ def _checked(store: Store, old: str, here: Snapshot) -> Snapshot:
     if not known:
         raise RayslError(f"the store has no manifest {old}: what it was made from is not known")
     content = store.place.read(known[0])
-    table = pq.read_table(io.BytesIO(content or b""), columns=["path", "frames", "fingerprint"]).to_pylist()
+    file = pq.ParquetFile(pyarrow.BufferReader(content or b""))
+    table = file.read(columns=["path", "frames", "fingerprint"], use_threads=False).to_pylist()
     before = [(row["path"], row["frames"], row["fingerprint"]) for row in table]
     now = [(row.path, row.frames, row.fingerprint) for row in here.manifest.rows]
     if before == now:

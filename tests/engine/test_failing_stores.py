@@ -105,7 +105,8 @@ def test_a_run_on_ray_whose_bucket_is_gone_ends_with_one_error_and_the_next_goes
     gate.mode = "open"
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     said = done.stderr.strip()
-    assert said.startswith(f"error: cannot write {at.partition('?')[0]}/cells/")
+    told = [f"error: cannot {asked} {at.partition('?')[0]}/cells/" for asked in ("read", "write")]
+    assert said.startswith(tuple(told)), "whatever is asked of it first"
     assert "NETWORK_CONNECTION" in said
     assert said.endswith(f"; see that it is there and answers, {GOES_ON}")
     assert "ended without a result" not in done.stdout
