@@ -114,10 +114,9 @@ def _say_what(written: Reported, console: PlainConsole) -> None:
     drawn = [file for file in written.files if file.startswith(f"{FOLDER}/") and not file.endswith(".csv")]
     wanted = TELLING.get(written.item.study.options.design, "differences")
     telling = [file for file in drawn if Path(file).stem == wanted] or drawn
-    for name, files in (("table", ("table.md",)), ("page", ("index.html",)), ("figure", telling[:1])):
-        for file in files:
-            if file in written.files:
-                console.print(f"{name}: {written.folder}/{file}")
+    for name, file in (("table", "table.md"), ("page", "index.html"), *(("figure", one) for one in telling[:1])):
+        if file in written.files:
+            console.print(f"{name}: {written.folder}/{file}")
 
 
 def joins_cluster(options: RunOptions) -> bool:

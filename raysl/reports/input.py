@@ -118,6 +118,16 @@ class RowInput:
     name: str
     cells: tuple[CellResult, ...]
 
+    @property
+    def records(self) -> Mapping[str, list[EvaluationRecord]]:
+        """Evaluation label to what there is of it, in the order of the cells."""
+        found: dict[str, list[EvaluationRecord]] = {}
+        for cell in self.cells:
+            for label, record in cell.evaluations.items():
+                if record is not None:
+                    found.setdefault(label, []).append(record)
+        return found
+
 
 @dataclass(frozen=True)
 class ReferenceLine:

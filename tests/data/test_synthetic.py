@@ -117,7 +117,7 @@ def test_there_is_an_up_and_an_arrow_of_time() -> None:
 
 @pytest.mark.slow
 def test_one_frame_tells_nothing_and_the_motion_tells_all(tmp_path: Path) -> None:
-    options = SyntheticOptions(classes=8, train_per_class=32, test_per_class=32, frames=14, height=32, width=40)
+    options = SyntheticOptions(classes=8, train_per_class=32, test_per_class=64, frames=14, height=32, width=40)
     reader = SyntheticReader(options)
     reader.prepare(tmp_path)
     catalog = reader.read(tmp_path)
@@ -131,7 +131,7 @@ def test_one_frame_tells_nothing_and_the_motion_tells_all(tmp_path: Path) -> Non
             motion = oracle(frames, MOTIONS, speed=options.speed * options.height, radius=RADIUS * options.height)
             found.append(MOTIONS.index(motion))
     labels = {split: np.array([video.label for video in catalog.split(split)]) for split in seen}
-    assert len(found) == 256
+    assert len(found) == 512
     assert np.mean(found == labels["test"]) > 0.9
     predictions = one_frame_predictions(seen["train"], labels["train"], seen["test"])
     for name, predicted in predictions.items():

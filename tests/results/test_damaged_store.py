@@ -142,28 +142,7 @@ def lock(file: Path) -> None:
     file.chmod(0)
 
 
-CONTENTS: tuple[Callable[[Path], None], ...] = (empty, cut, overwrite)
-PLACES: tuple[Callable[[Path], None], ...] = (replace_by_folder, lock)
-
-
-def damaged() -> Iterator[tuple[str, str, Callable[[Path], None]]]:
-    """Study, kind and damage: for each kind two of its contents and one of its place, in turn."""
-    kinds = [(study, kind) for study, kinds in KINDS.items() for kind in kinds]
-    for number, (study, kind) in enumerate(kinds):
-        left_out = {CONTENTS[number % 3], PLACES[number % 2]}
-        yield from ((study, kind, damage) for damage in (*CONTENTS, *PLACES) if damage not in left_out)
-
-
-ON_OBJECT_STORE = (
-    ("ended", "cells/ended/cell.yaml"),
-    ("ended", "cells/ended/done.json"),
-    ("ended", "cells/ended/evaluations/DONE.parquet"),
-    ("ended", "cells/ended/attempts/A/curves.csv"),
-    ("ended", "data/HASH.parquet"),
-    ("more", "cells/ended/attempts/A/checkpoints/STEP.checkpoint"),
-    ("search", "searches/S/trials/NUMBER.json"),
-)
-"""A kind of each format; what reads them is the same code as on a disk."""
+DAMAGES: tuple[Callable[[Path], None], ...] = (empty, cut, overwrite, replace_by_folder, lock)
 
 
 @dataclass(frozen=True)
@@ -278,9 +257,8 @@ def test_every_file_of_a_store_is_of_a_known_kind(made: Made) -> None:
     assert set(made.files) == {kind for kinds in KINDS.values() for kind in kinds}
 
 
-@pytest.mark.parametrize(
-    ("study", "kind", "damage"), list(damaged()), ids=lambda one: one if isinstance(one, str) else one.__name__
-)
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize(("study", "kind"), [(study, kind) for study, kinds in KINDS.items() for kind in kinds])
 def test_a_damaged_file_is_named_or_made_anew(
     study: str, kind: str, damage: Callable[[Path], None], made: Made, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -293,7 +271,9 @@ def test_a_damaged_file_is_named_or_made_anew(
             use(study, kind, str(store), folder, made, caplog, mends=damage not in (replace_by_folder, lock))
 
 
-@pytest.mark.parametrize(("study", "kind"), ON_OBJECT_STORE)
+@pytest.mark.parametrize(
+    ("study", "kind"), [(study, kind) for study in ("ended", "more", "search") for kind in KINDS[study]]
+)
 def test_the_same_on_an_object_store(
     study: str, kind: str, made: Made, tmp_path: Path, s3_address: str, caplog: pytest.LogCaptureFixture
 ) -> None:

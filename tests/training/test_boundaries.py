@@ -80,18 +80,8 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 """What a component needs of the rest of a cell."""
 
-TOO_LARGE = (
-    "width",
-    "hidden_dim",
-    "output_dim",
-    "projection_dim",
-    "hidden_layers",
-    "size",
-    "resize",
-    "queue_size",
-    "loader_workers",
-)
-"""Their upper bounds are a matter of memory and of processes: not tried."""
+TOO_LARGE = ("width", "hidden_dim", "output_dim", "projection_dim", "hidden_layers", "size", "resize")
+"""Their upper bounds are a matter of memory: not tried."""
 
 
 @pytest.mark.parametrize("title", NUMBERS)
@@ -124,8 +114,6 @@ def hosts() -> Iterator[tuple[str, dict[str, Any], str, type[Options]]]:
                 chosen, base = small(name), base | ({"objective.local_local": None} if windowed else {})
             elif kind == "optimizer":
                 chosen["learning_rate"] = BASE["optimizer.learning_rate"]
-            elif kind == "backbone":
-                chosen["width"] = 0.25
             yield f"{kind} {name}", base | {place: chosen} | BESIDE.get(name, {}), place, find(kind, name).options
     for name in names("temporal loss"):
         place = f"objective.{name}"

@@ -26,9 +26,7 @@ def table(source: FigureInput) -> pd.DataFrame:
 
 
 def _row(row: RowInput) -> Iterator[dict[str, Any]]:
-    labels = dict.fromkeys(label for cell in row.cells for label in cell.evaluations)
-    for label in labels:
-        found = [record for cell in row.cells if (record := cell.evaluations.get(label)) is not None]
+    for label, found in row.records.items():
         histograms = [record.details["histogram"] for record in found if "histogram" in record.details]
         if histograms:
             for kind in KINDS:

@@ -31,9 +31,7 @@ def table(source: FigureInput) -> pd.DataFrame:
 
 
 def _row(row: RowInput) -> Iterator[dict[str, Any]]:
-    labels = dict.fromkeys(label for cell in row.cells for label in cell.evaluations)
-    for label in labels:
-        found = [record for cell in row.cells if (record := cell.evaluations.get(label)) is not None]
+    for label, found in row.records.items():
         known = [record for record in found if "band" in record.details]
         metrics = dict.fromkeys(metric for record in known for metric in record.details["band"])
         for metric in metrics:
