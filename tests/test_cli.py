@@ -126,8 +126,7 @@ def test_try_step_tries_evaluations_too(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     failed = [line for line in wrong.stdout.splitlines() if line.startswith("failed")]
     assert len(failed) == 3
-    assert "evaluation finetune/synthetic" in failed[0]
-    assert "batch_size 17 is larger than the set: 16 labelled training videos; lower it to 16 or less" in failed[0]
+    assert "seed0/finetune/synthetic: training.batch_size 17 is larger than the set" in failed[0]
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def _left(
         return [estimates.of(cell) for cell in ordered]
     shelf = shelf_of(planned, options.storage, places)
     found = [shelf.find(cell) for cell in ordered]
-    return [estimates.of_missing(one) for one in found if one.verdict == "missing"]
+    return [estimates.of_missing(one) for one in found if one.own == "missing"]
 
 
 def _print_study(

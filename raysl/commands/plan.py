@@ -47,6 +47,11 @@ def print_plan(planned: list[Planned], places: Places, console: PlainConsole) ->
                 " ".join(cell.id for cell in cells),
                 " ".join(dict.fromkeys(evaluation.label for evaluation in cells[0].evaluations)),
             )
+            for label, behind in _behind(cells).items():
+                trained = behind[0].config.training
+                table.add_row(
+                    f"  {label}", "", behind[0].stage, f"{trained.epochs} epochs", " ".join(one.id for one in behind)
+                )
         console.print(table)
         print_changes(study, console)
         if study.search is not None:
@@ -55,6 +60,17 @@ def print_plan(planned: list[Planned], places: Places, console: PlainConsole) ->
     work = unique_cells(everything)
     print_advice(planned, places, console)
     print_counts(planned, everything, work, console)
+
+
+def _behind(cells: list[Cell]) -> dict[str, list[Cell]]:
+    """The cells behind evaluations of a row's cells, by label; rows that train the same have the same ones."""
+    found: dict[str, dict[str, Cell]] = {}
+    for cell in cells:
+        for evaluation in cell.evaluations:
+            behind = cell.behind(evaluation)
+            if behind is not None:
+                found.setdefault(evaluation.label, {})[behind.key] = behind
+    return {label: list(ones.values()) for label, ones in found.items()}
 
 
 def print_roots(planned: list[Planned], places: Places, console: PlainConsole) -> None:
@@ -100,11 +116,14 @@ def print_search(search: Search, seeds: int, console: PlainConsole) -> None:
 def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], console: PlainConsole) -> None:
     """How much is asked for and how much of it is unique; what of the papers it is, where a study reproduces any."""
     evaluations = sum(len(cell.evaluations) for cell in cells)
+    asked = {cell.key for cell in cells}
+    tuned = sum(cell.key not in asked for cell in work)
     console.print(
-        f"{len(planned)} studies, {len(cells)} cells asked for, {len(work)} unique; "
+        f"{len(planned)} studies, {len(cells)} cells asked for, {len(work) - tuned} unique; "
         f"{sum(cell.pretrains for cell in cells)} pretrainings asked for, "
-        f"{sum(cell.pretrains for cell in work)} unique; "
-        f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work)} unique",
+        f"{sum(cell.pretrains for cell in work) - tuned} unique; "
+        f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work) - tuned} unique"
+        + (f"; {tuned} of them train cells of their own" if tuned else ""),
     )
     found = [(search.options, len(item.study.seeds)) for item in planned if (search := item.study.search) is not None]
     if found:
@@ -189,7 +208,7 @@ def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSo
     else:
         report = try_step(config, None, files=places.roots)
         said = "nothing to train (pretraining: none)"
-    for evaluation in cell.evaluations:
-        try_evaluation(config, evaluation, report.backbone, source(evaluation.data, config.clip.resize))
-    tried = ", ".join(dict.fromkeys(evaluation.label for evaluation in cell.evaluations))
-    return f"ok      {cell.title}: {said}; tried on a few videos: {tried}"
+    for evaluation in cell.own:
+        try_evaluation(config, evaluation, report.backbone, source(evaluation.data, config.clip.resize), report.network)
+    tried = ", ".join(dict.fromkeys(evaluation.label for evaluation in cell.own))
+    return f"ok      {cell.title}: {said}" + (f"; tried on a few videos: {tried}" if tried else "")

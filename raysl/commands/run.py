@@ -187,15 +187,15 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
     readable = set(shelf.data)
     for cell in cells:
         found = shelf.find(cell)
-        if found.verdict != "missing":
+        if found.own != "missing":
             continue
-        sets = [one.config.data for one in found.missing]
+        sets = [one.config.data for one in found.missing if one.behind is None]
         for data in [cell.config.data, *sets] if found.to_train else sets:
             if data_key(data) not in readable:
                 check_lists(data, places)
                 readable.add(data_key(data))
         name = inflated_from(cell.config.backbone.options)
-        if name is not None and found.state.status != "done":
+        if name is not None and cell.start is None and found.state.status != "done":
             weights_file(name, places.roots)
 
 

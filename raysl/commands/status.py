@@ -41,12 +41,12 @@ def watch(
                 known = with_known_best(planned, shelf)
                 found = [shelf.find(cell) for cell in unique_cells(cell for item in known for cell in item.cells)]
                 for one in found:
-                    if one.verdict == "failed" and one.cell.key not in told:
+                    if one.own == "failed" and one.cell.key not in told:
                         told.add(one.cell.key)
                         display(Note(f"{one.cell.title}: failed: {one.reason}"))
                 searching = _searching(known, shelf)
                 display(_overview(found, shelf, searching, began))
-                if not searching and all(one.verdict != "missing" for one in found):
+                if not searching and all(one.own != "missing" for one in found):
                     break
                 time.sleep(seconds)
     except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float
     """As a run itself shows it, from what the store holds: heartbeats and claims."""
     now = time.time()
     running = tuple(one for one in (_running(item, shelf, now) for item in found) if one is not None)
-    states = Counter(one.verdict for one in found)
+    states = Counter(one.own for one in found)
     lefts = [None if one.progress is None else one.progress.seconds_left for one in running]
     known = [left for left in lefts if left is not None]
     waiting = states["missing"] - len(running)
@@ -80,7 +80,7 @@ def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float
 
 def _running(found: Found, shelf: Shelf, now: float) -> Running | None:
     """A cell under work; None where nobody works on it."""
-    if found.verdict != "missing" or found.folder is None:
+    if found.own != "missing" or found.folder is None:
         return None
     claims, training = others(shelf.store, found.folder.name, ""), found.state.status == "running"
     if not claims and not training:
@@ -124,6 +124,10 @@ def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) ->
             seed = f"{cell.seed}" if cell.fold is None else f"{cell.seed}, fold {cell.fold}"
             line = (cell.row, seed, cell.id, found.state.status, evaluations, _note(found))
             table.add_row(*line)
+            for one in found.evaluations:
+                if one.behind is not None:
+                    state = one.behind.state.status
+                    table.add_row(f"  {one.label}", seed, one.behind.cell.id, state, "", _note(one.behind))
         console.print(table)
         line_of_search = search_line(item, shelf)
         if line_of_search is not None:

@@ -103,7 +103,7 @@ def _session(found: Found, group: str, files: Iterable[str]) -> Session:
             headline = str(record.get("headline") or next(iter(metrics)))
             values.setdefault(f"{one.label} {headline}", []).append(float(metrics[headline]))
     ended: dict[str, Status] = {"done": "success", "failed": "failure"}
-    status: Status = "running" if found.state.status == "running" else ended.get(found.verdict, "unknown")
+    status: Status = "running" if found.state.status == "running" else ended.get(found.own, "unknown")
     began = [int(match[1]) for name in files if (match := re.match(rf"{re.escape(EVENTS)}\.(\d+)\.", name))]
     metrics = {name: statistics.mean(ones) for name, ones in values.items()}
     return Session(group, found.cell.factors, metrics, status, float(min(began, default=0)))

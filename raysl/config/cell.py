@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from raysl.config.component import Chosen
 from raysl.config.objective_sections import MemoryOptions, ProjectorOptions, SupervisedOptions
@@ -123,8 +123,35 @@ def augmenting_tasks(pretext: Mapping[str, Chosen]) -> dict[str, Chosen]:
     }
 
 
+class _Init(Options):
+    parts: Literal["backbone"] = option(
+        "backbone",
+        doc="what is taken of it; heads are drawn anew, as they would be without `init`",
+        source="[P] all five papers fine-tune the backbone",
+    )
+
+    @property
+    def cell(self) -> CellConfig:
+        """What `from` holds in a configuration that is resolved."""
+        found = getattr(self, "from")
+        assert isinstance(found, CellConfig)
+        return found
+
+
+if TYPE_CHECKING:
+
+    class InitOptions(_Init):
+        """The cell that this one starts from: the field ``from``, which Python keeps for itself, and ``parts``."""
+else:
+    start: Any = option(
+        doc="in a study the name of a row, at the same seed; in a resolved cell its whole configuration",
+        source="per study",
+    )
+    InitOptions = create_model("InitOptions", __base__=_Init, **{"from": ("CellConfig | str", start)})
+
+
 class CellConfig(Options):
-    """A pretraining configuration. Its id is `raysl.config.identity.cell_id`."""
+    """The configuration of one training, which may go on from another's. Its id is `raysl.config.identity.cell_id`."""
 
     pretraining: Literal["self_supervised", "supervised", "none"] = option(
         "self_supervised",
@@ -161,6 +188,23 @@ class CellConfig(Options):
     supervised: SupervisedOptions = option(
         SupervisedOptions(), doc="the classifier of supervised pretraining", source="see its fields"
     )
+    init: InitOptions | None = option(
+        None,
+        doc="the cell whose trained backbone this one starts from; null: weights drawn from the seed",
+        source="[?]",
+    )
+    train: Literal["all", "head"] | tuple[str, ...] = option(
+        "all",
+        doc="what is trained: all; head: everything but the backbone; modules of the backbone by name, e.g. [layer4], "
+        "with everything but the backbone",
+        source="[P] fine-tuning: all; linear evaluation by SGD: head",
+    )
+    batch_norm_statistics: Literal["batch", "kept"] = option(
+        "batch",
+        doc="what the backbone's batch norms normalise by while it trains: the batch, or the running statistics that "
+        "it starts with, which stay as they are",
+        source="[P] all of pretraining; [C] CSTP, TCLR fine-tune with batch; a linear layer needs kept",
+    )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(doc="the optimizer", source="per recipe")
     schedule: Annotated[Chosen, Slot("schedule")] = option(doc="learning rate over time", source="per recipe")
     training: TrainingOptions = option(doc="length, batch, precision, seed", source="see its fields")
@@ -176,6 +220,29 @@ class CellConfig(Options):
         """Augmentation in time, which every augmentation that comes with raysl has among its options."""
         found = getattr(self.augment.options, "temporal", None)
         return found if isinstance(found, TemporalOptions) else TemporalOptions()
+
+    @property
+    def start(self) -> CellConfig | None:
+        """The configuration of the cell that it starts from."""
+        return None if self.init is None else self.init.cell
+
+    @model_validator(mode="after")
+    def _start_fits(self) -> CellConfig:
+        if self.pretraining == "none":
+            for name in ("init", "train", "batch_norm_statistics"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} means nothing with pretraining: none, where nothing is trained")
+        if self.train == ():
+            raise ValueError("train is empty: name modules of the backbone, or say head")
+        if self.init is None or not isinstance(getattr(self.init, "from"), CellConfig):
+            return self
+        theirs = self.init.cell.backbone
+        if theirs != self.backbone:
+            raise ValueError(
+                f"init.from has another backbone ({theirs.name} {_described(theirs)}) than this cell "
+                f"({self.backbone.name} {_described(self.backbone)}): give both the same"
+            )
+        return self
 
     @model_validator(mode="after")
     def _drops_apart(self) -> CellConfig:
@@ -206,3 +273,28 @@ class CellConfig(Options):
                 "statistics over more videos than pass the network at once cannot be taken"
             )
         return self
+
+
+def with_start(cell: CellConfig, start: CellConfig) -> CellConfig:
+    """The cell on the backbone of another.
+
+    Raises:
+        ValidationError: they do not fit.
+    """
+    values = {name: getattr(cell, name) for name in type(cell).model_fields}
+    return CellConfig(**{**values, "init": init_from(start)})
+
+
+def init_from(start: CellConfig) -> InitOptions:
+    """To start from the backbone of a cell."""
+    return InitOptions.model_validate({"from": start})
+
+
+def _described(chosen: Chosen) -> str:
+    options = chosen.options
+    changed = {name: getattr(options, name) for name in type(options).model_fields}
+    return ", ".join(f"{name} {value}" for name, value in changed.items()) or "without options"
+
+
+InitOptions.model_rebuild()
+CellConfig.model_rebuild(force=True)

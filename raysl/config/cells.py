@@ -19,6 +19,9 @@ class Cell:
         config: the pretraining, seed included.
         evaluations: in the order of the table's columns; several may have one label, each on another fold.
         study, row: that asked for it; of a cell that several rows share, the first.
+        part: of a cell that stands behind an evaluation of another (`downstream`) that evaluation's label, and of one
+            that another starts from what it is to that; empty for a row's own.
+        row_seed: of the row, where the cell's own is drawn from it.
         factors: what the study ablates, and the row's values of it: its parameters in dashboards.
     """
 
@@ -26,6 +29,8 @@ class Cell:
     evaluations: tuple[EvaluationConfig, ...] = ()
     study: str = ""
     row: str = ""
+    part: str = ""
+    row_seed: int | None = None
     factors: Mapping[str, str | int | float] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -35,12 +40,14 @@ class Cell:
 
     @property
     def seed(self) -> int:
-        return self.config.training.seed
+        return self.config.training.seed if self.row_seed is None else self.row_seed
 
     @property
     def title(self) -> str:
-        """For dashboards and progress lines: ``quickstart/SimCLR/seed1``, of a part ``mine/SimCLR/seed1/fold2``."""
-        return f"{self.study}/{self.row}/seed{self.seed}" + ("" if self.fold is None else f"/fold{self.fold}")
+        """``quickstart/SimCLR/seed1``; ``mine/SimCLR/seed1/fold2``; ``mine/SimCLR/seed1/finetune/ucf101/1``."""
+        parts = [self.study, self.row, f"seed{self.seed}"]
+        parts += [self.part] if self.part else []
+        return "/".join([*parts, *([] if self.fold is None else [f"fold{self.fold}"])])
 
     @property
     def fold(self) -> int | None:
@@ -53,9 +60,44 @@ class Cell:
         return self.config.pretraining != "none"
 
     @property
+    def stage(self) -> str:
+        """What its training is called while it goes on."""
+        return "pretraining" if self.config.init is None else "fine-tuning"
+
+    @cached_property
     def key(self) -> str:
-        """Equal for what is the same computation on this run's data: the id and the root that it is trained on."""
-        return f"{self.id}@{self.config.data.source_name}" if self.pretrains else self.id
+        """Equal for what is the same computation on this run's data: the id and the roots that it is trained on."""
+        chain = [self.config]
+        while chain[-1].start is not None:
+            chain.append(chain[-1].start)
+        sources = [one.data.source_name for one in chain if one.pretraining != "none"]
+        return "@".join([self.id, *sources])
+
+    @property
+    def start(self) -> Cell | None:
+        """The cell that it starts from, without evaluations."""
+        config = self.config.start
+        if config is None:
+            return None
+        return Cell(config, (), self.study, self.row, f"{self.part}/start".lstrip("/"), self.seed)
+
+    def behind(self, evaluation: EvaluationConfig) -> Cell | None:
+        """The cell that an evaluation trains from this one, with the evaluation that measures it; None: it trains none.
+
+        Raises:
+            ConfigError: the protocol's options do not fit the cell.
+        """
+        derive = evaluation.protocol.component.downstream
+        if derive is None:
+            return None
+        config, protocol = derive(evaluation.protocol.options, self.config, evaluation.data)
+        measured = evaluation.model_copy(update={"protocol": protocol})
+        return Cell(config, (measured,), self.study, self.row, evaluation.label, self.seed, self.factors)
+
+    @property
+    def own(self) -> tuple[EvaluationConfig, ...]:
+        """The evaluations that are made on its own backbone or network, and are no other cell's."""
+        return tuple(one for one in self.evaluations if one.protocol.component.downstream is None)
 
 
 def evaluation_key(evaluation: EvaluationConfig) -> str:
@@ -64,11 +106,21 @@ def evaluation_key(evaluation: EvaluationConfig) -> str:
 
 
 def unique_cells(cells: Iterable[Cell]) -> list[Cell]:
-    """Equal cells once, in the order in which they are first asked for, with all evaluations that any row wants."""
+    """Equal cells once, in the order in which they are first asked for, with all evaluations that any row wants.
+
+    Rows' own cells come first; then those that nobody asked for and that must be there: what a cell starts from, and
+    what stands behind its evaluations.
+    """
     found: dict[str, Cell] = {}
-    for cell in cells:
-        known = found.setdefault(cell.key, cell)
-        wanted = {evaluation_key(one): one for one in (*known.evaluations, *cell.evaluations)}
-        if (evaluations := tuple(wanted.values())) != known.evaluations:
-            found[cell.key] = replace(known, evaluations=evaluations)
+    waiting = list(cells)
+    while waiting:
+        needed = list[Cell]()
+        for cell in waiting:
+            known = found.get(cell.key)
+            asked = cell.evaluations if known is None else known.evaluations
+            wanted = {evaluation_key(one): one for one in (*asked, *cell.evaluations)}
+            found[cell.key] = replace(known or cell, evaluations=tuple(wanted.values()))
+            needed += [cell.start] if cell.start is not None and known is None else []
+            needed += [own for one in cell.evaluations if (own := cell.behind(one)) is not None]
+        waiting = needed
     return list(found.values())

@@ -60,6 +60,9 @@ class Component:
         workload: of a protocol: what it computes, a `raysl.evaluation.workload.Workload`, for `raysl plan --cost`; its
             arguments are options, cell, data set and a `LabelledSplits`. None: of a protocol on features what all of
             them do, of others unknown.
+        downstream: of a protocol that trains: from options, the cell and the data set to the `CellConfig` of the
+            training, and the protocol, a `Chosen`, that measures the network it gives. The evaluation is then that of
+            the other cell. None: the protocol trains nothing.
         labelled: of a data set: whether its videos have labels; None: they always have.
     """
 
@@ -77,6 +80,7 @@ class Component:
     check_data: Callable[[Any, CellConfig, Any], None] | None = None
     on_few: Callable[[Any, int], Any] | None = None
     workload: Callable[[Any, CellConfig, Chosen, Any], Any] | None = None
+    downstream: Callable[[Any, CellConfig, Chosen], tuple[CellConfig, Chosen]] | None = None
     labelled: Callable[[Any], bool] | None = None
 
 

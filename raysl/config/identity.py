@@ -49,6 +49,8 @@ def leaves(options: Options, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]
         elif isinstance(value, dict) and any(isinstance(one, Chosen) for one in value.values()):
             for key, one in value.items():
                 yield from _component_leaves(one, {}, (*here, key))
+        elif isinstance(value, CellConfig):
+            yield here, cell_id(value)
         elif isinstance(value, Options):
             yield from leaves(value, here)
         elif value != default:

@@ -22,7 +22,13 @@ def load_cell(path: Path) -> CellConfig:
     Raises:
         ConfigError: naming file, line and key.
     """
-    return resolve_cell(read_tree(path))
+    tree = read_tree(path)
+    cell = resolve_cell(tree)
+    if cell.init is not None and not isinstance(getattr(cell.init, "from"), CellConfig):
+        raise tree.error(
+            ("init", "from"), "only a study has rows to start from: give the whole configuration of a cell here"
+        )
+    return cell
 
 
 def resolve_cell(tree: Tree) -> CellConfig:

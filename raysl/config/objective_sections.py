@@ -77,6 +77,13 @@ class SupervisedOptions(Options):
         doc="what is done to the pooled feature first; l2: unit length; l2_batch_norm: batch norm behind that",
         source="[P] CVRL; [C] CSTP l2_batch_norm when fine-tuning",
     )
+    label_fraction: float = option(
+        1.0,
+        doc="share of the labelled training videos that is used, the same of every class and at least one of each",
+        source="[P] CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
+        gt=0,
+        le=1,
+    )
     label_smoothing: float = option(
         0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
     )

@@ -47,7 +47,8 @@ def _parts(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Slot | t
             yield slot
             return
     if isinstance(annotation, type) and issubclass(annotation, Options):
-        yield annotation
+        if annotation is not CellConfig:  # a whole configuration (`init.from`), which no key of another leads into
+            yield annotation
     elif get_origin(annotation) is Annotated:
         yield from _parts(get_args(annotation)[0], get_args(annotation)[1:])
     elif get_origin(annotation) in (Union, types.UnionType):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from raysl.config.cell import Slot
+from raysl.config.cell import CellConfig, Slot
 from raysl.config.component import Chosen, find, names
 from raysl.config.options import Options
 from raysl.config.parts import parts
@@ -73,15 +73,18 @@ def _resolve(model: type[Options], tree: Tree, path: KeyPath, data: Any, whole: 
 @cache
 def _fields(model: type[Options]) -> dict[str, tuple[Any, ...]]:
     """What a value of each field is made into: a choice of component (a `Slot`), options (their model), a tuple."""
-    return {name: (*parts(info), *_tuples(info.annotation)) for name, info in model.model_fields.items()}
+    return {name: (*parts(info), *_others(info.annotation)) for name, info in model.model_fields.items()}
 
 
-def _tuples(annotation: Any) -> Iterator[type[tuple[Any, ...]]]:
-    if get_origin(annotation) is tuple:
+def _others(annotation: Any) -> Iterator[type[Any]]:
+    """Of a type: a whole configuration, and tuples."""
+    if annotation is CellConfig:
+        yield CellConfig
+    elif get_origin(annotation) is tuple:
         yield tuple
     elif get_origin(annotation) in (Union, types.UnionType):
         for alternative in get_args(annotation):
-            yield from _tuples(alternative)
+            yield from _others(alternative)
 
 
 def _convert(takes: tuple[Any, ...], value: Any, tree: Tree, path: KeyPath, whole: bool) -> Any:

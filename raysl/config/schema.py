@@ -70,6 +70,8 @@ class Schemas:
         if not _holds_options(annotation):
             plain: Any = Annotated[(annotation, *metadata)] if metadata else annotation
             return draft_7(TypeAdapter[Any](plain).json_schema())
+        if annotation is CellConfig:
+            return {"type": "object", "description": "the whole configuration of a resolved cell"}
         if isinstance(annotation, type) and issubclass(annotation, Options):
             return self.options(annotation)
         origin, inner = get_origin(annotation), get_args(annotation)

@@ -19,7 +19,6 @@ from raysl.notes import heard
 from raysl.planning.search import TitledSearch
 from raysl.results import Shelf, Store
 from raysl.work.claims import end_killed
-from raysl.work.compute import uses_workers
 from raysl.work.events import Note, OnEvent
 from raysl.work.run_cells import AS_IT_FITS, RunOptions, RunOutcome, run_cells
 from raysl.work.site import Site, needed_data, read_data
@@ -118,7 +117,7 @@ def _check_all(on: Cluster, cells: Sequence[Cell]) -> None:
     """`Cluster.check`, which asks every node, once of what is alike."""
     alike: dict[tuple[object, ...], tuple[Cell, int]] = {}
     for cell in cells:
-        size = cell.config.training.workers if uses_workers(cell) else 1
+        size = cell.config.training.workers if cell.pretrains else 1
         asked = on.bundle(cell.config.training, size)
         alike.setdefault((size, *sorted(asked.items())), (cell, size))
     for cell, size in alike.values():

@@ -16,7 +16,7 @@ from raysl.distributed import alone_on_first_rank, is_of_all_ranks, of_all_ranks
 from raysl.engine.board import Post
 from raysl.engine.crew import Done, Worker
 from raysl.errors import LeftError, NodeFault, RayslError, StorageError, StoreLostError
-from raysl.evaluation.evaluate import trains
+from raysl.evaluation.evaluate import reads_network
 from raysl.signals import ask_to_leave
 from raysl.training.progress import Progress
 from raysl.work.claims import ClaimedError, claimed
@@ -61,7 +61,7 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
     def on_stage(stage: str, progress: Progress | None) -> None:
         job.post.stage(stage, progress)
         gauge(job.cell, progress)
-        if stage == "pretraining" and progress is not None:
+        if stage == job.cell.stage and progress is not None:
             more(progress)
             if due(progress):
                 report(float(progress.step), numbers(progress))
@@ -87,7 +87,7 @@ def together(content: bytes, worker: Worker) -> Done:
 
     def on_progress(progress: Progress) -> None:
         if first:
-            job.post.stage("pretraining", progress)
+            job.post.stage(job.cell.stage, progress)
             gauge(job.cell, progress)
             more(progress)
         if due(progress):
@@ -101,7 +101,7 @@ def together(content: bytes, worker: Worker) -> Done:
             claim = claimed(job.site.store, job.site.folder(job.cell).name, job.site.run)
             on_every_rank(lambda: stack.enter_context(claim) if first else None)
             if first:
-                job.post.stage("pretraining", None)
+                job.post.stage(job.cell.stage, None)
             failed = pretrain_cell(job.cell, job.site, on_progress, on_reading=on_reading)
             return Done(failed) if failed is not None else _evaluate(job, first)
         except RayslError as error:  # LeftError, ClaimedError, and what the store or this node could not do
@@ -133,22 +133,18 @@ def left_by(error: RayslError, nodes: Sequence[str] = ()) -> Done:
 
 
 def _evaluate(job: Job, first: bool) -> Done:
-    def on_fine_tuning(progress: Progress | None) -> None:
-        if first:
-            job.post.stage("fine-tuning", progress)
-            gauge(job.cell, progress)
-
+    """Tests of the trained network by all ranks; frozen features by the first, while the others wait."""
+    if first:
+        job.post.stage("evaluating", None)
+        gauge(job.cell, None)
     failed = None
-    if any(trains(evaluation) for evaluation in job.cell.evaluations):
-        on_fine_tuning(None)
-        failed = evaluate_cell(job.cell, job.site, trained=True, on_progress=on_fine_tuning)
+    if any(reads_network(evaluation) for evaluation in job.cell.own):
+        failed = evaluate_cell(job.cell, job.site, of_network=True)
     if not first:
         return Done()
-    job.post.stage("evaluating", None)
-    gauge(job.cell, None)
     try:
         with alone_on_first_rank():
-            also = evaluate_cell(job.cell, job.site, trained=False)
+            also = evaluate_cell(job.cell, job.site, of_network=False)
     except StorageError as error:  # the other ranks wait for the next job
         raise of_all_ranks(error) from error
     return Done("; ".join(reason for reason in (failed, also) if reason is not None) or None)

@@ -81,8 +81,11 @@ def trial(
 
 def name_of(shown: Mapping[str, Any]) -> str:
     """The cell's title, from what is shown of it as a trial's parameters."""
+    part = f"/{shown['part']}" if "part" in shown else ""
     fold = f"/fold{shown['fold']}" if "fold" in shown else ""
-    return f"{shown['study']}/{shown['row']}/seed{shown['seed']}{fold}" + (f" {shown['id']}" if "id" in shown else "")
+    return f"{shown['study']}/{shown['row']}/seed{shown['seed']}{part}{fold}" + (
+        f" {shown['id']}" if "id" in shown else ""
+    )
 
 
 def lost_too_often(why: str) -> str:

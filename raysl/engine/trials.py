@@ -112,6 +112,7 @@ def parameters(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     titles = Counter(cell.title for cell in cells)
     return [
         {"study": cell.study, "row": cell.row, "seed": cell.seed}
+        | ({} if not cell.part else {"part": cell.part})
         | ({} if cell.fold is None else {"fold": cell.fold})
         | ({} if titles[cell.title] == 1 else {"id": cell.key})
         | dict(cell.factors)

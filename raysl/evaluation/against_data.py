@@ -15,6 +15,7 @@ from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.protocol import LabelledVideos, check_videos
 from raysl.training.check_cell import check_on_videos
+from raysl.views.label_subset import label_subset
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
         for video in data.catalog.videos
         if video.split == "train" and data.manifest.rows[video.index].error is None
     ]
+    part = ""
     if config.pretraining == "supervised":
         readable = [video for video in readable if video.label is not None]
         labels = Counter(video.label for video in readable)
@@ -79,10 +81,13 @@ def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
                 f"pretraining: supervised: the training videos of data set {config.data.bound_name!r} have "
                 f"{len(labels) or 'no'} classes; take a labelled set with two or more"
             )
+        share = config.supervised.label_fraction
+        readable = list(label_subset(readable, share, config.training.seed))
+        part = "" if share == 1 else f", of which supervised.label_fraction {share:g} leaves these"
     if config.training.batch_size > len(readable):
         raise ConfigError(
             f"training.batch_size {config.training.batch_size} is larger than the set: {len(readable)} readable "
-            f"training videos in data set {config.data.bound_name!r}; lower it to {len(readable)} or less"
+            f"training videos in data set {config.data.bound_name!r}{part}; lower it to {len(readable)} or less"
         )
     unread = FrameCache(Path(), config.clip.resize, budget_bytes=0)
     try:

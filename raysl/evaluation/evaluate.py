@@ -1,4 +1,4 @@
-"""All evaluations of one backbone: on features extracted once for those that share them, on clips, by training."""
+"""All evaluations of one cell: on features extracted once for those that share them, on clips, on its whole network."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from raysl.data.snapshot import Snapshot, data_record
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
 from raysl.errors import DataError, LeftError, NodeFault, RayslError, StorageError
+from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
 from raysl.evaluation.on_features import extract, feature_options, left_out, measure, sharing
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult
-from raysl.evaluation.trained_options import TrainedOptions
-from raysl.evaluation.trained_protocol import TrainedProtocol, TrainingTask
 from raysl.models.backbone import Backbone
-from raysl.training.progress import Progress
+from raysl.objectives.objective import Objective
 
 OpenSource = Callable[[EvaluationConfig], VideoSource]
 OnResult = Callable[[str, EvaluationResult, Snapshot], None]
 OnFailure = Callable[[str, RayslError], None]
-OnProgress = Callable[[str, Progress], None]
+LoadNetwork = Callable[[], tuple[Objective, tuple[str, ...]]]
+"""Gives a cell's whole network, and the names of the classes that it was trained on."""
 
 
 def evaluate(
@@ -46,9 +46,9 @@ def evaluate(
     precision: Precision = "float32",
     batch_clips: int = 40,
     cell: CellConfig | None = None,
+    network: LoadNetwork | None = None,
     on_result: OnResult | None = None,
     on_failure: OnFailure | None = None,
-    on_progress: OnProgress | None = None,
 ) -> dict[str, EvaluationResult]:
     """Results by the names of ``evaluations``, in their order, the same on every rank.
 
@@ -61,22 +61,22 @@ def evaluate(
         clip: what the backbone was trained on.
         open_source: the data of an evaluation, on this node; called once for evaluations on the same data.
         precision: of the backbone's forward pass.
-        cell: that the backbone was pretrained as; only evaluations that train read it, and need it.
+        cell: that the backbone was trained as; only evaluations of the whole network read it, and need it.
+        network: called once, where evaluations read it; its network is brought to ``device``.
         on_result: called on rank 0 with each result as soon as there is one: the place to store it.
         on_failure: called on rank 0 with each evaluation that failed, and why: a `NodeFault` where this machine could
             not do it now, anything else where the evaluation itself cannot be done.
-        on_progress: called on every rank at the same steps of an evaluation that trains.
 
     Raises:
-        ConfigError: a protocol whose options extend none of FeatureOptions, PerClipOptions and TrainedOptions.
-        ValueError: an evaluation trains, and no cell was given.
+        ConfigError: a protocol whose options extend none of FeatureOptions, PerClipOptions and NetworkOptions.
+        ValueError: an evaluation reads the whole network, and none was given; or it trains one, which is another cell.
         DataError, CellFailure, NodeFault: what an evaluation met, on every rank.
         StorageError: from ``on_result``, on every rank and at once.
     """
-    _check(evaluations, cell)
+    _check(evaluations, cell, network)
     told = _Told(on_result, on_failure)
     opened = partial(_opened, open_source)
-    on_features = {name: one for name, one in evaluations.items() if not trains(one) and not reads_clips(one)}
+    on_features = {name: one for name, one in evaluations.items() if not reads_network(one) and not reads_clips(one)}
     for group in sharing(on_features):
         with told.failures_of(group):
             source = on_every_rank(partial(opened, evaluations[group[0]]))
@@ -91,14 +91,17 @@ def evaluate(
                 source = on_every_rank(partial(opened, evaluation))
                 of_clips = PerClipTask(backbone, source, clip, seed, device, precision, batch_clips)
                 told.result(name, _read_clips(evaluation, of_clips), source.snapshot)
+    loaded: tuple[Objective, tuple[str, ...]] | None = None
     for name, evaluation in evaluations.items():
-        if trains(evaluation):
+        if reads_network(evaluation):
             assert cell is not None
+            assert network is not None
             with told.failures_of([name]):
                 source = on_every_rank(partial(opened, evaluation))
-                tell = _ignored if on_progress is None else partial(on_progress, name)
-                task = TrainingTask(cell, backbone, evaluation.data, source, device, precision, batch_clips, tell)
-                told.result(name, _train(evaluation, task), source.snapshot)
+                loaded = loaded or on_every_rank(network)
+                objective, classes = loaded
+                of_network = NetworkTask(cell, objective.to(device), source, classes, device, precision, batch_clips)
+                told.result(name, _test(evaluation, of_network), source.snapshot)
     if told.failures:
         raise told.failures[0]
     return {name: told.results[name] for name in evaluations}
@@ -168,9 +171,9 @@ def record(result: EvaluationResult, evaluation: EvaluationConfig, snapshot: Sna
     return plain
 
 
-def trains(evaluation: EvaluationConfig) -> bool:
-    """Whether the protocol trains the network itself, on as many workers as its cell does."""
-    return isinstance(evaluation.protocol.options, TrainedOptions)
+def reads_network(evaluation: EvaluationConfig) -> bool:
+    """Whether the protocol reads the cell's whole network, its heads too."""
+    return isinstance(evaluation.protocol.options, NetworkOptions)
 
 
 def reads_clips(evaluation: EvaluationConfig) -> bool:
@@ -178,12 +181,15 @@ def reads_clips(evaluation: EvaluationConfig) -> bool:
     return isinstance(evaluation.protocol.options, PerClipOptions)
 
 
-def _check(evaluations: Mapping[str, EvaluationConfig], cell: CellConfig | None) -> None:
+def _check(evaluations: Mapping[str, EvaluationConfig], cell: CellConfig | None, network: LoadNetwork | None) -> None:
     for evaluation in evaluations.values():
-        if not trains(evaluation) and not reads_clips(evaluation):
+        if evaluation.protocol.component.downstream is not None:
+            raise ValueError(f"evaluation {evaluation.label} trains another cell, and is made on that")
+        if reads_network(evaluation):
+            if cell is None or network is None:
+                raise ValueError(f"evaluation {evaluation.label} needs the cell's whole network")
+        elif not reads_clips(evaluation):
             feature_options(evaluation)
-        elif trains(evaluation) and cell is None:
-            raise ValueError(f"evaluation {evaluation.label} trains: it needs the cell that its backbone is of")
 
 
 def _read_clips(evaluation: EvaluationConfig, task: PerClipTask) -> EvaluationResult:
@@ -191,13 +197,13 @@ def _read_clips(evaluation: EvaluationConfig, task: PerClipTask) -> EvaluationRe
     return _recorded(evaluation, task, lambda: protocol.evaluate(task))
 
 
-def _train(evaluation: EvaluationConfig, task: TrainingTask) -> EvaluationResult:
-    protocol: TrainedProtocol = evaluation.protocol.build()
+def _test(evaluation: EvaluationConfig, task: NetworkTask) -> EvaluationResult:
+    protocol: NetworkProtocol = evaluation.protocol.build()
     return _recorded(evaluation, task, lambda: protocol.evaluate(task))
 
 
 def _recorded(
-    evaluation: EvaluationConfig, task: PerClipTask | TrainingTask, run: Callable[[], EvaluationResult]
+    evaluation: EvaluationConfig, task: PerClipTask | NetworkTask, run: Callable[[], EvaluationResult]
 ) -> EvaluationResult:
     """What ``run`` gives, with what is recorded of every evaluation."""
     started = time.perf_counter()
@@ -209,7 +215,3 @@ def _recorded(
         "seconds_protocol": time.perf_counter() - started,
     }
     return replace(result, details={**result.details, **details})
-
-
-def _ignored(progress: Progress) -> None:
-    """Nobody asked for the progress."""

@@ -41,7 +41,7 @@ def feature_options(evaluation: EvaluationConfig) -> FeatureOptions:
         raise ConfigError(
             f"evaluation {evaluation.label}: the options of protocol {evaluation.protocol.name!r} must extend "
             "raysl.evaluation.feature_options.FeatureOptions, raysl.evaluation.per_clip_protocol.PerClipOptions or "
-            "raysl.evaluation.trained_options.TrainedOptions"
+            "raysl.evaluation.network_protocol.NetworkOptions"
         )
     return options
 

@@ -18,6 +18,7 @@ from raysl.data.source import VideoSource
 from raysl.evaluation.against_data import LabelledSplits, check_against_data
 from raysl.evaluation.evaluate import evaluate
 from raysl.models.backbone import Backbone
+from raysl.objectives.objective import Objective
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.threads import cpu_threads
 
@@ -30,6 +31,7 @@ def try_evaluation(
     evaluation: EvaluationConfig,
     backbone: Backbone,
     source: VideoSource,
+    network: Objective | None = None,
     *,
     device: torch.device | str | None = None,
 ) -> float:
@@ -38,6 +40,7 @@ def try_evaluation(
     Args:
         backbone: of the cell, however far it is trained.
         source: of the evaluation's whole data set.
+        network: of the cell; None: nothing of it is trained.
 
     Returns:
         Seconds that it took.
@@ -64,6 +67,7 @@ def try_evaluation(
             device=chosen,
             precision=resolve_precision(cell.training.precision, chosen),
             cell=cell,
+            network=None if network is None else lambda: (network, source.catalog.classes),
         )
     return time.perf_counter() - started
 

@@ -20,16 +20,12 @@ class Workload:
         clips: of each of them.
         clip: their shape.
         fits: the protocol learns on the features of these videos, outside the network.
-        training: a training before that, as a cell of its own; None where nothing is trained.
-        trained_on: videos of that training.
     """
 
     videos: int
     clips: int
     clip: ClipOptions
     fits: bool = False
-    training: CellConfig | None = None
-    trained_on: int = 0
 
 
 def workload(evaluation: EvaluationConfig, cell: CellConfig, splits: LabelledSplits) -> Workload | None:

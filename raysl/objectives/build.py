@@ -6,11 +6,13 @@ every pretrained row of the same seed, and another term does not move them.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from raysl.config.cell import CellConfig, chosen_terms
+from raysl.config.suggest import nearest
 from raysl.data.places import NOTHING
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
@@ -48,9 +50,17 @@ def draw_backbone(cell: CellConfig) -> Backbone:
 
 
 def build_objective(
-    cell: CellConfig, videos: Sequence[int], total_steps: int, *, classes: int = 0, files: Mapping[str, Path] = NOTHING
+    cell: CellConfig,
+    videos: Sequence[int],
+    total_steps: int,
+    *,
+    classes: int = 0,
+    files: Mapping[str, Path] = NOTHING,
+    start: Backbone | None = None,
 ) -> Objective:
     """The cell's backbone and loss terms on CPU; a term's weights are drawn from the stream (seed, "init", its name).
+
+    What ``cell.train`` leaves out has no gradient.
 
     Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it follow ``batch_norm_group``.
 
@@ -61,11 +71,32 @@ def build_objective(
         total_steps: optimisation steps of the whole training.
         classes: of the training set; 0 where it has no labels.
         files: name of a weights file to the file; see `build_backbone`.
+        start: the trained backbone of the cell that this one starts from, copied; None: `build_backbone`, also for a
+            cell with ``init`` of which shapes alone matter.
 
     Raises:
-        ConfigError: the objective has no term, or a term cannot be built as asked.
+        ConfigError: the objective has no term, a term cannot be built as asked, or the backbone has no such module.
     """
-    return objective_on(build_backbone(cell, files), cell, videos, total_steps, classes=classes)
+    backbone = build_backbone(cell, files) if start is None else copy.deepcopy(start)
+    freeze(backbone, cell.train)
+    return objective_on(backbone, cell, videos, total_steps, classes=classes)
+
+
+def freeze(backbone: Backbone, train: str | tuple[str, ...]) -> None:
+    """Leaves gradients to what is trained: all of the backbone, none of it (``head``), or modules by name.
+
+    Raises:
+        ConfigError: it has no module of a name.
+    """
+    modules = dict(backbone.named_modules())
+    for name in () if isinstance(train, str) else train:
+        if name not in modules or not name:
+            known = [child for child, _ in backbone.named_children()]
+            raise ConfigError(f"train: the backbone has no module {name!r}{nearest(name, known)}")
+    if train != "all":
+        backbone.requires_grad_(False)
+    for name in () if isinstance(train, str) else train:
+        modules[name].requires_grad_(True)
 
 
 def objective_on(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pydantic import ValidationError
+
+from raysl.config.cell import with_start
 from raysl.config.identity import evaluation_id, identity
 from raysl.config.scale import AS_WRITTEN, Scale
 from raysl.config.suggest import nearest
@@ -40,6 +43,8 @@ def with_row_overrides(document: Tree, given: Tree) -> Tree:
 def resolve_rows(design: Design, scale: Scale, overrides: Tree) -> tuple[Row, ...]:
     """All rows of a study; one that says ``same_as: OTHER`` is resolved as the other.
 
+    A row with ``init: {from: OTHER}`` starts from the cell of that row at the same seed (and fold).
+
     Raises:
         ConfigError: naming file, line, key and row.
     """
@@ -51,6 +56,9 @@ def resolve_rows(design: Design, scale: Scale, overrides: Tree) -> tuple[Row, ..
             continue
         with of_row(name):
             found[name] = resolve_row(design.document_of(name), name, scale, overrides)
+    for name in found:
+        with of_row(name):
+            _start(found, name, document, repeated)
     rows = []
     for name in document.data.get("rows") or {}:
         target = name
@@ -58,6 +66,36 @@ def resolve_rows(design: Design, scale: Scale, overrides: Tree) -> tuple[Row, ..
             target = repeated[target]
         rows.append(replace(found[target], name=name, same_as=repeated.get(name)))
     return tuple(rows)
+
+
+def _start(
+    found: dict[str, Row], name: str, document: Tree, repeated: Mapping[str, str], chain: tuple[str, ...] = ()
+) -> Row:
+    """The row with the configuration that it starts from in the place of that row's name.
+
+    Raises:
+        ConfigError: there is no such row; it trains nothing and is no random start; a circle; another backbone.
+    """
+    row, chain = found[name], (*chain, name)
+    other = None if row.cell.init is None else getattr(row.cell.init, "from")
+    if not isinstance(other, str):
+        return row
+    own = ("rows", name, "init", "from")
+    at = own if own in document.origins else ("init", "from")
+    target = other
+    while target in repeated:
+        target = repeated[target]
+    if target not in found:
+        raise document.error(at, f"there is no row {other!r} to start from{nearest(other, found.keys() - {name})}")
+    if target in chain:
+        circle = " -> ".join([*chain[chain.index(target) :], target])
+        raise document.error(at, f"a row cannot start from itself: {circle}")
+    source = _start(found, target, document, repeated, chain)
+    try:
+        found[name] = replace(row, cell=with_start(row.cell, source.cell))
+    except ValidationError as error:
+        raise document.error(at, error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    return found[name]
 
 
 def _repeated(document: Tree) -> dict[str, str]:

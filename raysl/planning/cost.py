@@ -56,7 +56,7 @@ class Part:
     """One kind of work of a cell.
 
     Attributes:
-        what: ``pretraining``, or the labels of evaluations.
+        what: ``pretraining`` or ``fine-tuning``, or the labels of evaluations.
         times: steps or videos: how often ``shape`` occurs on the worker that has most of it.
         loading: of the videos of ``shape``, where its time does not hold that.
         loaded: videos of a step.
@@ -186,7 +186,7 @@ class Estimates:
         """As `cell_cost`."""
         training = cell.config.training.model_copy(update={"seed": 0})
         one = cell.config.model_copy(update={"training": training})
-        wanted = cell.evaluations if evaluations is None else tuple(evaluations)
+        wanted = cell.own if evaluations is None else tuple(evaluations)
         names = [evaluation_key(evaluation) for evaluation in wanted]
         key = str((cell_id(one), training, cell.config.data.source_name, trains, names))
         if key not in self._known:
@@ -195,7 +195,7 @@ class Estimates:
 
     def of_missing(self, found: Found) -> CellCost:
         """What a store lacks of a cell; one that was begun counts whole."""
-        missing = [one.config for one in found.missing]
+        missing = [one.config for one in found.missing if one.behind is None]
         trains = found.state.status != "done"
         return self.of(found.cell, trains=trains, evaluations=missing)
 
@@ -213,7 +213,7 @@ def cell_cost(
     Args:
         threads: see `of_one_worker`.
         trains: False where its weights are there already.
-        evaluations: those to compute; None: all that are wanted.
+        evaluations: those to compute; None: all that are wanted and that no other cell stands behind.
     """
     config = cell.config
     found = CellCost(cell, 1, 0, 0, 0)
@@ -222,7 +222,7 @@ def cell_cost(
             found = _pretraining(cell, data, threads)
         else:
             found = replace(found, stored=_bytes(_drawn(config.backbone)))
-    wanted = cell.evaluations if evaluations is None else evaluations
+    wanted = cell.own if evaluations is None else evaluations
     parts, unknown = _evaluations(config, wanted, data, threads)
     return replace(
         found,
@@ -243,9 +243,9 @@ def _pretraining(cell: Cell, data: KnownData, threads: int | None) -> CellCost:
         videos = None if source is None else len(training_videos(config, source))
         length = _length(config.training, videos)
         objective = objective_on_meta(config, videos or ANY_VIDEOS)
-        part = _training(config, objective, length, "pretraining", threads)
+        part = _training(config, objective, length, cell.stage, threads)
     except (ConfigError, CellFailure) as error:
-        return CellCost(cell, 1, None, None, None, unknown=(f"pretraining: {error}",))
+        return CellCost(cell, 1, None, None, None, unknown=(f"{cell.stage}: {error}",))
     clips = length.steps * config.training.batch_size * config.training.accumulate * len(objective.view_names)
     kept = min(KEPT_CHECKPOINTS, part.saves)
     stored = _stored(config, kept) if source is None else kept * checkpoint_bytes(config, objective)
@@ -311,27 +311,14 @@ def _evaluations(
             shape = fit_shape(one, evaluation, splits, _drawn(config.backbone).feature_dim)
             parts.append(Part(evaluation.label, shape, len(splits.train)))
         else:
-            parts += _of_network(evaluation, config, work, threads)
+            shape = forward_shape(one, evaluation.data, work.clip, work.clips)
+            parts.append(Part(evaluation.label, shape, work.videos))
     for group in sharing(on_features):
         members = [on_features[name] for name in group]
         work = works[group[0]]
         shape = forward_shape(one, members[0].data, work.clip, work.clips)
         parts.append(Part(", ".join(member.label for member in members), shape, work.videos))
     return parts, unknown
-
-
-def _of_network(evaluation: EvaluationConfig, config: CellConfig, work: Workload, threads: int | None) -> list[Part]:
-    """A fine-tuning, and passes that ranks share where it has several."""
-    ranks, parts = 1, list[Part]()
-    if work.training is not None:
-        ranks = config.training.workers
-        tuned = work.training
-        tuned = tuned.model_copy(update={"training": tuned.training.model_copy(update={"workers": ranks})})
-        length = training_length(tuned.training, work.trained_on // tuned.training.batch_size)
-        part = _training(tuned, objective_on_meta(tuned, work.trained_on), length, evaluation.label, threads)
-        parts.append(replace(part, saves=0))
-    shape = forward_shape(of_one_worker(config, threads), evaluation.data, work.clip, work.clips)
-    return [*parts, Part(evaluation.label, shape, -(-work.videos // ranks))]
 
 
 @cache

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raysl.config.cell import CellConfig
 from raysl.config.cells import evaluation_key
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
-from raysl.config.identity import leaves, reads
+from raysl.config.identity import cell_id, leaves, reads
 from raysl.config.options import Options
 from raysl.config.scale import AS_WRITTEN, Scale
 from raysl.config.yaml_reader import KeyPath, Tree
@@ -145,7 +146,11 @@ def _compared(before: Any, after: Any, path: KeyPath) -> Iterator[tuple[KeyPath,
     """The values that differ below a path, whole components where another one is chosen."""
     if isinstance(before, Chosen) and isinstance(after, Chosen) and before.name == after.name:
         before, after = before.options, after.options
-    if isinstance(before, Options) and type(before) is type(after):
+    if path[-2:] == ("init", "from"):  # a name before all rows of a study are resolved, which then is a configuration
+        ids = [cell_id(one) if isinstance(one, CellConfig) else None for one in (before, after)]
+        if None not in ids and ids[0] != ids[1]:
+            yield path, Change(".".join(path), f"cell {ids[0]}", f"cell {ids[1]}")
+    elif isinstance(before, Options) and type(before) is type(after):
         for name, field in type(before).model_fields.items():
             extra = field.json_schema_extra
             if not isinstance(extra, dict) or extra.get("identity") is not False:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from raysl.config.cell import CellConfig
+from raysl.config.cell import CellConfig, with_start
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.errors import ConfigError
@@ -29,17 +29,34 @@ def parts_of(cell: CellConfig, evaluations: Sequence[EvaluationConfig]) -> list[
     """What a row computes at one seed: one part for each fold of its pretraining set, or a single one.
 
     A part pretrains on its fold's training videos, and its evaluations on the same data set are made on the same fold.
-    Evaluations on another data set with open folds are made on each of them, on every part's backbone.
+    So does what it starts from. Evaluations on another data set with open folds are made on each of them, on every
+    part's backbone.
 
     Raises:
-        ConfigError: an evaluation tests on videos that the backbone is pretrained on in another fold.
+        ConfigError: an evaluation tests on videos that the backbone is pretrained on in another fold; it starts from a
+            cell on folds and has none.
     """
     if cell.pretraining == "none":
         return [(cell, _on_folds(evaluations))]
     return [
-        (cell.model_copy(update={"data": data}), _on_folds([_on_same_fold(one, data) for one in evaluations]))
+        (_on_fold(cell, data), _on_folds([_on_same_fold(one, data) for one in evaluations]))
         for data in folds_of(cell.data)
     ]
+
+
+def _on_fold(cell: CellConfig, data: Chosen) -> CellConfig:
+    """The cell on one fold of its set, from the same fold of what it starts from."""
+    found, start = cell.model_copy(update={"data": data}), cell.start
+    if start is None or start.pretraining == "none":
+        return found
+    if (start.data.name, start.data.source_name) == (data.name, data.source_name) and data in folds_of(start.data):
+        return with_start(found, _on_fold(start, data))
+    if len(folds_of(start.data)) > 1:
+        raise ConfigError(
+            f"init.from: it would start from all folds of {start.data.bound_name} at once: pretrain both on the same "
+            "folds, or choose one fold for the row that it starts from"
+        )
+    return with_start(found, _on_fold(start, start.data))
 
 
 def _on_folds(evaluations: Sequence[EvaluationConfig]) -> tuple[EvaluationConfig, ...]:

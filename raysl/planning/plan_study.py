@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raysl.config.cell import CellConfig
+from raysl.config.cell import CellConfig, with_start
 from raysl.config.cells import Cell
 from raysl.errors import ConfigError
 from raysl.planning.factors import factors
@@ -11,8 +11,9 @@ from raysl.planning.study import Study
 
 
 def with_seed(config: CellConfig, seed: int) -> CellConfig:
-    """The same configuration at another seed."""
-    return config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
+    """The same configuration at another seed, and what it starts from too."""
+    found = config.model_copy(update={"training": config.training.model_copy(update={"seed": seed})})
+    return found if config.start is None else with_start(found, with_seed(config.start, seed))
 
 
 def plan_study(study: Study) -> list[Cell]:
@@ -29,7 +30,7 @@ def plan_study(study: Study) -> list[Cell]:
             raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
         for seed in study.seeds:
             cells += [
-                Cell(with_seed(config, seed), wanted, study.name, row.name, ablated[row.name])
+                Cell(with_seed(config, seed), wanted, study.name, row.name, factors=ablated[row.name])
                 for config, wanted in parts
             ]
     return cells

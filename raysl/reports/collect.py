@@ -136,11 +136,24 @@ class _Reader:
             records[label] = pooled_record({fold: self._record(found.folder, one) for fold, one in ones.items()})
             reasons = [one.reason for one in ones.values() if one.record is None and one.reason]
             waiting |= {label: reasons[0]} if reasons else {}
-        return replace(self._results[cell.key], seed=cell.seed, fold=cell.fold, evaluations=records, waiting=waiting)
+        return replace(
+            self._results[cell.key],
+            seed=cell.seed,
+            fold=cell.fold,
+            evaluations=records,
+            waiting=waiting,
+            behind=tuple(
+                (label, replace(_cell_result(one.behind, one.behind.folder), seed=cell.seed))
+                for label, ones in wanted.items()
+                for one in ones.values()
+                if one.behind is not None
+            ),
+        )
 
     def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
+        folder = folder if one.behind is None else one.behind.folder or folder
         if one.name is None or one.record is None:
-            return None
+            return EvaluationRecord("", failure=one.reason) if one.status == "failed" else None
         key = (folder.name, one.name)
         if key not in self._records:
             found = _evaluation(folder, one.name, one.record)
@@ -187,7 +200,9 @@ def _named(data: Chosen, videos: Iterable[Video]) -> dict[str, str]:
     return {path: name for path, name in named.items() if name is not None}
 
 
-def _cell_result(found: Found, folder: CellFolder) -> CellResult:
+def _cell_result(found: Found, folder: CellFolder | None) -> CellResult:
+    if folder is None:
+        return CellResult(found.cell.seed, "", found.state.status, found.reason)
     summary = found.state.progress if found.state.status == "done" else {}
     try:
         provenance = folder.provenance() or {}

@@ -91,6 +91,7 @@ class CellResult:
         fold: that is trained on; None where the training set has no folds, and of a mean over them.
         parts: that this is the mean of, one for each fold; then ``cell`` has the names of all.
         waiting: label to why an evaluation that is not there could not be computed, where that is known.
+        behind: labels and cells of the evaluations that train one.
     """
 
     seed: int
@@ -109,6 +110,7 @@ class CellResult:
     fold: int | None = None
     parts: tuple[CellResult, ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict)
+    behind: tuple[tuple[str, CellResult], ...] = ()
 
 
 @dataclass(frozen=True)

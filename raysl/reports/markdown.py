@@ -148,21 +148,25 @@ def changes_section(source: ReportInput) -> list[str]:
 
 def _cells(source: ReportInput) -> str:
     headings = ["row", "seed", "cell", "state", "commit", "minutes", "clips/s"]
-    lines = [
-        [
-            escaped(row.name),
-            str(cell.seed) + ("" if cell.fold is None else f", fold {cell.fold}"),
-            _link(cell, source.store_link),
-            cell.status,
-            _commit(cell),
-            _number(cell.minutes),
-            _number(cell.clips_per_second),
-        ]
-        for row in source.rows
-        for one in row.cells
-        for cell in one.parts or (one,)
-    ]
+    lines = list[list[str]]()
+    for row in source.rows:
+        for cell in (part for one in row.cells for part in one.parts or (one,)):
+            lines.append(_cell_line(row.name, cell, cell, source))
+            lines += [_cell_line(f"{row.name}: {label}", own, cell, source) for label, own in cell.behind]
     return grid(headings, lines, left=5)
+
+
+def _cell_line(name: str, cell: CellResult, of: CellResult, source: ReportInput) -> list[str]:
+    """Args: of: the row's cell that it is, or stands behind an evaluation of."""
+    return [
+        escaped(name),
+        str(of.seed) + ("" if of.fold is None else f", fold {of.fold}"),
+        _link(cell, source.store_link),
+        cell.status,
+        _commit(cell),
+        _number(cell.minutes),
+        _number(cell.clips_per_second),
+    ]
 
 
 def _link(cell: CellResult, store: str | None) -> str:

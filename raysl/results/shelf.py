@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from raysl.config.cell import CellConfig
@@ -39,6 +40,7 @@ class FoundEvaluation:
         reason: of a failure; of a missing one what kept it from being computed, or on which other data it was made.
         record: as stored; None where missing.
         fault: of a missing one that is there and cannot be used.
+        behind: of one that trains, the cell that it trains: whose evaluation this is, and in whose folder it lies.
     """
 
     config: EvaluationConfig
@@ -47,6 +49,7 @@ class FoundEvaluation:
     reason: str = ""
     record: Mapping[str, Any] | None = None
     fault: EvaluationFault | None = None
+    behind: Found | None = None
 
     @property
     def label(self) -> str:
@@ -73,11 +76,19 @@ class Found:
     @property
     def verdict(self) -> Verdict:
         """done: backbone and all evaluations are there; failed: nothing is missing but what failed."""
+        return self._verdict(self.evaluations)
+
+    @property
+    def own(self) -> Verdict:
+        """As `verdict`, without the evaluations that other cells stand behind."""
+        return self._verdict(tuple(one for one in self.evaluations if one.behind is None))
+
+    def _verdict(self, evaluations: tuple[FoundEvaluation, ...]) -> Verdict:
         if self.state.status == "failed":
             return "failed"
-        if self.state.status != "done" or self.missing:
+        if self.state.status != "done" or any(one.status == "missing" for one in evaluations):
             return "missing"
-        return "failed" if any(one.status == "failed" for one in self.evaluations) else "done"
+        return "failed" if any(one.status == "failed" for one in evaluations) else "done"
 
     @property
     def failed(self) -> bool:
@@ -91,8 +102,8 @@ class Found:
 
     @property
     def to_compute(self) -> tuple[FoundEvaluation, ...]:
-        """Evaluations that are still to be computed."""
-        return tuple(one for one in self.missing if one.fault is None or not one.fault.by_hand)
+        """Evaluations that are still to be computed on this cell itself, not on one behind an evaluation."""
+        return tuple(one for one in self.missing if one.behind is None and (one.fault is None or not one.fault.by_hand))
 
     @property
     def reason(self) -> str:
@@ -131,6 +142,10 @@ class Shelf:
         """
         return self.store.folder(cell.id, self._data_hash(cell) or "")
 
+    def start(self, cell: Cell) -> Found | None:
+        """The cell that this one starts from, as the store has it; None: it starts from none."""
+        return None if cell.start is None else self.find(cell.start)
+
     def find(self, cell: Cell) -> Found:
         """Reads how far the cell is.
 
@@ -139,13 +154,16 @@ class Shelf:
         """
         folder, elsewhere = self._locate(cell)
         if folder is None:
-            lost = tuple(FoundEvaluation(one, None, "missing") for one in cell.evaluations)
+            lost = tuple(self._behind(cell, one) or FoundEvaluation(one, None, "missing") for one in cell.evaluations)
             return Found(cell, None, CellState("missing"), lost, elsewhere)
         state = _asked_anew(folder.state(), cell)
         empty = state.status == "missing" and not state.reason
         records, damaged = ({}, {}) if empty else folder.read_evaluations()
         faults = folder.faults() if state.status == "done" else {}
-        found = tuple(self._damaged(one, damaged) or self._evaluation(one, records, faults) for one in cell.evaluations)
+        found = tuple(
+            self._behind(cell, one) or self._damaged(one, damaged) or self._evaluation(one, records, faults)
+            for one in cell.evaluations
+        )
         return Found(cell, folder, state, found, elsewhere if state.status != "done" else "")
 
     def evaluation_name(self, evaluation: EvaluationConfig) -> str | None:
@@ -164,20 +182,49 @@ class Shelf:
         names = [name for name in self.store.place.folders("searches") if name.startswith(f"{id}-")]
         return names[0] if len(names) == 1 else None
 
+    def _behind(self, cell: Cell, evaluation: EvaluationConfig) -> FoundEvaluation | None:
+        """An evaluation that trains, by what the store has of the cell behind it; None for others.
+
+        Where that failed, so did the evaluation.
+        """
+        behind = cell.behind(evaluation)
+        if behind is None:
+            return None
+        found = self.find(behind)
+        (one,) = found.evaluations
+        if found.state.status == "failed":
+            return replace(one, config=evaluation, status="failed", reason=found.state.reason, behind=found)
+        return replace(one, config=evaluation, reason=one.reason or found.reason, behind=found)
+
     def _data_hash(self, cell: Cell) -> str | None:
-        """Second half of the folder's name; None where the data set was not read."""
+        """Second half of the folder's name; None where the data set was not read.
+
+        Of a cell that starts from another it is of that one's folder too, and None where no such folder is known.
+        """
         if not cell.pretrains:
             return NO_DATA
         hashes = self.data.get(data_key(cell.config.data))
-        return None if hashes is None else hashes.pretraining(cell.config.pretraining)
+        own = None if hashes is None else hashes.pretraining(cell.config.pretraining)
+        if cell.start is None or own is None:
+            return own
+        begun = self._data_hash(cell.start) or (self._of_one_id(cell.start.id) or "").partition("-")[2]
+        return hashlib.blake2b(f"{own}-{begun}".encode(), digest_size=4).hexdigest() if begun else None
 
-    def _locate(self, cell: Cell) -> tuple[CellFolder | None, str]:
-        """The folder, and what is known of others with the cell's id."""
+    def _of_id(self, id: str) -> list[str]:
+        """Names of the folders of cells with this id."""
         if self._names is None:
             self._names = {}
             for name in self.store.place.folders("cells"):
                 self._names.setdefault(name.partition("-")[0], []).append(name)
-        names = self._names.get(cell.id, [])
+        return self._names.get(id, [])
+
+    def _of_one_id(self, id: str) -> str | None:
+        names = self._of_id(id)
+        return names[0] if len(names) == 1 else None
+
+    def _locate(self, cell: Cell) -> tuple[CellFolder | None, str]:
+        """The folder, and what is known of others with the cell's id."""
+        names = self._of_id(cell.id)
         data_hash = self._data_hash(cell)
         if data_hash is not None:
             own = f"{cell.id}-{data_hash}"

@@ -20,8 +20,11 @@ from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, open_source
 from raysl.distributed import broadcast_object, launcher_number, on_every_rank, on_first_rank, rank, world_size
 from raysl.errors import ConfigError, LeftError, RayslError, printable
+from raysl.models.backbone import Backbone
+from raysl.results import CellFolder
 from raysl.signals import ended_by_signals, received
 from raysl.training.check_cell import check_cell
+from raysl.training.load_backbone import load_backbone
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
@@ -77,15 +80,36 @@ def _train(options: argparse.Namespace, device: torch.device) -> None:
     if source is not None and rank() == 0:
         store.save_snapshot(source.snapshot)
     shelf = results.Shelf(store, {} if source is None else {data_key(cell.data): source.snapshot.hashes})
-    folder = shelf.folder(Cell(cell))
+    folder = on_every_rank(lambda: _folder(Cell(cell), shelf))
     if on_first_rank(lambda: folder.state().status) == "done":
         _say(f"cell {folder.name} is done already")
         return
-    summary = pretrain(cell, folder, source, device=device, on_progress=_print_progress, files=places.roots)
+    begun = Cell(cell).start
+    start = None if begun is None else on_every_rank(lambda: _load_start(begun, shelf))
+    summary = pretrain(
+        cell, folder, source, device=device, on_progress=_print_progress, files=places.roots, start=start
+    )
     _say(
         f"cell {folder.name}: done in {summary.minutes:.1f} minutes, {summary.clips_per_second:.1f} clips/s, "
         f"final loss {summary.final_loss}, {summary.unreadable} unreadable videos"
     )
+
+
+def _folder(cell: Cell, shelf: results.Shelf) -> CellFolder:
+    """Where the cell is trained.
+
+    Raises:
+        ConfigError: the store does not have the cell that it starts from.
+    """
+    if cell.start is not None and shelf.find(cell.start).state.status != "done":
+        raise ConfigError(f"init.from: cell {cell.start.id} is not done in this store: train it first")
+    return shelf.folder(cell)
+
+
+def _load_start(cell: Cell, shelf: results.Shelf) -> Backbone:
+    folder = shelf.find(cell).folder
+    assert folder is not None
+    return load_backbone(cell.config, folder)
 
 
 def _cell(path: Path) -> CellConfig:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from raysl.config.cell import CellConfig
@@ -73,6 +74,10 @@ class Learner:
             self._cache = GradientCache(self.objective, grouping, training.chunk_in_use, device, precision)
         self._wrapped = self._wrap()
         self.objective.train()
+        if cell.batch_norm_statistics == "kept":
+            for module in self.objective.backbone.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
 
     def _wrap(self) -> nn.Module:
         if not is_distributed():

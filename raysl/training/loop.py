@@ -15,7 +15,8 @@ from raysl.config.identity import cell_id
 from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, of_all_ranks, on_every_rank, rank, world_size
-from raysl.errors import CellFailure, LeftError
+from raysl.errors import CellFailure, LeftError, NodeFault
+from raysl.models.backbone import Backbone
 from raysl.models.batch_norm import average_statistics
 from raysl.objectives.build import build_objective
 from raysl.signals import saving_first
@@ -55,6 +56,7 @@ class Run:
         attempts: those that reached a checkpoint, and this one, with their hardware.
         cores: CPU cores that all ranks use.
         files: name of a weights file to the file, for backbones that are inflated.
+        start: the trained backbone of the cell that this one starts from; None: as `build_objective` makes it.
     """
 
     def __init__(
@@ -69,12 +71,13 @@ class Run:
         attempts: list[dict[str, Any]],
         cores: int,
         files: Mapping[str, Path] = NOTHING,
+        start: Backbone | None = None,
     ) -> None:
         self.cell, self.device, self.precision = cell, device, precision
         self.attempts, self._cores = attempts, cores
         self.unreadable, self._missing, self._left_out = unreadable, len(source.catalog.missing), 0
         self.first = found.step if found is not None else 0
-        self.loader, self.learner, self.length = on_every_rank(lambda: self._build(source, files))
+        self.loader, self.learner, self.length = on_every_rank(lambda: self._build(source, files, start))
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
         self._clips = clips
         self._last: StepValues | None = None
@@ -84,14 +87,18 @@ class Run:
         if found is not None:
             self._resume(found)
 
-    def _build(self, source: VideoSource, files: Mapping[str, Path]) -> tuple[PretrainingLoader, Learner, Length]:
+    def _build(
+        self, source: VideoSource, files: Mapping[str, Path], start: Backbone | None
+    ) -> tuple[PretrainingLoader, Learner, Length]:
         self.unreadable.check(step=0)
         training = self.cell.training
         videos = training_videos(self.cell, source)
         self._left_out = len(source.readable("train")) - len(videos)
         order = EpochOrder(videos, training.batch_size, training.seed)
         length = training_length(training, order.steps_per_epoch)
-        objective = build_objective(self.cell, videos, length.steps, classes=len(source.catalog.classes), files=files)
+        objective = build_objective(
+            self.cell, videos, length.steps, classes=len(source.catalog.classes), files=files, start=start
+        )
         check_accumulation(self.cell, objective)
         loader = PretrainingLoader(
             self.cell,
@@ -181,6 +188,15 @@ class Run:
         step_batches, failure = batches.next()
         failed_paths = tuple(path for batch in step_batches for path in batch.unreadable)
         signals = exchange(failure, failed_paths, due, self.device)
+        if signals.unreadable and self.cell.init is not None:
+            # No other video stands in: all rows of a table are fine-tuned on the same ones.
+            raise of_all_ranks(
+                NodeFault(
+                    f"{', '.join(signals.unreadable)} could be read when the data set was, and cannot be read now: "
+                    "restore the file",
+                    may_pass=True,
+                )
+            )
         self.unreadable.add(signals.unreadable)
         self.unreadable.check(done)
         loaded = time.perf_counter()

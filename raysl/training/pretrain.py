@@ -26,6 +26,7 @@ from raysl.distributed import (
     world_size,
 )
 from raysl.errors import CellFailure, ConfigError, DataError, NodeFault
+from raysl.models.backbone import Backbone
 from raysl.models.inflate import weights_record
 from raysl.results import CellFolder
 from raysl.training.check_cell import check_world
@@ -51,6 +52,7 @@ def pretrain(
     stop_after: int | None = None,
     files: Mapping[str, Path] = NOTHING,
     probe: Probe | None = None,
+    start: Backbone | None = None,
 ) -> Summary:
     """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
 
@@ -64,6 +66,7 @@ def pretrain(
         stop_after: raises `raysl.training.loop.KilledError` after this step (from 1): a kill, for tests.
         files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
         probe: looks at the backbone while it trains.
+        start: the trained backbone of ``cell.start``, where the cell starts from another; it is copied.
 
     Returns:
         The same on every rank.
@@ -78,7 +81,7 @@ def pretrain(
     chosen = choose_device(device)
     with cpu_threads(cell) as threads, ending_together():
         try:
-            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files, probe)
+            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files, probe, start)
         except CellFailure as failure:
             if rank() == 0:
                 folder.mark_failed(failure.reason, failure.details)
@@ -96,9 +99,14 @@ def _pretrain(
     stop_after: int | None,
     files: Mapping[str, Path],
     probe: Probe | None,
+    start: Backbone | None,
 ) -> Summary | None:
     """The summary on rank 0."""
-    attempt = _attempt(cell, device, threads) | on_every_rank(lambda: weights_record(cell.backbone.options, files))
+    if (start is None) != (cell.init is None):
+        raise ValueError(f"cell {folder.name} starts from another cell's backbone: give it, and to no other cell")
+    attempt = _attempt(cell, device, threads)
+    if cell.init is None:
+        attempt |= on_every_rank(lambda: weights_record(cell.backbone.options, files))
     if cell.pretraining == "none":
         random_weights = _provenance(cell, "float32", None, [attempt], {})
         return on_first_rank(lambda: store_random_backbone(cell, folder, random_weights, files))
@@ -122,6 +130,7 @@ def _pretrain(
             attempts=attempts,
             cores=attempt["cores"],
             files=files,
+            start=start,
         )
     except NodeFault:
         raise

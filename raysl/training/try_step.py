@@ -18,6 +18,7 @@ from raysl.data.source import VideoSource
 from raysl.errors import DataError
 from raysl.models.backbone import Backbone
 from raysl.objectives.build import build_backbone
+from raysl.objectives.objective import Objective
 from raysl.training.batches import StepBatches
 from raysl.training.check_cell import check_cell
 from raysl.training.loop import Run
@@ -33,12 +34,14 @@ class StepReport:
     seconds: of the step, loading its clips included; the first of a process, so slower than later ones.
     peak_memory_mb: of the process while it ran (of the GPU where there is one), MiB.
     backbone: after the step.
+    network: backbone and heads after the step; None for random weights.
     """
 
     loss: float | None
     seconds: float
     peak_memory_mb: float
     backbone: Backbone
+    network: Objective | None = None
 
 
 def try_step(
@@ -49,6 +52,8 @@ def try_step(
     files: Mapping[str, Path] = NOTHING,
 ) -> StepReport:
     """Builds the cell as `pretrain` does and takes its first step, on one rank with the whole global batch.
+
+    One that starts from another cell takes it from weights drawn from the seed.
 
     Raises:
         CellFailure, ConfigError: as `pretrain` would.
@@ -82,7 +87,8 @@ def try_step(
         if failure is not None:
             raise failure
         loss = run.learner.step(loaded, 0).loss
-        return StepReport(loss, time.perf_counter() - started, _peak_mb(chosen), run.learner.objective.backbone)
+        seconds, network = time.perf_counter() - started, run.learner.objective
+        return StepReport(loss, seconds, _peak_mb(chosen), network.backbone, network)
 
 
 def _reset_peak(device: torch.device) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
+from raysl.views.label_subset import label_subset
 from raysl.views.window_sampler import window_sampler
 
 
 def training_videos(cell: CellConfig, source: VideoSource, split: str = "train") -> tuple[int, ...]:
     """Catalog indices, ascending: what the manifest says can be read, and has a label where labels are trained on.
+
+    Of labelled videos it is the part that ``supervised.label_fraction`` asks for.
 
     Where the cell samples windows, whatever reads them, videos that no window fits are left out: rows of one study
     train on the same videos.
@@ -28,7 +31,7 @@ def training_videos(cell: CellConfig, source: VideoSource, split: str = "train")
             f"pretraining: supervised: the {len(videos)} readable {split} videos of data set {source.catalog.name!r} "
             f"have {found}; take a labelled set with two or more classes"
         )
-    return tuple(video.index for video in labelled)
+    return tuple(video.index for video in label_subset(labelled, cell.supervised.label_fraction, cell.training.seed))
 
 
 def _that_fit(cell: CellConfig, source: VideoSource, videos: tuple[int, ...]) -> tuple[int, ...]:

@@ -22,7 +22,6 @@ from raysl.data.manifest import build_manifest
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
-from raysl.evaluation.label_subset import label_subset
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import FeatureProtocol, Features, LabelledVideos
 from raysl.models.backbone import Backbone, pool
@@ -38,6 +37,7 @@ from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.recorder import Recorder
 from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
+from raysl.views.label_subset import label_subset
 from raysl.views.loader import PretrainingLoader
 
 WARM_UP, FEWEST, MOST = 2, 5, 50

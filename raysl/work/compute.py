@@ -21,11 +21,12 @@ from raysl.distributed import (
     rank,
 )
 from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageError, StoreLostError
-from raysl.evaluation.evaluate import evaluate, record, trains
+from raysl.evaluation.evaluate import evaluate, reads_network, record
 from raysl.evaluation.protocol import EvaluationResult
+from raysl.objectives.objective import Objective
 from raysl.results import CellFolder, Found, FoundEvaluation
 from raysl.results.folder import EVALUATION, DamagedWeightsError
-from raysl.training.load_backbone import load_backbone
+from raysl.training.load_backbone import load_backbone, load_network
 from raysl.training.loop import ProgressCallback
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.pretrain import pretrain
@@ -72,7 +73,9 @@ def pretrain_cell(
             with cpu_threads(config):
                 resize = config.clip.resize
                 source = on_every_rank(lambda: site.open(config.data, resize, on_reading)) if cell.pretrains else None
-            pretrain(config, folder, source, on_progress=on_progress, files=site.places.roots, probe=probe)
+            begun = cell.start
+            start = None if begun is None else on_every_rank(lambda: load_backbone(begun.config, site.found(begun)))
+            pretrain(config, folder, source, on_progress=on_progress, files=site.places.roots, probe=probe, start=start)
     except CellFailure as failure:
         return failure.reason
     return None
@@ -83,14 +86,11 @@ def _begin(folder: CellFolder, cell: Cell) -> None:
     folder.clear_faults(PRETRAINING)
 
 
-def evaluate_cell(
-    cell: Cell, site: Site, *, trained: bool | None = None, on_progress: ProgressCallback | None = None
-) -> str | None:
-    """Computes the evaluations that the store lacks, on a pretrained cell. Collective.
+def evaluate_cell(cell: Cell, site: Site, *, of_network: bool | None = None) -> str | None:
+    """Computes the evaluations that the store lacks, on a trained cell, but for those of cells behind them. Collective.
 
     Args:
-        trained: those that train the network, or those that do not; None: both.
-        on_progress: of those that train.
+        of_network: those that read the whole network, or those that do not; None: both.
 
     Returns:
         Which evaluations failed and why, on every rank; they are stored as failed. None where none did.
@@ -100,22 +100,27 @@ def evaluate_cell(
         StorageError: the store cannot be read or written.
     """
     missing = on_first_rank(lambda: site.shelf.find(cell).to_compute)
-    wanted = [one for one in missing if trained is None or trains(one.config) == trained]
+    wanted = [one for one in missing if of_network is None or reads_network(one.config) == of_network]
     if not wanted:
         return None
     folder = site.folder(cell)
     on_first_rank(lambda: folder.clear_faults(EVALUATION))
     kept = _Kept(folder, site, {str(one.name): one for one in wanted})
     with noted_faults(folder, EVALUATION, site), cpu_threads(cell.config), ending_together():
-        _evaluate(cell, kept, on_progress)
+        _evaluate(cell, kept)
     failed, faults, unfit = broadcast_object((kept.failed, kept.faults, kept.unfit))
     if faults:
         raise of_all_ranks(NodeFault("; ".join(faults), unfit=unfit))
     return "; ".join(failed) or None
 
 
-def _evaluate(cell: Cell, kept: _Kept, on_progress: ProgressCallback | None) -> None:
+def _evaluate(cell: Cell, kept: _Kept) -> None:
     """What fails is in ``kept`` on rank 0."""
+
+    def network() -> tuple[Objective, tuple[str, ...]]:
+        source = kept.site.open(config.data, resize)
+        return load_network(config, kept.folder, source), source.catalog.classes
+
     config, device, resize = cell.config, choose_device(), cell.config.clip.resize
     named = {name: one.config for name, one in kept.wanted.items() if one.name is not None}
     try:
@@ -128,9 +133,9 @@ def _evaluate(cell: Cell, kept: _Kept, on_progress: ProgressCallback | None) -> 
             device=device,
             precision=resolve_precision(config.training.precision, device),
             cell=config,
+            network=network,
             on_result=kept.save,
             on_failure=kept.fail,
-            on_progress=None if on_progress is None else lambda _, progress: on_progress(progress),
         )
     except DamagedWeightsError as error:
         on_first_rank(kept.folder.reopen)
@@ -181,17 +186,17 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
     """
 
     def compute() -> str | None:
-        on_stage("pretraining", None)
+        on_stage(cell.stage, None)
         failed = pretrain_cell(
             cell,
             site,
-            lambda progress: on_stage("pretraining", progress),
+            lambda progress: on_stage(cell.stage, progress),
             on_reading=lambda text: on_stage(text, None),
         )
         if failed is not None:
             return failed
         on_stage("evaluating", None)
-        return evaluate_cell(cell, site, on_progress=lambda progress: on_stage("fine-tuning", progress))
+        return evaluate_cell(cell, site)
 
     with claimed(site.store, site.folder(cell).name, site.run):
         try:
@@ -205,13 +210,7 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
 
 def workers_of(found: Found) -> int:
     """DDP workers that what is missing of a cell needs: one process where nothing is trained."""
-    trained = found.to_train or any(trains(one.config) for one in found.to_compute)
-    return found.cell.config.training.workers if trained else 1
-
-
-def uses_workers(cell: Cell) -> bool:
-    """Whether anything of the cell is trained, on ``training.workers``."""
-    return cell.pretrains or any(trains(evaluation) for evaluation in cell.evaluations)
+    return found.cell.config.training.workers if found.to_train else 1
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from raysl.evaluation.evaluate import trains
 from raysl.results import Found
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Overview, Running
@@ -17,12 +16,17 @@ def overview(
     *,
     done_before: int,
     failed_before: int,
+    later: int = 0,
     at_once: int,
     now: float,
     began: float,
     waiting: str = "",
 ) -> Overview:
-    """Puts together what the cells said, by `Cell.key`."""
+    """Puts together what the cells said, by `Cell.key`.
+
+    Args:
+        later: cells that wait for others, or for data; how long these take is not known yet.
+    """
     known = {task.cell.key: said[task.cell.key] for task in tasks if task.cell.key in said}
     ended = [one for one in known.values() if one.ended]
     stopped = sum(one.error is not None for one in ended)
@@ -37,7 +41,7 @@ def overview(
         done=done_before + len(ended) - stopped - failed,
         failed=failed_before + failed,
         stopped=stopped,
-        total=done_before + failed_before + len(tasks),
+        total=done_before + failed_before + len(tasks) + later,
         running=running,
         seconds_left=seconds_left(known, tasks, at_once, now),
         waiting=waiting,
@@ -47,10 +51,10 @@ def overview(
 def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_once: int, now: float) -> float | None:
     """From how long cells of the same kind took, or will take by their own word; None while that is not known.
 
-    Cells of one kind (trained or not, fine-tuned so often, over so many workers) count as equally long, and as many run
-    beside each other as fit: good enough to decide whether to wait.
+    Cells of one kind (trained, fine-tuned or neither, with so many evaluations, over so many workers) count as equally
+    long, and as many run beside each other as fit: good enough to decide whether to wait.
     """
-    lengths: dict[tuple[bool, int, int], list[float]] = {}
+    lengths: dict[tuple[str, int, int], list[float]] = {}
     for task in tasks:
         one = said.get(task.cell.key)
         if one is not None and one.total_seconds is not None:
@@ -69,5 +73,5 @@ def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_on
     return rest / max(1, at_once)
 
 
-def _kind(task: Found) -> tuple[bool, int, int]:
-    return task.to_train, sum(trains(one.config) for one in task.to_compute), workers_of(task)
+def _kind(task: Found) -> tuple[str, int, int]:
+    return task.cell.stage if task.to_train else "", len(task.to_compute), workers_of(task)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from raysl.config.cells import Cell
+from raysl.config.cells import Cell, unique_cells
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.data.places import Places
@@ -116,7 +116,8 @@ def run_cells(
     """Computes what is missing of the cells; what fails leaves the rest alone.
 
     Args:
-        cells: distinct, with their evaluations.
+        cells: with their evaluations; what they start from and what their evaluations train is computed too, each as
+            soon as what it starts from is done.
         retry_failed: what failed before is computed again.
         on_event: called with what goes on, from this thread and from one that watches.
 
@@ -124,7 +125,7 @@ def run_cells(
         StorageError: the store cannot be read or written.
     """
     with heard(lambda text: on_event(Note(text))):
-        return _Run(cells, store, places, backend, retry_failed, on_event).run()
+        return _Run(unique_cells(cells), store, places, backend, retry_failed, on_event).run()
 
 
 @dataclass
@@ -151,8 +152,8 @@ class _Run:
             for one in found:
                 reopen(one)
             found = self._find(site)
+        refuse_what_data_cannot_fill([one for one in found if one.own == "missing"], data)
         tasks = self._open(found, site, data)
-        refuse_what_data_cannot_fill(tasks, data)
         worked_on, computed = set[str](), list[Found]()
         while tasks:
             free = [task for task in tasks if not self._is_of_another_run(task, site)]
@@ -168,7 +169,9 @@ class _Run:
         return replace(self._outcome(found, worked_on, data), took=tuple(self._took(computed)))
 
     def _open(self, found: list[Found], site: Site, data: ReadData) -> list[Found]:
-        tasks = _once_a_folder([one for one in found if one.verdict == "missing" and can_advance(one, data)], site)
+        known = {one.cell.key: one for one in found}
+        ready = [one for one in found if one.own == "missing" and can_advance(one, data) and not _waits(one, known)]
+        tasks = _once_a_folder(ready, site)
         # One seed of every row comes before the next seed: a run that is stopped leaves rows to compare.
         return sorted(tasks, key=lambda task: task.cell.seed)
 
@@ -204,7 +207,7 @@ class _Run:
         """Takes evaluations back whose predictions are not those that were stored; returns how many."""
         folder, damaged = found.folder, 0
         for one in found.evaluations if folder is not None else ():
-            if one.status != "done" or one.name is None or folder is None:
+            if one.status != "done" or one.name is None or folder is None or one.behind is not None:
                 continue
             try:
                 if folder.predictions(one.name, dict(one.record or {})) is None:
@@ -232,11 +235,13 @@ class _Run:
 
     def _overview(self, tasks: list[Found], found: list[Found], waiting: str) -> Overview:
         """Of the cells ``tasks`` beside those that were done or failed before, as ``found``."""
+        known = {one.cell.key: one for one in found}
         return overview(
             dict(self.backend.said),
             tasks,
-            done_before=sum(one.verdict == "done" for one in found),
-            failed_before=sum(one.verdict == "failed" for one in found),
+            done_before=sum(one.own == "done" for one in found),
+            failed_before=sum(one.own == "failed" for one in found),
+            later=sum(_may_follow(one, known) for one in found),
             at_once=self.backend.at_once(tasks),
             now=time.time(),
             began=self._began,
@@ -271,16 +276,18 @@ class _Run:
 
     def _outcome(self, found: list[Found], worked_on: set[str], data: ReadData) -> RunOutcome:
         missing: dict[str, str] = {}
+        known = {one.cell.key: one for one in found}
         for one in found:
-            if one.verdict == "missing":
+            if one.own == "missing":
                 said = self.backend.said.get(one.cell.key)
-                reason = (said.error if said is not None else None) or blocked(one, data) or one.reason
+                reason = (said.error if said is not None else None) or _waits(one, known) or blocked(one, data)
+                reason = reason or one.reason
                 if not reason and _name(one) in worked_on:
                     reason = "it ended, and the store does not have it: does its node write to the same store?"
                 missing[one.cell.title] = reason
         return RunOutcome(
-            done=tuple(one.cell.title for one in found if one.verdict == "done"),
-            failed={one.cell.title: one.reason for one in found if one.verdict == "failed"},
+            done=tuple(one.cell.title for one in found if one.own == "done"),
+            failed={one.cell.title: one.reason for one in found if one.own == "failed"},
             missing=missing,
             computed=tuple(one.cell.title for one in found if _name(one) in worked_on),
             seconds=self.seconds,
@@ -308,6 +315,22 @@ class _Run:
             self.on_event(Phase(name, self.seconds[name]))
 
 
+def _waits(found: Found, known: Mapping[str, Found]) -> str:
+    """Why a cell cannot begin before the one that it starts from; empty where it starts from none, or that is done."""
+    begun = None if found.cell.start is None else known[found.cell.start.key]
+    if begun is None or begun.state.status == "done":
+        return ""
+    return f"it starts from {begun.cell.title} ({begun.cell.id}), which is {begun.state.status}" + (
+        f": {begun.state.reason}" if begun.state.reason else ""
+    )
+
+
+def _may_follow(found: Found, known: Mapping[str, Found]) -> bool:
+    """Whether a cell waits for another that has not failed."""
+    begun = None if found.cell.start is None else known[found.cell.start.key]
+    return begun is not None and begun.state.status not in ("done", "failed")
+
+
 def _name(found: Found) -> str | None:
     return None if found.folder is None else found.folder.name
 
@@ -319,7 +342,7 @@ def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
         alike.setdefault(_name(task), []).append(task)
     merged = []
     for group in alike.values():
-        wanted = {one.name: one.config for task in group for one in task.evaluations}
+        wanted = {one.name or one.label: one.config for task in group for one in task.evaluations}
         cell = replace(group[0].cell, evaluations=tuple(wanted.values()))
         merged.append(group[0] if len(group) == 1 else site.shelf.find(cell))
     return merged
@@ -332,7 +355,7 @@ def reopen(found: Found) -> None:
     if found.state.status == "failed":
         found.folder.clear_failure()
     for one in found.evaluations:
-        if one.status == "failed" and one.name is not None:
+        if one.status == "failed" and one.name is not None and one.behind is None:
             found.folder.clear_evaluation(one.name)
 
 
@@ -347,7 +370,8 @@ def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData, *, fail
     """
     problems: dict[str, list[str]] = {}
     for task in tasks:
-        wanted = [one for one in task.evaluations if one.status == "failed"] if failed else task.to_compute
+        own = [one for one in task.evaluations if one.status == "failed" and one.behind is None]
+        wanted = own if failed else task.to_compute
         asked: list[tuple[Chosen, EvaluationConfig | None]] = [(one.config.data, one.config) for one in wanted]
         if task.state.status == "failed" if failed else task.to_train:
             asked.append((task.cell.config.data, None))

@@ -50,6 +50,17 @@ class Site:
         """Where the cell is computed."""
         return self.shelf.folder(cell)
 
+    def found(self, cell: Cell) -> CellFolder:
+        """The folder of a cell that is done, also of one that was trained on data that this run did not read.
+
+        Raises:
+            NodeFault: it is not done.
+        """
+        found = self.shelf.find(cell)
+        if found.folder is None or found.state.status != "done":
+            raise NodeFault(f"cell {cell.id}, which it starts from, is {found.state.status}", may_pass=True)
+        return found.folder
+
     def open(self, data: Chosen, resize: int, on_reading: OnReading | None = None) -> VideoSource:
         """A data set on this node, which must be as the run read it.
 
@@ -172,7 +183,7 @@ def needed_data(cells: Iterable[Cell]) -> list[tuple[Chosen, int]]:
     """Everything that cells read: data sets, each with the short side of its frames in pixels, each once."""
     needed: dict[tuple[str, int], Chosen] = {}
     for cell in cells:
-        sets = [evaluation.data for evaluation in cell.evaluations]
+        sets = [evaluation.data for evaluation in cell.own]
         for data in [cell.config.data, *sets] if cell.pretrains else sets:
             needed.setdefault((data_key(data), cell.config.clip.resize), data)
     return [(data, resize) for (_, resize), data in needed.items()]

@@ -44,12 +44,14 @@ METRICS = ("raysl_loss", "raysl_clips_per_second", "raysl_data_wait_share")
 
 
 def test_a_trial_is_known_by_its_row_and_shows_the_factors() -> None:
-    cell = Cell(tiny_cell(), (), "study", "warm/er", {TEMPERATURE: 0.2})
+    cell = Cell(tiny_cell(), (), "study", "warm/er", factors={TEMPERATURE: 0.2})
     fold = replace(cell, config=tiny_cell({"data": {"name": "folder", "split": "folds", "folds": 2, "fold": 2}}))
     shown = parameters([cell, fold, replace(cell, row="other"), replace(cell, row="other", factors={})])
     assert shown[0] == {"study": "study", "row": "warm/er", "seed": 0, TEMPERATURE: 0.2}
     assert [name_of(one) for one in shown[:2]] == [cell.title, fold.title]
     assert fold.title.endswith("/fold2")
+    part = replace(fold, part="finetune/synthetic")
+    assert name_of(parameters([part])[0]) == part.title
     assert [name_of(one) for one in shown[2:]] == [f"study/other/seed0 {cell.key}"] * 2
 
 

@@ -21,19 +21,23 @@ pytestmark = pytest.mark.slow
 @pytest.mark.usefixtures("local_ray")
 def test_two_workers_fine_tune_what_is_pretrained_already(tmp_path: Path, places: Places) -> None:
     store, events = results.open(tmp_path / "store"), list[Event]()
-    (cell,) = fine_tuned(tmp_path, "finetune/synthetic, retrieval/synthetic", workers=2)[1:]
-    site = site_here([cell], store, places)
+    cells = fine_tuned(tmp_path, "finetune/synthetic, retrieval/synthetic", workers=2)
+    cell, tuned = cells[1], cells[3]
+    site = site_here(cells, store, places)
     assert pretrain_cell(cell, site) is None
     outcome = run_on_cluster([cell], store, places, on_event=events.append)
     assert (outcome.failed, outcome.missing) == ({}, {})
-    assert outcome.done == outcome.computed == ("tiny/supervised/seed0",)
+    assert outcome.done == outcome.computed == (cell.title, tuned.title)
     found = site.shelf.find(cell)
     assert [one.status for one in found.evaluations] == ["done", "done"]
-    folder = site.folder(cell)
-    assert len(folder.attempts()) == 1
-    for one in found.evaluations:
-        predictions = folder.predictions(str(one.name))
-        assert predictions is not None
-        assert len(predictions) == 8
+    for one in (cell, tuned):
+        folder = site.folder(one)
+        assert len(folder.attempts()) == 1
+        for name in folder.evaluations():
+            predictions = folder.predictions(name)
+            assert predictions is not None
+            assert len(predictions) == 8
+    provenance = site.folder(tuned).provenance() or {}
+    assert provenance["attempts"][0]["workers"] == 2
     stages = {running.stage for event in events if isinstance(event, Overview) for running in event.running}
     assert stages <= {"starting", "pretraining", "fine-tuning", "evaluating"}

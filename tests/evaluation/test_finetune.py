@@ -1,9 +1,11 @@
-"""Fine-tuning: it learns from the given weights and the training split alone, on any number of ranks."""
+"""Fine-tuning: a cell that starts from the given weights and learns from the training split alone, on any ranks."""
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +14,30 @@ import pytest
 import torch
 from torch import Tensor
 
+from raysl import results
 from raysl.config.cell import CellConfig
+from raysl.config.cells import Cell
 from raysl.config.evaluation import EvaluationConfig
-from raysl.config.identity import evaluation_id, resolved
+from raysl.config.identity import cell_id, evaluation_id, resolved
 from raysl.config.load import cell_from, evaluation_from
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
-from raysl.errors import ConfigError, NodeFault
-from raysl.evaluation.evaluate import evaluate, record, trains
-from raysl.evaluation.fine_tuning import FineTuned, FineTuning
-from raysl.evaluation.finetune_options import supervised_cell
+from raysl.errors import CellFailure, ConfigError, NodeFault
+from raysl.evaluation.against_data import check_against_data
+from raysl.evaluation.evaluate import evaluate, reads_network, record
 from raysl.evaluation.protocol import EvaluationResult
+from raysl.models.backbone import pool
+from raysl.results import CellFolder
+from raysl.training.load_backbone import load_network
+from raysl.training.loop import KilledError, Run
+from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
+from raysl.training.unreadable import Unreadable
 from raysl.views.evaluation_clips import evaluation_clips
 from tests.cells import TINY_BACKBONE
-from tests.evaluation.tiny import CLIP, CPU, DATA, UNREADABLE, backbone, damage, open_tiny
+from tests.evaluation.tiny import CLIP, CPU, DATA, backbone, damage, open_tiny
 from tests.ranks import run_ranks
+from tests.training.material import assert_equal_states, final
 
 FAST: dict[str, Any] = {
     "clips": 2,
@@ -53,244 +63,285 @@ def tiny_cell(seed: int = 0, **training: Any) -> CellConfig:
             "backbone": TINY_BACKBONE,
             "optimizer": {"name": "adamw", "learning_rate": {"value": 1e-3, "at_batch": 4}},
             "schedule": "cosine",
-            "training": {"epochs": 1, "batch_size": 4, "seed": seed, **training},
+            "training": {"epochs": 1, "batch_size": 4, "seed": seed, "max_unreadable": 0.1, **training},
         },
         "test",
     )
 
 
-def run(source: VideoSource, *evaluations: EvaluationConfig, seed: int = 0, **options: Any) -> list[EvaluationResult]:
-    named = {config.label: config for config in evaluations}
-    options = {"cell": tiny_cell(seed)} | options
-    results = evaluate(backbone(), named, CLIP, lambda _: source, seed=seed, device=CPU, batch_clips=4, **options)
-    return list(results.values())
+def behind(config: EvaluationConfig, seed: int = 0) -> Cell:
+    """The cell that stands behind a fine-tuning."""
+    found = Cell(tiny_cell(seed)).behind(config)
+    assert found is not None
+    return found
 
 
-def tuning(source: VideoSource, seed: int = 0, **options: Any) -> FineTuning:
-    chosen = finetune(**options).protocol.options
-    videos = [video.index for video in source.readable("train")]
-    cell = supervised_cell(chosen, tiny_cell(seed), DATA)
-    return FineTuning(cell, backbone(), source, videos, device=CPU, precision="float32",
-                      frozen_statistics=chosen.batch_norm == "eval")  # fmt: skip
+def train(source: VideoSource, cell: Cell, folder: CellFolder, **options: Any) -> dict[str, Tensor]:
+    """The network's state at the end."""
+    pretrain(cell.config, folder, source, start=backbone(), **options)
+    return final(folder, cell.config).model
 
 
-def weights(tuned: FineTuned | FineTuning) -> dict[str, Tensor]:
-    objective = tuned.objective if isinstance(tuned, FineTuned) else tuned.learner.objective
-    return {name: value.clone() for name, value in objective.backbone.state_dict().items()}
+def measure(source: VideoSource, cell: Cell, folder: CellFolder, **options: Any) -> EvaluationResult:
+    (evaluation,) = cell.evaluations
+
+    def network() -> Any:
+        return load_network(cell.config, folder, source), source.catalog.classes
+
+    found = evaluate(
+        backbone(), {evaluation.label: evaluation}, cell.config.clip, lambda _: source, seed=0, device=CPU,
+        batch_clips=4, cell=cell.config, network=network, **options,
+    )  # fmt: skip
+    return found[evaluation.label]
 
 
-class Recording(VideoSource):
-    """Keeps which videos were read."""
+def run(
+    source: VideoSource, config: EvaluationConfig, place: Path, seed: int = 0, **options: Any
+) -> tuple[EvaluationResult, pd.DataFrame]:
+    """What fine-tuning gives, and its curves."""
+    cell = behind(config, seed)
+    folder = results.open(place).named(cell.id)
+    train(source, cell, folder, **options)
+    curves = folder.curves()
+    assert curves is not None
+    return measure(source, cell, folder), curves
+
+
+def begun(source: VideoSource, **options: Any) -> Run:
+    """The training before its first step."""
+    return Run(
+        behind(finetune(**options)).config, source, found=None, unreadable=Unreadable(source, 1.0),
+        precision="float32", device=CPU, attempts=[], cores=1, start=backbone(),
+    )  # fmt: skip
+
+
+def moved(source: VideoSource, place: Path, **options: Any) -> set[str]:
+    """Names of the backbone's state that training changed."""
+    cell, before = behind(finetune(**options)), backbone().state_dict()
+    after = train(source, cell, results.open(place).named(cell.id))
+    return {name for name, value in before.items() if not torch.equal(value, after[f"backbone.{name}"])}
+
+
+class Guarded(VideoSource):
+    """Refuses test videos until training has ended; keeps which videos were read, and how often a test video was."""
 
     def __init__(self, source: VideoSource) -> None:
         super().__init__(source.catalog, source.manifest, source.root, source.cache)
-        self.read: set[int] = set()
-
-    def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
-        self.read.add(index)
-        return super().frames(index, frame_indices)
-
-
-class Guarded(Recording):
-    """Refuses test videos until training has ended, and counts how often each was read after that."""
-
-    def __init__(self, source: VideoSource) -> None:
-        super().__init__(source)
         self.training = True
-        self.tested: list[int] = []
+        self.trained, self.tested = set[int](), list[int]()
 
     def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
         split = self.catalog.videos[index].split
         assert (split == "train") == self.training, f"a {split} video was read while training is {self.training}"
-        if split == "test":
-            self.tested.append(index)
+        self.trained |= {index} if split == "train" else set()
+        self.tested += [index] if split == "test" else []
         return super().frames(index, frame_indices)
 
 
-def test_it_overfits_and_tests_every_video_once_after_training(tiny: VideoSource) -> None:
+def test_it_overfits_and_tests_every_video_once_after_training(tiny: VideoSource, tmp_path: Path) -> None:
     source, told = Guarded(tiny), list[Progress]()
 
-    def on_progress(name: str, progress: Progress) -> None:
-        assert name == "finetune/synthetic"
+    def on_progress(progress: Progress) -> None:
         told.append(progress)
         source.training = progress.step < progress.steps
 
     rate = {"name": "adamw", "learning_rate": {"value": 5e-3, "at_batch": 14}}
     config = finetune(epochs=40, batch_size=14, augment="none", optimizer=rate)
-    (result,) = run(source, config, on_progress=on_progress)
+    result, curves = run(source, config, tmp_path, on_progress=on_progress)
     assert sorted(source.tested) == [video.index for video in tiny.catalog.split("test")]
     assert [progress.step for progress in told] == list(range(1, 41))
-    details = result.details
-    assert (details["epochs"], details["steps"], details["batch_size"]) == (40, 40, 14)
-    losses, accuracy = details["train_loss"], details["train_accuracy"]
-    assert isinstance(losses, list)
-    assert isinstance(accuracy, list)
-    assert losses[0] == pytest.approx(np.log(3), abs=0.4)
-    assert details["final_train_loss"] == losses[-1] < 0.3
-    assert accuracy[-1] > 95
-    assert details["train_videos"] == 14
-    assert details["test_videos"] == 9
-    unreadable = details["unreadable"]
-    assert isinstance(unreadable, dict)
-    assert list(unreadable["train"]) == [tiny.catalog.videos[UNREADABLE].path]
+    assert curves["loss/total"].iloc[0] == pytest.approx(np.log(3), abs=0.4)
+    assert curves["loss/total"].iloc[-1] < 0.3
+    assert curves["metric/accuracy"].iloc[-1] > 0.95
+    assert result.details["unreadable"]["train"]  # type: ignore[index]
 
 
-def test_the_result_is_like_that_of_other_protocols(tiny: VideoSource) -> None:
-    (result,) = run(tiny, finetune())
+def test_the_result_is_like_that_of_other_protocols(tiny: VideoSource, tmp_path: Path) -> None:
+    result, _ = run(tiny, finetune(), tmp_path)
     table = result.predictions
     assert list(table.columns) == ["video", "path", "label", "correct", "predicted", "probability"]
     assert table["video"].tolist() == [video.index for video in tiny.catalog.split("test")]
     assert list(result.metrics) == ["top1", "mean_class"]
     assert result.metrics["top1"] == pytest.approx(100 * table["correct"].mean())
     assert table["probability"].between(0, 1).all()
-    kept = record(result, finetune(), tiny.snapshot)
+    (measured,) = behind(finetune()).evaluations
+    kept = record(result, measured, tiny.snapshot)
     assert json.loads(json.dumps(kept)) == kept
-    assert (kept["headline"], kept["n_test"]) == ("top1", 9)
-    assert kept["evaluation"]["protocol"]["optimizer"]["learning_rate"] == {
-        "value": 2e-3, "at_batch": 4, "rule": "linear",
-    }  # fmt: skip
+    assert (kept["label"], kept["headline"], kept["n_test"]) == ("finetune/synthetic", "top1", 9)
 
 
-def test_the_same_twice_and_another_with_another_seed(tiny: VideoSource) -> None:
-    first, again = (run(tiny, finetune(dropout=0.3))[0] for _ in range(2))
+def test_the_same_twice_and_another_with_another_seed(tiny: VideoSource, tmp_path: Path) -> None:
+    (first, one), (again, two) = (run(tiny, finetune(dropout=0.3), tmp_path / name) for name in ("a", "b"))
     pd.testing.assert_frame_equal(first.predictions, again.predictions)
-    assert first.details["train_loss"] == again.details["train_loss"]
-    (other,) = run(tiny, finetune(dropout=0.3), seed=1)
-    assert other.details["train_loss"] != first.details["train_loss"]
+    assert one["loss/total"].tolist() == two["loss/total"].tolist()
+    _, other = run(tiny, finetune(dropout=0.3), tmp_path / "c", seed=1)
+    assert other["loss/total"].tolist() != one["loss/total"].tolist()
 
 
-def test_it_starts_from_the_given_weights_and_leaves_them(tiny: VideoSource) -> None:
-    given = backbone().requires_grad_(False)
+def test_it_starts_from_the_given_weights_and_leaves_them(tiny: VideoSource, tmp_path: Path) -> None:
+    given = backbone()
     before = {name: value.clone() for name, value in given.state_dict().items()}
-    made = tuning(tiny)
-    assert all(torch.equal(value, before[name]) for name, value in weights(made).items())
-    tuned = made.run(lambda progress: None)
-    moved = [name for name, value in weights(tuned).items() if not torch.equal(value, before[name])]
-    assert "stem.0.weight" in moved
-    evaluate(given, {"finetune": finetune()}, CLIP, lambda _: tiny, seed=0, device=CPU, cell=tiny_cell())
+    made = begun(tiny).learner.objective.backbone.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in made.items())
+    cell = behind(finetune())
+    pretrain(cell.config, results.open(tmp_path).named(cell.id), tiny, start=given)
     assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())
-    assert not any(parameter.requires_grad for parameter in given.parameters())
+    with pytest.raises(ValueError, match="starts from another cell's backbone"):
+        pretrain(cell.config, results.open(tmp_path).named("other"), tiny)
 
 
-def test_frozen_batch_norm_keeps_its_statistics(tiny: VideoSource) -> None:
-    before = backbone().state_dict()
-    for mode in ("eval", "train"):
-        after = weights(tuning(tiny, batch_norm=mode).run(lambda progress: None))
-        changed = [name for name in after if "running_mean" in name and not torch.equal(after[name], before[name])]
-        assert bool(changed) == (mode == "train")
+def test_what_is_trained_is_what_moves(tiny: VideoSource, tmp_path: Path) -> None:
+    layers = {name for name, _ in backbone().named_parameters()}
+    stem = {name for name in layers if name.startswith("stem.0")}
+    everything = moved(tiny, tmp_path / "all")
+    assert everything >= layers
+    assert moved(tiny, tmp_path / "head", train="head", batch_norm="eval") == set()
+    assert moved(tiny, tmp_path / "part", train=["stem.0"], batch_norm="eval") == stem
+    assert moved(tiny, tmp_path / "kept", batch_norm="eval") == layers, "running statistics stay"
+    with pytest.raises(CellFailure, match=r"the backbone has no module 'stm' .*stem"):
+        moved(tiny, tmp_path / "none", train=["stm"])
 
 
 def test_classifier_schedule_and_rate_are_those_asked_for(tiny: VideoSource) -> None:
-    made = tuning(tiny, schedule={"name": "multistep", "milestones": [1]}, feature_norm="l2_batch_norm", batch_size=7)
+    made = begun(tiny, schedule={"name": "multistep", "milestones": [1]}, feature_norm="l2_batch_norm", batch_size=7)
     assert made.learner.base_rate == pytest.approx(2e-3 * 7 / 4)
     assert [made.learner.schedule(step) for step in range(4)] == pytest.approx([1, 1, 0.1, 0.1])
-    assert type(made.learner.objective.term("supervised").classifier.norm).__name__ == "BatchNorm1d"
+    term: Any = made.learner.objective.term("supervised")
+    assert type(term.classifier.norm).__name__ == "BatchNorm1d"
     assert made.cell.training.seed != tiny_cell().training.seed
+    assert behind(finetune()).seed == tiny_cell().training.seed, "the row's, which tables and titles show"
 
 
-def test_another_clip_than_that_of_pretraining(tiny: VideoSource) -> None:
-    (result,) = run(tiny, finetune(clip={"frames": 6, "stride": 2, "size": 24}, epochs=1))
-    assert result.details["clip"] == {"frames": 6, "stride": 2, "size": 24, "resize": 32, "input": "rgb"}
+def test_another_clip_than_that_of_pretraining() -> None:
+    changed = behind(finetune(clip={"frames": 6, "stride": 2, "size": 24}))
+    assert changed.config.clip == CLIP.model_copy(update={"frames": 6, "stride": 2, "size": 24})
+    (test,) = changed.evaluations
+    assert test.protocol.options.clip.of(changed.config.clip) == changed.config.clip
+    strides = behind(finetune(strides=[2, 4]))
+    (test,) = strides.evaluations
+    assert strides.config.clip.stride == 2
+    assert test.protocol.options.clip.of(strides.config.clip) == CLIP
 
 
 @pytest.mark.parametrize("average", ["softmax", "logits"])
-def test_scores_are_averaged_over_clips(tiny: VideoSource, average: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def logits(self: FineTuned, clips: Tensor) -> Tensor:
-        return clips.mean(dim=(2, 3, 4)) * 4
-
-    monkeypatch.setattr(FineTuned, "logits", logits)
-    (result,) = run(tiny, finetune(average=average, epochs=1, clips=3))
-    rows: Any = result.predictions.itertuples()
+def test_scores_are_averaged_over_clips(tiny: VideoSource, average: str, tmp_path: Path) -> None:
+    cell = behind(finetune(average=average, epochs=1, clips=3))
+    folder = results.open(tmp_path).named(cell.id)
+    train(tiny, cell, folder)
+    network = load_network(cell.config, folder, tiny)
+    term: Any = network.term("supervised")
+    rows: Any = measure(tiny, cell, folder).predictions.itertuples()
     for row in rows:
-        scores = evaluation_clips(tiny, row.video, CLIP, 3).mean(dim=(2, 3, 4)).double() * 4
+        with torch.inference_mode():
+            scores = term.classifier(pool(network.backbone(evaluation_clips(tiny, row.video, CLIP, 3)))).double()
         shares = scores.softmax(dim=1).mean(dim=0) if average == "softmax" else scores.mean(dim=0).softmax(dim=0)
         assert row.predicted == int(shares.argmax())
         assert row.probability == pytest.approx(float(shares[row.label]), rel=1e-4)
 
 
-def test_label_fraction_takes_less_and_is_keyed_by_the_seed(tiny: VideoSource) -> None:
+def test_label_fraction_takes_less_and_is_keyed_by_the_seed(tiny: VideoSource, tmp_path: Path) -> None:
     read: list[set[int]] = []
     for seed in (0, 1):
-        source = Recording(tiny)
-        (result,) = run(source, finetune(label_fraction=0.5, batch_size=2, epochs=3), seed=seed)
-        # Five videos of a class, one of them unreadable: three, three and two.
-        assert result.details["train_videos"] == 8
-        read.append(source.read & {video.index for video in tiny.catalog.split("train")})
+        source = Guarded(tiny)
+        cell = behind(finetune(label_fraction=0.5, batch_size=2, epochs=3), seed)
+        train(source, cell, results.open(tmp_path).named(cell.id))
+        read.append(source.trained)
+    # Five videos of a class, one of them unreadable: three, three and two.
     assert [len(seen) for seen in read] == [8, 8]
     assert read[0] != read[1]
 
 
 def test_what_cannot_be_is_refused(tiny: VideoSource) -> None:
-    with pytest.raises(ConfigError, match=r"finetune: batch_size 15 is larger .* 14 labelled"):
-        run(tiny, finetune(batch_size=15))
+    with pytest.raises(ConfigError, match=r"batch_size 15 is larger than the set: 14 readable"):
+        check_against_data(behind(finetune(batch_size=15)).config, None, tiny.snapshot)
+    with pytest.raises(
+        ConfigError, match=r"batch_size 9 .*: 8 readable .* supervised\.label_fraction 0\.5 leaves these"
+    ):
+        check_against_data(behind(finetune(batch_size=9, label_fraction=0.5)).config, None, tiny.snapshot)
     with pytest.raises(ConfigError, match=r"finetune: clip\.size 48 is larger than clip\.resize 32"):
-        run(tiny, finetune(clip={"size": 48}))
-    with pytest.raises(ConfigError, match=r"finetune.*2 epochs never passes the first one, 3"):
-        run(tiny, finetune(schedule={"name": "multistep", "milestones": [3]}))
+        behind(finetune(clip={"size": 48}))
+    with pytest.raises(ConfigError, match=r"2 epochs never passes the first one, 3"):
+        check_against_data(
+            behind(finetune(schedule={"name": "multistep", "milestones": [3]})).config, None, tiny.snapshot
+        )
     odd = finetune(batch_size=5).protocol
     assert odd.component.check is not None
-    with pytest.raises(ConfigError, match=r"batch_size 5 does not divide by training\.workers 2"):
+    with pytest.raises(ConfigError, match=r"batch_size 5 does not divide by training\.workers 2, which fine-tune"):
         odd.component.check(odd.options, tiny_cell(workers=2))
-    with pytest.raises(ValueError, match="needs the cell"):
-        run(tiny, finetune(), cell=None)
-
-
-def test_a_failure_leaves_the_other_evaluations(tiny: VideoSource) -> None:
-    failed: list[str] = []
-    with pytest.raises(ConfigError, match="larger than the set"):
-        run(
-            tiny,
-            finetune("too large", batch_size=15),
-            finetune("whole"),
-            on_failure=lambda name, _: failed.append(name),
-        )
-    assert failed == ["too large"]
+    odd.component.check(finetune(batch_size=5, workers=1).protocol.options, tiny_cell(workers=2))
+    with pytest.raises(ValueError, match="trains another cell, and is made on that"):
+        evaluate(backbone(), {"f": finetune()}, CLIP, lambda _: tiny, seed=0, device=CPU)
+    (test,) = behind(finetune()).evaluations
+    assert reads_network(test)
+    with pytest.raises(ValueError, match="needs the cell's whole network"):
+        evaluate(backbone(), {"f": test}, CLIP, lambda _: tiny, seed=0, device=CPU)
+    assert test.protocol.component.check is not None
+    with pytest.raises(ConfigError, match="pretraining: none trains no classifier"):
+        test.protocol.component.check(test.protocol.options, tiny_cell())
 
 
 @pytest.mark.slow
-def test_a_training_video_that_is_lost_is_an_error_and_not_replaced(own_places: Places) -> None:
+def test_a_training_video_that_is_lost_is_an_error_and_not_replaced(own_places: Places, tmp_path: Path) -> None:
     source = open_tiny(own_places)
     lost = source.readable("train")[0].path
     damage(source.root / lost)
     with pytest.raises(NodeFault, match=f"{lost} could be read when the data set was"):
-        run(source, finetune())
+        run(source, finetune(), tmp_path)
+
+
+def test_a_kill_at_a_random_step_changes_nothing(tiny: VideoSource, tmp_path: Path) -> None:
+    cell = behind(finetune(epochs=3, dropout=0.3))
+    cell = Cell(cell.config.model_copy(
+        update={"training": cell.config.training.model_copy(update={"checkpoint_steps": 2})}
+    ), cell.evaluations)  # fmt: skip
+    expected = train(tiny, cell, results.open(tmp_path / "whole").named(cell.id))
+    kill, folder = random.randint(1, 8), results.open(tmp_path / "killed").named(cell.id)
+    print(f"killed after step {kill}")
+    with pytest.raises(KilledError):
+        pretrain(cell.config, folder, tiny, start=backbone(), stop_after=kill)
+    assert_equal_states(expected, train(tiny, cell, folder))
 
 
 def test_identity_and_defaults() -> None:
     bare = evaluation_from({"label": "a", "protocol": "finetune", "data": {"name": "synthetic"}}, "test")
-    assert trains(bare)
     options = bare.protocol.options
     assert (options.optimizer.name, options.optimizer.options.learning_rate.value) == ("sgd", 0.16)
     assert evaluation_from(resolved(bare), "again") == bare
-    assert evaluation_id(evaluation_from(resolved(bare), "again")) == evaluation_id(bare)
+    trained = behind(finetune()).config
+    again = cell_from(resolved(trained), "again")
+    assert (cell_id(again), again.start) == (cell_id(trained), trained.start)
+    assert cell_id(behind(finetune(), seed=1).config) != cell_id(trained), "it covers what it starts from"
     changes: list[dict[str, Any]] = [
         {"epochs": 51},
         {"optimizer": {"name": "sgd", "learning_rate": {"value": 0.16, "at_batch": 128}}},
         {"augment": "standard"},
         {"schedule": {"name": "cosine", "warmup_epochs": 1}},
         {"clip": {"frames": 32}},
-        {"average": "logits"},
+        {"train": "head"},
+        {"batch_norm": "eval"},
+        {"label_fraction": 0.5},
     ]
-    ids = {evaluation_id(bare)}
-    for change in changes:
-        given = {"label": "a", "protocol": {"name": "finetune", **change}, "data": {"name": "synthetic"}}
-        ids.add(evaluation_id(evaluation_from(given, "test")))
-    assert len(ids) == len(changes) + 1
+    cells = {behind(finetune()).id} | {behind(finetune(**change)).id for change in changes}
+    assert len(cells) == len(changes) + 1
+    tests = [finetune(clips=3), finetune(average="logits")]
+    assert {behind(one).id for one in tests} == {behind(finetune()).id}, "tested in two ways, trained once"
+    ids = {evaluation_id(behind(one).evaluations[0]) for one in (*tests, finetune())}
+    assert len(ids) == 3
 
 
-def on_ranks(rank: int, places: Places) -> tuple[list[float], dict[str, float], pd.DataFrame, list[str]]:
-    stored: list[str] = []
-    (result,) = run(open_tiny(places), finetune(epochs=3, dropout=0.3), on_result=lambda name, *_: stored.append(name))
-    losses = result.details["train_loss"]
-    assert isinstance(losses, list)
-    return losses, result.metrics, result.predictions, stored
+def on_ranks(rank: int, places: Places, place: Path) -> tuple[list[float], dict[str, float], pd.DataFrame]:
+    source, cell = open_tiny(places), behind(finetune(epochs=3, dropout=0.3))
+    folder = results.open(place).named(cell.id)
+    pretrain(cell.config, folder, source, start=backbone())
+    result, curves = measure(source, cell, folder), folder.curves()
+    assert curves is not None
+    return curves["loss/total"].tolist(), result.metrics, result.predictions
 
 
 @pytest.mark.slow
-def test_two_ranks_fine_tune_as_one(tiny_places: Places) -> None:
-    losses, metrics, predictions, stored = on_ranks(0, tiny_places)
-    two = run_ranks(on_ranks, 2, tiny_places)
-    assert [rank[3] for rank in two] == [stored, []]
+def test_two_ranks_fine_tune_as_one(tiny_places: Places, tmp_path: Path) -> None:
+    losses, metrics, predictions = on_ranks(0, tiny_places, tmp_path / "one")
+    two = run_ranks(on_ranks, 2, tiny_places, tmp_path / "two")
     for other in two:
         assert other[0] == pytest.approx(losses, rel=1e-2)
         assert other[1] == pytest.approx(metrics, abs=100 / 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,10 @@ from raysl.config.identity import evaluation_id, resolved
 from raysl.config.load import evaluation_from
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
-from raysl.evaluation.evaluate import evaluate
-from raysl.evaluation.fine_tuning import FineTuning
-from raysl.evaluation.finetune_options import FinetuneOptions, supervised_cell
+from raysl.evaluation.protocols.finetune import FinetuneOptions, fine_tuned
 from raysl.views.loader import PretrainingLoader
-from tests.evaluation.test_finetune import finetune, tiny_cell
-from tests.evaluation.tiny import CLIP, CPU, DATA, backbone
+from tests.evaluation.test_finetune import finetune, run, tiny_cell
+from tests.evaluation.tiny import CLIP, DATA
 
 ROTATION: dict[str, Any] = {"rotation": {"view": "pair", "supervise": False, "jitter": 0.0}}
 
@@ -28,7 +27,7 @@ def options(**given: Any) -> FinetuneOptions:
 
 
 def trained_on(source: VideoSource, **given: Any) -> PretrainingLoader:
-    cell = supervised_cell(options(augment="none", **given), tiny_cell(), DATA)
+    cell = fine_tuned(options(augment="none", **given), tiny_cell(), DATA)
     return PretrainingLoader(cell, source, view_names=("query",), rank=0, world_size=1)
 
 
@@ -46,10 +45,10 @@ def test_the_options_leave_other_evaluations_ids_alone() -> None:
 )
 def test_strides_are_those_of_training_clips(strides: list[int], stride: int, rates: tuple[int, ...]) -> None:
     chosen = options(strides=strides, clip={"stride": 3})
-    made = supervised_cell(chosen, tiny_cell(), DATA)
+    made = fine_tuned(chosen, tiny_cell(), DATA)
     assert (made.clip.stride, made.sampling) == (stride, SamplingOptions(playback_rates=rates))
-    assert chosen.test_clip(tiny_cell()) == CLIP.model_copy(update={"stride": 3})
-    assert supervised_cell(options(clip={"stride": 3}), tiny_cell(), DATA).clip.stride == 3
+    assert chosen.clip.of(CLIP) == CLIP.model_copy(update={"stride": 3})
+    assert fine_tuned(options(clip={"stride": 3}), tiny_cell(), DATA).clip.stride == 3
 
 
 def test_training_clips_have_them(tiny: VideoSource) -> None:
@@ -58,7 +57,7 @@ def test_training_clips_have_them(tiny: VideoSource) -> None:
     assert set(seen.tolist()) == {1.0, 2.0}
 
 
-def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource) -> None:
+def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource, tmp_path: Path) -> None:
     plain, turned = (trained_on(tiny, pretext=pretext, batch_size=7) for pretext in ({}, ROTATION))
     turns = set()
     for one, other in zip(plain.epoch(0), turned.epoch(0), strict=True):
@@ -73,20 +72,13 @@ def test_training_clips_are_turned_and_test_clips_are_not(tiny: VideoSource) -> 
         "batch_norm": "eval",
     }
     changes: list[dict[str, Any]] = [{}, {"pretext": ROTATION, "strides": [1, 2]}]
-    tables = [
-        next(iter(evaluate(backbone(), {"f": finetune(**frozen, epochs=1, **given)}, CLIP, lambda _: tiny, seed=0,
-                           device=CPU, cell=tiny_cell()).values())).predictions
-        for given in changes
-    ]  # fmt: skip
+    tables = [run(tiny, finetune(**frozen, epochs=1, **given), tmp_path)[0].predictions for given in changes]
     torch.testing.assert_close(*(torch.tensor(table["probability"].to_numpy()) for table in tables))
 
 
-def test_it_trains(tiny: VideoSource) -> None:
-    videos = [video.index for video in tiny.readable("train")]
-    cell = supervised_cell(options(strides=[1, 2], pretext=ROTATION, epochs=1), tiny_cell(), DATA)
-    tuned = FineTuning(cell, backbone(), tiny, videos, device=CPU, precision="float32").run(lambda progress: None)
-    assert len(tuned.losses) == 1
-    assert tuned.losses[0] < 3
+def test_it_trains(tiny: VideoSource, tmp_path: Path) -> None:
+    _, curves = run(tiny, finetune(strides=[1, 2], pretext=ROTATION, epochs=1), tmp_path)
+    assert curves["loss/total"].iloc[-1] < 3
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from raysl.config.cells import Cell
 from raysl.config.component import find, names
 from raysl.config.identity import resolved
 from raysl.data.places import Places
@@ -20,11 +21,12 @@ from raysl.data.source import VideoSource, open_source
 from raysl.errors import CellFailure, DataError
 from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.feature_options import FeatureOptions
+from raysl.evaluation.network_protocol import NetworkOptions
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
 from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
-from raysl.evaluation.trained_options import TrainedOptions
 from raysl.models.backbone import Backbone
-from tests.cells import tiny_cell
+from raysl.objectives.build import build_objective
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.evaluation.tiny import CLIP, CPU, DATA, backbone, chosen, evaluation
 from tests.evaluation.toy import class_names, toy_features
 
@@ -54,7 +56,7 @@ SMALL: dict[str, dict[str, object]] = {
 }
 """Options with which a protocol measures all that it can on twelve training videos of six classes, in a second."""
 
-KINDS_OF_OPTIONS = (FeatureOptions, PerClipOptions, TrainedOptions)
+KINDS_OF_OPTIONS = (FeatureOptions, PerClipOptions, NetworkOptions)
 
 
 def of_kind(options: type) -> list[str]:
@@ -82,16 +84,23 @@ def test_metrics_are_those_that_are_declared_before_there_are_any(name: str, six
     config = evaluation(name, "label", **SMALL.get(name, {}))
     declared = find("protocol", name).metrics
     assert declared is not None
+    expected = declared(config.protocol.options)
+    cell = Cell(tiny_cell({"pretraining": "supervised", "clip": CLIP.model_dump(), "backbone": TINY_BACKBONE}))
+    behind = cell.behind(config)
+    if behind is not None:
+        cell, (config,) = behind, behind.evaluations
+    network = build_objective(cell.config, range(12), 1, classes=CLASSES)
     results = evaluate(
-        backbone(),
+        network.backbone,
         {"label": config},
         CLIP,
         lambda _: six_classes,
         seed=0,
         device=CPU,
-        cell=tiny_cell({"pretraining": "none"}),
+        cell=cell.config,
+        network=lambda: (network, six_classes.catalog.classes),
     )
-    assert tuple(results["label"].metrics) == declared(config.protocol.options)
+    assert tuple(results["label"].metrics) == expected
 
 
 @pytest.mark.parametrize("signal", [0.0, 2.0])

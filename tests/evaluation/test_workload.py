@@ -13,7 +13,7 @@ from raysl.data.source import open_source
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.workload import workload
-from raysl.objectives.build import draw_backbone
+from raysl.objectives.build import build_objective
 from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
 
 
@@ -23,35 +23,37 @@ from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
         ("linear", {"clips": 3}),
         ("retrieval", {"clips": 2}),
         ("similarity", {"clips": 2, "videos": 5, "buffers": [0.0, 0.5]}),
-        ("finetune", {"clips": 2, "epochs": 2, "batch_size": 4, "label_fraction": 0.5}),
+        ("classifier", {"clips": 2, "clip": {"frames": 2}}),
     ],
 )
 def test_as_many_clips_pass_the_network_as_are_counted(
     protocol: str, options: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    cell, evaluation = tiny_cell({"backbone": TINY_BACKBONE}), tiny_evaluation(protocol, **options)
+    trained = "supervised" if protocol == "classifier" else "self_supervised"
+    cell = tiny_cell({"backbone": TINY_BACKBONE, "pretraining": trained})
+    evaluation = tiny_evaluation(protocol, **options)
     places = Places({}, tmp_path_factory.getbasetemp() / "workload", cache_gigabytes=0.1)
     source = open_source(evaluation.data, places, resize=cell.clip.resize)
-    passed = {True: 0, False: 0}
+    passed = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        passed[module.training] += len(inputs[0])
+        nonlocal passed
+        assert not module.training
+        passed += len(inputs[0])
 
-    backbone = draw_backbone(cell)
-    backbone.register_forward_hook(count)  # which copies for fine-tuning keep
+    network = build_objective(cell, range(16), 1, classes=4)
+    network.backbone.register_forward_hook(count)
     evaluate(
-        backbone,
+        network.backbone,
         {protocol: evaluation},
         cell.clip,
         lambda _: source,
         seed=0,
         device=torch.device("cpu"),
         cell=cell,
+        network=lambda: (network, source.catalog.classes),
     )
     found = workload(evaluation, cell, LabelledSplits.of(source.snapshot))
     assert found is not None
-    assert passed[False] == found.videos * found.clips
-    training = found.training
-    epochs = 0 if training is None else training.training.epochs or 0
-    assert passed[True] == epochs * found.trained_on
+    assert passed == found.videos * found.clips
     assert found.fits == (protocol in ("linear", "retrieval"))

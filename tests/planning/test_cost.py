@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from raysl import results
-from raysl.config.cells import Cell
+from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import open_source
@@ -125,7 +125,7 @@ def test_frames_take_what_the_cache_holds(places: Places) -> None:
 
 def test_a_cell_takes_the_sum_of_its_parts(places: Places, tmp_path: Path) -> None:
     cell = Cell(tiny_cell(THREE_EPOCHS), (LINEAR, TUNED))
-    cost, calibration = cell_cost(cell, KnownData(places)), measured(tmp_path, [cell], places)
+    cost, calibration = cell_cost(cell, KnownData(places)), measured(tmp_path, unique_cells([cell]), places)
     shown = {(part.what, part.shape.kind): part for part in cost.parts}
     numbers = {shape.kind + shape.title: i for i, shape in enumerate(distinct_shapes([cost]), 1)}
 
@@ -138,12 +138,14 @@ def test_a_cell_takes_the_sum_of_its_parts(places: Places, tmp_path: Path) -> No
     load = float(numbers[pretraining.loading.kind + pretraining.loading.title])
     six_steps = 6 * (one(("pretraining", "training")) + 8 * load)
     assert pretraining.seconds(calibration) == six_steps + 100 + 3 * 10, "three epochs, a checkpoint after each"
-    tuned = shown["finetune/synthetic", "training"]
-    assert (tuned.times, tuned.saves) == (6, 0)
-    assert shown["finetune/synthetic", "forward"].times == 8
     assert shown["linear/synthetic", "forward"].times == 16 + 8
     assert shown["linear/synthetic", "fit"].times == 16
     assert cost.seconds(calibration) == sum(part.seconds(calibration) or 0 for part in cost.parts)
+    (behind,) = unique_cells([cell])[1:]
+    tuned = {(part.what, part.shape.kind): part for part in cell_cost(behind, KnownData(places)).parts}
+    assert tuned.keys() == {("fine-tuning", "training"), ("finetune/synthetic", "forward")}
+    assert (tuned["fine-tuning", "training"].times, tuned["fine-tuning", "training"].saves) == (6, 3)
+    assert tuned["finetune/synthetic", "forward"].times == 8
     missing = Calibration(tmp_path, replace(calibration.machine, pytorch="0.1"))
     assert cost.seconds(missing) is None
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from annotated_types import MultipleOf
 
+from raysl.config.cell import CellConfig
 from raysl.config.options import Options
 
 BESIDE = 1e-6
@@ -45,7 +46,7 @@ def numbers_of(model: type[Options], prefix: str = "") -> Iterator[Number]:
             listed = get_origin(kind) is tuple
             if listed:
                 kind, limits = _limits(get_args(kind)[0], [])
-            if isinstance(kind, type) and issubclass(kind, Options):
+            if isinstance(kind, type) and issubclass(kind, Options) and kind is not CellConfig:
                 yield from numbers_of(kind, f"{prefix}{name}.")
             elif kind in (int, float):
                 yield Number(f"{prefix}{name}", kind, _bound(limits, kind, low=True), _bound(limits, kind), listed)

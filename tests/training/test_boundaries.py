@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from raysl.config.cell import CellConfig
+from raysl.config.cells import Cell
 from raysl.config.component import KINDS, find, names
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.load import evaluation_from
@@ -21,7 +22,6 @@ from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import try_evaluation
-from raysl.objectives.build import build_backbone
 from raysl.planning.search_options import SearchOptions
 from raysl.planning.study import StudyOptions
 from raysl.training.check_cell import check_cell
@@ -194,19 +194,28 @@ def step_of(changes: dict[str, Any], places: Places) -> str | None:
 def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_is_evaluated(
     name: str, places: Places
 ) -> None:
-    cell = tiny_cell(BASE)
-    source, backbone = source_of(cell, places), build_backbone(cell)
+    cell = tiny_cell(BASE if name != "classifier" else BASE | {"pretraining": "supervised"})
+    source = source_of(cell, places)
+    report = try_step(cell, source)
     for number in numbers_of(find("protocol", name).options):
         for value in at_bounds(number):
             said = None
             try:
                 fits = {"batch_size": 4} if name == "finetune" else {}
                 evaluation = evaluation_of(name, fits | {number.key: value}, cell)
+                behind = Cell(cell).behind(evaluation)
+                if behind is not None:  # whose own numbers are tried as those of a cell
+                    check_against_data(behind.config, None, source.snapshot)
+                    (evaluation,) = behind.evaluations
+                    check_against_data(behind.config, evaluation, source.snapshot)
+                    check_cell(behind.config)
+                    try_step(behind.config, source)
+                    continue
                 check_against_data(cell, evaluation, source.snapshot)
             except ConfigError as error:
                 said = str(error)
             if said is None:
-                try_evaluation(cell, evaluation, backbone, source)
+                try_evaluation(cell, evaluation, report.backbone, source, report.network)
             else:
                 assert number.key.split(".")[-1] in said, f"{number.key} {value}: {said}"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from raysl.config.cells import Cell
+from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.planning.calibration import Shape
 from raysl.planning.cost import KnownData, cell_cost, distinct_shapes
@@ -32,7 +32,8 @@ def shapes(places: Places, change: dict[str, Any], *protocols: str) -> dict[str,
     cell = tiny_cell({"backbone": TINY_BACKBONE, **change})
     options: dict[str, dict[str, Any]] = {"finetune": {"epochs": 1, "batch_size": 4, "clips": 2}}
     wanted = tuple(tiny_evaluation(name, **options.get(name, {})) for name in protocols)
-    return {shape.title: shape for shape in distinct_shapes([cell_cost(Cell(cell, wanted), KnownData(places))])}
+    costs = [cell_cost(one, KnownData(places)) for one in unique_cells([Cell(cell, wanted)])]
+    return {shape.title: shape for shape in distinct_shapes(costs)}
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,9 @@ from raysl.commands.run import check_roots
 from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.errors import ConfigError, NodeFault
-from raysl.evaluation.evaluate import trains
 from raysl.results import Store
 from raysl.training.progress import Progress
-from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell, uses_workers, workers_of
+from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell, workers_of
 from raysl.work.run_cells import reopen
 from raysl.work.site import Site
 from tests.models.narrow_weights import NARROW, save_narrow_weights
@@ -162,42 +162,51 @@ def test_a_root_that_is_gone_is_noted_without_its_path_and_forgotten_when_it_is_
     assert site.folder(cell).faults() == {}
 
 
-def test_cells_are_pretrained_and_fine_tuned_in_one_process(tmp_path: Path, store: Store, places: Places) -> None:
+def _note(seen: list[tuple[str, int]], stage: str, progress: Progress | None) -> None:
+    if progress is not None:
+        seen.append((stage, progress.step))
+
+
+def test_a_fine_tuning_is_a_cell_of_its_own(tmp_path: Path, store: Store, places: Places) -> None:
     cells = fine_tuned(tmp_path, "finetune/synthetic, retrieval/synthetic")
+    random, supervised, *behind = cells
+    assert [(cell.title, cell.stage) for cell in behind] == [
+        (f"tiny/{row}/seed0/finetune/synthetic", "fine-tuning") for row in ("random", "supervised")
+    ]
+    assert [cell.start.key for cell in behind if cell.start is not None] == [random.key, supervised.key]
     site = site_here(cells, store, places)
-    for cell in cells:
-        assert pretrain_cell(cell, site) is None
-        assert evaluate_cell(cell, site, trained=False) is None
-        assert labels(site, cell) == {"retrieval/synthetic": "done"}
-        seen: list[Progress] = []
-        assert evaluate_cell(cell, site, trained=True, on_progress=seen.append) is None
-        assert [progress.step for progress in seen] == [2, 4]
-        assert labels(site, cell) == {"retrieval/synthetic": "done", "finetune/synthetic": "done"}
-        found = site.shelf.find(cell)
-        assert found.verdict == "done"
-        (one,) = [one for one in found.evaluations if trains(one.config)]
+    for row, tuned in zip((random, supervised), behind, strict=True):
+        with pytest.raises(NodeFault, match="which it starts from, is missing"):
+            pretrain_cell(tuned, site)
+        assert compute_cell(row, site, lambda stage, progress: None) is None
+        assert labels(site, row) == {"retrieval/synthetic": "done"}
+        assert (site.shelf.find(row).own, site.shelf.find(row).verdict) == ("done", "missing")
+        seen = list[tuple[str, int]]()
+        assert compute_cell(tuned, site, partial(_note, seen)) is None
+        assert seen == [("fine-tuning", 2), ("fine-tuning", 4)]
+        assert labels(site, row) == {"retrieval/synthetic": "done", "finetune/synthetic": "done"}
+        (one,) = [one for one in site.shelf.find(row).evaluations if one.behind is not None]
+        assert one.behind is not None
+        assert one.behind.folder == site.folder(tuned)
         assert one.record is not None
-        assert one.record["evaluation"]["protocol"]["epochs"] == 2
-        assert len(one.record["details"]["train_loss"]) == 2
-        predictions = site.folder(cell).predictions(str(one.name))
+        predictions = site.folder(tuned).predictions(str(one.name))
         assert predictions is not None
         assert len(predictions) == 8
+        curves = site.folder(tuned).curves()
+        assert curves is not None
+        assert len(curves) == 4
 
 
 def test_who_needs_the_workers(tmp_path: Path, store: Store, places: Places) -> None:
-    both = fine_tuned(tmp_path / "both", "finetune/synthetic, retrieval/synthetic", workers=2)
-    features = fine_tuned(tmp_path / "features", "retrieval/synthetic", workers=2)
-    assert [uses_workers(cell) for cell in both] == [True, True]
-    assert [uses_workers(cell) for cell in features] == [False, True]
-    site = site_here([*both, *features], store, places)
-    assert [workers_of(site.shelf.find(cell)) for cell in (*both, *features)] == [2, 2, 1, 2]
-    random = both[0]
+    cells = fine_tuned(tmp_path / "both", "finetune/synthetic, retrieval/synthetic", workers=2)
+    site = site_here(cells, store, places)
+    assert [workers_of(site.shelf.find(cell)) for cell in cells] == [1, 2, 2, 2]
+    random = cells[0]
     assert pretrain_cell(random, site) is None
-    assert evaluate_cell(random, site, trained=True) is None
     # What is left needs no workers; what is done is not asked for again.
     rest = site.shelf.find(random)
     assert workers_of(rest) == 1
-    assert [trains(one.config) for one in rest.missing] == [False]
+    assert [one.label for one in rest.to_compute] == ["retrieval/synthetic"]
 
 
 def _one_rank_fails(rank: int, cell: Cell, site: Site, error: str) -> str:

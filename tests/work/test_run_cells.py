@@ -317,7 +317,7 @@ def test_what_the_data_cannot_fill_is_said_before_anything_is_trained(
         compute(cells, store, places)
     said = str(caught.value)
     assert "batch_size 99 is larger than the set" in said
-    assert "(asked by tiny/one/seed0 and 2 more)" in said
+    assert "(asked by tiny/one/seed0/finetune/synthetic and 2 more)" in said
     assert "training.batch_size 64 is larger than the set: 16" in said
     assert store.cells() == []
 

@@ -95,7 +95,7 @@ def read_cell(
         f"{cell.seed}" + ("" if cell.fold is None else f", fold {cell.fold}"),
         cell.title,
         "" if folder is None else folder.name,
-        found.verdict,
+        found.own,
         found.state.status,
         found.reason,
         flatten(config or dict(planned())),

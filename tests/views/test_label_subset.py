@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from raysl.data.catalog import Video
-from raysl.evaluation.label_subset import label_subset
+from raysl.views.label_subset import label_subset
 
 
 def videos(*sizes: int) -> list[Video]:
