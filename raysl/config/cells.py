@@ -8,7 +8,7 @@ from functools import cached_property
 
 from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
-from raysl.config.identity import cell_id, evaluation_id
+from raysl.config.identity import MOST_KEPT, cell_id, evaluation_id
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,34 @@ class Cell:
         Raises:
             ConfigError: the protocol's options do not fit the cell.
         """
-        derive = evaluation.protocol.component.downstream
-        if derive is None:
+        if evaluation.protocol.component.downstream is None:
             return None
-        config, protocol = derive(evaluation.protocol.options, self.config, evaluation.data)
-        measured = evaluation.model_copy(update={"protocol": protocol})
+        config, measured = _derived(self.config, evaluation)
         return Cell(config, (measured,), self.study, self.row, evaluation.label, self.seed, self.factors)
 
     @property
     def own(self) -> tuple[EvaluationConfig, ...]:
         """The evaluations that are made on its own backbone or network, and are no other cell's."""
         return tuple(one for one in self.evaluations if one.protocol.component.downstream is None)
+
+
+_known: dict[tuple[int, int], tuple[CellConfig, EvaluationConfig, tuple[CellConfig, EvaluationConfig]]] = {}
+"""What was derived lately, by the identities of objects that never change: a plan asks for all of it several times."""
+
+
+def _derived(config: CellConfig, evaluation: EvaluationConfig) -> tuple[CellConfig, EvaluationConfig]:
+    key = id(config), id(evaluation)
+    known = _known.get(key)
+    if known is not None and known[0] is config and known[1] is evaluation:
+        return known[2]
+    derive = evaluation.protocol.component.downstream
+    assert derive is not None
+    trained, protocol = derive(evaluation.protocol.options, config, evaluation.data)
+    found = trained, evaluation.model_copy(update={"protocol": protocol})
+    if len(_known) >= MOST_KEPT:
+        _known.clear()
+    _known[key] = config, evaluation, found
+    return found
 
 
 def evaluation_key(evaluation: EvaluationConfig) -> str:

@@ -107,7 +107,14 @@ def _of_labels(cell: CellConfig) -> list[KeyPath]:
 
 def cell_id(cell: CellConfig) -> str:
     """12 hexadecimal digits; the same on every machine."""
-    return _digest(identity(cell), 6)
+    known = _cell_ids.get(id(cell))
+    if known is not None and known[0] is cell:
+        return known[1]
+    found = _digest(identity(cell), 6)
+    if len(_cell_ids) >= MOST_KEPT:
+        _cell_ids.clear()
+    _cell_ids[id(cell)] = cell, found
+    return found
 
 
 def evaluation_id(evaluation: EvaluationConfig) -> str:
@@ -124,6 +131,8 @@ def evaluation_id(evaluation: EvaluationConfig) -> str:
 
 
 MOST_KEPT = 4096
+_cell_ids: dict[int, tuple[CellConfig, str]] = {}
+"""Of configurations, which never change: one is asked for by every cell that starts from it."""
 _evaluation_ids: dict[int, tuple[EvaluationConfig, str]] = {}
 """Of evaluations, which never change: a report of a thousand cells asks for the same few hundred 20,000 times."""
 

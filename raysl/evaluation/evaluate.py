@@ -21,10 +21,10 @@ from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
 from raysl.errors import DataError, LeftError, NodeFault, RayslError, StorageError
 from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
-from raysl.evaluation.on_features import extract, feature_options, left_out, measure, sharing
+from raysl.evaluation.on_features import Reading, extract, feature_options, left_out, measure, sharing
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
-from raysl.evaluation.protocol import EvaluationResult
+from raysl.evaluation.protocol import EvaluationResult, Features
 from raysl.models.backbone import Backbone
 from raysl.objectives.objective import Objective
 
@@ -77,10 +77,11 @@ def evaluate(
     told = _Told(on_result, on_failure)
     opened = partial(_opened, open_source)
     on_features = {name: one for name, one in evaluations.items() if not reads_network(one) and not reads_clips(one)}
+    features: dict[tuple[str, Reading], Features] = {}
     for group in sharing(on_features):
         with told.failures_of(group):
             source = on_every_rank(partial(opened, evaluations[group[0]]))
-            extracted = extract(backbone, evaluations[group[0]], clip, source, device, precision, batch_clips)
+            extracted = extract(backbone, evaluations[group[0]], clip, source, device, precision, batch_clips, features)
             for name in group:
                 with told.failures_of([name]):
                     result = on_first_rank(partial(measure, evaluations[name], extracted, seed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from raysl.config.sections import ClipOptions
@@ -38,23 +39,39 @@ def extract_features(
     batch_clips: int = 40,
     device: torch.device,
     precision: Precision = "float32",
+    crops: int = 1,
+    space: bool = False,
+    normalize: bool = False,
 ) -> Features:
     """Pooled features of ``clips`` clips a video, averaged, with the backbone frozen and in eval mode.
 
     Args:
         backbone: on ``device``; its modes are left as they were found.
         clips: a video's clips, spread evenly over its length.
-        batch_clips: see `over_videos`.
+        batch_clips, crops: see `over_videos`.
+        space: the mean is over space alone, so that a feature is D * T' numbers, those of one channel side by side.
+        normalize: each clip's feature has length one before the mean.
 
     Raises:
         DataError: on all ranks: no video, or one that cannot be read; see `over_videos`.
     """
 
     def features(batch: Tensor) -> Tensor:
-        return pool(backbone(batch).float())
+        feature_map = backbone(batch).float()
+        values = feature_map.mean(dim=(3, 4)).flatten(1) if space else pool(feature_map)
+        return F.normalize(values) if normalize else values
 
     videos = labelled_videos(source, split)
     values = over_videos(
-        features, backbone, source, videos, clip, clips, batch_clips=batch_clips, device=device, precision=precision
+        features,
+        backbone,
+        source,
+        videos,
+        clip,
+        clips,
+        batch_clips=batch_clips,
+        device=device,
+        precision=precision,
+        crops=crops,
     )
     return Features(**vars(LabelledVideos.of(videos)), values=values)

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import torch
 
 from raysl.config.cell import CellConfig
-from raysl.config.options import Options, option
+from raysl.config.options import option
 from raysl.data.source import VideoSource
+from raysl.evaluation.clip_options import ReadOptions
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.objectives.objective import Objective
 
 
-class NetworkOptions(Options):
+class NetworkOptions(ReadOptions):
     """The options that all such protocols share.
 
     ``version`` here enters the id of every such evaluation: raise it when their clips are made otherwise.

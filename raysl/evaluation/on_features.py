@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from pydantic import ValidationError
 
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.sections import ClipOptions
@@ -46,11 +47,23 @@ def feature_options(evaluation: EvaluationConfig) -> FeatureOptions:
     return options
 
 
+Reading = tuple[object, ...]
+"""All that decides the features of a split beside backbone and data."""
+
+
+def reading(options: FeatureOptions, split: str) -> Reading:
+    """Equal for options that make the same features of a split."""
+    clip = tuple(options.clip.model_dump().values())
+    return split, options.clips_of(split), options.crops, clip, options.pool, options.normalize_clips
+
+
 def sharing(evaluations: Mapping[str, EvaluationConfig]) -> list[list[str]]:
-    """Names of evaluations that need the same features: one data set, and the same number of clips."""
-    groups: dict[tuple[str, int], list[str]] = {}
+    """Names of evaluations that need the same features of both splits of one data set."""
+    groups: dict[tuple[object, ...], list[str]] = {}
     for name, evaluation in evaluations.items():
-        groups.setdefault((data_key(evaluation.data), feature_options(evaluation).clips), []).append(name)
+        options = feature_options(evaluation)
+        key = (data_key(evaluation.data), reading(options, "train"), reading(options, "test"))
+        groups.setdefault(key, []).append(name)
     return list(groups.values())
 
 
@@ -62,27 +75,49 @@ def extract(
     device: torch.device,
     precision: Precision,
     batch_clips: int,
+    known: dict[tuple[str, Reading], Features] | None = None,
 ) -> Extracted:
     """The features of both splits. Collective.
 
+    Args:
+        known: features of this backbone, by data set and `reading`; what is extracted is added.
+
     Raises:
         DataError: on every rank; see `extract_features`.
+        ConfigError: the clip that is asked for does not fit.
     """
-    clips = feature_options(evaluation).clips
-    started = time.perf_counter()
-    train, test = (
-        extract_features(
-            backbone, source, split, clip, clips, batch_clips=batch_clips, device=device, precision=precision
-        )
-        for split in ("train", "test")
-    )
+    options, known = feature_options(evaluation), {} if known is None else known
+    started, found = time.perf_counter(), list[Features]()
+    try:
+        changed = options.clip.of(clip)
+    except ValidationError as error:
+        raise ConfigError(
+            f"evaluation {evaluation.label}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from error
+    for split in ("train", "test"):
+        key = data_key(evaluation.data), reading(options, split)
+        if key not in known:
+            known[key] = extract_features(
+                backbone,
+                source,
+                split,
+                changed,
+                options.clips_of(split),
+                batch_clips=batch_clips,
+                device=device,
+                precision=precision,
+                crops=options.crops,
+                space=options.pool == "space",
+                normalize=options.normalize_clips,
+            )
+        found.append(known[key])
     details = {
-        "clips_per_video": clips,
+        "clips_per_video": options.clips,
         "precision": precision,
         "seconds_features": time.perf_counter() - started,
         **left_out(source),
     }
-    return Extracted(train, test, source.catalog.classes, details)
+    return Extracted(found[0], found[1], source.catalog.classes, details)
 
 
 def measure(evaluation: EvaluationConfig, extracted: Extracted, seed: int) -> EvaluationResult:

@@ -46,6 +46,7 @@ def over_videos(
     precision: Precision = "float32",
     load: LoadClips | None = None,
     reduce: Callable[[Tensor], Tensor] = mean_over_clips,
+    crops: int = 1,
 ) -> NDArray[np.float32]:
     """``[N, D]`` float32, means over a video's clips, in the order of ``videos``, the same on every rank. Collective.
 
@@ -57,19 +58,20 @@ def over_videos(
         compute: clips ``[V * K, C, T, H, W]`` on ``device`` to ``[V * K, D]``; run without gradients, under autocast.
         network: what ``compute`` runs, on ``device``; in eval mode meanwhile, its modes are left as they were found.
         videos: at least one.
-        clips: K, spread evenly over a video's length unless ``load`` says otherwise.
+        clips: spread evenly over a video's length unless ``load`` says otherwise.
         batch_clips: about how many clips a forward pass holds; whole videos, at least one.
         load: a video's clips ``[K, C, T, H, W]``, as many of every video; None: `evaluation_clips`.
+        crops: of each clip, 1 or 3 (`raysl.views.evaluation_clips.clips_at`); K counts them all.
         reduce: ``[V, K, D']`` of what was computed to ``[V, D]``, each video by itself.
 
     Raises:
         NodeFault: on all ranks, naming the video: the manifest says it can be read, and now it cannot. It is not left
             out, because all rows of a table share one set of test videos.
     """
-    size = max(1, batch_clips // clips)
+    size = max(1, batch_clips // (clips * crops))
     blocks = [tuple(videos[start : start + size]) for start in range(0, len(videos), size)]
     mine = range(rank(), len(blocks), world_size())
-    clips_of = load or (lambda video: evaluation_clips(source, video.index, clip, clips))
+    clips_of = load or (lambda video: evaluation_clips(source, video.index, clip, clips, crops))
 
     def run() -> dict[int, NDArray[np.float32]]:
         with _frozen(network), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):

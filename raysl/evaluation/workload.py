@@ -39,6 +39,9 @@ def workload(evaluation: EvaluationConfig, cell: CellConfig, splits: LabelledSpl
         found = protocol.component.workload(protocol.options, cell, evaluation.data, splits)
         assert isinstance(found, Workload)
         return found
-    if isinstance(protocol.options, FeatureOptions):
-        return Workload(len(splits.train) + len(splits.test), protocol.options.clips, cell.clip, fits=True)
+    options = protocol.options
+    if isinstance(options, FeatureOptions):
+        # A training video of fewer clips counts as part of a video.
+        train = -(-len(splits.train) * options.clips_of("train") // options.clips)
+        return Workload(train + len(splits.test), options.clips * options.crops, options.clip.of(cell.clip), fits=True)
     return None

@@ -1,4 +1,4 @@
-"""The deterministic view: centre square of the short side, resized."""
+"""The deterministic views of a frame: squares of its short side, resized."""
 
 from __future__ import annotations
 
@@ -22,8 +22,24 @@ def center_crop(frames: Tensor, size: int) -> Tensor:
     from torchvision.transforms.v2 import functional  # 1.5 s: not where a study is only read
 
     side = min(frames.shape[-2:])
-    square = functional.center_crop(frames, [side, side])
-    if side != size:
+    return _sized(functional.center_crop(frames, [side, side]), size)
+
+
+def three_crops(frames: Tensor, size: int) -> list[Tensor]:
+    """Squares as of `center_crop` at both ends of the long side, the centre between them (CVRL 4.1 tests on three).
+
+    Of a square frame all three are equal.
+    """
+    side = min(frames.shape[-2:])
+    height, width = frames.shape[-2:]
+    first, last = frames[..., :side, :side], frames[..., height - side :, width - side :]
+    return [_sized(first, size), center_crop(frames, size), _sized(last, size)]
+
+
+def _sized(square: Tensor, size: int) -> Tensor:
+    from torchvision.transforms.v2 import functional
+
+    if square.shape[-1] != size:
         square = functional.resize(square, [size, size], antialias=True)
     pixels: Tensor = square.to(torch.float32).div_(255.0).transpose(0, 1)
     return pixels

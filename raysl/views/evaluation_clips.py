@@ -10,7 +10,7 @@ from torch import Tensor
 
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.source import VideoSource
-from raysl.views.center_crop import center_crop
+from raysl.views.center_crop import center_crop, three_crops
 from raysl.views.clip_input import network_input
 from raysl.views.placement import Placement
 from raysl.views.temporal import augment_in_time
@@ -46,18 +46,23 @@ def augmented_copy(
     return augment_in_time(Placement(start, longer.raw_frames, clip.stride), temporal, clip.raw_frames, generator)
 
 
-def evaluation_clips(source: VideoSource, video_index: int, clip: ClipOptions, count: int) -> Tensor:
-    """Centre crops of the clips of `evaluation_placements`, as the network reads them; otherwise as `clips_at`."""
-    return clips_at(source, video_index, clip, evaluation_placements(source.length(video_index), clip, count))
+def evaluation_clips(source: VideoSource, video_index: int, clip: ClipOptions, count: int, crops: int = 1) -> Tensor:
+    """The clips of `evaluation_placements`, as the network reads them; otherwise as `clips_at`."""
+    return clips_at(source, video_index, clip, evaluation_placements(source.length(video_index), clip, count), crops)
 
 
-def clips_at(source: VideoSource, video_index: int, clip: ClipOptions, placements: Sequence[Placement]) -> Tensor:
-    """Centre crops of the clips at these places, ``clip.raw_frames`` frames each, as the network reads them.
+def clips_at(
+    source: VideoSource, video_index: int, clip: ClipOptions, placements: Sequence[Placement], crops: int = 1
+) -> Tensor:
+    """Crops of the clips at these places, ``clip.raw_frames`` frames each, as the network reads them.
 
     Frames that several clips share are read and resized once.
 
+    Args:
+        crops: 1: the centre crop of each clip; 3: `three_crops`, those of one clip after another.
+
     Returns:
-        ``[len(placements), 3, clip.frames, clip.size, clip.size]`` float32.
+        ``[len(placements) * crops, 3, clip.frames, clip.size, clip.size]`` float32.
 
     Raises:
         DataError: the video cannot be read.
@@ -66,6 +71,7 @@ def clips_at(source: VideoSource, video_index: int, clip: ClipOptions, placement
     indices = [placement.indices(length) for placement in placements]
     used = sorted({index for clip_indices in indices for index in clip_indices})
     row = {index: position for position, index in enumerate(used)}
-    pixels = center_crop(source.frames(video_index, used), clip.size)
-    clips = [pixels[:, [row[index] for index in clip_indices]] for clip_indices in indices]
+    frames = source.frames(video_index, used)
+    views = [center_crop(frames, clip.size)] if crops == 1 else three_crops(frames, clip.size)
+    clips = [pixels[:, [row[index] for index in clip_indices]] for clip_indices in indices for pixels in views]
     return torch.stack([network_input(one, clip.input) for one in clips])

@@ -266,7 +266,7 @@ def test_what_cannot_be_is_refused(tiny: VideoSource) -> None:
         )
     odd = finetune(batch_size=5).protocol
     assert odd.component.check is not None
-    with pytest.raises(ConfigError, match=r"batch_size 5 does not divide by training\.workers 2, which fine-tune"):
+    with pytest.raises(ConfigError, match=r"batch_size 5 does not divide by training\.workers 2, which train it"):
         odd.component.check(odd.options, tiny_cell(workers=2))
     odd.component.check(finetune(batch_size=5, workers=1).protocol.options, tiny_cell(workers=2))
     with pytest.raises(ValueError, match="trains another cell, and is made on that"):

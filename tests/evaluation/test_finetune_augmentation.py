@@ -13,7 +13,7 @@ from raysl.config.identity import evaluation_id, resolved
 from raysl.config.load import evaluation_from
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
-from raysl.evaluation.protocols.finetune import FinetuneOptions, fine_tuned
+from raysl.evaluation.downstream import DownstreamOptions, fine_tuned
 from raysl.views.loader import PretrainingLoader
 from tests.evaluation.test_finetune import finetune, run, tiny_cell
 from tests.evaluation.tiny import CLIP, DATA
@@ -21,8 +21,8 @@ from tests.evaluation.tiny import CLIP, DATA
 ROTATION: dict[str, Any] = {"rotation": {"view": "pair", "supervise": False, "jitter": 0.0}}
 
 
-def options(**given: Any) -> FinetuneOptions:
-    found: FinetuneOptions = finetune(**given).protocol.options
+def options(**given: Any) -> DownstreamOptions:
+    found: DownstreamOptions = finetune(**given).protocol.options
     return found
 
 

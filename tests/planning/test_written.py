@@ -54,8 +54,8 @@ IN_A_STUDY = {
         r"study\.yaml:11: evaluation\.finetune: the study evaluates no 'finetune'.*valid: linear, retrieval",
     ),
     "a misspelt option of what is evaluated": (
-        STUDY + "evaluation:\n  linear: {clip: 3}\n",
-        r"study\.yaml:12: evaluation\.linear\.clip: unknown key \(did you mean 'clips'\?\)",
+        STUDY + "evaluation:\n  linear: {cilps: 3}\n",
+        r"study\.yaml:12: evaluation\.linear\.cilps: unknown key \(did you mean 'clips'\?\)",
     ),
     "a misspelt option of an alias": (
         ALIASES.replace("label_fraction", "label_fracton"),

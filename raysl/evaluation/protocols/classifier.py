@@ -1,106 +1,14 @@
-"""The class of each test video by the cell's own classifier, averaged over clips: of any cell trained on labels.
-
-The network that is tested is the last one: the released codes of TCLR and CSTP keep the best of all epochs on the test
-list, which measures less.
-"""
+"""The test of a cell's own classifier: of any cell that is trained on labels, pretrained or fine-tuned."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
-from raysl.config.options import Options, option
-from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.classification import METRICS, NEEDS_CLASSES, classification
-from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
-from raysl.evaluation.over_videos import over_videos
-from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, check_videos
+from raysl.evaluation.classification import METRICS, NEEDS_CLASSES
+from raysl.evaluation.classifier_test import ClassifierOptions, ClassifierTest
 from raysl.evaluation.workload import Workload
-from raysl.models.backbone import pool
-from raysl.objectives.supervised import Supervised
-
-
-class ClipChange(Options):
-    """What differs from another clip; null: the same."""
-
-    frames: int | None = option(None, doc="frames of a clip", unit="frames", source="[P] CVRL 32 on K400", ge=2, le=256)
-    stride: int | None = option(
-        None, doc="distance of consecutive frames", unit="frames", source="[C] CSTP 4", ge=1, le=64
-    )
-    size: int | None = option(None, doc="height and width", unit="pixels", source="[?]", ge=16, le=512)
-
-    def of(self, clip: ClipOptions) -> ClipOptions:
-        """The clip with these changes.
-
-        Raises:
-            ValidationError: they do not fit it.
-        """
-        changed = {name: value for name, value in self.model_dump().items() if value is not None}
-        return ClipOptions(**(clip.model_dump() | changed))
-
-
-class ClassifierOptions(NetworkOptions):
-    """Options of the test of a trained classifier."""
-
-    average: Literal["softmax", "logits"] = option(
-        "softmax", doc="what is averaged over the clips of a test video", source="[P] TaCo, TCLR, SSTL; [C] CSTP logits"
-    )
-    clip: ClipChange = option(
-        ClipChange(), doc="the clip at test, where it differs from training", source="see its fields"
-    )
-
-
-class ClassifierTest(NetworkProtocol):
-    """See the module. Metrics and predictions are those of `classification`."""
-
-    def __init__(self, options: ClassifierOptions) -> None:
-        self.options = options
-
-    def evaluate(self, task: NetworkTask) -> EvaluationResult:
-        classes = task.source.catalog.classes
-        if classes != task.trained_on:
-            raise ConfigError(
-                f"the network was trained on the {len(task.trained_on)} classes of another set, and "
-                f"{task.source.catalog.name} has {len(classes)} of other names or in another order: test it on the set "
-                "that it was trained on"
-            )
-        train, test = (LabelledVideos.of(labelled_videos(task.source, split)) for split in ("train", "test"))
-        check_videos(train, test, classes)
-        return classification(self._probabilities(task, test), np.arange(len(classes)), test, classes)
-
-    def _probabilities(self, task: NetworkTask, test: LabelledVideos) -> NDArray[np.float64]:
-        """``[N, classes]``, averaged over the clips of each test video as ``average`` says."""
-        term, backbone = task.network.term("supervised"), task.network.backbone
-        assert isinstance(term, Supervised)
-
-        def scores(clips: Tensor) -> Tensor:
-            logits: Tensor = term.classifier(pool(backbone(clips))).float()
-            return logits.softmax(dim=1) if self.options.average == "softmax" else logits
-
-        values = over_videos(
-            scores,
-            task.network,
-            task.source,
-            [task.source.catalog.videos[index] for index in test.video.tolist()],
-            self.options.clip.of(task.cell.clip),
-            self.options.clips,
-            batch_clips=task.batch_clips,
-            device=task.device,
-            precision=task.precision,
-        )
-        check_finite("test", test.path, values, what="scores")
-        exact = values.astype(np.float64)
-        if self.options.average == "logits":
-            exact = np.exp(exact - exact.max(axis=1, keepdims=True))
-        return np.asarray(exact / exact.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _check(options: ClassifierOptions, cell: CellConfig) -> None:
@@ -111,7 +19,7 @@ def _check(options: ClassifierOptions, cell: CellConfig) -> None:
 
 
 def _workload(options: ClassifierOptions, cell: CellConfig, data: Chosen, splits: LabelledSplits) -> Workload:
-    return Workload(len(splits.test), options.clips, options.clip.of(cell.clip))
+    return Workload(len(splits.test), options.clips * options.crops, options.clip.of(cell.clip))
 
 
 COMPONENT = Component(

@@ -1,218 +1,40 @@
 """Fine-tuning: all layers, or some, and a new classifier are trained on labels, from the cell's backbone.
 
-Of a cell without pretraining this is training from scratch. The training is a cell of its own (`fine_tuned`), which the
-classifier's test is an evaluation of (`raysl.evaluation.protocols.classifier`).
-
-The defaults are CVRL's for UCF101 and HMDB51 (Qian et al. 2021, https://arxiv.org/abs/2008.03800, 4.3); recipes set
-those of the other papers.
+Of a cell without pretraining this is training from scratch. The training is a cell of its own, which the classifier's
+test is an evaluation of (`raysl.evaluation.protocols.classifier`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
-
-from raysl.config.cell import CellConfig, ObjectiveOptions, SamplingOptions, Slot, augmenting_tasks, init_from
-from raysl.config.component import Chosen, Component
-from raysl.config.objective_sections import SupervisedOptions
+from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.config.sections import ClipOptions, LearningRate, TrainingOptions
-from raysl.errors import ConfigError
 from raysl.evaluation.classification import METRICS, NEEDS_CLASSES
-from raysl.evaluation.protocols.classifier import ClassifierOptions, ClassifierTest, ClipChange
-from raysl.models.classifier import FeatureNorm
-from raysl.streams import stream
-from raysl.training.optimizers.sgd import SGDOptions
-from raysl.training.schedules.cosine import CosineOptions
-from raysl.views.augmentations.standard import StandardOptions
-from raysl.views.task_views import check_conflicts, task_views
-
-SGD = Chosen(
-    "optimizer", "sgd", SGDOptions(learning_rate=LearningRate(value=0.16, at_batch=128), momentum=0.9, weight_decay=0.0)
-)
-CROP_AND_FLIP = Chosen("augmentation", "standard", StandardOptions(jitter=0.0, grey=0.0))
+from raysl.evaluation.classifier_test import ClassifierTest
+from raysl.evaluation.downstream import DownstreamOptions, check, downstream
 
 
-class FinetuneOptions(ClassifierOptions):
+class FinetuneOptions(DownstreamOptions):
     """Options of fine-tuning."""
 
-    epochs: int = option(
-        50,
-        doc="passes over the training videos",
-        unit="epochs",
-        source="[P] CVRL; CSTP 100, SSTL 120, TaCo 200",
-        ge=1,
-        le=10**6,
-    )
-    batch_size: int = option(
-        128,
-        doc="global batch, over all workers",
-        unit="videos",
-        source="[P] CVRL, TaCo; CSTP 60, TCLR [C] 32",
-        ge=2,
-        le=2**20,
-    )
-    optimizer: Annotated[Chosen, Slot("optimizer")] = option(
-        SGD, doc="the optimizer, of backbone and classifier", source="[P] CVRL: SGD, 0.16 at batch 128; [?] wd 0"
-    )
-    schedule: Annotated[Chosen, Slot("schedule")] = option(
-        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="[P] CVRL; [?] no warm-up"
-    )
-    augment: Annotated[Chosen, Slot("augmentation")] = option(
-        CROP_AND_FLIP, doc="spatial augmentation of training clips", source="[P] CVRL: cropping, resizing, flipping"
-    )
-    strides: tuple[Annotated[int, Field(ge=1, le=64)], ...] | None = option(
-        None,
-        doc="strides of training clips, of which one that fits the video is drawn for each: the augmentation of "
-        "sampling.playback_rates; null: the stride of test clips",
-        unit="frames",
-        source="[P] CSTP Table 1: playback augmentation without the task; [C] its strides 1, 2, 4, 8",
-        min_length=1,
-    )
-    pretext: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
-        {},
-        doc="pretext tasks that change training clips, each with view: pair and supervise: false",
-        source="[P] CSTP Table 1: rotation augmentation without the task",
-    )
-    dropout: float = option(
-        0.0, doc="share of feature channels set to zero before the classifier", source="[?]", ge=0, lt=1
-    )
-    feature_norm: FeatureNorm = option(
-        "none",
-        doc="what is done to the pooled feature before the classifier; l2_batch_norm: unit length, then batch norm",
-        source="[?]; [C] CSTP l2_batch_norm",
-    )
-    label_smoothing: float = option(
-        0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
-    )
-    label_fraction: float = option(
-        1.0,
-        doc="share of the labelled training videos that is used, the same of every class and at least one of each",
-        source="[P] CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
-        gt=0,
-        le=1,
-    )
-    clip: ClipChange = option(
-        ClipChange(), doc="the clip of training and test, where it differs from pretraining", source="see its fields"
-    )
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",
         doc="what is trained: all; head: the classifier alone; modules of the backbone by name, with the classifier",
         source="[P] all five papers fine-tune all layers",
     )
-    batch_norm: Literal["train", "eval"] = option(
-        "train",
-        doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="[C] CSTP, TCLR: train",
-    )
-    workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="[?]", ge=1, le=4096, identity=False
-    )
 
-    @model_validator(mode="after")
-    def _augmentation_alone(self) -> FinetuneOptions:
-        if self.strides is not None and list(self.strides) != sorted(set(self.strides)):
-            raise ValueError(f"strides must increase: {list(self.strides)}")
-        others = self.pretext.keys() - augmenting_tasks(self.pretext).keys()
-        if others:
-            raise ValueError(
-                f"pretext.{min(others)}: fine-tuning learns the labels alone, so a task may only change its clips; "
-                "give it view: pair and supervise: false"
-            )
-        return self
-
-    def train_clip(self, cell: CellConfig) -> tuple[ClipOptions, SamplingOptions]:
-        """The clips that are trained on: with the largest stride that `strides` are multiples of, and those."""
-        clip = self.clip.of(cell.clip)
-        if self.strides is None:
-            return clip, SamplingOptions()
-        stride = math.gcd(*self.strides)
-        rates = tuple(own // stride for own in self.strides)
-        return clip.model_copy(update={"stride": stride}), SamplingOptions(playback_rates=rates)
-
-
-def fine_tuned(options: FinetuneOptions, cell: CellConfig, data: Chosen) -> CellConfig:
-    """The training as a cell that starts from ``cell``, whose backbone, precision and loader it has.
-
-    Its seed is drawn from that cell's: order, crops and dropout are others than those of pretraining.
-
-    Raises:
-        ConfigError: the options do not fit the cell.
-    """
-    training = cell.training
-    key, workers = ("training.workers", training.workers) if options.workers is None else ("workers", options.workers)
-    if options.batch_size % workers:
-        raise ConfigError(
-            f"finetune: batch_size {options.batch_size} does not divide by {key} {workers}, which fine-tune"
-        )
-    given: Mapping[str, Any] = {
-        "pretraining": "supervised",
-        "data": data,
-        "augment": options.augment,
-        "backbone": cell.backbone,
-        "init": init_from(cell),
-        "train": options.train,
-        "batch_norm_statistics": "kept" if options.batch_norm == "eval" else "batch",
-        "optimizer": options.optimizer,
-        "schedule": options.schedule,
-    }
-    try:
-        clip, sampling = options.train_clip(cell)
-        found = CellConfig(
-            **given,
-            clip=clip,
-            sampling=sampling,
-            objective=ObjectiveOptions(pretext=options.pretext),
-            supervised=SupervisedOptions(
-                dropout=options.dropout,
-                feature_norm=options.feature_norm,
-                label_smoothing=options.label_smoothing,
-                label_fraction=options.label_fraction,
-            ),
-            training=TrainingOptions(
-                epochs=options.epochs,
-                batch_size=options.batch_size,
-                precision=training.precision,
-                workers=workers,
-                seed=int(stream(training.seed, "finetune").integers(2**31 - 1)),
-                loader_workers=training.loader_workers,
-                threads=training.threads,
-                max_unreadable=training.max_unreadable,
-            ),
-        )
-    except ValidationError as error:
-        raise ConfigError(f"finetune: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
-    check_conflicts(task_views(found))
-    for chosen in (options.augment, options.optimizer, options.schedule):
-        if chosen.component.check is not None:
-            try:
-                chosen.component.check(chosen.options, found)
-            except ConfigError as error:
-                raise ConfigError(f"finetune, as a training of its own: {error}") from error
-    return found
-
-
-def _downstream(options: FinetuneOptions, cell: CellConfig, data: Chosen) -> tuple[CellConfig, Chosen]:
-    """The training, and the test of its classifier on the clips that were asked for."""
-    training, wanted = fine_tuned(options, cell, data), options.clip.of(cell.clip)
-    stride = None if training.clip.stride == wanted.stride else wanted.stride
-    test = ClassifierOptions(clips=options.clips, average=options.average, clip=ClipChange(stride=stride))
-    return training, Chosen("protocol", "classifier", test)
-
-
-def _check(options: FinetuneOptions, cell: CellConfig) -> None:
-    fine_tuned(options, cell, cell.data)
+    @property
+    def trained(self) -> Literal["all", "head"] | tuple[str, ...]:
+        return self.train
 
 
 COMPONENT = Component(
     kind="protocol",
     options=FinetuneOptions,
     build=ClassifierTest,
-    check=_check,
-    downstream=_downstream,
+    check=check,
+    downstream=downstream,
     metrics=lambda options: METRICS,
     needs_classes=NEEDS_CLASSES,
 )

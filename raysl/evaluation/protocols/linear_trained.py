@@ -1,0 +1,73 @@
+"""Linear evaluation as the papers train it: a linear layer by SGD or Adam on augmented clips, over the frozen backbone.
+
+`raysl.evaluation.protocols.linear` solves the same problem on features that are extracted once, to its only answer.
+Here rate, epochs and augmentation are options, and change the answer: recipes set those of TaCo 4.2.4, TCLR's and
+CSTP's codes and CVRL 4.2. The training is a cell of its own, as of fine-tuning.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from raysl.config.cell import Slot
+from raysl.config.component import Chosen, Component
+from raysl.config.options import option
+from raysl.config.sections import LearningRate
+from raysl.evaluation.classification import METRICS, NEEDS_CLASSES
+from raysl.evaluation.classifier_test import ClassifierTest
+from raysl.evaluation.downstream import DownstreamOptions, check, downstream
+from raysl.models.classifier import FeatureNorm
+from raysl.training.optimizers.sgd import SGDOptions
+from raysl.training.schedules.cosine import CosineOptions
+
+SGD = Chosen(
+    "optimizer",
+    "sgd",
+    SGDOptions(learning_rate=LearningRate(value=32.0, at_batch=1024), momentum=0.9, weight_decay=0.0),
+)
+
+
+class LinearTrainedOptions(DownstreamOptions):
+    """Options of the trained linear layer. Defaults are CVRL's on Kinetics-400."""
+
+    protocol: ClassVar[str] = "linear_trained"
+
+    epochs: int = option(
+        100,
+        doc="passes over the training videos",
+        unit="epochs",
+        source="[P] CVRL, CSTP; TaCo 60; [C] TCLR 100",
+        ge=1,
+        le=10**6,
+    )
+    optimizer: Annotated[Chosen, Slot("optimizer")] = option(
+        SGD, doc="the optimizer of the linear layer", source="[P] CVRL: SGD, 32 at batch 1024; [C] no weight decay"
+    )
+    schedule: Annotated[Chosen, Slot("schedule")] = option(
+        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="[P] CVRL"
+    )
+    feature_norm: FeatureNorm = option(
+        "l2",
+        doc="what is done to the pooled feature before the layer; l2_batch_norm: unit length, then batch norm",
+        source="[P] CVRL: l2; [C] CSTP l2_batch_norm; [I] TaCo, TCLR none",
+    )
+    batch_norm: Literal["train", "eval"] = option(
+        "eval",
+        doc="the frozen backbone's batch norms while the layer trains: of the batch, or as pretraining left them",
+        source="[C] CVRL eval; TCLR, CSTP train",
+    )
+
+    @property
+    def trained(self) -> Literal["all", "head"] | tuple[str, ...]:
+        return "head"
+
+
+COMPONENT = Component(
+    kind="protocol",
+    options=LinearTrainedOptions,
+    build=ClassifierTest,
+    check=check,
+    downstream=downstream,
+    metrics=lambda options: METRICS,
+    needs_classes=NEEDS_CLASSES,
+)
