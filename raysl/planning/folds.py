@@ -1,7 +1,9 @@
 """Folds: a row on a data set whose ``fold`` is left open is one part for each fold, averaged in the table.
 
 Any data set has folds whose options have the fields ``fold`` (None: open) and a property ``open_folds``, the number of
-folds to choose from while it is open. The number is written in the study, so a plan is made without the data.
+folds to choose from while it is open; ``on_fold(number)`` where choosing one is more than setting ``fold``. The number
+is written in the study, so a plan is made without the data. The three official splits of UCF101 and HMDB51 are such
+folds under the name ``all``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ Part = tuple[CellConfig, tuple[EvaluationConfig, ...]]
 def folds_of(data: Chosen) -> list[Chosen]:
     """The data set once for each of its folds; itself where its fold is chosen or it has none."""
     count: int = getattr(data.options, "open_folds", 0)
-    folds = [data.options.model_copy(update={"fold": fold}) for fold in range(1, count + 1)]
+    on_fold = getattr(data.options, "on_fold", lambda fold: data.options.model_copy(update={"fold": fold}))
+    folds = [on_fold(fold) for fold in range(1, count + 1)]
     return [replace(data, options=options) for options in folds] or [data]
 
 

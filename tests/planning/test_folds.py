@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from raysl.config.cell import Slot
 from raysl.config.component import Chosen
 from raysl.config.identity import cell_id, evaluation_id
+from raysl.config.resolve import choose as resolve_choice
+from raysl.config.yaml_reader import Tree
 from raysl.data.catalogs.folder import FolderOptions
 from raysl.errors import ConfigError
 from raysl.planning.folds import Part, folds_of, parts_of
+from raysl.planning.plan_study import plan_study
 from raysl.planning.study import load_study
 from tests.planning.studies import SEARCH, write_study
 
@@ -86,3 +90,33 @@ def test_a_search_needs_a_fold(tmp_path: Path) -> None:
     ):
         load_study(write_study(tmp_path, text))
     assert load_study(write_study(tmp_path, text.replace("data: mine", "data: mine/1"))).search is not None
+
+
+@pytest.mark.parametrize("name", ["ucf101", "hmdb51"])
+def test_all_official_splits_are_folds(name: str, tmp_path: Path) -> None:
+    text = f"""
+title: "Splits"
+base: recipe
+rows: {{plain: {{data: synthetic}}, own: {{data: {name}/all}}, random: {{pretraining: none}}}}
+seeds: [0]
+evaluations: [linear/{name}/all]
+"""
+    cells = plan_study(load_study(write_study(tmp_path, text)))
+    by_row = {row: [cell for cell in cells if cell.row == row] for row in ("plain", "own", "random")}
+    assert [len(found) for found in by_row.values()] == [1, 3, 1]
+    for row in ("plain", "random"):
+        (cell,) = by_row[row]
+        tested = [(one.data.options.split, one.data.options.fold) for one in cell.evaluations]
+        assert tested == [(1, 1), (2, 2), (3, 3)]
+        assert {one.label for one in cell.evaluations} == {f"linear/{name}/all"}
+        single = [one.model_copy(update={"data": choose(f"{name}/{split}")}) for one, split in
+                  zip(cell.evaluations, (1, 2, 3), strict=True)]  # fmt: skip
+        assert list(map(evaluation_id, single)) == list(map(evaluation_id, cell.evaluations)), "the same as by itself"
+    assert [cell.title for cell in by_row["own"]] == [f"study/own/seed0/fold{split}" for split in (1, 2, 3)]
+    assert [[one.data.options.split for one in cell.evaluations] for cell in by_row["own"]] == [[1], [2], [3]]
+    with pytest.raises(ConfigError, match="it would test on videos"):
+        plan_study(load_study(write_study(tmp_path / "first", text.replace("synthetic", name))))
+
+
+def choose(written: str) -> Chosen:
+    return resolve_choice(Slot("data set"), written, Tree({}), ())

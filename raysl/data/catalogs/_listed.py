@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, Video
 from raysl.data.catalogs._files import child, entries_of, folded, is_video, not_plain, subfolders, walk
 from raysl.data.catalogs._split_folders import find_sides
-from raysl.errors import DataError
+from raysl.errors import ConfigError, DataError
 
 
 class ListedOptions(Options):
@@ -34,6 +35,52 @@ class ListedOptions(Options):
         if classes is not None and len(set(classes)) != len(classes):
             raise ValueError("classes names a class twice")
         return None if classes is None else sorted(classes)
+
+
+class ThreeSplitsOptions(ListedOptions):
+    """Which of three official splits; ``all``: each by itself, and the mean over them, as folds are."""
+
+    split: Annotated[int, Field(ge=1, le=3)] | Literal["all"] = option(
+        1,
+        doc="official split; all: the mean over the three, each trained and tested by itself (what is read of `all` by "
+        "itself is the first)",
+        source="[P] UCF101 and HMDB51 have three; TaCo, SSTL and CVRL print means over them",
+    )
+    one_of_all: bool = option(
+        False, doc="set by raysl where the split is one of all, so that tables name it", source="[?]", identity=False
+    )
+
+    @property
+    def open_folds(self) -> int:
+        """How many there are to choose from; 0 where one is chosen."""
+        return 3 if self.split == "all" else 0
+
+    @property
+    def fold(self) -> int | None:
+        """The split, where it is one of all."""
+        return self.number if self.one_of_all else None
+
+    @property
+    def number(self) -> int:
+        """The split whose lists are read."""
+        return 1 if self.split == "all" else self.split
+
+    def on_fold(self, number: int) -> ThreeSplitsOptions:
+        """One split of all."""
+        return self.model_copy(update={"split": number, "one_of_all": True})
+
+
+def three_splits(name: str, of: str) -> dict[str, Any]:
+    """``ucf101/2`` is official split 2, ``ucf101/all`` the mean over the three.
+
+    Raises:
+        ConfigError: there is no such split.
+    """
+    if name == "all":
+        return {"split": "all"}
+    if name not in ("1", "2", "3"):
+        raise ConfigError(f"{of}/{name}: there is no such split{nearest(name, ('1', '2', '3', 'all'))}")
+    return {"split": int(name)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,24 +13,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from raysl.config.component import Component
-from raysl.config.options import option
-from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.data.catalogs._files import check_root
 from raysl.data.catalogs._listed import (
     Entry,
-    ListedOptions,
+    ThreeSplitsOptions,
     chosen_classes,
     class_folders,
     list_folder,
     listed_catalog,
     own_lists,
     read_lines,
+    three_splits,
 )
-from raysl.errors import ConfigError, DataError
+from raysl.errors import DataError
 
 _LISTS = ("testTrainMulti_7030_splits", "annotations")
 _FOLDERS = ("hmdb51_org", "videos")
@@ -42,10 +40,8 @@ _HINT = (
 )
 
 
-class HMDB51Options(ListedOptions):
+class HMDB51Options(ThreeSplitsOptions):
     """Which official split, which classes."""
-
-    split: int = option(1, doc="official split", source="[P] Kuehne et al. 2011: three splits", ge=1, le=3)
 
 
 class HMDB51Reader(CatalogReader):
@@ -59,7 +55,7 @@ class HMDB51Reader(CatalogReader):
     def read(self, root: Path) -> Catalog:
         check_root(root, "hmdb51")
         given = self.lists or root
-        lists = _find_lists(list_folder(given, _LISTS, f"*_test_split{self.options.split}.txt"), self.options.split)
+        lists = _find_lists(list_folder(given, _LISTS, f"*_test_split{self.options.number}.txt"), self.options.number)
         classes = chosen_classes(self.options, sorted(lists), "hmdb51")
         entries = [entry for name in classes for entry in _read_list(lists[name], name)]
         return listed_catalog(
@@ -107,11 +103,6 @@ def _group(stem: str, class_name: str) -> str | None:
     return None if found is None else f"{class_name}/{found[1]}"
 
 
-def _variant(name: str) -> dict[str, Any]:
-    """``hmdb51/2`` is official split 2."""
-    if name not in ("1", "2", "3"):
-        raise ConfigError(f"hmdb51/{name}: there is no such split{nearest(name, ('1', '2', '3'))}")
-    return {"split": int(name)}
-
-
-COMPONENT = Component(kind="data set", options=HMDB51Options, build=HMDB51Reader, variant=_variant)
+COMPONENT = Component(
+    kind="data set", options=HMDB51Options, build=HMDB51Reader, variant=lambda name: three_splits(name, "hmdb51")
+)

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from raysl.config.component import Component
-from raysl.config.options import option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs._files import check_root
 from raysl.data.catalogs._listed import (
     Entry,
-    ListedOptions,
+    ThreeSplitsOptions,
     chosen_classes,
     class_folders,
     list_folder,
     listed_catalog,
     read_lines,
+    three_splits,
 )
-from raysl.errors import ConfigError, DataError
+from raysl.errors import DataError
 
 _LISTS = ("ucfTrainTestlist", "annotations")
 _FOLDERS = ("UCF-101", "UCF101", "videos")
@@ -36,10 +35,8 @@ _HINT = (
 )
 
 
-class UCF101Options(ListedOptions):
+class UCF101Options(ThreeSplitsOptions):
     """Which official split, which classes."""
-
-    split: int = option(1, doc="official split", source="[P] Soomro et al. 2012: three splits", ge=1, le=3)
 
 
 class UCF101Reader(CatalogReader):
@@ -76,7 +73,7 @@ class UCF101Reader(CatalogReader):
         """The rows of both lists that belong to the classes, in the official order of classes, then by stem."""
         entries: dict[tuple[int, str], Entry] = {}
         for split in ("train", "test"):
-            file = lists / f"{split}list{self.options.split:02d}.txt"
+            file = lists / f"{split}list{self.options.number:02d}.txt"
             for number, line in read_lines(file, "ucf101", _HINT):
                 entry = _parse(line, split, official, f"ucf101: {file.name}, line {number}")
                 key = (official.index(entry.class_name), entry.stem)
@@ -121,11 +118,6 @@ def _parse(line: str, split: str, official: list[str], where: str) -> Entry:
     return Entry(class_name, path.stem, path.suffix, split, f"{class_name}/{found[1]}")
 
 
-def _variant(name: str) -> dict[str, Any]:
-    """``ucf101/2`` is official split 2."""
-    if name not in ("1", "2", "3"):
-        raise ConfigError(f"ucf101/{name}: there is no such split{nearest(name, ('1', '2', '3'))}")
-    return {"split": int(name)}
-
-
-COMPONENT = Component(kind="data set", options=UCF101Options, build=UCF101Reader, variant=_variant)
+COMPONENT = Component(
+    kind="data set", options=UCF101Options, build=UCF101Reader, variant=lambda name: three_splits(name, "ucf101")
+)
