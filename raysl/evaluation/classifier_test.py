@@ -15,6 +15,7 @@ from torch import Tensor
 from raysl.config.options import option
 from raysl.errors import ConfigError
 from raysl.evaluation.classification import classification
+from raysl.evaluation.clip_options import ReadOptions
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
 from raysl.evaluation.over_videos import over_videos
@@ -23,8 +24,17 @@ from raysl.models.backbone import pool
 from raysl.objectives.supervised import Supervised
 
 
-class ClassifierOptions(NetworkOptions):
+class ClassifierOptions(NetworkOptions, ReadOptions):
     """Options of the test of a trained classifier."""
+
+    clips: int = option(
+        10,
+        doc="clips of a test video whose scores are averaged, spread evenly over its length",
+        unit="clips",
+        source="[P] TaCo, TCLR, CSTP, CVRL 10; SSTL 5",
+        ge=1,
+        le=100,
+    )
 
     average: Literal["softmax", "logits"] = option(
         "softmax", doc="what is averaged over the clips of a test video", source="[P] TaCo, TCLR, SSTL; [C] CSTP logits"

@@ -209,8 +209,9 @@ def _recorded(
     """What ``run`` gives, with what is recorded of every evaluation."""
     started = time.perf_counter()
     result = run()
+    clips = getattr(evaluation.protocol.options, "clips", None)
     details = {
-        "clips_per_video": evaluation.protocol.options.clips,
+        **({} if clips is None else {"clips_per_video": clips}),
         "precision": task.precision,
         **left_out(task.source),
         "seconds_protocol": time.perf_counter() - started,

@@ -8,28 +8,15 @@ from dataclasses import dataclass
 import torch
 
 from raysl.config.cell import CellConfig
-from raysl.config.options import option
+from raysl.config.options import Options
 from raysl.data.source import VideoSource
-from raysl.evaluation.clip_options import ReadOptions
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.objectives.objective import Objective
 
 
-class NetworkOptions(ReadOptions):
-    """The options that all such protocols share.
-
-    ``version`` here enters the id of every such evaluation: raise it when their clips are made otherwise.
-    """
-
-    clips: int = option(
-        10,
-        doc="clips of a test video whose scores are averaged, spread evenly over its length",
-        unit="clips",
-        source="[P] TaCo, TCLR, CSTP, CVRL 10; SSTL 5",
-        ge=1,
-        le=100,
-    )
+class NetworkOptions(Options):
+    """The base of the options of all such protocols."""
 
 
 @dataclass(frozen=True)

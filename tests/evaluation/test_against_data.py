@@ -19,7 +19,7 @@ from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import few_videos, try_evaluation
 from raysl.objectives.build import build_objective
 from tests.cells import TINY_BACKBONE, tiny_cell
-from tests.evaluation.tiny import CLIP, CPU, evaluation
+from tests.evaluation.tiny import CLIP, CPU, chosen, evaluation
 
 CELL: dict[str, Any] = {"clip": CLIP.model_dump(), "training.batch_size": 4}
 LABELLED = {"pretraining": "supervised"}
@@ -39,9 +39,18 @@ def with_videos(data: Snapshot, *, frames: int | None = None, **change: Any) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names("protocol"))
 def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> None:
-    options: dict[str, dict[str, Any]] = {"finetune": {"batch_size": 9, "epochs": 70}, "retrieval": {"k": (14,)}}
+    options: dict[str, dict[str, Any]] = {
+        "finetune": {"batch_size": 9, "epochs": 70},
+        "linear_trained": {"batch_size": 9},
+        "transfer": {"batch_size": 9, "task": {"reverse": chosen("pretext task", "reverse")}},
+        "retrieval": {"k": (14,)},
+    }
     config = evaluation(name, f"{name}/synthetic", **options.get(name, {}))
-    made = cell(**(LABELLED if name == "classifier" else {}), backbone=TINY_BACKBONE)
+    trained: dict[str, dict[str, Any]] = {
+        "classifier": LABELLED,
+        "task_accuracy": {"objective.pretext": {"reverse": {}}},
+    }
+    made = cell(**trained.get(name, {}), backbone=TINY_BACKBONE)
     behind = Cell(made).behind(config)
     if behind is not None:
         made, (config,) = behind.config, behind.evaluations

@@ -51,6 +51,8 @@ def split(name: str, videos: int, signal: float, **options: int) -> Features:
 
 SMALL: dict[str, dict[str, object]] = {
     "finetune": {"epochs": 1, "batch_size": 4, "clips": 1},
+    "linear_trained": {"epochs": 1, "batch_size": 4, "clips": 1},
+    "transfer": {"epochs": 1, "batch_size": 4, "task": {"reverse": chosen("pretext task", "reverse")}},
     "retrieval": {"k": (1, 4, 9)},
     "similarity": {"distances": (0.1, 0.2, 0.4)},
 }
@@ -83,7 +85,9 @@ def six_classes(tmp_path_factory: pytest.TempPathFactory) -> VideoSource:
 def test_metrics_are_those_that_are_declared_before_there_are_any(name: str, six_classes: VideoSource) -> None:
     config = evaluation(name, "label", **SMALL.get(name, {}))
     declared = find("protocol", name).metrics
-    assert declared is not None
+    if declared is None:
+        assert name == "task_accuracy", "whose metrics are named as the cell's tasks"
+        return
     expected = declared(config.protocol.options)
     cell = Cell(tiny_cell({"pretraining": "supervised", "clip": CLIP.model_dump(), "backbone": TINY_BACKBONE}))
     behind = cell.behind(config)

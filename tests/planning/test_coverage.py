@@ -55,7 +55,7 @@ def test_known_entries() -> None:
     assert by_title["tclr_f9"].studies == ("tclr/table11_temperatures",)
     assert by_title["tclr_f7"].studies == ("tclr/figure7_clips_retrieval_ucf101",)
     assert "clip_order" in by_title["tclr_t3 row 3 (VCOP, None)"].reason
-    assert "protocol" in by_title["taco_f7"].reason
+    assert by_title["taco_f7"].studies == ("taco/figure7_transfer_last_layer",)
     assert by_title["taco_t4 row 0 (MotionPred, C3D, 61.2, 33.4)"].reason == uncovered().kinds["comparison"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from raysl.config.cells import unique_cells
 from raysl.data.places import Places
 from raysl.planning.cost import Estimates, KnownData
 from raysl.planning.plan_study import plan_study
@@ -27,12 +28,12 @@ def estimates(folder: Path) -> Estimates:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_study_on_rendered_videos_has_steps_clips_and_bytes(path: Path, folder: Path, estimates: Estimates) -> None:
-    for cell in plan_study(load_study(path, "smoke")):
+    for cell in unique_cells(plan_study(load_study(path, "smoke"))):
         cost = estimates.of(cell)
         assert cost.unknown == (), cell.title
         assert cost.stored
         assert (bool(cost.steps), bool(cost.clips)) == (cell.pretrains, cell.pretrains)
         whats = ", ".join(part.what for part in cost.parts)
-        for evaluation in cell.evaluations:
+        for evaluation in cell.own:
             assert evaluation.label in whats, cell.title
     assert not list(folder.rglob("*")), "nothing is rendered, read or written"

@@ -189,6 +189,14 @@ def step_of(changes: dict[str, Any], places: Places) -> str | None:
     return None
 
 
+FITTING: dict[str, dict[str, Any]] = {
+    "finetune": {"batch_size": 4},
+    "linear_trained": {"batch_size": 4},
+    "transfer": {"batch_size": 4, "task": {"rotation": {}}},
+}
+"""Options with which a protocol fits the tiny set."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names("protocol"))
 def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_is_evaluated(
@@ -201,7 +209,7 @@ def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_i
         for value in at_bounds(number):
             said = None
             try:
-                fits = {"batch_size": 4} if name == "finetune" else {}
+                fits = FITTING.get(name, {})
                 evaluation = evaluation_of(name, fits | {number.key: value}, cell)
                 behind = Cell(cell).behind(evaluation)
                 if behind is not None:  # whose own numbers are tried as those of a cell
