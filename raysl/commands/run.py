@@ -22,6 +22,7 @@ from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
 from raysl.errors import ConfigError, RayslError
+from raysl.machine import ready_for_processes
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
 from raysl.reports.markdown import render_summary
@@ -66,7 +67,9 @@ def run_studies(
     for cell in unique:
         check_cell(cell.config)
     if local or not joins_cluster(options):
-        check_roots(unique, store, places)
+        to_read = check_roots(unique, store, places)
+        if to_read and not local and len(os.sched_getaffinity(0)) > 1:
+            ready_for_processes()  # those that decode import what they need while Ray starts
     console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {without_credentials(storage)}")
     if unknown_commit():
         console.print(unknown_commit())
@@ -175,8 +178,11 @@ def _search(
     return with_known_best(planned, Shelf(store, known))
 
 
-def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
+def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> bool:
     """Refuses, before Ray is started, a run on this machine of data sets and weights that are not there to be read.
+
+    Returns:
+        Whether there are data sets to read, since no earlier run did.
 
     Raises:
         DataError: no root was given for a data set, or its lists cannot be read as the study has it (another number of
@@ -184,7 +190,8 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
         ConfigError: no file was given for weights to inflate, and the store does not hold the cell that needs them.
     """
     shelf = Shelf(store, known_data((data for data, _ in needed_data(cells)), places))
-    readable = set(shelf.data)
+    known = set(shelf.data)
+    readable = set(known)
     for cell in cells:
         found = shelf.find(cell)
         if found.own != "missing":
@@ -197,6 +204,7 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> None:
         name = inflated_from(cell.config.backbone.options)
         if name is not None and cell.start is None and found.state.status != "done":
             weights_file(name, places.roots)
+    return readable != known
 
 
 def _close(outcome: RunOutcome, phases: dict[str, float], seconds: float, console: PlainConsole) -> None:

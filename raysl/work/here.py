@@ -33,9 +33,6 @@ from raysl.work.site import Site
 ENDING_SECONDS = 20.0
 """Given to a process to leave its cell in order: the step that it is in must end first."""
 
-# What a cell needs is imported once, in the server that processes are forked from. It decodes too (`manifest_pool`).
-set_forkserver_preload([__name__, "torchvision.transforms.v2"])
-
 
 class Here:
     """Computes on this machine without Ray: in this process, one cell after the other, on the threads that it has.
@@ -48,6 +45,10 @@ class Here:
 
     def __init__(self, places: Places, processes: int = 1) -> None:
         self.places, self.processes = places, processes
+        if processes > 1:
+            # What a cell needs is imported once, in the server that its process is forked from; those that decode are
+            # too (`manifest_pool`).
+            set_forkserver_preload([__name__, "torchvision.transforms.v2"])
         self.said: dict[str, CellProgress] = {}
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from raysl.config.component import find
 from raysl.data.catalogs import synthetic
-from raysl.data.catalogs.synthetic import SyntheticOptions, SyntheticReader
+from raysl.data.catalogs.synthetic import SyntheticOptions, SyntheticReader, order_of
 from raysl.data.rendering.encode import write_mp4
 from raysl.data.rendering.motions import MOTIONS, displacement
 from raysl.data.rendering.scene import SceneShape, render
@@ -258,3 +258,16 @@ def test_variants() -> None:
     assert large.train_per_class * large.classes == 4000
     with pytest.raises(ConfigError, match="did you mean 'large'"):
         variant("larg")
+
+
+@pytest.mark.parametrize("processes", [2, 5])
+def test_processes_that_render_together_seldom_render_the_same_video(processes: int) -> None:
+    """They take turns here, each with the next video of its order that nobody has finished."""
+    for first in range(30_000, 30_400, 7):
+        orders = [iter(order_of(first + 389 * number, 360)) for number in range(processes)]
+        done, rendered = set[int](), 0
+        while len(done) < 360:
+            under_work = [next((video for video in order if video not in done), None) for order in orders]
+            rendered += sum(video is not None for video in under_work)
+            done.update(video for video in under_work if video is not None)
+        assert rendered < 1.1 * 360

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from raysl.errors import DataError
-from raysl.evaluation.logistic import _splits, choose, fit
+from raysl.evaluation.logistic import _splits, check_folds, choose, fit
 from raysl.evaluation.protocol import Features
 from raysl.evaluation.protocols.linear import LinearOptions, LinearProbe
 from tests.evaluation.toy import class_names, toy_features
@@ -114,6 +114,24 @@ def test_choice_that_cannot_be_made_is_refused() -> None:
         with pytest.raises(DataError, match="a number for its option c"):
             choose(train, (0.1, 1.0), 5, "none", 100, 0)
         assert fit(train.values, train.label, 1.0, "none", 100).converged
+
+
+def test_check_says_what_a_split_would() -> None:
+    draw, refused = np.random.default_rng(0), 0
+    for videos in range(1, 9):
+        for _ in range(40):
+            train = toy_features(videos, 3, signal=1.0, split="train", groups=int(draw.integers(0, 4)))
+            train = replace(train, label=draw.integers(0, draw.integers(1, 5), size=videos))
+            said = []
+            for seed in (0, None):
+                try:
+                    check_folds(train, 5) if seed is None else _splits(train, 5, seed)
+                except DataError as error:
+                    said.append(str(error))
+            assert len(said) in (0, 2)
+            assert len(set(said)) < 2
+            refused += bool(said)
+    assert 20 < refused < 300
 
 
 def test_constant_channel_is_ignored() -> None:

@@ -164,5 +164,5 @@ def test_lists_that_cannot_be_read_are_said_before_anything_runs(tmp_path: Path)
     with pytest.raises(DataError, match=r"`folds` is 4, and `group` '\^\(\.\)' names 2 groups: set `folds: 2`"):
         check_roots(unique_cells(planned.cells), store, places)
     (planned,) = load_studies([write_study(tmp_path, text.replace("folds: 4", "folds: 2"), SHORT)], None, [])
-    check_roots(unique_cells(planned.cells), store, places)
+    assert check_roots(unique_cells(planned.cells), store, places), "both are to be read"
     assert not (tmp_path / "cache").exists(), "nothing is rendered or decoded for it"

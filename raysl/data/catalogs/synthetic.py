@@ -138,9 +138,8 @@ class SyntheticReader(CatalogReader):
         """
         folder = root / self.folder
         items = list(self._items())
-        # Processes that render together start at different places, or they would all render the same videos.
-        start = os.getpid() * 7919 % len(items)
-        for item in items[start:] + items[:start]:
+        for position in order_of(os.getpid(), len(items)):
+            item = items[position]
             file = folder / item.path
             if not file.is_file():
                 make_folder(file.parent, root)
@@ -181,6 +180,16 @@ class SyntheticReader(CatalogReader):
         for item in items:
             table.writerow([item.path, item.split, item.label, item.motion, f"{speed:g}", f"{radius:g}", item.phase])
         return text.getvalue()
+
+
+def order_of(process: int, videos: int) -> list[int]:
+    """The order in which a process renders: each its own.
+
+    Of two that go the same way round, from different places, the one behind catches up with the files of the other,
+    and from there on both render the same videos at the same time.
+    """
+    order: list[int] = stream("synthetic", "order", process).permutation(videos).tolist()
+    return order
 
 
 @contextmanager

@@ -26,7 +26,7 @@ CHARTS = (
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, its path, and its last value as text."""
+    """A curve, or several that coincide: its name or theirs, its path, and its last value as text."""
 
     name: str
     path: str
@@ -85,14 +85,17 @@ def _chart(title: str, curves: CellCurves, drawn: Sequence[int], width: int) -> 
     low, high = float(values[known].min()), float(values[known].max())
     across = np.rint((steps - steps[0]) / max(steps[-1] - steps[0], 1) * WIDTH)
     down = np.rint(HEIGHT - (np.where(known, values, low) - low) / (high - low or 1.0) * HEIGHT)
-    lines = []
+    lines: dict[tuple[str, str], str] = {}
     for column, at in enumerate(drawn):
         own = known[:, column]
         if own.any():
             name = curves.names[at].partition("/")[2]
             path = _path(across[own].astype(int), down[own, column].astype(int), ~own)
-            lines.append(Line(name, path, f"{values[own, column][-1]:.3g}"))
-    return Chart(title, tuple(lines), f"{low:.3g}", f"{high:.3g}", int(steps[-1]), width)
+            drawn_as = path, f"{values[own, column][-1]:.3g}"
+            # The total of a single term is that term: two lines would lie on each other.
+            lines[drawn_as] = f"{lines[drawn_as]}, {name}" if drawn_as in lines else name
+    shown = tuple(Line(name, path, last) for (path, last), name in lines.items())
+    return Chart(title, shown, f"{low:.3g}", f"{high:.3g}", int(steps[-1]), width)
 
 
 def _path(across: NDArray[np.int64], down: NDArray[np.int64], missing: NDArray[np.bool_]) -> str:

@@ -42,11 +42,11 @@ def draw_crop_and_color(
     """
     area, aspect = (options.min_area, options.max_area), (options.min_aspect, options.max_aspect)
     crop = draw_crop(height, width, area, aspect, generator, log_aspect=log_aspect)
-    flip, jittered, grey = (generator.random(3) < (options.flip, options.jitter, options.grey)).tolist()
+    flip, jittered, grey = generator.random(3).tolist()
     order = generator.permutation(4)
     at = generator.random(4)
-    jitter = drawn_jitter(options, order, at) if jittered else ()
-    return Parameters(crop, flip, jitter, grey)
+    jitter = drawn_jitter(options, order, at) if jittered < options.jitter else ()
+    return Parameters(crop, flip < options.flip, jitter, grey < options.grey)
 
 
 class JitterStrengths(Protocol):

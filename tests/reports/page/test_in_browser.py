@@ -98,7 +98,7 @@ def test_a_link_opens_its_cell(width: int, page: Page, file: Path) -> None:
     page.evaluate("document.querySelector('a[href=\"#s1-c2\"]').click()")
     page.evaluate("new Promise(done => setTimeout(done, 100))")
     assert page.evaluate("document.getElementById('s1-c2').open")
-    assert page.evaluate("document.querySelector('#s1-c2 .chart svg').checkVisibility()")
+    assert page.evaluate("document.querySelector('#s1-c2 .charts svg').checkVisibility()")
     assert page.evaluate("Math.abs(document.getElementById('s1-c2').getBoundingClientRect().top) < innerHeight")
     page.open(file, width, hash="#s1-c3")
     assert page.evaluate("document.getElementById('s1-c3').open"), "by its address too"

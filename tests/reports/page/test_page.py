@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +18,7 @@ from raysl.reports import CellResult, ReferenceLine, ReportInput, RowInput, buil
 from raysl.reports.curves import CellCurves
 from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import CellDetail, EvaluationDetail
+from raysl.reports.page.curves import charts
 from tests.reports.examples import LINEAR, example
 from tests.reports.test_searched import SEARCHED
 from tests.reports.test_text import NAMES
@@ -189,6 +191,13 @@ def test_without_cells_figures_or_anything_done() -> None:
 
 
 @pytest.mark.slow
+def test_curves_that_coincide_are_one_line() -> None:
+    steps = np.arange(1.0, 41)
+    loss = {"loss/total": np.sqrt(steps), "loss/contrastive": np.sqrt(steps), "loss/local": np.sqrt(steps)[::-1]}
+    (chart,) = charts(CellCurves.of({"step": steps, "epoch": steps, **loss}))
+    assert [(line.name, line.last) for line in chart.lines] == [("total, contrastive", "6.32"), ("local", "1")]
+
+
 def test_a_page_of_a_thousand_cells_stays_small() -> None:
     """Of ten studies, with 101 classes in each of two evaluations."""
     many = [
