@@ -34,6 +34,7 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
             "similarity_bands",
             "class_accuracy",
             "confusion",
+            "confused_pairs",
             "neighbours",
         ]
         assert list(drawn[0].files(["svg"])) == ["figures/intervals.csv", "figures/intervals.svg"]

@@ -6,16 +6,18 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from raysl.reports import Column, RowInput
+from raysl.reports import Column, EvaluationRecord, ReportInput, RowInput
 from raysl.reports.draw import draw
-from raysl.reports.figure import find_figures
+from raysl.reports.figure import FigureInput, find_figures
+from raysl.reports.figures.confused_pairs import confusion_rates, most_confused
 from raysl.reports.figures.parallel_coordinates import positions
 from raysl.reports.table import build_table
 from raysl.reports.write_figures import as_csv
 from tests.reports.figures.inputs import everything, holes, named, record, searched
-from tests.reports.test_ordering import report, row
+from tests.reports.test_ordering import TOP1, report, row
 
 GOLDEN = Path(__file__).parent / "golden"
 TABLES = {name: figure.table for name, figure in find_figures().items()}
@@ -164,6 +166,58 @@ def test_classes_by_their_predictions() -> None:
         ["run", "jump", 3, 50.0],
         ["run", "run", 3, 50.0],
     ]
+
+
+def predicting(**predictions: tuple[int, ...]) -> FigureInput:
+    """Rows at three seeds with these answers to two videos of class 0 and two of class 1; ``ic`` is the baseline."""
+    rows = []
+    for name, answers in predictions.items():
+        one = record(25.0 * sum(np.equal(answers, (0, 0, 1, 1))), answers)
+        cells = row(name, 0.0, 0.0, 0.0).cells
+        rows.append(RowInput(name, tuple(replace(cell, evaluations={"linear/k": one}) for cell in cells)))
+    return FigureInput(build_table(ReportInput("t", tuple(rows), (TOP1,), baseline="ic")))
+
+
+def test_gains_of_classes_are_paired_by_seed_and_sorted() -> None:
+    data = TABLES["class_gain"](predicting(ic=(0, 1, 0, 0), tclr=(0, 1, 1, 1), worse=(1, 1, 0, 0)))
+    means = data[data["kind"] == "mean"]
+    assert means[["row", "name", "videos", "value"]].values.tolist() == [
+        ["tclr", "run", 2, 100.0],
+        ["tclr", "jump", 2, 0.0],
+        ["worse", "run", 2, 0.0],
+        ["worse", "jump", 2, -50.0],
+    ]
+    assert data[data["kind"] == "seed"]["seed"].tolist() == [0, 1, 2] * 4
+    assert len(TABLES["class_gain"](named("only"))) == 0, "the baseline gains nothing over itself"
+
+
+def test_gains_are_of_the_same_test_videos_alone() -> None:
+    source = predicting(ic=(0, 1, 0, 0), tclr=(0, 1, 1, 1))
+    other = replace(record(10.0), correct={"w": True}, answers={"w": (0, 0)})
+    cells = tuple(replace(cell, evaluations={"linear/k": other}) for cell in source.table.source.rows[1].cells)
+    rows = (source.table.source.rows[0], RowInput("tclr", cells))
+    changed = replace(source, table=build_table(replace(source.table.source, rows=rows)))
+    assert len(TABLES["class_gain"](changed)) == 0
+    assert set(TABLES["confused_pairs"](changed)["row"]) == {"ic"}
+
+
+def test_pairs_that_the_baseline_confuses_with_the_recall_of_all_rows() -> None:
+    data = TABLES["confused_pairs"](predicting(ic=(0, 1, 0, 0), tclr=(0, 1, 1, 1)))
+    columns = ["row", "first", "second", "videos", "confused_by_baseline", "confused", "value"]
+    assert data[columns].values.tolist() == [
+        ["ic", "jump", "run", 4, 75.0, 75.0, 25.0],
+        ["tclr", "jump", "run", 4, 75.0, 25.0, 75.0],
+    ]
+    assert len(TABLES["confused_pairs"](predicting(ic=(0, 0, 1, 1), tclr=(0, 1, 1, 1)))) == 0, "it confuses nothing"
+
+
+def test_the_most_confused_pairs_have_no_class_in_common_and_weigh_classes_alike() -> None:
+    """Class 0 has four videos, one of which is taken for 1; classes 1, 2, 3 have one each."""
+    answers = [(0, 1), (0, 0), (0, 0), (0, 0), (1, 2), (2, 0), (3, 0)]
+    found = EvaluationRecord("e", answers={f"v{number}": answer for number, answer in enumerate(answers)})
+    assert most_confused([found]) == [(0, 2)], "(0, 2) before (0, 3) and (1, 2), of which none can follow"
+    assert confusion_rates([found])[0, 1] == 0.25
+    assert most_confused([replace(found, answers={**found.answers, "w": (1, 3)})]) == [(0, 2), (1, 3)]
 
 
 def test_an_answer_of_several_backbones_counts_by_its_share() -> None:
