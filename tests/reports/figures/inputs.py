@@ -56,6 +56,8 @@ def curves(rows: ReportInput, steps: int = 4) -> pd.DataFrame:
                     "loss/total": 3.0 - 0.2 * step - 0.1 * number,
                     "loss/contrastive": 2.5 - 0.2 * step,
                     "optimizer/learning_rate": 0.1 / step,
+                    "optimizer/weight_penalty": 0.02,
+                    "metric/contrastive_entropy": 2.0 / step,
                     "metric/speed_accuracy": 0.5 + 0.1 * step + 0.01 * cell.seed,
                     "metric/speed_majority": 0.5,
                 }

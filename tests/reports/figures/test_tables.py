@@ -86,6 +86,8 @@ def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_non
     assert list(dict.fromkeys(data["panel"])) == [
         "loss, total",
         "loss, contrastive",
+        "weight penalty",
+        "entropy, contrastive",
         "learning rate",
         "accuracy, speed",
     ]
@@ -94,6 +96,9 @@ def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_non
         ["majority", 3, 50.0, 50.0, 50.0],
         ["row", 3, pytest.approx(71), pytest.approx(70), pytest.approx(72)],
     ]
+    entropy = data[data["panel"] == "entropy, contrastive"]
+    assert set(entropy["unit"]) == {"nats"}
+    assert entropy["value"].max() == 2, "no share, and not in percent"
     total = data[(data["panel"] == "loss, total") & (data["row"] == "r0")]
     assert total["value"].isna().tolist() == [False, False, True, False]
 
