@@ -32,6 +32,7 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
             "task_accuracy",
             "similarity",
             "similarity_bands",
+            "timesteps",
             "class_accuracy",
             "confusion",
             "confused_pairs",

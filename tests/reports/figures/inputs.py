@@ -36,9 +36,10 @@ DETAILS = {
         {"query": "run/漢字.avi", "class": "run", "nearest": ["run/c.avi", "jump/b.avi"], "classes": ["run", "jump"]},
     ],
     "band": {"within": [50.0, 99.0], "distance@0.5": [80.0, 95.0], "distance@1": [60.0, 75.0]},
+    "timesteps": [[100.0, 60.0], [60.0, 100.0]],
     "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
 }
-"""As the protocols retrieval and similarity record them; no evaluation has both."""
+"""As the protocols retrieval, similarity and timesteps record them; no evaluation has all."""
 
 
 def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:

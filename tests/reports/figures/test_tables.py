@@ -136,6 +136,17 @@ def test_similarity_in_time_has_the_band_of_videos() -> None:
     assert "distance in time" in own["axis"].iloc[0]
 
 
+def test_time_steps_are_a_matrix_for_each_row() -> None:
+    data = TABLES["timesteps"](everything())
+    own = data[data["row"] == "r0"]
+    assert own[["first", "second", "seeds", "value"]].values.tolist() == [
+        [1, 1, 3, 100],
+        [1, 2, 3, 60],
+        [2, 1, 3, 60],
+        [2, 2, 3, 100],
+    ]
+
+
 def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures_where_there_are_any() -> None:
     source = everything()
     data = TABLES["neighbours"](source)
