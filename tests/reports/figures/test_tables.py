@@ -281,15 +281,14 @@ def test_importance_is_of_parameters_that_every_trial_has_and_adds_up() -> None:
     assert len(TABLES["factor_importance"](replace(everything(), table=table))) == 0
 
 
-def test_cosines_are_no_percent() -> None:
+@pytest.mark.parametrize(("metric", "unit"), [("within", "cosine × 100"), ("rankme", "dimensions"), ("top5", "%")])
+def test_metrics_that_are_no_percent_say_what_they_are(metric: str, unit: str) -> None:
     source = everything().table.source
     cells = tuple(
-        replace(
-            cell, evaluations={"linear/k": replace(record(50.0), metrics={"top1": 1.0, "within": 80.0 + cell.seed})}
-        )
+        replace(cell, evaluations={"linear/k": replace(record(50.0), metrics={"top1": 1.0, metric: 80.0 + cell.seed})})
         for cell in source.rows[0].cells
     )
     own = replace(
-        source, rows=(RowInput("r0", cells),), columns=(Column("linear/k", "within"),), baseline=None, published=None
+        source, rows=(RowInput("r0", cells),), columns=(Column("linear/k", metric),), baseline=None, published=None
     )
-    assert set(TABLES["intervals"](replace(everything(), table=build_table(own)))["unit"]) == {"cosine × 100"}
+    assert set(TABLES["intervals"](replace(everything(), table=build_table(own)))["unit"]) == {unit}
