@@ -37,9 +37,10 @@ DETAILS = {
     ],
     "band": {"within": [50.0, 99.0], "distance@0.5": [80.0, 95.0], "distance@1": [60.0, 75.0]},
     "timesteps": [[100.0, 60.0], [60.0, 100.0]],
+    "map": {"path": ["v0", "v2", "of another list"], "x": [0.5, -1.5, 9.0], "y": [2.0, 3.0, 9.0], "perplexity": 1.0},
     "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
 }
-"""As the protocols retrieval, similarity and timesteps record them; no evaluation has all."""
+"""As the protocols retrieval, similarity, timesteps and tsne record them; no evaluation has all."""
 
 
 def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:

@@ -167,6 +167,13 @@ def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures
     assert "漢字" in drawn
 
 
+def test_a_map_is_of_the_first_seed_and_knows_the_classes_of_its_videos() -> None:
+    data = TABLES["feature_map"](everything())
+    assert list(dict.fromkeys(data["panel"])) == [f"{row}, linear/k, seed 0" for row in ("r1", "r2", "r0", "r3")]
+    own = data[data["row"] == "r0"]
+    assert own[["label", "name", "x", "y"]].values.tolist() == [[0, "jump", 0.5, 2.0], [1, "run", -1.5, 3.0]]
+
+
 def test_classes_by_their_predictions() -> None:
     source = everything()
     data = TABLES["class_accuracy"](source)
