@@ -167,6 +167,22 @@ def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures
     assert "漢字" in drawn
 
 
+def test_attention_has_a_line_for_each_place_and_a_picture_at_the_first_of_panels_that_are_drawn() -> None:
+    data = TABLES["attention"](everything())
+    assert list(dict.fromkeys(data["row"])) == ["r1", "r2", "r0", "r3"]
+    own = data[(data["row"] == "r1") & (data["example"] == 0)]
+    assert own[["y", "x", "attention", "change"]].values.tolist() == [
+        [0, 0, 1.0, 0.5],
+        [0, 1, 0.2, 1.0],
+        [1, 0, 0.1, 0.0],
+        [1, 1, 0.0, 0.0],
+    ]
+    assert [one is not None for one in own["pixels"]] == [True, False, False, False]
+    assert data[data["row"] == "r3"]["pixels"].isna().all(), "of panels that are not drawn no video is decoded"
+    drawn = draw(find_figures()["attention"], data, ["svg"])["svg"].decode()
+    assert drawn.count("<image") == 3 * (2 * 2 + 2), "two maps of two videos, one of which has a picture below both"
+
+
 def test_a_map_is_of_the_first_seed_and_knows_the_classes_of_its_videos() -> None:
     data = TABLES["feature_map"](everything())
     assert list(dict.fromkeys(data["panel"])) == [f"{row}, linear/k, seed 0" for row in ("r1", "r2", "r0", "r3")]
