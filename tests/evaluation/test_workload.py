@@ -23,6 +23,8 @@ from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
         ("linear", {"clips": 3}),
         ("retrieval", {"clips": 2}),
         ("similarity", {"clips": 2, "videos": 5, "buffers": [0.0, 0.5]}),
+        ("attention", {"clips": 2}),
+        ("geometry", {"clips": 2}),
         ("finetune", {"clips": 2, "epochs": 2, "batch_size": 4, "label_fraction": 0.5}),
     ],
 )
@@ -54,4 +56,4 @@ def test_as_many_clips_pass_the_network_as_are_counted(
     training = found.training
     epochs = 0 if training is None else training.training.epochs or 0
     assert passed[True] == epochs * found.trained_on
-    assert found.fits == (protocol in ("linear", "retrieval"))
+    assert found.fits == (protocol in ("linear", "retrieval", "geometry"))
