@@ -14,17 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.nt_xent import entropy_of, unit_rows
 
 
 class InfoNCE(NamedTuple):
     """Attributes: loss: scalar. accuracy: scalar, share of queries nearer to their positive than to every negative.
+    entropy: scalar in nats, mean over queries of `entropy_of`: of the positive among the negatives.
 
-    Both are over this rank's queries; their means over ranks are the values of the global batch.
+    All are over this rank's queries; their means over ranks are the values of the global batch.
     """
 
     loss: Tensor
     accuracy: Tensor
+    entropy: Tensor
 
 
 def queue_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
@@ -56,7 +58,7 @@ def info_nce(logits: Tensor) -> InfoNCE:
     with torch.autocast(logits.device.type, enabled=False):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         right = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-        return InfoNCE(F.cross_entropy(logits, right), contrastive_accuracy(logits))
+        return InfoNCE(F.cross_entropy(logits, right), contrastive_accuracy(logits), entropy_of(logits))
 
 
 @torch.no_grad()

@@ -24,12 +24,19 @@ Symmetric = Literal["mean", "sum", "one_way"]
 
 class NTXent(NamedTuple):
     """Attributes: loss: scalar. accuracy: scalar, share of anchors nearer to their positive than to every negative.
+    entropy: scalar in nats, mean over anchors of `entropy_of`: of the positive among the negatives.
 
-    Both are over this rank's anchors; their means over ranks are the values of the global batch.
+    All are over this rank's anchors; their means over ranks are the values of the global batch.
     """
 
     loss: Tensor
     accuracy: Tensor
+    entropy: Tensor
+
+    @property
+    def metrics(self) -> dict[str, Tensor]:
+        """As a term names them."""
+        return {"contrastive_accuracy": self.accuracy, "contrastive_entropy": self.entropy}
 
 
 def nt_xent(
@@ -75,8 +82,20 @@ def nt_xent(
             return forward
         backward = _direction(keys, all_queries, same_view[1], bank, temperature, positive_in_denominator)
     loss = forward.loss + backward.loss
-    accuracy = (forward.accuracy + backward.accuracy) / 2
-    return NTXent(loss / 2 if symmetric == "mean" else loss, accuracy)
+    accuracy, entropy = ((one + other) / 2 for one, other in zip(forward[1:], backward[1:], strict=True))
+    return NTXent(loss / 2 if symmetric == "mean" else loss, accuracy, entropy)
+
+
+@torch.no_grad()
+def entropy_of(logits: Tensor) -> Tensor:
+    """Mean entropy in nats, a scalar from 0 to log K, of the softmax of each row of ``[B, K]`` logits.
+
+    What CVRL's Figure 5 draws; there of the N x N block between both views alone [C], here of all that a loss compares.
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        entropies: Tensor = torch.special.entr(logits.softmax(dim=1)).sum(dim=1)
+        return entropies.mean()
 
 
 def unit_rows(embeddings: Tensor) -> Tensor:
@@ -108,4 +127,5 @@ def _direction(
     if positive_in_denominator:
         denominator = torch.logaddexp(denominator, positive)
     accuracy = (positive > negatives.amax(dim=1)).to(logits.dtype).mean()
-    return NTXent((denominator - positive).mean(), accuracy.detach())
+    entropy = entropy_of(torch.cat([positive[:, None], negatives], dim=1).detach())
+    return NTXent((denominator - positive).mean(), accuracy.detach(), entropy)

@@ -72,7 +72,7 @@ def check_timesteps(term: str, cell: CellConfig) -> None:
     """
     timesteps = check_windows(term, cell)
     options = cell.backbone.options.model_dump_json()
-    found = _timesteps_left(cell.backbone.name, options, cell.clip.frames, cell.clip.size)
+    found = timesteps_left(cell.backbone.name, options, cell.clip.frames, cell.clip.size)
     if found % timesteps:
         raise ConfigError(
             f"{term}: a window has {timesteps} local clips, which do not divide the {found} timestep(s) that backbone "
@@ -82,8 +82,8 @@ def check_timesteps(term: str, cell: CellConfig) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _timesteps_left(backbone: str, options: str, frames: int, size: int) -> int:
-    """T' of a backbone with these options (JSON); remembered, since the rows of a study ask for few of them."""
+def timesteps_left(backbone: str, options: str, frames: int, size: int) -> int:
+    """T' that a backbone with these options (JSON) leaves; remembered, since the rows of a study ask for few."""
     component = find("backbone", backbone)
     with torch.device("meta"):
         built: Backbone = component.build(component.options.model_validate_json(options))

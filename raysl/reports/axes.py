@@ -30,6 +30,7 @@ MEASURED_AT = {
     "R": "neighbours looked at",
     "augmented": "more frames than the clip's (share)",
     "distance": "distance in time (share of the video)",
+    "steps": "time steps apart",
 }
 """What stands behind the @ of a metric."""
 

@@ -20,7 +20,7 @@ POINTS = 60
 """Of a curve, at most: each the mean over as many steps as that takes, a power of two."""
 
 STEPS = ("step", "epoch")
-PARTS = ("loss/", "metric/", "optimizer/learning_rate")
+PARTS = ("loss/", "metric/", "optimizer/learning_rate", "optimizer/weight_penalty")
 _log = logging.getLogger(__name__)
 
 

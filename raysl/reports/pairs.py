@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from raysl.reports.input import CellResult, Column, EvaluationRecord, RowInput
 from raysl.reports.statistics import DIFFERENCE, Sample, paired
 
-_SHARES = re.compile(r"(top|R@)\d+|mean_class")
+_SHARES = re.compile(r"(top|R@)\d+|mean_class|nearest_mean|map_neighbours")
 
 
 @dataclass(frozen=True)

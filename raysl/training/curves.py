@@ -26,6 +26,7 @@ def curve_row(
     compute_seconds: float,
     clips: int,
     unreadable: int,
+    weight_penalty: float,
 ) -> dict[str, float]:
     """One row of the curves; column names are TensorBoard's tags.
 
@@ -34,6 +35,7 @@ def curve_row(
         data_seconds: until every rank had its batch. compute_seconds: the rest of the step.
         clips: of this step, all views and ranks.
         unreadable: training videos that could not be read so far.
+        weight_penalty: of `raysl.training.parameter_groups.weight_penalty`, after the step.
     """
     return {
         "step": step,
@@ -42,6 +44,7 @@ def curve_row(
         **{f"loss/{name}": value for name, value in values.terms.items()},
         "optimizer/learning_rate": values.learning_rate,
         "optimizer/gradient_norm": values.gradient_norm,
+        "optimizer/weight_penalty": weight_penalty,
         **{f"metric/{name}": value for name, value in values.metrics.items()},
         "time/data_seconds": data_seconds,
         "time/compute_seconds": compute_seconds,

@@ -26,6 +26,7 @@ from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import curve_row
 from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
+from raysl.training.parameter_groups import weight_penalty
 from raysl.training.precision import Precision
 from raysl.training.probe import Probe
 from raysl.training.progress import Pace, Progress
@@ -213,6 +214,7 @@ class Run:
                 compute_seconds=finished - loaded,
                 clips=self._clips,
                 unreadable=self.unreadable.count,
+                weight_penalty=weight_penalty(self.learner.optimizer.param_groups),
             )
             recorder.curves.add(row)
         return signals

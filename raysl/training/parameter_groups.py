@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -44,3 +45,18 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
         {"params": groups[key], "weight_decay": key[0], "constant_rate": not key[1]}
         for key in sorted(groups, reverse=True)
     ]
+
+
+def weight_penalty(groups: Iterable[Mapping[str, Any]]) -> float:
+    """What weight decay adds to the loss: of each group its decay times half the sum of squares of its parameters.
+
+    CVRL's regularisation loss [C]. AdamW decays weights beside the loss; it is the same sum there.
+
+    Args:
+        groups: of `parameter_groups`, or an optimizer's.
+    """
+    return sum(
+        float(group["weight_decay"]) / 2 * float(nn.utils.get_total_norm([p.detach() for p in group["params"]])) ** 2
+        for group in groups
+        if group["weight_decay"]
+    )

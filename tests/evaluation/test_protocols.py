@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import pytest
 from raysl.config.cells import Cell
 from raysl.config.component import find, names
 from raysl.config.identity import resolved
+from raysl.config.sections import ClipOptions
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import CellFailure, DataError
@@ -49,14 +50,24 @@ def split(name: str, videos: int, signal: float, **options: int) -> Features:
     return toy_features(videos, CLASSES, signal=signal, split=name, **options)
 
 
+def shares(name: str, result: EvaluationResult) -> list[float]:
+    """The metrics that are percent: of the geometry of features the headline alone."""
+    values = list(result.metrics.values())
+    return values[:1] if name == "geometry" else values
+
+
 SMALL: dict[str, dict[str, object]] = {
     "finetune": {"epochs": 1, "batch_size": 4, "clips": 1},
     "linear_trained": {"epochs": 1, "batch_size": 4, "clips": 1},
     "transfer": {"epochs": 1, "batch_size": 4, "task": {"reverse": chosen("pretext task", "reverse")}},
     "retrieval": {"k": (1, 4, 9)},
     "similarity": {"distances": (0.1, 0.2, 0.4)},
+    "timesteps": {"steps": 2},
 }
 """Options with which a protocol measures all that it can on twelve training videos of six classes, in a second."""
+
+IN_TIME = CLIP.model_copy(update={"frames": 16, "stride": 1})
+"""Clips of which the small backbone leaves two time steps."""
 
 KINDS_OF_OPTIONS = (FeatureOptions, PerClipOptions, NetworkOptions)
 
@@ -97,7 +108,7 @@ def test_metrics_are_those_that_are_declared_before_there_are_any(name: str, six
     results = evaluate(
         network.backbone,
         {"label": config},
-        CLIP,
+        IN_TIME if name == "timesteps" else CLIP,
         lambda _: six_classes,
         seed=0,
         device=CPU,
@@ -117,7 +128,7 @@ def test_predictions_and_metrics_agree(protocol: str, signal: float) -> None:
     assert result.predictions["correct"].dtype == bool
     headline = next(iter(result.metrics.values()))
     assert 100 * result.predictions["correct"].mean() == pytest.approx(headline)
-    assert all(0 <= value <= 100 for value in result.metrics.values())
+    assert all(0 <= value <= 100 for value in shares(protocol, result))
     assert result.details["test_videos"] == 61
     assert result.details["train_videos"] == 90
 
@@ -143,7 +154,7 @@ def test_deterministic_and_inputs_untouched(protocol: str) -> None:
 
 def test_perfect_features_score_100(protocol: str) -> None:
     result = run(protocol, split("train", 60, 1000.0), split("test", 31, 1000.0))
-    assert set(result.metrics.values()) == {100.0}
+    assert set(shares(protocol, result)) == {100.0}
 
 
 def test_random_features_score_chance(protocol: str) -> None:
@@ -212,20 +223,28 @@ def test_features_that_are_not_finite_fail_the_cell(protocol: str, where: str, v
     assert caught.value.details["first_video"] == f"{where}/7.mp4"
 
 
+@dataclass(frozen=True)
+class OnClips:
+    """A protocol with clips that it can read."""
+
+    protocol: PerClipProtocol
+    clip: ClipOptions
+
+    def evaluate(self, source: VideoSource, network: Backbone | None = None, seed: int = 0) -> EvaluationResult:
+        return self.protocol.evaluate(PerClipTask(network or backbone(), source, self.clip, seed, CPU))
+
+
 @pytest.fixture(params=of_kind(PerClipOptions))
-def on_clips(request: pytest.FixtureRequest) -> PerClipProtocol:
-    component = find("protocol", str(request.param))
-    made = component.build(component.options())
+def on_clips(request: pytest.FixtureRequest) -> OnClips:
+    name = str(request.param)
+    component = find("protocol", name)
+    made = component.build(component.options(**({"steps": 2} if name == "timesteps" else {})))
     assert isinstance(made, PerClipProtocol)
-    return made
+    return OnClips(made, IN_TIME if name == "timesteps" else CLIP)
 
 
-def task(source: VideoSource, network: Backbone | None = None, seed: int = 0) -> PerClipTask:
-    return PerClipTask(network or backbone(), source, CLIP, seed, CPU)
-
-
-def test_on_clips_predictions_and_metrics_agree(on_clips: PerClipProtocol, tiny: VideoSource) -> None:
-    result = on_clips.evaluate(task(tiny))
+def test_on_clips_predictions_and_metrics_agree(on_clips: OnClips, tiny: VideoSource) -> None:
+    result = on_clips.evaluate(tiny)
     videos = tiny.catalog.split("test")
     assert result.predictions["video"].tolist() == [video.index for video in videos]
     assert result.predictions["path"].tolist() == [video.path for video in videos]
@@ -236,17 +255,17 @@ def test_on_clips_predictions_and_metrics_agree(on_clips: PerClipProtocol, tiny:
     assert result.details["test_videos"] == len(videos)
 
 
-def test_on_clips_a_result_can_be_stored(on_clips: PerClipProtocol, tiny: VideoSource, tmp_path: object) -> None:
-    result = on_clips.evaluate(task(tiny))
+def test_on_clips_a_result_can_be_stored(on_clips: OnClips, tiny: VideoSource, tmp_path: object) -> None:
+    result = on_clips.evaluate(tiny)
     json.dumps([result.metrics, result.details], allow_nan=False)
     result.predictions.to_parquet(f"{tmp_path}/predictions.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(f"{tmp_path}/predictions.parquet"), result.predictions)
 
 
-def test_on_clips_deterministic_and_the_backbone_untouched(on_clips: PerClipProtocol, tiny: VideoSource) -> None:
+def test_on_clips_deterministic_and_the_backbone_untouched(on_clips: OnClips, tiny: VideoSource) -> None:
     network = backbone().train()
     before = copy.deepcopy(network.state_dict())
-    first, second = on_clips.evaluate(task(tiny, network, seed=3)), on_clips.evaluate(task(tiny, seed=3))
+    first, second = on_clips.evaluate(tiny, network, seed=3), on_clips.evaluate(tiny, seed=3)
     assert first.metrics == second.metrics
     assert first.details == second.details
     pd.testing.assert_frame_equal(first.predictions, second.predictions)
@@ -254,8 +273,8 @@ def test_on_clips_deterministic_and_the_backbone_untouched(on_clips: PerClipProt
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
 
 
-def test_on_clips_features_that_are_not_finite_fail_the_cell(on_clips: PerClipProtocol, tiny: VideoSource) -> None:
+def test_on_clips_features_that_are_not_finite_fail_the_cell(on_clips: OnClips, tiny: VideoSource) -> None:
     network = backbone()
     next(network.parameters()).data.fill_(np.nan)
     with pytest.raises(CellFailure, match="9 of 9 test videos"):
-        on_clips.evaluate(task(tiny, network))
+        on_clips.evaluate(tiny, network)

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.slow
 EVALUATIONS = [
     evaluation("linear", "linear", clips=2),
     evaluation("retrieval", "retrieval", clips=2),
+    evaluation("geometry", "geometry", clips=2),
     evaluation("similarity", "similarity", clips=2, buffers=(0.0, 0.5)),
+    evaluation("attention", "attention", clips=2),
 ]
 
 
@@ -118,7 +120,10 @@ def test_features_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dic
 
 def test_results_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dict[str, Any]]) -> None:
     alone = features_and_results(tiny_places)["results"]
-    assert [ranks["stored"] for ranks in two_ranks] == [["linear", "retrieval", "similarity"], []]
+    assert [ranks["stored"] for ranks in two_ranks] == [
+        ["linear", "retrieval", "geometry", "similarity", "attention"],
+        [],
+    ]
     for ranks in two_ranks:
         for label, result in alone.items():
             assert ranks["results"][label].metrics == result.metrics

@@ -23,6 +23,8 @@ from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
         ("linear", {"clips": 3}),
         ("retrieval", {"clips": 2}),
         ("similarity", {"clips": 2, "videos": 5, "buffers": [0.0, 0.5]}),
+        ("attention", {"clips": 2}),
+        ("geometry", {"clips": 2}),
         ("classifier", {"clips": 2, "clip": {"frames": 2}}),
     ],
 )
@@ -56,4 +58,4 @@ def test_as_many_clips_pass_the_network_as_are_counted(
     found = workload(evaluation, cell, LabelledSplits.of(source.snapshot))
     assert found is not None
     assert passed == found.videos * found.clips
-    assert found.fits == (protocol in ("linear", "retrieval"))
+    assert found.fits == (protocol in ("linear", "retrieval", "geometry"))

@@ -81,6 +81,20 @@ def test_accuracy_counts_queries_nearest_to_their_key() -> None:
     assert info_nce(queue_logits(rows, rows.roll(1, 0), queue, 0.1)).accuracy == 0
 
 
+def test_entropy_is_of_the_softmax_over_the_key_and_the_queue() -> None:
+    """Uniform over 1 + K where all are alike, and 0 where one alone is near."""
+    query = torch.eye(2, dtype=torch.float64)[:1]
+    alike = info_nce(queue_logits(query, query, query.T.expand(2, 6), 0.1)).entropy
+    assert alike.item() == pytest.approx(math.log(7))
+    assert info_nce(queue_logits(query, query, -query.T.expand(2, 6), 0.01)).entropy.item() == pytest.approx(0)
+    query, key, queue = tensors(3, 5)
+    logits = queue_logits(query.requires_grad_(), key, queue, 0.3)
+    shares = logits.detach().exp() / logits.detach().exp().sum(dim=1, keepdim=True)
+    found = info_nce(logits).entropy
+    close(found, -(shares * shares.log()).sum(dim=1).mean())
+    assert not found.requires_grad
+
+
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
 def test_equals_lightly_with_its_memory_bank(temperature: float) -> None:
     loss_module = pytest.importorskip("lightly.loss.ntx_ent_loss")

@@ -112,6 +112,7 @@ class TestAnchors:
         result = nt_xent(rows, rows, temperature)
         close(result.loss, torch.tensor(math.log(2 * batch - 1), dtype=torch.float64))
         assert result.accuracy == 0
+        close(result.entropy, result.loss)
 
     def test_a_bank_of_orthogonal_entries_counts_each(self, batch: int, temperature: float) -> None:
         query, key, entries = torch.eye(3 * batch, dtype=torch.float64).chunk(3)
@@ -200,15 +201,15 @@ def test_bad_input(query: Tensor, key: Tensor, temperature: float, message: str)
         nt_xent(query, key, temperature)
 
 
-def on_rank(rank: int, size: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    results = []
+def on_rank(rank: int, size: int) -> list[tuple[Tensor, ...]]:
+    results: list[tuple[Tensor, ...]] = []
     for switches in [*SWITCHES, {"bank_negatives": bank(4)}]:
         query, key = (x.chunk(size)[rank].clone().requires_grad_() for x in embeddings(6))
         result = nt_xent(query, key, 0.3, **switches)
         result.loss.backward()
         assert query.grad is not None
         assert key.grad is not None
-        results.append((result.loss.detach(), query.grad, key.grad, result.accuracy))
+        results.append((result.loss.detach(), query.grad, key.grad, result.accuracy, result.entropy))
     return results
 
 
@@ -217,10 +218,11 @@ def test_three_ranks_equal_one() -> None:
     size = 3
     alone = on_rank(0, 1)
     ranks = run_ranks(on_rank, size, size)
-    for case, (loss, query_gradient, key_gradient, accuracy) in enumerate(alone):
-        losses, query_gradients, key_gradients, accuracies = zip(*(r[case] for r in ranks), strict=True)
+    for case, (loss, query_gradient, key_gradient, accuracy, entropy) in enumerate(alone):
+        losses, query_gradients, key_gradients, accuracies, entropies = zip(*(r[case] for r in ranks), strict=True)
         close(torch.stack(losses).mean(), loss)
         close(torch.stack(accuracies).mean(), accuracy)
+        close(torch.stack(entropies).mean(), entropy)
         # DDP averages gradients over ranks; a row's gradient is on one rank only, so the average is a division.
         close(torch.cat(query_gradients) / size, query_gradient)
         close(torch.cat(key_gradients) / size, key_gradient)

@@ -12,7 +12,9 @@ from tests.training.material import logged_steps
 
 def _row(step: int) -> dict[str, float]:
     values = StepValues(2.0 / step, {"contrastive": 1.0 / step}, {"embedding_std": 0.5}, 0.1, 3.0)
-    return curve_row(step, 1, values, data_seconds=0.25, compute_seconds=0.75, clips=8, unreadable=1)
+    return curve_row(
+        step, 1, values, data_seconds=0.25, compute_seconds=0.75, clips=8, unreadable=1, weight_penalty=0.02
+    )
 
 
 def test_a_row_names_everything_by_its_tag() -> None:
@@ -23,6 +25,7 @@ def test_a_row_names_everything_by_its_tag() -> None:
         "loss/contrastive": 0.5,
         "optimizer/learning_rate": 0.1,
         "optimizer/gradient_norm": 3.0,
+        "optimizer/weight_penalty": 0.02,
         "metric/embedding_std": 0.5,
         "time/data_seconds": 0.25,
         "time/compute_seconds": 0.75,

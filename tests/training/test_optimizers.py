@@ -12,7 +12,7 @@ from torch import nn
 
 from raysl.config.component import find, names
 from raysl.config.sections import LearningRate
-from raysl.training.parameter_groups import parameter_groups
+from raysl.training.parameter_groups import parameter_groups, weight_penalty
 
 RATE = LearningRate(value=0.32, at_batch=1024)
 
@@ -100,6 +100,19 @@ def test_groups_count_a_shared_parameter_once() -> None:
     groups = parameter_groups(module, 0.1, decay_norm_and_bias=False)
     assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(3, 3)], [(3,)]]
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+
+
+def test_the_weight_penalty_is_half_the_decay_times_the_squares_of_what_is_decayed() -> None:
+    module = nn.Linear(2, 1)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[3.0, -4.0]]))
+        module.bias.fill_(7.0)
+    for decays_all, squares in ((False, 25.0), (True, 74.0)):
+        groups = parameter_groups(module, 0.2, decay_norm_and_bias=decays_all)
+        assert weight_penalty(groups) == pytest.approx(0.1 * squares)
+    assert weight_penalty(parameter_groups(module, 0.0, decay_norm_and_bias=True)) == 0
+    optimizer = build("sgd", module, learning_rate=0.5, momentum=0.0, weight_decay=0.2)
+    assert weight_penalty(optimizer.param_groups) == pytest.approx(2.5)
 
 
 def test_a_module_without_trainable_parameters_is_refused() -> None:

@@ -70,9 +70,16 @@ def test_a_cell_trains_and_is_stored_whole(source: VideoSource, tmp_path: Path) 
     assert list(curves["step"]) == list(range(1, 9))
     assert list(curves["epoch"]) == [1] * 4 + [2] * 4
     assert curves["loss/total"].iloc[-1] == summary.final_loss
-    for column in ("loss/contrastive", "optimizer/learning_rate", "optimizer/gradient_norm", "time/data_seconds"):
+    for column in (
+        "loss/contrastive",
+        "optimizer/learning_rate",
+        "optimizer/gradient_norm",
+        "optimizer/weight_penalty",
+    ):
         assert (curves[column] > 0).all(), column
+    assert (curves["time/data_seconds"] > 0).all()
     assert curves["metric/contrastive_accuracy"].between(0, 100).all()
+    assert curves["metric/contrastive_entropy"].gt(0).all()
     assert (curves["data/unreadable"] == 0).all()
     attempt = done_attempt(tmp_path)
     assert [step for step, _ in logged_steps(attempt)] == list(range(1, 9))

@@ -6,7 +6,7 @@ R@k is the share of queries with a video of the same class among the k nearest (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -92,8 +92,8 @@ class Retrieval(FeatureProtocol):
 
 def neighbours(queries: Features, gallery: Features) -> Neighbours:
     """Nearest gallery row and rank of the first same-class row, for each query, by cosine similarity."""
-    columns = _unit(gallery.values).T
-    rows = _unit(queries.values)
+    columns = unit(gallery.values).T
+    rows = unit(queries.values)
     parts = [
         _ranks(
             np.round(rows[start : start + QUERIES_AT_ONCE] @ columns, DECIMALS),
@@ -109,7 +109,7 @@ def neighbours(queries: Features, gallery: Features) -> Neighbours:
 def examples(queries: Features, gallery: Features, classes: tuple[str, ...]) -> list[dict[str, object]]:
     """A few queries, the same for every network, with their nearest videos and the classes of all: to look at."""
     rows = np.unique(np.linspace(0, len(queries) - 1, EXAMPLES).astype(np.int64))
-    similarity = np.round(_unit(queries.values[rows]) @ _unit(gallery.values).T, DECIMALS)
+    similarity = np.round(unit(queries.values[rows]) @ unit(gallery.values).T, DECIMALS)
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
     return [
         {
@@ -133,7 +133,7 @@ def _ranks(similarity: Floats, same_class: NDArray[np.bool_]) -> Neighbours:
     return Neighbours(similarity.argmax(axis=1).astype(np.int64), first_hit.astype(np.int64))
 
 
-def _unit(values: NDArray[np.float32]) -> Floats:
+def unit(values: NDArray[np.floating[Any]]) -> Floats:
     """Rows of length one in float64; a zero row stays zero: similar to nothing."""
     rows = values.astype(np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -19,7 +19,7 @@ from raysl.models.backbone import Backbone
 from raysl.objectives.info_nce import contrastive_accuracy, info_nce
 from raysl.objectives.memory_bank import MemoryBank
 from raysl.objectives.noise_contrastive import bank_logits, log_normaliser, noise_contrastive_loss
-from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.nt_xent import entropy_of, unit_rows
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
@@ -66,7 +66,8 @@ class InstDisc(Term):
     """A clip's embedding against its video's entry of the bank and drawn ones; the entry follows after the step.
 
     Metrics: ``contrastive_accuracy`` (share of clips nearer to their video's entry than to every drawn entry of another
-    video) and those of `representation_metrics`: of the clips' embeddings, ``alignment`` with the videos' entries.
+    video), ``contrastive_entropy`` (nats, of a clip's softmax over these) and those of `representation_metrics`: of the
+    clips' embeddings, ``alignment`` with the videos' entries.
 
     Raises:
         ConfigError: more negatives than the bank has entries of other videos.
@@ -128,8 +129,10 @@ class InstDisc(Term):
         itself = drawn == own[:, None]
         itself[:, 0] = False
         entries = self.bank.entries[own].to(query.dtype)
+        logits = logits.masked_fill(itself, -torch.inf)
         return {
-            "contrastive_accuracy": contrastive_accuracy(logits.masked_fill(itself, -torch.inf)),
+            "contrastive_accuracy": contrastive_accuracy(logits),
+            "contrastive_entropy": entropy_of(logits),
             **representation_metrics(query, query),
             "alignment": representation_metrics(query, entries)["alignment"],
         }

@@ -88,8 +88,9 @@ class MoCo(Term):
     A task's own view is a query against the key of the original clip (``key``) and the queue of such keys, or, with
     ``anchor: original``, a key for the query of the original clip (``query``): `TransformedKeys`.
 
-    Metrics: ``contrastive_accuracy`` (share of queries nearer to their key than to the whole queue) and those of
-    `representation_metrics`, of queries and keys.
+    Metrics: ``contrastive_accuracy`` (share of queries nearer to their key than to the whole queue),
+    ``contrastive_entropy`` (nats, of a query's softmax over both) and those of `representation_metrics`, of queries and
+    keys.
     """
 
     compares_across_batch = False
@@ -140,8 +141,9 @@ class MoCo(Term):
             info_nce(queue_logits(query, key, self.queue.columns, self.options.temperature))
             for query, key in zip(queries, keys, strict=True)
         ]
-        accuracy = torch.stack([result.accuracy for result in results]).mean()
-        metrics = {"contrastive_accuracy": accuracy, **representation_metrics(queries[0], keys[0])}
+        accuracy, entropy = (torch.stack(values).mean() for values in list(zip(*results, strict=True))[1:])
+        told = {"contrastive_accuracy": accuracy, "contrastive_entropy": entropy}
+        metrics = told | representation_metrics(queries[0], keys[0])
         own = TermOutput(torch.stack([result.loss for result in results]).mean(), metrics)
         weight, temperature = self.options.original_weight, self.options.temperature
         if self.transformed_keys is not None:

@@ -65,8 +65,8 @@ class SimCLROptions(Options):
 class SimCLR(Term):
     """NT-Xent between the projected features of the views ``query`` and ``key``.
 
-    Metrics: ``contrastive_accuracy`` (share of anchors nearer to their positive than to every negative) and those of
-    `representation_metrics`.
+    Metrics: ``contrastive_accuracy`` (share of anchors nearer to their positive than to every negative),
+    ``contrastive_entropy`` (nats, of an anchor's softmax over both) and those of `representation_metrics`.
     """
 
     compares_across_batch = True
@@ -104,7 +104,7 @@ class SimCLR(Term):
             bank_negatives=self._from_bank(embeddings, batch),
         )
         result = loss(query)
-        own = TermOutput(result.loss, {"contrastive_accuracy": result.accuracy, **representation_metrics(query, key)})
+        own = TermOutput(result.loss, {**result.metrics, **representation_metrics(query, key)})
         weight = self.options.original_weight
         return self.transformed.added_to(own, features, weight, lambda embedding: loss(embedding).loss)
 

@@ -42,7 +42,8 @@ class TCLRReleased(Term):
 
     The quarter is for the four pairs of copies, says the code: it is the same at any number of timesteps.
 
-    Metrics: ``contrastive_accuracy`` and those of `representation_metrics`, of the global copies.
+    Metrics: ``contrastive_accuracy``, ``contrastive_entropy`` and those of `representation_metrics`, of the global
+    copies.
     """
 
     compares_across_batch = True
@@ -67,7 +68,7 @@ class TCLRReleased(Term):
         first, copy, *local = embed(self.projector, local_rows(features, self.view_names))
         result = nt_xent(first, copy, self.options.temperature)
         pairs = nt_xent_of_all_pairs(torch.stack(local, dim=1), self.options.temperature)
-        metrics = {"contrastive_accuracy": result.accuracy, **representation_metrics(first, copy)}
+        metrics = {**result.metrics, **representation_metrics(first, copy)}
         return TermOutput(result.loss + pairs / len(COPIES) ** 2, metrics)
 
 

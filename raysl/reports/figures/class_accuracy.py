@@ -52,7 +52,7 @@ def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
         records = records_of(found, row.name, column)
         by_class: dict[int, list[tuple[float, int]]] = {}
         for record in records:
-            for label, right in _by_class(record).items():
+            for label, right in answers_by_class(record).items():
                 by_class.setdefault(label, []).append((100 * float(sum(right) / len(right)), len(right)))
         for label in sorted(by_class):
             shares = [share for share, _ in by_class[label]]
@@ -63,7 +63,8 @@ def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
             }
 
 
-def _by_class(record: EvaluationRecord) -> dict[int, list[bool | Fraction]]:
+def answers_by_class(record: EvaluationRecord) -> dict[int, list[bool | Fraction]]:
+    """Class to whether each of its test videos was right, or the share of its answers that were."""
     found: dict[int, list[bool | Fraction]] = {}
     for video, (label, _) in record.answers.items():
         found.setdefault(label, []).append(record.correct[video])

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("panel", "unit", "row", "kind", "seed", "value", "low", "high", "note")
+MEASURED_IN = {
+    "alignment": "squared distance × 100",
+    "uniformity": "log potential × 100",
+    "spread": "% of the sphere's",
+    "rankme": "dimensions",
+}
+"""Metrics of the protocol geometry that are neither shares nor cosines."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
@@ -48,11 +55,11 @@ def _row(row: TableRow, entry: Entry, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def unit_of(found: Table, column: Column) -> str:
-    """What a metric is in: shares of right answers, or cosines (`raysl.reports.pairs.is_share`); empty without any."""
+    """What a metric is in: shares of right answers (`raysl.reports.pairs.is_share`), or others; empty without any."""
     if not column.metric:
         return ""
     records = [record for row in found.source.rows for cell in row.cells if (record := result(cell, column))]
-    return "%" if is_share(column, records) else "cosine × 100"
+    return "%" if is_share(column, records) else MEASURED_IN.get(column.metric, "cosine × 100")
 
 
 def draw(data: pd.DataFrame, axes: Axes) -> None:

@@ -36,12 +36,12 @@ def table(source: FigureInput) -> pd.DataFrame:
     ``pixels`` is a picture of the video where this machine has it, and in no file.
     """
     found = source.table
-    sheets = ((row, column) for column in found.source.columns for row in _in_order(found))
+    sheets = ((row, column) for column in found.source.columns for row in baseline_and_best_first(found))
     known = [one for one in (_examples(*sheet) for sheet in sheets) if one is not None]
     return tidy((line for number, one in enumerate(known) for line in _sheet(source, one, number < DRAWN)), COLUMNS)
 
 
-def _in_order(found: Table) -> list[RowInput]:
+def baseline_and_best_first(found: Table) -> list[RowInput]:
     """The baseline and the row with the highest mean of the first headline metric first: few panels are drawn."""
     first = [found.source.baseline, _best(found)]
     return sorted(found.source.rows, key=lambda row: first.index(row.name) if row.name in first else len(first))

@@ -1,4 +1,4 @@
-"""Training curves of all rows: losses, learning rate, and how well each pretext task is answered."""
+"""Training curves of all rows: losses, learning rate, how well each pretext task is answered; CVRL's Figure 5 too."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("panel", "unit", "row", "kind", "step", "epoch", "seeds", "value", "low", "high")
-MAJORITY, ACCURACY = "_majority", "_accuracy"
-LEARNING_RATE = "optimizer/learning_rate"
+MAJORITY, ACCURACY, ENTROPY = "_majority", "_accuracy", "_entropy"
+RATES = {"optimizer/learning_rate": "learning rate", "optimizer/weight_penalty": "weight penalty"}
+"""Curve to panel."""
 BASELINE = "baseline"
 ROWS = ("row", BASELINE)
 MOST_COLOURS = 12
@@ -53,11 +54,12 @@ def table(source: FigureInput) -> pd.DataFrame:
     ).reset_index()
     found.loc[found["known"] < found["seeds"], ["value", "low", "high"]] = float("nan")  # a loss was none
     names = found["name"].astype(str)
-    percent = names.str.startswith("metric/")
+    entropy = names.str.endswith(ENTROPY)
+    percent = names.str.startswith("metric/") & ~entropy
     for part in ("value", "low", "high"):
         found[part] = found[part].where(~percent, 100 * found[part])
     found["panel"] = names.map(_panel)
-    found["unit"] = percent.map({True: "%", False: ""})
+    found["unit"] = np.select([percent, entropy], ["%", "nats"], "")
     found["kind"] = names.str.endswith(MAJORITY).map({True: "majority", False: "row"})
     of_baseline = found["row"].astype(str) == plain(source.table.source.baseline or "")
     found.loc[of_baseline & (found["kind"] == "row"), "kind"] = BASELINE
@@ -72,15 +74,17 @@ def _panel(name: str) -> str | None:
     part, _, rest = name.partition("/")
     if part == "loss":
         return "loss, total" if rest == "total" else f"loss, {rest}"
-    if name == LEARNING_RATE:
-        return "learning rate"
+    if name in RATES:
+        return RATES[name]
+    if rest.endswith(ENTROPY):
+        return f"entropy, {rest.removesuffix(ENTROPY)}"
     if rest.endswith((MAJORITY, ACCURACY)):
         return f"accuracy, {rest.removesuffix(MAJORITY).removesuffix(ACCURACY)}"
     return "accuracy, supervised" if rest == "accuracy" else f"accuracy, {rest}" if "knn" in rest.lower() else None
 
 
 def _order(panel: str) -> tuple[int, str]:
-    kinds = ("loss, total", "loss", "learning rate", "accuracy")
+    kinds = ("loss, total", "loss", "weight penalty", "entropy", "learning rate", "accuracy")
     return next(place for place, kind in enumerate(kinds) if panel.startswith(kind)), panel
 
 

@@ -36,9 +36,20 @@ DETAILS = {
         {"query": "run/漢字.avi", "class": "run", "nearest": ["run/c.avi", "jump/b.avi"], "classes": ["run", "jump"]},
     ],
     "band": {"within": [50.0, 99.0], "distance@0.5": [80.0, 95.0], "distance@1": [60.0, 75.0]},
+    "attention": [
+        {
+            "video": "jump/a.avi",
+            "map": [[1.0, 0.2], [0.1, 0.0]],
+            "change": [[0.5, 1.0], [0.0, 0.0]],
+            "correlation": 40.0,
+        },
+        {"video": "run/漢字.avi", "map": [[0.3, 1.0]] * 2, "change": [[0.0, 1.0]] * 2, "correlation": 100.0},
+    ],
+    "timesteps": [[100.0, 60.0], [60.0, 100.0]],
+    "map": {"path": ["v0", "v2", "of another list"], "x": [0.5, -1.5, 9.0], "y": [2.0, 3.0, 9.0], "perplexity": 1.0},
     "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
 }
-"""As the protocols retrieval and similarity record them; no evaluation has both."""
+"""As the protocols retrieval, similarity, timesteps, tsne and attention record them; no evaluation has all."""
 
 
 def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:
@@ -56,6 +67,8 @@ def curves(rows: ReportInput, steps: int = 4) -> pd.DataFrame:
                     "loss/total": 3.0 - 0.2 * step - 0.1 * number,
                     "loss/contrastive": 2.5 - 0.2 * step,
                     "optimizer/learning_rate": 0.1 / step,
+                    "optimizer/weight_penalty": 0.02,
+                    "metric/contrastive_entropy": 2.0 / step,
                     "metric/speed_accuracy": 0.5 + 0.1 * step + 0.01 * cell.seed,
                     "metric/speed_majority": 0.5,
                 }

@@ -6,16 +6,18 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from raysl.reports import Column, RowInput
+from raysl.reports import Column, EvaluationRecord, ReportInput, RowInput
 from raysl.reports.draw import draw
-from raysl.reports.figure import find_figures
+from raysl.reports.figure import FigureInput, find_figures
+from raysl.reports.figures.confused_pairs import confusion_rates, most_confused
 from raysl.reports.figures.parallel_coordinates import positions
 from raysl.reports.table import build_table
 from raysl.reports.write_figures import as_csv
 from tests.reports.figures.inputs import everything, holes, named, record, searched
-from tests.reports.test_ordering import report, row
+from tests.reports.test_ordering import TOP1, report, row
 
 GOLDEN = Path(__file__).parent / "golden"
 TABLES = {name: figure.table for name, figure in find_figures().items()}
@@ -84,6 +86,8 @@ def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_non
     assert list(dict.fromkeys(data["panel"])) == [
         "loss, total",
         "loss, contrastive",
+        "weight penalty",
+        "entropy, contrastive",
         "learning rate",
         "accuracy, speed",
     ]
@@ -92,6 +96,9 @@ def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_non
         ["majority", 3, 50.0, 50.0, 50.0],
         ["row", 3, pytest.approx(71), pytest.approx(70), pytest.approx(72)],
     ]
+    entropy = data[data["panel"] == "entropy, contrastive"]
+    assert set(entropy["unit"]) == {"nats"}
+    assert entropy["value"].max() == 2, "no share, and not in percent"
     total = data[(data["panel"] == "loss, total") & (data["row"] == "r0")]
     assert total["value"].isna().tolist() == [False, False, True, False]
 
@@ -129,6 +136,17 @@ def test_similarity_in_time_has_the_band_of_videos() -> None:
     assert "distance in time" in own["axis"].iloc[0]
 
 
+def test_time_steps_are_a_matrix_for_each_row() -> None:
+    data = TABLES["timesteps"](everything())
+    own = data[data["row"] == "r0"]
+    assert own[["first", "second", "seeds", "value"]].values.tolist() == [
+        [1, 1, 3, 100],
+        [1, 2, 3, 60],
+        [2, 1, 3, 60],
+        [2, 2, 3, 100],
+    ]
+
+
 def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures_where_there_are_any() -> None:
     source = everything()
     data = TABLES["neighbours"](source)
@@ -149,6 +167,29 @@ def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures
     assert "漢字" in drawn
 
 
+def test_attention_has_a_line_for_each_place_and_a_picture_at_the_first_of_panels_that_are_drawn() -> None:
+    data = TABLES["attention"](everything())
+    assert list(dict.fromkeys(data["row"])) == ["r1", "r2", "r0", "r3"]
+    own = data[(data["row"] == "r1") & (data["example"] == 0)]
+    assert own[["y", "x", "attention", "change"]].values.tolist() == [
+        [0, 0, 1.0, 0.5],
+        [0, 1, 0.2, 1.0],
+        [1, 0, 0.1, 0.0],
+        [1, 1, 0.0, 0.0],
+    ]
+    assert [one is not None for one in own["pixels"]] == [True, False, False, False]
+    assert data[data["row"] == "r3"]["pixels"].isna().all(), "of panels that are not drawn no video is decoded"
+    drawn = draw(find_figures()["attention"], data, ["svg"])["svg"].decode()
+    assert drawn.count("<image") == 3 * (2 * 2 + 2), "two maps of two videos, one of which has a picture below both"
+
+
+def test_a_map_is_of_the_first_seed_and_knows_the_classes_of_its_videos() -> None:
+    data = TABLES["feature_map"](everything())
+    assert list(dict.fromkeys(data["panel"])) == [f"{row}, linear/k, seed 0" for row in ("r1", "r2", "r0", "r3")]
+    own = data[data["row"] == "r0"]
+    assert own[["label", "name", "x", "y"]].values.tolist() == [[0, "jump", 0.5, 2.0], [1, "run", -1.5, 3.0]]
+
+
 def test_classes_by_their_predictions() -> None:
     source = everything()
     data = TABLES["class_accuracy"](source)
@@ -164,6 +205,58 @@ def test_classes_by_their_predictions() -> None:
         ["run", "jump", 3, 50.0],
         ["run", "run", 3, 50.0],
     ]
+
+
+def predicting(**predictions: tuple[int, ...]) -> FigureInput:
+    """Rows at three seeds with these answers to two videos of class 0 and two of class 1; ``ic`` is the baseline."""
+    rows = []
+    for name, answers in predictions.items():
+        one = record(25.0 * sum(np.equal(answers, (0, 0, 1, 1))), answers)
+        cells = row(name, 0.0, 0.0, 0.0).cells
+        rows.append(RowInput(name, tuple(replace(cell, evaluations={"linear/k": one}) for cell in cells)))
+    return FigureInput(build_table(ReportInput("t", tuple(rows), (TOP1,), baseline="ic")))
+
+
+def test_gains_of_classes_are_paired_by_seed_and_sorted() -> None:
+    data = TABLES["class_gain"](predicting(ic=(0, 1, 0, 0), tclr=(0, 1, 1, 1), worse=(1, 1, 0, 0)))
+    means = data[data["kind"] == "mean"]
+    assert means[["row", "name", "videos", "value"]].values.tolist() == [
+        ["tclr", "run", 2, 100.0],
+        ["tclr", "jump", 2, 0.0],
+        ["worse", "run", 2, 0.0],
+        ["worse", "jump", 2, -50.0],
+    ]
+    assert data[data["kind"] == "seed"]["seed"].tolist() == [0, 1, 2] * 4
+    assert len(TABLES["class_gain"](named("only"))) == 0, "the baseline gains nothing over itself"
+
+
+def test_gains_are_of_the_same_test_videos_alone() -> None:
+    source = predicting(ic=(0, 1, 0, 0), tclr=(0, 1, 1, 1))
+    other = replace(record(10.0), correct={"w": True}, answers={"w": (0, 0)})
+    cells = tuple(replace(cell, evaluations={"linear/k": other}) for cell in source.table.source.rows[1].cells)
+    rows = (source.table.source.rows[0], RowInput("tclr", cells))
+    changed = replace(source, table=build_table(replace(source.table.source, rows=rows)))
+    assert len(TABLES["class_gain"](changed)) == 0
+    assert set(TABLES["confused_pairs"](changed)["row"]) == {"ic"}
+
+
+def test_pairs_that_the_baseline_confuses_with_the_recall_of_all_rows() -> None:
+    data = TABLES["confused_pairs"](predicting(ic=(0, 1, 0, 0), tclr=(0, 1, 1, 1)))
+    columns = ["row", "first", "second", "videos", "confused_by_baseline", "confused", "value"]
+    assert data[columns].values.tolist() == [
+        ["ic", "jump", "run", 4, 75.0, 75.0, 25.0],
+        ["tclr", "jump", "run", 4, 75.0, 25.0, 75.0],
+    ]
+    assert len(TABLES["confused_pairs"](predicting(ic=(0, 0, 1, 1), tclr=(0, 1, 1, 1)))) == 0, "it confuses nothing"
+
+
+def test_the_most_confused_pairs_have_no_class_in_common_and_weigh_classes_alike() -> None:
+    """Class 0 has four videos, one of which is taken for 1; classes 1, 2, 3 have one each."""
+    answers = [(0, 1), (0, 0), (0, 0), (0, 0), (1, 2), (2, 0), (3, 0)]
+    found = EvaluationRecord("e", answers={f"v{number}": answer for number, answer in enumerate(answers)})
+    assert most_confused([found]) == [(0, 2)], "(0, 2) before (0, 3) and (1, 2), of which none can follow"
+    assert confusion_rates([found])[0, 1] == 0.25
+    assert most_confused([replace(found, answers={**found.answers, "w": (1, 3)})]) == [(0, 2), (1, 3)]
 
 
 def test_an_answer_of_several_backbones_counts_by_its_share() -> None:
@@ -211,15 +304,14 @@ def test_importance_is_of_parameters_that_every_trial_has_and_adds_up() -> None:
     assert len(TABLES["factor_importance"](replace(everything(), table=table))) == 0
 
 
-def test_cosines_are_no_percent() -> None:
+@pytest.mark.parametrize(("metric", "unit"), [("within", "cosine × 100"), ("rankme", "dimensions"), ("top5", "%")])
+def test_metrics_that_are_no_percent_say_what_they_are(metric: str, unit: str) -> None:
     source = everything().table.source
     cells = tuple(
-        replace(
-            cell, evaluations={"linear/k": replace(record(50.0), metrics={"top1": 1.0, "within": 80.0 + cell.seed})}
-        )
+        replace(cell, evaluations={"linear/k": replace(record(50.0), metrics={"top1": 1.0, metric: 80.0 + cell.seed})})
         for cell in source.rows[0].cells
     )
     own = replace(
-        source, rows=(RowInput("r0", cells),), columns=(Column("linear/k", "within"),), baseline=None, published=None
+        source, rows=(RowInput("r0", cells),), columns=(Column("linear/k", metric),), baseline=None, published=None
     )
-    assert set(TABLES["intervals"](replace(everything(), table=build_table(own)))["unit"]) == {"cosine × 100"}
+    assert set(TABLES["intervals"](replace(everything(), table=build_table(own)))["unit"]) == {unit}
