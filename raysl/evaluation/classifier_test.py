@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from raysl.config.options import option
+from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.evaluation.classification import classification
 from raysl.evaluation.clip_options import ReadOptions
 from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
+from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
 from raysl.evaluation.over_videos import over_videos
-from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, check_videos
+from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, check_videos
 from raysl.models.backbone import pool
+from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
 
 
@@ -47,21 +49,26 @@ class ClassifierTest(NetworkProtocol):
     def __init__(self, options: ClassifierOptions) -> None:
         self.options = options
 
-    def evaluate(self, task: NetworkTask) -> EvaluationResult:
+    def evaluate(self, task: Task) -> EvaluationResult:
+        cell, network, trained_on = task.network()
         classes = task.source.catalog.classes
-        if classes != task.trained_on:
+        if classes != trained_on:
             raise ConfigError(
-                f"the network was trained on the {len(task.trained_on)} classes of another set, and "
+                f"the network was trained on the {len(trained_on)} classes of another set, and "
                 f"{task.source.catalog.name} has {len(classes)} of other names or in another order: test it on the set "
                 "that it was trained on"
             )
         train, test = (LabelledVideos.of(labelled_videos(task.source, split)) for split in ("train", "test"))
         check_videos(train, test, classes)
-        return classification(self._probabilities(task, test), np.arange(len(classes)), test, classes)
+        return classification(
+            self._probabilities(task, cell.clip, network, test), np.arange(len(classes)), test, classes
+        )
 
-    def _probabilities(self, task: NetworkTask, test: LabelledVideos) -> NDArray[np.float64]:
+    def _probabilities(
+        self, task: Task, clip: ClipOptions, network: Objective, test: LabelledVideos
+    ) -> NDArray[np.float64]:
         """``[N, classes]``, averaged over the clips of each test video as ``average`` says."""
-        term, backbone = task.network.term("supervised"), task.network.backbone
+        term, backbone = network.term("supervised"), network.backbone
         assert isinstance(term, Supervised)
 
         def scores(clips: Tensor) -> Tensor:
@@ -70,10 +77,10 @@ class ClassifierTest(NetworkProtocol):
 
         values = over_videos(
             scores,
-            task.network,
+            network,
             task.source,
             [task.source.catalog.videos[index] for index in test.video.tolist()],
-            self.options.clip.of(task.cell.clip),
+            self.options.clip.of(clip),
             self.options.clips,
             batch_clips=task.batch_clips,
             device=task.device,

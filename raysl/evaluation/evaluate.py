@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,23 +16,20 @@ from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id, resolved
 from raysl.config.sections import ClipOptions
-from raysl.data.snapshot import Snapshot, data_record
+from raysl.data.snapshot import Snapshot, data_key, data_record
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
-from raysl.errors import DataError, LeftError, NodeFault, RayslError, StorageError
-from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
-from raysl.evaluation.on_features import Reading, extract, feature_options, left_out, measure, sharing
+from raysl.errors import ConfigError, DataError, LeftError, NodeFault, RayslError, StorageError
+from raysl.evaluation.feature_protocol import FeatureOptions
 from raysl.evaluation.over_videos import Precision
-from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
-from raysl.evaluation.protocol import EvaluationResult, Features
+from raysl.evaluation.protocol import EvaluationResult, LoadNetwork, Protocol, Task
 from raysl.models.backbone import Backbone
-from raysl.objectives.objective import Objective
 
 OpenSource = Callable[[EvaluationConfig], VideoSource]
 OnResult = Callable[[str, EvaluationResult, Snapshot], None]
 OnFailure = Callable[[str, RayslError], None]
-LoadNetwork = Callable[[], tuple[Objective, tuple[str, ...]]]
-"""Gives a cell's whole network, and the names of the classes that it was trained on."""
+READS = ("features", "clips", "network")
+"""What protocols read, in the order in which evaluations are made."""
 
 
 def evaluate(
@@ -68,41 +65,22 @@ def evaluate(
             not do it now, anything else where the evaluation itself cannot be done.
 
     Raises:
-        ConfigError: a protocol whose options extend none of FeatureOptions, PerClipOptions and NetworkOptions.
+        ConfigError: a protocol that is none.
         ValueError: an evaluation reads the whole network, and none was given; or it trains one, which is another cell.
         DataError, CellFailure, NodeFault: what an evaluation met, on every rank.
         StorageError: from ``on_result``, on every rank and at once.
     """
-    _check(evaluations, cell, network)
-    told = _Told(on_result, on_failure)
-    opened = partial(_opened, open_source)
-    on_features = {name: one for name, one in evaluations.items() if not reads_network(one) and not reads_clips(one)}
-    features: dict[tuple[str, Reading], Features] = {}
-    for group in sharing(on_features):
-        with told.failures_of(group):
-            source = on_every_rank(partial(opened, evaluations[group[0]]))
-            extracted = extract(backbone, evaluations[group[0]], clip, source, device, precision, batch_clips, features)
-            for name in group:
-                with told.failures_of([name]):
-                    result = on_first_rank(partial(measure, evaluations[name], extracted, seed))
-                    told.result(name, result, source.snapshot)
-    for name, evaluation in evaluations.items():
-        if reads_clips(evaluation):
-            with told.failures_of([name]):
-                source = on_every_rank(partial(opened, evaluation))
-                of_clips = PerClipTask(backbone, source, clip, seed, device, precision, batch_clips)
-                told.result(name, _read_clips(evaluation, of_clips), source.snapshot)
-    loaded: tuple[Objective, tuple[str, ...]] | None = None
-    for name, evaluation in evaluations.items():
-        if reads_network(evaluation):
-            assert cell is not None
-            assert network is not None
-            with told.failures_of([name]):
-                source = on_every_rank(partial(opened, evaluation))
-                loaded = loaded or on_every_rank(network)
-                objective, classes = loaded
-                of_network = NetworkTask(cell, objective.to(device), source, classes, device, precision, batch_clips)
-                told.result(name, _test(evaluation, of_network), source.snapshot)
+    protocols = {name: _protocol(one) for name, one in evaluations.items()}
+    told, known, sources = _Told(on_result, on_failure), dict[Hashable, Any](), dict[str, VideoSource]()
+    for name in sorted(protocols, key=lambda name: READS.index(protocols[name].reads)):
+        with told.failures_of([name]):
+            key = data_key(evaluations[name].data)
+            if key not in sources:
+                sources[key] = on_every_rank(partial(_opened, open_source, evaluations[name]))
+            source = sources[key]
+            label = evaluations[name].label
+            task = Task(backbone, source, clip, seed, device, precision, batch_clips, cell, network, label, known)
+            told.result(name, _recorded(evaluations[name], protocols[name], task), source.snapshot)
     if told.failures:
         raise told.failures[0]
     return {name: told.results[name] for name in evaluations}
@@ -173,42 +151,37 @@ def record(result: EvaluationResult, evaluation: EvaluationConfig, snapshot: Sna
 
 
 def reads_network(evaluation: EvaluationConfig) -> bool:
-    """Whether the protocol reads the cell's whole network, its heads too."""
-    return isinstance(evaluation.protocol.options, NetworkOptions)
+    """Whether the protocol reads the cell's whole network, which all ranks test together."""
+    return _protocol(evaluation).reads == "network"
 
 
-def reads_clips(evaluation: EvaluationConfig) -> bool:
-    """Whether the protocol reads the frozen backbone clip by clip, by itself."""
-    return isinstance(evaluation.protocol.options, PerClipOptions)
+def _protocol(evaluation: EvaluationConfig) -> Protocol:
+    """The protocol of an evaluation.
+
+    Raises:
+        ConfigError: it is none.
+        ValueError: it trains another cell.
+    """
+    if evaluation.protocol.component.downstream is not None:
+        raise ValueError(f"evaluation {evaluation.label} trains another cell, and is made on that")
+    found = evaluation.protocol.build()
+    if not isinstance(found, Protocol):
+        raise ConfigError(
+            f"evaluation {evaluation.label}: what {evaluation.protocol.name!r} builds, {type(found).__name__}, "
+            "must extend raysl.evaluation.protocol.Protocol"
+        )
+    if found.reads == "features" and not isinstance(evaluation.protocol.options, FeatureOptions):
+        raise ConfigError(
+            f"evaluation {evaluation.label}: the options of protocol {evaluation.protocol.name!r}, which reads "
+            "features, must extend raysl.evaluation.feature_protocol.FeatureOptions"
+        )
+    return found
 
 
-def _check(evaluations: Mapping[str, EvaluationConfig], cell: CellConfig | None, network: LoadNetwork | None) -> None:
-    for evaluation in evaluations.values():
-        if evaluation.protocol.component.downstream is not None:
-            raise ValueError(f"evaluation {evaluation.label} trains another cell, and is made on that")
-        if reads_network(evaluation):
-            if cell is None or network is None:
-                raise ValueError(f"evaluation {evaluation.label} needs the cell's whole network")
-        elif not reads_clips(evaluation):
-            feature_options(evaluation)
-
-
-def _read_clips(evaluation: EvaluationConfig, task: PerClipTask) -> EvaluationResult:
-    protocol: PerClipProtocol = evaluation.protocol.build()
-    return _recorded(evaluation, task, lambda: protocol.evaluate(task))
-
-
-def _test(evaluation: EvaluationConfig, task: NetworkTask) -> EvaluationResult:
-    protocol: NetworkProtocol = evaluation.protocol.build()
-    return _recorded(evaluation, task, lambda: protocol.evaluate(task))
-
-
-def _recorded(
-    evaluation: EvaluationConfig, task: PerClipTask | NetworkTask, run: Callable[[], EvaluationResult]
-) -> EvaluationResult:
-    """What ``run`` gives, with what is recorded of every evaluation."""
+def _recorded(evaluation: EvaluationConfig, protocol: Protocol, task: Task) -> EvaluationResult:
+    """What the protocol gives, with what is recorded of every evaluation."""
     started = time.perf_counter()
-    result = run()
+    result = protocol.evaluate(task)
     clips = getattr(evaluation.protocol.options, "clips", None)
     details = {
         **({} if clips is None else {"clips_per_video": clips}),
@@ -216,4 +189,18 @@ def _recorded(
         **left_out(task.source),
         "seconds_protocol": time.perf_counter() - started,
     }
-    return replace(result, details={**result.details, **details})
+    return replace(result, details={**details, **result.details})
+
+
+def left_out(source: VideoSource) -> dict[str, object]:
+    """What the catalog lists and the evaluation does not use, by split and reason."""
+    unreadable = source.manifest.unreadable()
+    listed = {split: source.catalog.split(split) for split in ("train", "test")}
+    return {
+        "unreadable": {
+            split: {video.path: unreadable[video.path] for video in videos if video.path in unreadable}
+            for split, videos in listed.items()
+        },
+        "unlabelled": {split: sum(video.label is None for video in videos) for split, videos in listed.items()},
+        "missing": len(source.catalog.missing),
+    }

@@ -1,17 +1,26 @@
-"""What every evaluation protocol on frozen features is; the result of any protocol, and the checks that all share."""
+"""What every evaluation protocol is: what it reads and gives, and the checks that all share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
+from raysl.config.cell import CellConfig
+from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
+from raysl.data.source import VideoSource
+from raysl.distributed import on_every_rank
 from raysl.errors import CellFailure, DataError
+from raysl.evaluation.over_videos import Precision
+from raysl.models.backbone import Backbone
+from raysl.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -76,32 +85,80 @@ class EvaluationResult:
     details: dict[str, object]
 
 
-class FeatureProtocol(ABC):
-    """Base of protocols on frozen features: ``COMPONENT.build(options) -> FeatureProtocol``.
+LoadNetwork = Callable[[], tuple[Objective, tuple[str, ...]]]
+"""Gives a cell's whole network, and the names of the classes that it was trained on."""
 
-    Pure: no model, no ranks; the same features and seed give the same result. Its options extend ``FeatureOptions``.
+
+@dataclass(frozen=True)
+class Task:
+    """What a protocol is given, on every rank.
+
+    Attributes:
+        backbone: on ``device``; left as it was found.
+        source: the labelled set.
+        clip: what the backbone was trained on.
+        seed: of everything the protocol draws, but for what all cells share.
+        batch_clips: about how many clips a forward pass holds.
+        cell: that trained the backbone; None where that is not known.
+        load_network: where the cell's heads are to be had.
+        label: of the evaluation, for messages.
+        known: what other evaluations of the cell have made already, and what this one makes for them.
     """
 
-    def evaluate(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
-        """Learns on ``train`` alone, measures on ``test``; neither is changed.
+    backbone: Backbone
+    source: VideoSource
+    clip: ClipOptions
+    seed: int
+    device: torch.device
+    precision: Precision = "float32"
+    batch_clips: int = 40
+    cell: CellConfig | None = None
+    load_network: LoadNetwork | None = None
+    label: str = "evaluation"
+    known: dict[Hashable, Any] = field(default_factory=dict)
 
-        Args:
-            classes: class names by index; those without a training or a test video are listed in the details.
-            seed: of everything the protocol draws (the folds of a cross-validation).
+    def network(self) -> tuple[CellConfig, Objective, tuple[str, ...]]:
+        """The cell with its backbone and heads, on ``device``, and the names of its training's classes. Collective.
 
         Raises:
-            DataError: a split without videos, a training set with fewer than two classes, or a video in both.
-            CellFailure: features that are not finite.
+            ValueError: the task came without them.
         """
-        check_videos(train, test, classes)
-        for split, features in (("train", train), ("test", test)):
-            check_finite(split, features.path, features.values)
-        result = self.measure(train, test, classes, seed)
-        return replace(result, details={**coverage(train, test, classes), **result.details})
+        if self.cell is None or self.load_network is None:
+            raise ValueError(f"evaluation {self.label} needs the cell's whole network")
+        if "network" not in self.known:
+            objective, classes = on_every_rank(self.load_network)
+            self.known["network"] = objective.to(self.device), classes
+        objective, classes = self.known["network"]
+        return self.cell, objective, classes
+
+
+class Protocol(ABC):
+    """Base of every evaluation protocol: ``COMPONENT.build(options) -> Protocol``.
+
+    The same backbone, data and seed give the same result on any number of ranks. A protocol that trains is none of
+    these: it declares `Component.downstream`, a cell, and which protocol measures that.
+
+    Attributes:
+        reads: ``features``: of whole videos, extracted once for all protocols that read the same
+            (`raysl.evaluation.feature_protocol`); ``clips``: the frozen backbone clip by clip; ``network``: the
+            cell's whole network, with the heads that it trained.
+    """
+
+    reads: ClassVar[Literal["features", "clips", "network"]]
 
     @abstractmethod
-    def measure(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
-        """``evaluate`` on inputs that have been checked; what each protocol implements."""
+    def evaluate(self, task: Task) -> EvaluationResult:
+        """Measures the cell on the labelled set. Collective.
+
+        Returns:
+            The same on every rank; its predictions have one row per test video in use, in catalog order.
+
+        Raises:
+            DataError: no video to measure, or labels that say nothing; on every rank.
+            NodeFault: a video that cannot be read any more; on every rank.
+            ConfigError: the options do not fit the cell; on every rank.
+            CellFailure: features or scores that are not finite; on every rank.
+        """
 
 
 def prediction_table(test: LabelledVideos, correct: NDArray[np.bool_], **columns: object) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.sections import ClipOptions
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.feature_options import FeatureOptions
+from raysl.evaluation.feature_protocol import FeatureOptions
 
 
 @dataclass(frozen=True)

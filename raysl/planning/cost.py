@@ -26,7 +26,7 @@ from raysl.data.snapshot import Snapshot, data_key
 from raysl.data.source import VideoSource, known_snapshot, listed_catalog
 from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.on_features import sharing
+from raysl.evaluation.feature_protocol import sharing
 from raysl.evaluation.workload import Workload, workload
 from raysl.models.backbone import Backbone
 from raysl.objectives.build import objective_on

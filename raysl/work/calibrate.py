@@ -22,8 +22,9 @@ from raysl.data.manifest import build_manifest
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
+from raysl.evaluation.feature_protocol import FeatureProtocol
 from raysl.evaluation.over_videos import over_videos
-from raysl.evaluation.protocol import FeatureProtocol, Features, LabelledVideos
+from raysl.evaluation.protocol import Features, LabelledVideos
 from raysl.models.backbone import Backbone, pool
 from raysl.objectives.build import draw_backbone
 from raysl.planning.calibration import Measurement, Shape
@@ -203,9 +204,9 @@ def _fit(shape: Shape) -> Measurement:
         return Features(**vars(of), values=values.astype(np.float32))
 
     both = features(train), features(splits.test)
-    taken = [_timed(lambda: protocol.evaluate(*both, splits.classes, 0)) for _ in range(2)]
+    taken = [_timed(lambda: protocol.on_features(*both, splits.classes, 0)) for _ in range(2)]
     while len(taken) < FEWEST and sum(taken[1:]) < SECONDS:
-        taken.append(_timed(lambda: protocol.evaluate(*both, splits.classes, 0)))
+        taken.append(_timed(lambda: protocol.on_features(*both, splits.classes, 0)))
     seconds = statistics.median(taken[1:])
     note = "" if share == 1 else f"measured on {len(train)} of {len(splits.train)} training videos"
     return Measurement({"fit": seconds / len(train)}, note)

@@ -19,8 +19,7 @@ from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.per_clip_protocol import PerClipTask
-from raysl.evaluation.protocol import EvaluationResult
+from raysl.evaluation.protocol import EvaluationResult, Task
 from raysl.evaluation.protocols.attention import AttentionOptions, attention, change, correlations
 from raysl.models.backbone import Backbone
 from tests.cells import tiny_cell
@@ -65,7 +64,7 @@ class Pixels(Backbone):
 
 def measured(network: Backbone, videos: int = 7, kind: Any = "rgb", **options: Any) -> EvaluationResult:
     clip = ClipOptions(frames=8, stride=1, size=RESIZE, resize=RESIZE, input=kind)
-    task = PerClipTask(network, Blinking(videos), clip, 0, torch.device("cpu"))
+    task = Task(network, Blinking(videos), clip, 0, torch.device("cpu"))
     result: EvaluationResult = find("protocol", "attention").build(AttentionOptions(**options)).evaluate(task)
     return result
 

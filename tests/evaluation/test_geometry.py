@@ -24,7 +24,7 @@ def features(values: np.ndarray[tuple[int, int], np.dtype[np.float64]], label: l
 
 def measured(train: Features, test: Features) -> EvaluationResult:
     result: EvaluationResult = (
-        find("protocol", "geometry").build(GeometryOptions()).evaluate(train, test, class_names(6), 0)
+        find("protocol", "geometry").build(GeometryOptions()).on_features(train, test, class_names(6), 0)
     )
     return result
 

@@ -25,7 +25,7 @@ def normalized(train: np.ndarray, other: np.ndarray, how: str) -> np.ndarray:
 @pytest.mark.parametrize("c", [0.01, 1.0])
 def test_against_sklearn_by_hand(how: Any, c: float) -> None:
     train, test = toy_features(80, 8, signal=2.0, split="train"), toy_features(45, 8, signal=2.0, split="test")
-    result = LinearProbe(LinearOptions(c=c, normalize=how)).evaluate(train, test, class_names(8), 0)
+    result = LinearProbe(LinearOptions(c=c, normalize=how)).on_features(train, test, class_names(8), 0)
     x, y = train.values.astype(np.float64), test.values.astype(np.float64)
     model = LogisticRegression(C=c, max_iter=1000).fit(normalized(x, x, how), train.label)
     expected = model.predict_proba(normalized(x, y, how))
@@ -51,7 +51,7 @@ def test_solution_is_the_minimum_of_the_stated_loss() -> None:
 
 def test_few_classes_have_no_top5() -> None:
     train, test = toy_features(20, 5, signal=2.0, split="train"), toy_features(15, 5, signal=2.0, split="test")
-    assert "top5" not in LinearProbe(LinearOptions()).evaluate(train, test, class_names(5), 0).metrics
+    assert "top5" not in LinearProbe(LinearOptions()).on_features(train, test, class_names(5), 0).metrics
 
 
 @pytest.mark.parametrize("groups", [0, 6])
@@ -63,7 +63,7 @@ def test_choice_never_looks_at_the_test_videos(groups: int) -> None:
         test, label=generator.permutation(test.label), values=generator.normal(size=(60, 16)).astype(np.float32)
     )
     probe = LinearProbe(LinearOptions())
-    chosen, again = (probe.evaluate(train, videos, class_names(4), 0).details for videos in (test, other))
+    chosen, again = (probe.on_features(train, videos, class_names(4), 0).details for videos in (test, other))
     for key in ("c", "cross_validation", "cross_validation_folds", "cross_validation_by_group"):
         assert chosen[key] == again[key]
     assert chosen["cross_validation_by_group"] is (groups > 0)
@@ -100,7 +100,7 @@ def test_small_classes_mean_fewer_folds() -> None:
     rare = replace(train, label=np.where(np.arange(60) < 3, 2, train.label % 2))
     assert len(_splits(rare, 5, 0)) == 3
     single = replace(train, label=np.where(np.arange(60) < 1, 2, train.label % 2))
-    result = LinearProbe(LinearOptions()).evaluate(
+    result = LinearProbe(LinearOptions()).on_features(
         single, toy_features(9, 3, signal=1.0, split="test"), class_names(3), 0
     )
     assert result.details["cross_validation_folds"] == 2
@@ -138,18 +138,18 @@ def test_constant_channel_is_ignored() -> None:
     train, test = toy_features(40, 4, signal=2.0, split="train"), toy_features(20, 4, signal=2.0, split="test")
     constant = np.full((60, 1), 0.1, dtype=np.float32)
     probe = LinearProbe(LinearOptions(c=1.0))
-    plain = probe.evaluate(train, test, class_names(4), 0)
+    plain = probe.on_features(train, test, class_names(4), 0)
 
     def widened(features: Features, column: np.ndarray) -> Features:
         return replace(features, values=np.hstack([features.values, column]))
 
-    wide = probe.evaluate(widened(train, constant[:40]), widened(test, constant[40:] + 1), class_names(4), 0)
+    wide = probe.on_features(widened(train, constant[:40]), widened(test, constant[40:] + 1), class_names(4), 0)
     np.testing.assert_allclose(wide.predictions["probability"], plain.predictions["probability"], rtol=1e-3)
 
 
 def test_too_few_steps_are_said() -> None:
     train, test = toy_features(80, 8, signal=1.0, split="train"), toy_features(20, 8, signal=1.0, split="test")
-    result = LinearProbe(LinearOptions(c=100.0, iterations=1)).evaluate(train, test, class_names(8), 0)
+    result = LinearProbe(LinearOptions(c=100.0, iterations=1)).on_features(train, test, class_names(8), 0)
     assert result.details["converged"] is False
 
 

@@ -19,7 +19,7 @@ from raysl.config.load import evaluation_from
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.evaluation.evaluate import evaluate
-from raysl.evaluation.on_features import extract
+from raysl.evaluation.protocol import Task
 from raysl.models.backbone import Backbone
 from raysl.objectives.build import draw_backbone
 from raysl.training.load_backbone import load_network
@@ -60,12 +60,13 @@ def trained(source: VideoSource, cell: CellConfig, backbone: Backbone, config: E
 def labelled_by(backbone: Backbone, source: VideoSource) -> VideoSource:
     """The same videos in classes that a linear layer can tell apart, but not at once: bands along one direction."""
     config = of_many("retrieval", clips=1, k=[1])
-    both = extract(backbone, config, WHOLE, source, CPU, "float32", 40)
-    values = np.concatenate([both.train.values, both.test.values])
+    task = Task(backbone, source, WHOLE, 0, CPU)
+    train, test = (config.protocol.build().features(task, split) for split in ("train", "test"))
+    values = np.concatenate([train.values, test.values])
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     along = (unit - unit.mean(axis=0)) @ np.random.default_rng(0).normal(size=unit.shape[1])
     band = np.searchsorted(np.quantile(along, [1 / 3, 2 / 3]), along)
-    labels = dict(zip(np.concatenate([both.train.video, both.test.video]).tolist(), band.tolist(), strict=True))
+    labels = dict(zip(np.concatenate([train.video, test.video]).tolist(), band.tolist(), strict=True))
     videos = tuple(replace(video, label=labels[video.index]) for video in source.catalog.videos)
     return VideoSource(replace(source.catalog, videos=videos), source.manifest, source.root, source.cache)
 

@@ -21,10 +21,10 @@ from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import CellFailure, DataError
 from raysl.evaluation.evaluate import evaluate
-from raysl.evaluation.feature_options import FeatureOptions
+from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
 from raysl.evaluation.network_protocol import NetworkOptions
-from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
+from raysl.evaluation.protocol import EvaluationResult, Features, Task
 from raysl.models.backbone import Backbone
 from raysl.objectives.build import build_objective
 from tests.cells import TINY_BACKBONE, tiny_cell
@@ -43,7 +43,7 @@ def build(name: str) -> FeatureProtocol:
 
 
 def run(name: str, train: Features, test: Features, seed: int = 0) -> EvaluationResult:
-    return build(name).evaluate(train, test, class_names(CLASSES), seed)
+    return build(name).on_features(train, test, class_names(CLASSES), seed)
 
 
 def split(name: str, videos: int, signal: float, **options: int) -> Features:
@@ -231,7 +231,7 @@ class OnClips:
     clip: ClipOptions
 
     def evaluate(self, source: VideoSource, network: Backbone | None = None, seed: int = 0) -> EvaluationResult:
-        return self.protocol.evaluate(PerClipTask(network or backbone(), source, self.clip, seed, CPU))
+        return self.protocol.evaluate(Task(network or backbone(), source, self.clip, seed, CPU))
 
 
 @pytest.fixture(params=of_kind(PerClipOptions))

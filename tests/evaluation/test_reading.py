@@ -13,7 +13,7 @@ from torch import Tensor
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.evaluation.evaluate import evaluate
-from raysl.evaluation.on_features import extract
+from raysl.evaluation.protocol import Task
 from raysl.views.center_crop import center_crop, three_crops
 from raysl.views.evaluation_clips import evaluation_clips
 from tests.evaluation.tiny import CLIP, CPU, backbone, evaluation
@@ -22,8 +22,9 @@ from tests.evaluation.tiny import CLIP, CPU, backbone, evaluation
 def features(source: VideoSource, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Of the training and the test videos."""
     config = evaluation("retrieval", "label", **options)
-    found = extract(backbone(), config, CLIP, source, CPU, "float32", 4)
-    return torch.from_numpy(found.train.values), torch.from_numpy(found.test.values)
+    task = Task(backbone(), source, CLIP, 0, CPU, batch_clips=4, label="label")
+    train, test = (config.protocol.build().features(task, split) for split in ("train", "test"))
+    return torch.from_numpy(train.values), torch.from_numpy(test.values)
 
 
 def maps(source: VideoSource, index: int, clips: int, crops: int = 1, clip: Any = CLIP) -> Tensor:

@@ -30,7 +30,7 @@ def test_against_plain_loops(queries: int) -> None:
     train.values[20:30] = train.values[10:20]  # duplicates: only the gallery's order decides
     train.values[33] = 0
     test.values[0] = 0
-    result = Retrieval(RetrievalOptions()).evaluate(train, test, class_names(7), 0)
+    result = Retrieval(RetrievalOptions()).on_features(train, test, class_names(7), 0)
     ranking = [ranked_by_loops(query, train) for query in test.values]
     hits = [
         next(place for place, row in enumerate(rows, 1) if train.label[row] == label)
@@ -54,23 +54,23 @@ def test_scale_of_a_feature_does_not_matter() -> None:
     factors = np.random.default_rng(0).uniform(0.01, 100, size=(40, 1)).astype(np.float32)
     scaled = replace(train, values=train.values * factors)
     probe = Retrieval(RetrievalOptions())
-    assert probe.evaluate(train, test, class_names(4), 0).metrics == (
-        probe.evaluate(scaled, test, class_names(4), 0).metrics
+    assert probe.on_features(train, test, class_names(4), 0).metrics == (
+        probe.on_features(scaled, test, class_names(4), 0).metrics
     )
 
 
 def test_k_beyond_the_gallery_is_left_out_and_said() -> None:
     train, test = toy_features(12, 4, signal=1.0, split="train"), toy_features(8, 4, signal=1.0, split="test")
-    result = Retrieval(RetrievalOptions()).evaluate(train, test, class_names(4), 0)
+    result = Retrieval(RetrievalOptions()).on_features(train, test, class_names(4), 0)
     assert list(result.metrics) == ["R@1", "R@5", "R@10"]
     assert result.details["k_left_out"] == [20, 50]
     with pytest.raises(DataError, match="12 training videos is smaller than the smallest k of retrieval, 13"):
-        Retrieval(RetrievalOptions(k=(13, 20))).evaluate(train, test, class_names(4), 0)
+        Retrieval(RetrievalOptions(k=(13, 20))).on_features(train, test, class_names(4), 0)
 
 
 def test_query_without_its_class_in_the_gallery_never_hits() -> None:
     train, test = toy_features(12, 3, signal=5.0, split="train"), toy_features(8, 4, signal=5.0, split="test")
-    result = Retrieval(RetrievalOptions(k=(1, 12))).evaluate(train, test, class_names(4), 0)
+    result = Retrieval(RetrievalOptions(k=(1, 12))).on_features(train, test, class_names(4), 0)
     assert result.details["queries_without_a_video_of_their_class"] == 2
     assert result.predictions["first_hit"].isna().tolist() == (test.label == 3).tolist()
     assert result.metrics["R@12"] == 75.0

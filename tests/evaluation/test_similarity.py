@@ -21,8 +21,7 @@ from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
 from raysl.evaluation.clip_similarity import BINS, ClipSimilarities, other_videos, reduce_clips
-from raysl.evaluation.per_clip_protocol import PerClipTask
-from raysl.evaluation.protocol import EvaluationResult
+from raysl.evaluation.protocol import EvaluationResult, Task
 from raysl.evaluation.protocols.similarity import SimilarityOptions
 from raysl.models.backbone import Backbone
 from raysl.streams import stream
@@ -81,7 +80,7 @@ class Clock(Backbone):
 
 def measured(source: VideoSource, network: Backbone | None = None, **options: Any) -> EvaluationResult:
     chosen = SimilarityOptions(**options)
-    task = PerClipTask(network or Clock(), source, CLIP, 5, torch.device("cpu"), batch_clips=30)
+    task = Task(network or Clock(), source, CLIP, 5, torch.device("cpu"), batch_clips=30)
     result: EvaluationResult = find("protocol", "similarity").build(chosen).evaluate(task)
     return result
 
@@ -182,7 +181,7 @@ def test_the_videos_drawn_are_the_same_for_every_seed() -> None:
     found = measured(source, videos=3).predictions["video"].tolist()
     assert found == sorted(found)
     assert len(found) == 3
-    task = PerClipTask(Clock(), source, CLIP, 6, torch.device("cpu"))
+    task = Task(Clock(), source, CLIP, 6, torch.device("cpu"))
     other = find("protocol", "similarity").build(SimilarityOptions(videos=3)).evaluate(task)
     assert other.predictions["video"].tolist() == found
     assert len({tuple(measured(source, videos=3, videos_seed=seed).predictions["video"]) for seed in range(6)}) > 1

@@ -15,8 +15,7 @@ from raysl.config.sections import ClipOptions
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.per_clip_protocol import PerClipTask
-from raysl.evaluation.protocol import EvaluationResult
+from raysl.evaluation.protocol import EvaluationResult, Task
 from raysl.evaluation.protocols.timesteps import TimestepsOptions
 from raysl.models.backbone import Backbone
 from raysl.views.clip_input import MEAN, STD
@@ -47,7 +46,7 @@ class Clock(Backbone):
 
 
 def measured(source: VideoSource, **options: Any) -> EvaluationResult:
-    task = PerClipTask(Clock(), source, CLIP, 0, torch.device("cpu"), batch_clips=3)
+    task = Task(Clock(), source, CLIP, 0, torch.device("cpu"), batch_clips=3)
     result: EvaluationResult = find("protocol", "timesteps").build(TimestepsOptions(**options)).evaluate(task)
     return result
 

@@ -18,7 +18,7 @@ from tests.evaluation.toy import class_names, toy_features
 def measured(test: Features, **options: Any) -> EvaluationResult:
     train = toy_features(60, 6, signal=8.0, split="train")
     chosen = TSNEOptions(**{"iterations": 250, **options})
-    result: EvaluationResult = find("protocol", "tsne").build(chosen).evaluate(train, test, class_names(6), 0)
+    result: EvaluationResult = find("protocol", "tsne").build(chosen).on_features(train, test, class_names(6), 0)
     return result
 
 

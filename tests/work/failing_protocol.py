@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from raysl.config.component import Component
 from raysl.errors import CellFailure
-from raysl.evaluation.feature_options import FeatureOptions
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features
+from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
+from raysl.evaluation.protocol import EvaluationResult, Features
 
 
 class Failing(FeatureProtocol):

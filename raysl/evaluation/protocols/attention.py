@@ -26,8 +26,8 @@ from raysl.errors import ConfigError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.over_videos import over_videos
-from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
-from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, percent, prediction_table
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
+from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ class Attention(PerClipProtocol):
     def __init__(self, options: AttentionOptions) -> None:
         self.options = options
 
-    def evaluate(self, task: PerClipTask) -> EvaluationResult:
+    def evaluate(self, task: Task) -> EvaluationResult:
         """Predictions have the correlation of each video; the details a few maps, ``attention``.
 
         Raises:

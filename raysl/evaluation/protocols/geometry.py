@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from raysl.config.component import Component
 from raysl.evaluation.class_means import nearest_mean
-from raysl.evaluation.feature_options import FeatureOptions
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, percent, prediction_table
+from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
+from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 from raysl.evaluation.protocols.retrieval import unit
 
 Floats = NDArray[np.float64]
@@ -42,6 +42,8 @@ class Geometry(FeatureProtocol):
     All but the last are of features at unit length. Alignment of the clips of one video is in the protocol
     ``similarity``: 2 - ``within`` / 50.
     """
+
+    options: GeometryOptions
 
     def __init__(self, options: GeometryOptions) -> None:
         self.options = options

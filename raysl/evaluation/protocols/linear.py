@@ -17,9 +17,9 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.classification import METRICS, NEEDS_CLASSES, classification
-from raysl.evaluation.feature_options import FeatureOptions
+from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
 from raysl.evaluation.logistic import Normalize, check_folds, choose, fit
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, LabelledVideos
+from raysl.evaluation.protocol import EvaluationResult, Features, LabelledVideos
 
 
 class LinearOptions(FeatureOptions):
@@ -52,6 +52,8 @@ class LinearOptions(FeatureOptions):
 
 class LinearProbe(FeatureProtocol):
     """Logistic regression on the training videos' features; the test videos are only ever predicted."""
+
+    options: LinearOptions
 
     def __init__(self, options: LinearOptions) -> None:
         self.options = options

@@ -18,8 +18,8 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.errors import DataError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.feature_options import FeatureOptions
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, percent, prediction_table
+from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
+from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 
 QUERIES_AT_ONCE = 256
 EXAMPLES, NEAREST = 5, 5
@@ -59,6 +59,8 @@ class Neighbours:
 
 class Retrieval(FeatureProtocol):
     """R@k of test queries in the training gallery; equal similarities rank in the gallery's order."""
+
+    options: RetrievalOptions
 
     def __init__(self, options: RetrievalOptions) -> None:
         self.options = options

@@ -35,8 +35,8 @@ from raysl.evaluation.clip_similarity import (
 )
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.over_videos import over_videos
-from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
-from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, percent, prediction_table
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
+from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
 from raysl.models.backbone import pool
 from raysl.streams import stream
@@ -106,7 +106,7 @@ class Similarity(PerClipProtocol):
     def __init__(self, options: SimilarityOptions) -> None:
         self.options = options
 
-    def evaluate(self, task: PerClipTask) -> EvaluationResult:
+    def evaluate(self, task: Task) -> EvaluationResult:
         """Predictions have the metrics of each video, missing where it has no such pair."""
         videos, too_short = self._videos(task)
 
@@ -130,7 +130,7 @@ class Similarity(PerClipProtocol):
         found = ClipSimilarities.of(values, self.options.clips, len(self.options.buffers))
         return on_first_rank(partial(self._result, task, videos, found, too_short))
 
-    def _videos(self, task: PerClipTask) -> tuple[tuple[Video, ...], int]:
+    def _videos(self, task: Task) -> tuple[tuple[Video, ...], int]:
         """The test videos in use, in catalog order, and how many are too short to hold two different clips."""
         readable = labelled_videos(task.source, "test")
         long = [video for video in readable if task.source.length(video.index) > task.clip.span]
@@ -138,7 +138,7 @@ class Similarity(PerClipProtocol):
         order = stream(self.options.videos_seed, "similarity", "videos").permutation(len(long))
         return tuple(long[row] for row in sorted(order[: self.options.videos].tolist())), len(readable) - len(long)
 
-    def _load(self, task: PerClipTask, video: Video) -> Tensor:
+    def _load(self, task: Task, video: Video) -> Tensor:
         """``[K + E K, 3, T, H, W]``: evenly spaced clips, then the copies of each strength."""
         length, clip = task.source.length(video.index), task.clip
         own = evaluation_placements(length, clip, self.options.clips)
@@ -156,7 +156,7 @@ class Similarity(PerClipProtocol):
         return clips_at(task.source, video.index, clip, [*own, *copies])
 
     def _result(
-        self, task: PerClipTask, videos: tuple[Video, ...], found: ClipSimilarities, too_short: int
+        self, task: Task, videos: tuple[Video, ...], found: ClipSimilarities, too_short: int
     ) -> EvaluationResult:
         lengths = [task.source.length(video.index) for video in videos]
         distances = np.stack([self._distances(length, task.clip) for length in lengths])

@@ -19,9 +19,10 @@ from raysl.distributed import on_every_rank
 from raysl.errors import ConfigError, NodeFault
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol, NetworkTask
-from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, percent, prediction_table
+from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
+from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, percent, prediction_table
 from raysl.evaluation.workload import Workload
+from raysl.objectives.objective import Objective
 from raysl.objectives.pretext_task import ClassificationTask
 from raysl.training.precision import autocast
 from raysl.views.batch import Batch
@@ -43,9 +44,10 @@ class TaskAccuracy(NetworkProtocol):
     def __init__(self, options: TaskAccuracyOptions) -> None:
         self.options = options
 
-    def evaluate(self, task: NetworkTask) -> EvaluationResult:
+    def evaluate(self, task: Task) -> EvaluationResult:
         test = LabelledVideos.of(labelled_videos(task.source, "test"))
-        given, answers = on_every_rank(lambda: self._asked(task, test))
+        cell, network, _ = task.network()
+        given, answers = on_every_rank(lambda: self._asked(task, cell, network, test))
         right = {name: given[name] == answers[name] for name in given}
         correct = np.all(np.concatenate(list(right.values()), axis=1), axis=1)
         metrics = {"accuracy": percent(correct)}
@@ -56,16 +58,16 @@ class TaskAccuracy(NetworkProtocol):
         return EvaluationResult(metrics, prediction_table(test, correct, **columns), {"test_videos": len(test)})
 
     def _asked(
-        self, task: NetworkTask, test: LabelledVideos
+        self, task: Task, cell: CellConfig, network: Objective, test: LabelledVideos
     ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
         """By task, ``[N, questions of a video]``: what was answered and what is right, in the order of ``test``."""
-        names, network = _tasks(task.cell), task.network
+        names = _tasks(cell)
         given: dict[str, dict[int, list[int]]] = {name: {} for name in names}
         answers: dict[str, dict[int, list[int]]] = {name: {} for name in names}
         training = [module for module in network.modules() if module.training]
         network.eval()
         try:
-            for video, batch in _questions(task.cell, task.source, network.view_names, test):
+            for video, batch in _questions(cell, task.source, network.view_names, test):
                 with torch.inference_mode(), autocast(task.device, task.precision):
                     on_device = batch.to(task.device)
                     features = network.reduced(network.feature_maps(on_device))

@@ -23,8 +23,8 @@ from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.clip_similarity import ClipSimilarities, Floats, other_videos, reduce_clips
 from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.over_videos import over_videos
-from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol, PerClipTask
-from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, check_finite, percent, prediction_table
+from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
+from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
 from raysl.objectives.window_features import pooled_in_space, timestep_rows, timesteps_left
 
@@ -63,7 +63,7 @@ class Timesteps(PerClipProtocol):
     def __init__(self, options: TimestepsOptions) -> None:
         self.options = options
 
-    def evaluate(self, task: PerClipTask) -> EvaluationResult:
+    def evaluate(self, task: Task) -> EvaluationResult:
         """Predictions have the metrics of each video; the details the mean matrix ``timesteps``.
 
         Raises:

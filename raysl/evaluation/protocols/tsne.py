@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.evaluation.class_means import nearest_mean
-from raysl.evaluation.feature_options import FeatureOptions
-from raysl.evaluation.protocol import EvaluationResult, FeatureProtocol, Features, percent, prediction_table
+from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
+from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 from raysl.streams import stream
 
 Floats = NDArray[np.float64]
@@ -59,6 +59,8 @@ class TSNE(FeatureProtocol):
     ``map_neighbours``, percent of those on the map whose nearest on the map is of their class (absent without a map).
     The map is for the eye: distances between its clusters mean little.
     """
+
+    options: TSNEOptions
 
     def __init__(self, options: TSNEOptions) -> None:
         self.options = options

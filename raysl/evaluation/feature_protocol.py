@@ -1,0 +1,148 @@
+"""Protocols on features of whole videos under the frozen backbone: how these are made, extracted once and measured."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import ValidationError
+
+from raysl.config.evaluation import EvaluationConfig
+from raysl.config.options import option
+from raysl.data.snapshot import data_key
+from raysl.distributed import on_first_rank
+from raysl.errors import ConfigError, RayslError
+from raysl.evaluation.clip_options import ReadOptions
+from raysl.evaluation.features import extract_features
+from raysl.evaluation.protocol import EvaluationResult, Features, Protocol, Task, check_finite, check_videos, coverage
+
+
+class FeatureOptions(ReadOptions):
+    """How the features of a video are made; evaluations that agree in these share one extraction.
+
+    ``version`` here enters the id of every evaluation on features: raise it when extraction computes something else.
+    """
+
+    clips: int = option(
+        5,
+        doc="clips of a video whose features are averaged, spread evenly over its length",
+        unit="clips",
+        source="[P] SSTL 5; TaCo, TCLR, CSTP 10",
+        ge=1,
+        le=100,
+    )
+    train_clips: int | None = option(
+        None,
+        doc="clips of a training video, which a probe learns on and retrieval searches; null: as many as of a test "
+        "video",
+        unit="clips",
+        source="[?]; [P] TCLR Figures 7, 11, 12 vary those of test videos alone",
+        ge=1,
+        le=100,
+    )
+    pool: Literal["all", "space"] = option(
+        "all",
+        doc="what of a feature map is averaged: all of it; space alone, so that the timesteps stand side by side in a "
+        "feature of channels * timesteps",
+        source="[?]; [P] TCLR retrieval: space",
+    )
+    normalize_clips: bool = option(
+        False, doc="a clip's feature is brought to unit length before the mean over clips", source="[P] CSTP: on"
+    )
+
+    def clips_of(self, split: str) -> int:
+        """Clips of a video of this split."""
+        return self.clips if split == "test" or self.train_clips is None else self.train_clips
+
+
+Reading = tuple[object, ...]
+"""All that decides the features of a split beside backbone and data."""
+
+
+def reading(options: FeatureOptions, split: str) -> Reading:
+    """Equal for options that make the same features of a split."""
+    clip = tuple(options.clip.model_dump().values())
+    return split, options.clips_of(split), options.crops, clip, options.pool, options.normalize_clips
+
+
+def sharing(evaluations: Mapping[str, EvaluationConfig]) -> list[list[str]]:
+    """Names of evaluations that need the same features of both splits of one data set."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, evaluation in evaluations.items():
+        options = evaluation.protocol.options
+        key = (data_key(evaluation.data), reading(options, "train"), reading(options, "test"))
+        groups.setdefault(key, []).append(name)
+    return list(groups.values())
+
+
+class FeatureProtocol(Protocol):
+    """Base of protocols on frozen features; their options extend ``FeatureOptions``.
+
+    `on_features` is pure: no model, no ranks; the same features and seed give the same result.
+    """
+
+    reads = "features"
+    options: FeatureOptions
+
+    def evaluate(self, task: Task) -> EvaluationResult:
+        started = time.perf_counter()
+        train, test = (self.features(task, split) for split in ("train", "test"))
+        extracted, classes = time.perf_counter(), task.source.catalog.classes
+        result = on_first_rank(lambda: self.on_features(train, test, classes, task.seed))
+        seconds = {"seconds_features": extracted - started, "seconds_protocol": time.perf_counter() - extracted}
+        return replace(result, details={**result.details, **seconds})
+
+    def features(self, task: Task, split: str) -> Features:
+        """Of one split, extracted unless another evaluation of the cell has read the same. Collective."""
+        options = self.options
+        key = reading(options, split), task.source.catalog.name, task.source.snapshot.hashes.evaluated
+        try:
+            clip = options.clip.of(task.clip)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"evaluation {task.label}: {said}") from error
+        if key not in task.known:
+            try:
+                task.known[key] = extract_features(
+                    task.backbone,
+                    task.source,
+                    split,
+                    clip,
+                    options.clips_of(split),
+                    batch_clips=task.batch_clips,
+                    device=task.device,
+                    precision=task.precision,
+                    crops=options.crops,
+                    space=options.pool == "space",
+                    normalize=options.normalize_clips,
+                )
+            except RayslError as error:  # for the others that read the same it would fail again, after as long
+                task.known[key] = error
+        found: Features | RayslError = task.known[key]
+        if isinstance(found, RayslError):
+            raise found
+        return found
+
+    def on_features(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
+        """Learns on ``train`` alone, measures on ``test``; neither is changed.
+
+        Args:
+            classes: class names by index; those without a training or a test video are listed in the details.
+            seed: of everything the protocol draws (the folds of a cross-validation).
+
+        Raises:
+            DataError: a split without videos, a training set with fewer than two classes, or a video in both.
+            CellFailure: features that are not finite.
+        """
+        check_videos(train, test, classes)
+        for split, features in (("train", train), ("test", test)):
+            check_finite(split, features.path, features.values)
+        result = self.measure(train, test, classes, seed)
+        return replace(result, details={**coverage(train, test, classes), **result.details})
+
+    @abstractmethod
+    def measure(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
+        """``evaluate`` on inputs that have been checked; what each protocol implements."""
