@@ -97,9 +97,10 @@ def strided_shortcut(inputs: int, outputs: int, stride: tuple[int, int, int]) ->
 def keep_time(stage: nn.Sequential) -> None:
     """Gives a stage that halves time the temporal stride 1.
 
-    The temporal convolution of its first block is dilated by 2 instead, "to keep the temporal receptive field the
-    same" (TCLR [P]); nothing else changes [C]. TCLR's loader also puts a full 3x3x3 convolution in place of the
-    factorised one of R(2+1)D, a side effect: here it stays factorised.
+    The temporal convolution of its first block is dilated by 2 instead; nothing else changes, as in TCLR's code, whose
+    forward pass this equals with the same weights [C]. The aim that TCLR states, the same temporal receptive field [P],
+    would need the stage's other three convolutions dilated too. TCLR's loader also puts a full 3x3x3 convolution in
+    place of the factorised one of R(2+1)D, a side effect: here it stays factorised.
     """
     block: Any = stage[0]
     for convolution in _convolutions(block.conv1):

@@ -22,7 +22,7 @@ class PlateauOptions(WarmupOptions):
         10,
         doc="epochs without a new best loss that are waited for; the rate falls after one more",
         unit="epochs",
-        source="[C] CSTP 10; TCLR 9",
+        source="[C] CSTP 10; TCLR 8",
         ge=0,
         le=10000,
     )
@@ -36,7 +36,10 @@ class PlateauOptions(WarmupOptions):
 
 
 class Plateau(WarmedUp):
-    """As `torch.optim.lr_scheduler.ReduceLROnPlateau`; epochs that begin within the warm-up do not count."""
+    """As `torch.optim.lr_scheduler.ReduceLROnPlateau`; epochs that begin within the warm-up do not count.
+
+    For losses below zero (SimSiam) it is stricter than PyTorch, which takes a slightly higher one for a new best there.
+    """
 
     def __init__(self, options: PlateauOptions, total_steps: int, steps_per_epoch: int) -> None:
         super().__init__(options, total_steps, steps_per_epoch)
