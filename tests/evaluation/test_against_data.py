@@ -44,11 +44,13 @@ def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> Non
         "linear_trained": {"batch_size": 9},
         "transfer": {"batch_size": 9, "task": {"reverse": chosen("pretext task", "reverse")}},
         "retrieval": {"k": (14,)},
+        "timesteps": {"steps": 2},
     }
     config = evaluation(name, f"{name}/synthetic", **options.get(name, {}))
     trained: dict[str, dict[str, Any]] = {
         "classifier": LABELLED,
         "task_accuracy": {"objective.pretext": {"reverse": {}}},
+        "timesteps": {"clip.frames": 16, "clip.stride": 1},
     }
     made = cell(**trained.get(name, {}), backbone=TINY_BACKBONE)
     behind = Cell(made).behind(config)

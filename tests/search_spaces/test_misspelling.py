@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from raysl.config.document import load_document
 from raysl.errors import ConfigError
 from raysl.planning.study import load_study
 from tests.search_spaces.misspelling import Word, all_words
@@ -23,7 +24,7 @@ EXTENDS = """
 title: a study of a recipe
 base: {recipe}
 rows: {{plain: {{}}}}
-evaluations: [linear/ucf101]
+evaluations: [{evaluations}]
 """
 
 
@@ -44,6 +45,12 @@ def known_words() -> frozenset[str]:
     )
 
 
+@cache
+def second_names(file: Path) -> tuple[str, ...]:
+    evaluation = load_document(file).data.get("evaluation") or {}
+    return tuple(name for name, options in evaluation.items() if "protocol" in options)
+
+
 def refused(word: Word, folder: Path, generator: np.random.Generator) -> str:
     """Why the file with the misspelt word is refused; what was written where it is not."""
     place = word.file.relative_to(SEARCH_SPACES)
@@ -57,7 +64,10 @@ def refused(word: Word, folder: Path, generator: np.random.Generator) -> str:
     study, scale = folder / place, None
     if place.parts[0] == "recipes":
         study = folder / "extends.yaml"
-        study.write_text(EXTENDS.format(recipe=place.with_suffix("").as_posix()), encoding="utf-8")
+        names = ["linear", *second_names(word.file)]  # what a recipe gives a second name is for studies to evaluate
+        evaluations = ", ".join(f"{name}/ucf101" for name in names)
+        recipe = place.with_suffix("").as_posix()
+        study.write_text(EXTENDS.format(recipe=recipe, evaluations=evaluations), encoding="utf-8")
     elif place.parts[0] == "scales":
         study, scale = folder / "cstp" / "ucf101_5class.yaml", place.stem
     (folder / place).write_text(wrong, encoding="utf-8")

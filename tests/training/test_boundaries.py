@@ -193,6 +193,7 @@ FITTING: dict[str, dict[str, Any]] = {
     "finetune": {"batch_size": 4},
     "linear_trained": {"batch_size": 4},
     "transfer": {"batch_size": 4, "task": {"rotation": {}}},
+    "timesteps": {"steps": 2},
 }
 """Options with which a protocol fits the tiny set."""
 
@@ -202,7 +203,11 @@ FITTING: dict[str, dict[str, Any]] = {
 def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_is_evaluated(
     name: str, places: Places
 ) -> None:
-    cell = tiny_cell(BASE if name != "classifier" else BASE | {"pretraining": "supervised"})
+    changes: dict[str, dict[str, Any]] = {
+        "classifier": {"pretraining": "supervised"},
+        "timesteps": {"clip.frames": 16},
+    }
+    cell = tiny_cell(BASE | changes.get(name, {}))
     source = source_of(cell, places)
     report = try_step(cell, source)
     for number in numbers_of(find("protocol", name).options):
@@ -211,6 +216,9 @@ def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_i
             try:
                 fits = FITTING.get(name, {})
                 evaluation = evaluation_of(name, fits | {number.key: value}, cell)
+                check = evaluation.protocol.component.check
+                if check is not None:  # as `raysl plan` lets it refuse the cell
+                    check(evaluation.protocol.options, cell)
                 behind = Cell(cell).behind(evaluation)
                 if behind is not None:  # whose own numbers are tried as those of a cell
                     check_against_data(behind.config, None, source.snapshot)
