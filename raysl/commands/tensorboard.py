@@ -6,7 +6,7 @@ import re
 import shlex
 import statistics
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +55,16 @@ def link_runs(planned: list[Planned], shelf: Shelf, to: Path, console: PlainCons
     begun = cells = 0
     for item in with_known_best(planned, shelf):
         names = folder_names(cell.row for cell in item.cells)
-        for cell in item.cells:
+        for found, run in _runs(item.cells, shelf):
             cells += 1
-            found = shelf.find(cell)
             if found.folder is None or found.state.status == "missing":
                 continue
             begun += 1
-            run = f"{item.study.report_name}/{names[cell.row]}/{_seed(cell)}"
+            cell, run = found.cell, f"{item.study.report_name}/{names[found.cell.row]}/{run}"
             place, files = found.folder.event_files()
             wanted |= {f"{run}/{name}": Linked(place, name, size) for name, size in files.items()}
-            sessions.append(_session(found, f"{item.study.report_name}/{cell.row}", files))
+            group = "/".join([item.study.report_name, cell.row, *([cell.part] if cell.part else [])])
+            sessions.append(_session(found, group, files))
             wanted[f"{run}/{HPARAMS_FILE}"] = session_file(sessions[-1])
     wanted[HPARAMS_FILE] = columns_file(sessions)
     try:
@@ -73,6 +73,18 @@ def link_runs(planned: list[Planned], shelf: Shelf, to: Path, console: PlainCons
         raise StorageError(f"the folder {to} cannot be written: {error}") from error
     console.print(f"{begun} of {cells} runs are in {to}; look at them with")
     console.print(f"tensorboard --logdir {shlex.quote(str(to))}")
+
+
+def _runs(cells: Iterable[Cell], shelf: Shelf) -> Iterator[tuple[Found, str]]:
+    """The cells, each with those behind its evaluations, and the folder of each below that of its row."""
+    for cell in cells:
+        found = shelf.find(cell)
+        yield found, _seed(cell)
+        for one in found.evaluations:
+            if one.behind is not None:
+                fold = one.behind.cell.fold
+                part = f"{one.label.replace('/', '-')}" + ("" if fold is None else f"-fold{fold}")
+                yield one.behind, f"{_seed(cell)}/{part}"
 
 
 def folder_names(rows: Iterable[str]) -> dict[str, str]:

@@ -142,10 +142,6 @@ class Shelf:
         """
         return self.store.folder(cell.id, self._data_hash(cell) or "")
 
-    def start(self, cell: Cell) -> Found | None:
-        """The cell that this one starts from, as the store has it; None: it starts from none."""
-        return None if cell.start is None else self.find(cell.start)
-
     def find(self, cell: Cell) -> Found:
         """Reads how far the cell is.
 

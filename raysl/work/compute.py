@@ -23,6 +23,7 @@ from raysl.distributed import (
 from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageError, StoreLostError
 from raysl.evaluation.evaluate import evaluate, reads_network, record
 from raysl.evaluation.protocol import EvaluationResult
+from raysl.models.backbone import Backbone
 from raysl.objectives.objective import Objective
 from raysl.results import CellFolder, Found, FoundEvaluation
 from raysl.results.folder import EVALUATION, DamagedWeightsError
@@ -74,11 +75,25 @@ def pretrain_cell(
                 resize = config.clip.resize
                 source = on_every_rank(lambda: site.open(config.data, resize, on_reading)) if cell.pretrains else None
             begun = cell.start
-            start = None if begun is None else on_every_rank(lambda: load_backbone(begun.config, site.found(begun)))
+            start = None if begun is None else _start(begun, site)
             pretrain(config, folder, source, on_progress=on_progress, files=site.places.roots, probe=probe, start=start)
     except CellFailure as failure:
         return failure.reason
     return None
+
+
+def _start(cell: Cell, site: Site) -> Backbone:
+    """The backbone of a cell that another starts from. Collective.
+
+    Raises:
+        NodeFault: it is not done, or its weights are damaged: then it is computed anew, by the next run at the latest.
+    """
+    try:
+        return on_every_rank(lambda: load_backbone(cell.config, site.found(cell)))
+    except DamagedWeightsError as error:
+        on_first_rank(lambda: site.found(cell).reopen())
+        reason = f"{error}; its done.json was taken back, so that it is computed anew, before what starts from it"
+        raise of_all_ranks(NodeFault(reason)) from error
 
 
 def _begin(folder: CellFolder, cell: Cell) -> None:

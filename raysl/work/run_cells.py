@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from raysl.config.cells import Cell, unique_cells
+from raysl.config.cells import Cell, evaluation_key, unique_cells
 from raysl.config.component import Chosen
 from raysl.config.evaluation import EvaluationConfig
 from raysl.data.places import Places
@@ -342,8 +342,10 @@ def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
         alike.setdefault(_name(task), []).append(task)
     merged = []
     for group in alike.values():
-        wanted = {one.name or one.label: one.config for task in group for one in task.evaluations}
-        cell = replace(group[0].cell, evaluations=tuple(wanted.values()))
+        ones = [one for task in group for one in task.evaluations]
+        # Of two that train other cells the names may be equal: these are tested alike.
+        named = {evaluation_key(one.config) if one.behind is not None else one.name: one.config for one in ones}
+        cell = replace(group[0].cell, evaluations=tuple(named.values()))
         merged.append(group[0] if len(group) == 1 else site.shelf.find(cell))
     return merged
 

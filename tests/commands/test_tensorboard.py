@@ -180,3 +180,19 @@ def test_factors_are_what_any_row_changes_and_of_each_row_what_it_reads(tmp_path
         "objective.contrastive": "moco (queue_size 64)",
         "evaluation.linear.clips": 5,
     }
+
+
+@pytest.mark.slow
+def test_a_fine_tuning_is_a_run_beside_its_cell(tmp_path: Path) -> None:
+    text = STUDY.replace("evaluations: [", "evaluations: [finetune/synthetic, ") + (
+        "evaluation: {finetune: {epochs: 2, batch_size: 8, clips: 1}}\n"
+    )
+    path = write_study(tmp_path, text, SMALL_RECIPE)
+    places = ("--storage", tmp_path / "store", "--reports", tmp_path / "reports", "--cache", tmp_path / "cache")
+    done = raysl("run", path, "--local", *places, "--format", "md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = raysl("tensorboard", path, "--storage", tmp_path / "store", "--to", tmp_path / "board")
+    assert "12 of 12 runs" in done.stdout, done.stderr
+    runs = read(tmp_path / "board").Runs()
+    assert "study/plain/seed0/finetune-synthetic" in runs
+    assert "loss/total" in runs["study/plain/seed0/finetune-synthetic"]["tensors"]

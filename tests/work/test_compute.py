@@ -197,6 +197,23 @@ def test_a_fine_tuning_is_a_cell_of_its_own(tmp_path: Path, store: Store, places
         assert len(curves) == 4
 
 
+def test_what_starts_from_damaged_weights_has_these_computed_anew(tmp_path: Path, store: Store, places: Places) -> None:
+    _, supervised, _, tuned = cells = fine_tuned(tmp_path, "finetune/synthetic")
+    site = site_here(cells, store, places)
+    assert pretrain_cell(supervised, site) is None
+    folder = site.folder(supervised)
+    (path,) = [path for path in folder.place.sizes("attempts") if path.endswith(".checkpoint")][-1:]
+    data = folder.place.read(path)
+    assert data is not None
+    folder.place.write(path, bytes(len(data)))
+    with pytest.raises(NodeFault, match=r"damaged; its done\.json was taken back"):
+        pretrain_cell(tuned, site)
+    assert site.shelf.find(supervised).to_train
+    assert pretrain_cell(supervised, site) is None
+    assert compute_cell(tuned, site, lambda stage, progress: None) is None
+    assert labels(site, supervised) == {"finetune/synthetic": "done"}
+
+
 def test_who_needs_the_workers(tmp_path: Path, store: Store, places: Places) -> None:
     cells = fine_tuned(tmp_path / "both", "finetune/synthetic, retrieval/synthetic", workers=2)
     site = site_here(cells, store, places)
