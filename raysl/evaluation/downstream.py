@@ -137,20 +137,37 @@ class DownstreamOptions(ClassifierOptions):
         return clip.model_copy(update={"stride": stride}), SamplingOptions(playback_rates=rates)
 
 
-def fine_tuned(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> CellConfig:
-    """The training as a cell that starts from ``cell``, whose backbone, precision and loader it has.
+def training_of(cell: CellConfig, protocol: str, epochs: int, batch_size: int, workers: int | None) -> TrainingOptions:
+    """A training downstream of a cell, with its precision, loader and, unless others are given, workers.
 
     Its seed is drawn from that cell's: order, crops and dropout are others than those of pretraining.
 
     Raises:
-        ConfigError: the options do not fit the cell.
+        ConfigError: the batch does not divide by the workers.
     """
     training = cell.training
-    key, workers = ("training.workers", training.workers) if options.workers is None else ("workers", options.workers)
-    if options.batch_size % workers:
-        raise ConfigError(
-            f"{options.protocol}: batch_size {options.batch_size} does not divide by {key} {workers}, which train it"
-        )
+    key, number = ("training.workers", training.workers) if workers is None else ("workers", workers)
+    if batch_size % number:
+        raise ConfigError(f"{protocol}: batch_size {batch_size} does not divide by {key} {number}, which train it")
+    return TrainingOptions(
+        epochs=epochs,
+        batch_size=batch_size,
+        precision=training.precision,
+        workers=number,
+        seed=int(stream(training.seed, "finetune").integers(2**31 - 1)),
+        loader_workers=training.loader_workers,
+        threads=training.threads,
+        max_unreadable=training.max_unreadable,
+    )
+
+
+def fine_tuned(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> CellConfig:
+    """The training as a cell that starts from ``cell``, whose backbone, precision and loader it has (`training_of`).
+
+    Raises:
+        ConfigError: the options do not fit the cell.
+    """
+    training = training_of(cell, options.protocol, options.epochs, options.batch_size, options.workers)
     given: Mapping[str, Any] = {
         "pretraining": "supervised",
         "data": data,
@@ -175,16 +192,7 @@ def fine_tuned(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> Ce
                 label_smoothing=options.label_smoothing,
                 label_fraction=options.label_fraction,
             ),
-            training=TrainingOptions(
-                epochs=options.epochs,
-                batch_size=options.batch_size,
-                precision=training.precision,
-                workers=workers,
-                seed=int(stream(training.seed, "finetune").integers(2**31 - 1)),
-                loader_workers=training.loader_workers,
-                threads=training.threads,
-                max_unreadable=training.max_unreadable,
-            ),
+            training=training,
         )
     except ValidationError as error:
         raise ConfigError(f"{options.protocol}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error

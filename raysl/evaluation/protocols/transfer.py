@@ -16,12 +16,12 @@ from raysl.config.component import Chosen, Component
 from raysl.config.identity import resolved
 from raysl.config.load import cell_from
 from raysl.config.options import option
-from raysl.config.sections import LearningRate, TrainingOptions
+from raysl.config.sections import LearningRate
 from raysl.errors import ConfigError
+from raysl.evaluation.downstream import training_of
 from raysl.evaluation.network_protocol import NetworkOptions
 from raysl.evaluation.protocols.task_accuracy import TaskAccuracy, TaskAccuracyOptions
 from raysl.evaluation.protocols.task_accuracy import _check as check_tasks
-from raysl.streams import stream
 from raysl.training.optimizers.sgd import SGDOptions
 from raysl.training.schedules.cosine import CosineOptions
 from raysl.views.pairs.random import COMPONENT as RANDOM
@@ -66,12 +66,6 @@ def transferred(options: TransferOptions, cell: CellConfig, data: Chosen) -> Cel
     Raises:
         ConfigError: the options do not fit the cell.
     """
-    training = cell.training
-    key, workers = ("training.workers", training.workers) if options.workers is None else ("workers", options.workers)
-    if options.batch_size % workers:
-        raise ConfigError(
-            f"transfer: batch_size {options.batch_size} does not divide by {key} {workers}, which train it"
-        )
     pair = cell.sampling.pair or Chosen("pair sampler", "random", RANDOM.options())
     try:
         found = CellConfig(
@@ -86,16 +80,7 @@ def transferred(options: TransferOptions, cell: CellConfig, data: Chosen) -> Cel
             objective=ObjectiveOptions(pretext=options.task),
             optimizer=options.optimizer,
             schedule=options.schedule,
-            training=TrainingOptions(
-                epochs=options.epochs,
-                batch_size=options.batch_size,
-                precision=training.precision,
-                workers=workers,
-                seed=int(stream(training.seed, "transfer").integers(2**31 - 1)),
-                loader_workers=training.loader_workers,
-                threads=training.threads,
-                max_unreadable=training.max_unreadable,
-            ),
+            training=training_of(cell, "transfer", options.epochs, options.batch_size, options.workers),
         )
         cell_from(resolved(found), "transfer")  # lets the task refuse what it cannot be combined with
     except ValidationError as error:
