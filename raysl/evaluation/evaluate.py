@@ -78,8 +78,10 @@ def evaluate(
             if key not in sources:
                 sources[key] = on_every_rank(partial(_opened, open_source, evaluations[name]))
             source = sources[key]
-            label = evaluations[name].label
-            task = Task(backbone, source, clip, seed, device, precision, batch_clips, cell, network, label, known)
+            label, options = evaluations[name].label, evaluations[name].protocol.options
+            task = Task(
+                backbone, source, clip, seed, device, precision, batch_clips, cell, network, label, options, known
+            )
             told.result(name, _recorded(evaluations[name], protocols[name], task), source.snapshot)
     if told.failures:
         raise told.failures[0]

@@ -85,7 +85,6 @@ class FeatureProtocol(Protocol):
     """
 
     reads = "features"
-    options: FeatureOptions
 
     def evaluate(self, task: Task) -> EvaluationResult:
         started = time.perf_counter()
@@ -97,7 +96,7 @@ class FeatureProtocol(Protocol):
 
     def features(self, task: Task, split: str) -> Features:
         """Of one split, extracted unless another evaluation of the cell has read the same. Collective."""
-        options = self.options
+        options: FeatureOptions = task.options
         key = reading(options, split), task.source.catalog.name, task.source.snapshot.hashes.evaluated
         try:
             clip = options.clip.of(task.clip)

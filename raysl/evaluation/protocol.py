@@ -102,6 +102,7 @@ class Task:
         cell: that trained the backbone; None where that is not known.
         load_network: where the cell's heads are to be had.
         label: of the evaluation, for messages.
+        options: of the protocol, which say how what it reads is made.
         known: what other evaluations of the cell have made already, and what this one makes for them.
     """
 
@@ -115,6 +116,7 @@ class Task:
     cell: CellConfig | None = None
     load_network: LoadNetwork | None = None
     label: str = "evaluation"
+    options: Any = None
     known: dict[Hashable, Any] = field(default_factory=dict)
 
     def network(self) -> tuple[CellConfig, Objective, tuple[str, ...]]:

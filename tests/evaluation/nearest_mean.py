@@ -22,8 +22,6 @@ class NearestMeanOptions(FeatureOptions):
 class NearestMean(FeatureProtocol):
     """Metric ``top1``; equal distances go to the class that comes first."""
 
-    options: NearestMeanOptions
-
     def __init__(self, options: NearestMeanOptions) -> None:
         self.options = options
 

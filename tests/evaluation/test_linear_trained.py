@@ -60,7 +60,7 @@ def trained(source: VideoSource, cell: CellConfig, backbone: Backbone, config: E
 def labelled_by(backbone: Backbone, source: VideoSource) -> VideoSource:
     """The same videos in classes that a linear layer can tell apart, but not at once: bands along one direction."""
     config = of_many("retrieval", clips=1, k=[1])
-    task = Task(backbone, source, WHOLE, 0, CPU)
+    task = Task(backbone, source, WHOLE, 0, CPU, options=config.protocol.options)
     train, test = (config.protocol.build().features(task, split) for split in ("train", "test"))
     values = np.concatenate([train.values, test.values])
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)

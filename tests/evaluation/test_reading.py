@@ -22,7 +22,7 @@ from tests.evaluation.tiny import CLIP, CPU, backbone, evaluation
 def features(source: VideoSource, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Of the training and the test videos."""
     config = evaluation("retrieval", "label", **options)
-    task = Task(backbone(), source, CLIP, 0, CPU, batch_clips=4, label="label")
+    task = Task(backbone(), source, CLIP, 0, CPU, batch_clips=4, label="label", options=config.protocol.options)
     train, test = (config.protocol.build().features(task, split) for split in ("train", "test"))
     return torch.from_numpy(train.values), torch.from_numpy(test.values)
 

@@ -43,8 +43,6 @@ class Geometry(FeatureProtocol):
     ``similarity``: 2 - ``within`` / 50.
     """
 
-    options: GeometryOptions
-
     def __init__(self, options: GeometryOptions) -> None:
         self.options = options
 

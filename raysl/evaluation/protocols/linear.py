@@ -53,8 +53,6 @@ class LinearOptions(FeatureOptions):
 class LinearProbe(FeatureProtocol):
     """Logistic regression on the training videos' features; the test videos are only ever predicted."""
 
-    options: LinearOptions
-
     def __init__(self, options: LinearOptions) -> None:
         self.options = options
 

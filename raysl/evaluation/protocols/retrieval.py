@@ -60,8 +60,6 @@ class Neighbours:
 class Retrieval(FeatureProtocol):
     """R@k of test queries in the training gallery; equal similarities rank in the gallery's order."""
 
-    options: RetrievalOptions
-
     def __init__(self, options: RetrievalOptions) -> None:
         self.options = options
 

@@ -60,8 +60,6 @@ class TSNE(FeatureProtocol):
     The map is for the eye: distances between its clusters mean little.
     """
 
-    options: TSNEOptions
-
     def __init__(self, options: TSNEOptions) -> None:
         self.options = options
 
