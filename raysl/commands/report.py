@@ -106,8 +106,8 @@ def write_reports(
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Nearly all that a report reads and makes stays until its end: to look through it for garbage again and again took
-    a tenth of the time of a thousand cells."""
+    """Nearly all that a report reads and makes stays until its end: to look through it for garbage took 1.2 of the 20 s
+    of a thousand cells."""
     before = gc.get_threshold()
     gc.set_threshold(before[0], 10 * before[1], 10 * before[2])
     try:
