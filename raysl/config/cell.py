@@ -143,11 +143,11 @@ if TYPE_CHECKING:
     class InitOptions(_Init):
         """The cell that this one starts from: the field ``from``, which Python keeps for itself, and ``parts``."""
 else:
-    start: Any = option(
+    _from: Any = option(
         doc="in a study the name of a row, at the same seed; in a resolved cell its whole configuration",
         source="per study",
     )
-    InitOptions = create_model("InitOptions", __base__=_Init, **{"from": ("CellConfig | str", start)})
+    InitOptions = create_model("InitOptions", __base__=_Init, **{"from": ("CellConfig | str", _from)})
 
 
 class CellConfig(Options):
@@ -225,6 +225,11 @@ class CellConfig(Options):
     def start(self) -> CellConfig | None:
         """The configuration of the cell that it starts from."""
         return None if self.init is None else self.init.cell
+
+    @property
+    def chain(self) -> tuple[CellConfig, ...]:
+        """The configuration, what it starts from, what that starts from, and so on."""
+        return (self,) if self.start is None else (self, *self.start.chain)
 
     @model_validator(mode="after")
     def _start_fits(self) -> CellConfig:

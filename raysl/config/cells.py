@@ -67,10 +67,7 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Equal for what is the same computation on this run's data: the id and the roots that it is trained on."""
-        chain = [self.config]
-        while chain[-1].start is not None:
-            chain.append(chain[-1].start)
-        sources = [one.data.source_name for one in chain if one.pretraining != "none"]
+        sources = [one.data.source_name for one in self.config.chain if one.pretraining != "none"]
         return "@".join([self.id, *sources])
 
     @property

@@ -40,10 +40,7 @@ def _results(found: Found) -> Iterator[tuple[str, str, str, FoundEvaluation | No
         return
     cell = found.cell
     if cell.pretrains:
-        chain = [cell.config]
-        while chain[-1].start is not None:
-            chain.append(chain[-1].start)
-        key = " ".join(f"{data_key(one.data)} {one.pretraining}" for one in chain)
+        key = " ".join(f"{data_key(one.data)} {one.pretraining}" for one in cell.config.chain)
         yield cell.stage, key, found.folder.name.rpartition("-")[2], None
     for one in found.evaluations:
         if one.name is not None and one.record is not None:

@@ -116,8 +116,8 @@ def run_cells(
     """Computes what is missing of the cells; what fails leaves the rest alone.
 
     Args:
-        cells: with their evaluations; what they start from and what their evaluations train is computed too, each as
-            soon as what it starts from is done.
+        cells: with their evaluations; what they start from and what their evaluations train is computed too, each in
+            the round after that of the cell it starts from.
         retry_failed: what failed before is computed again.
         on_event: called with what goes on, from this thread and from one that watches.
 
