@@ -35,7 +35,7 @@ def print_plan(planned: list[Planned], places: Places, console: PlainConsole) ->
         table = Table(title=f"{study.options.title.strip()}  [{study.name}, scale {study.scale}]", title_justify="left")
         for heading in ("row", "backbone", "pretraining", "length", "cells (one a seed or fold)", "evaluations"):
             table.add_column(heading, overflow="fold")
-        for row in study.rows:
+        for row in (*study.rows, *study.trivial):
             cells = [cell for cell in item.cells if cell.row == row.name]
             training = row.cell.training
             length = f"{training.epochs} epochs" if training.epochs is not None else f"{training.steps} steps"

@@ -64,6 +64,8 @@ class Component:
             training, and the protocol, a `Chosen`, that measures the network it gives. The evaluation is then that of
             the other cell. None: the protocol trains nothing.
         labelled: of a data set: whether its videos have labels; None: they always have.
+        trivial: of a protocol: it tells classes apart by features of a frozen backbone, so that a table needs what
+            features without learning give (`raysl.planning.trivial`).
     """
 
     kind: str
@@ -82,6 +84,7 @@ class Component:
     workload: Callable[[Any, CellConfig, Chosen, Any], Any] | None = None
     downstream: Callable[[Any, CellConfig, Chosen], tuple[CellConfig, Chosen]] | None = None
     labelled: Callable[[Any], bool] | None = None
+    trivial: bool = False
 
 
 @dataclass(frozen=True)

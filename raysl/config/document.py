@@ -16,7 +16,7 @@ CELL_KEYS = tuple(CellConfig.model_fields)
 SHARED_KEYS = ("base", "evaluation", "datasets")
 STUDY_KEYS = (
     "title", "reproduces", "published", "design", "rows", "axes", "parts", "core", "search", "baseline", "seeds",
-    "evaluations", "columns", "reference", "figures", "scales",
+    "evaluations", "columns", "reference", "trivial", "figures", "scales",
 )  # fmt: skip
 VALID_KEYS = (*CELL_KEYS, *SHARED_KEYS, *STUDY_KEYS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,12 +43,18 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Choice:
-    """A penalty chosen by cross-validation. Attributes: accuracy: percent of each c over all left-out videos."""
+    """A penalty chosen by cross-validation.
+
+    Attributes:
+        accuracy: percent of each c over all left-out videos.
+        unsolved: fits that ended at the most steps, before the solver's tolerance.
+    """
 
     c: float
     accuracy: dict[float, float]
     folds: int
     by_group: bool
+    unsolved: int
 
     def details(self) -> dict[str, object]:
         edges = {min(self.accuracy), max(self.accuracy)}
@@ -57,50 +64,75 @@ class Choice:
             "cross_validation_folds": self.folds,
             "cross_validation_by_group": self.by_group,
             "c_at_edge_of_grid": equals <= edges,
+            "cross_validation_not_converged": self.unsolved,
         }
 
 
-def fit(values: NDArray[np.float32], label: Labels, c: float, normalize: Normalize, iterations: int) -> Logistic:
-    """Fits ``sum of losses * c + |w|^2 / 2`` in float64 with L-BFGS from zero: the same input, the same weights."""
-    from sklearn.exceptions import ConvergenceWarning  # a second to import: not where a study is only read
-    from sklearn.linear_model import LogisticRegression
+@dataclass(frozen=True)
+class Solver:
+    """L-BFGS on ``sum of losses * c + |w|^2 / 2``, in float64.
 
-    shift, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    if normalize == "standardize":
-        shift = values.mean(axis=0, dtype=np.float64)
-        deviation = values.std(axis=0, dtype=np.float64)
-        # A channel that never moves holds nothing; dividing its rounding noise by itself would make it the loudest.
-        scale = np.where(deviation > 1e-6 * np.maximum(np.abs(shift), 1e-6), deviation, np.inf)
-    classifier = LogisticRegression(C=c, max_iter=iterations)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        classifier.fit(_normalized(values, shift, scale, normalize == "l2"), label)
-    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return Logistic(classifier, shift, scale, normalize == "l2", np.asarray(classifier.classes_), converged)
+    Attributes:
+        tolerance: it ends where no entry of the gradient of the mean loss, penalty included, is larger.
+        iterations: most steps for each c.
+        warm_start: along a grid, each c begins at the weights of the c before; otherwise all begin at zero.
+    """
+
+    tolerance: float = 1e-7
+    iterations: int = 10_000
+    warm_start: bool = True
+
+    def along(
+        self, values: NDArray[np.float32], label: Labels, grid: Sequence[float], normalize: Normalize
+    ) -> Iterator[Logistic]:
+        """The fit of each c of the grid, in its order: the same input, the same weights."""
+        from sklearn.exceptions import ConvergenceWarning  # a second to import: not where a study is only read
+        from sklearn.linear_model import LogisticRegression
+
+        shift, scale = _normalization(values, normalize)
+        inputs = _normalized(values, shift, scale, normalize == "l2")
+        before = None
+        for c in grid:
+            classifier = LogisticRegression(C=c, max_iter=self.iterations, tol=self.tolerance, warm_start=True)
+            if before is not None and self.warm_start:
+                classifier.coef_, classifier.intercept_ = before.coef_.copy(), before.intercept_.copy()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", ConvergenceWarning)
+                before = classifier.fit(inputs, label)
+            converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+            yield Logistic(classifier, shift, scale, normalize == "l2", np.asarray(classifier.classes_), converged)
+
+    def fit(self, values: NDArray[np.float32], label: Labels, c: float, normalize: Normalize) -> Logistic:
+        """The fit of one c, from zero."""
+        return next(self.along(values, label, (c,), normalize))
 
 
 def choose(
-    train: Features, grid: tuple[float, ...], folds: int, normalize: Normalize, iterations: int, seed: int
+    train: Features, grid: tuple[float, ...], folds: int, normalize: Normalize, solver: Solver, seed: int
 ) -> Choice:
     """The c of the best accuracy over left-out training videos; of equals the smallest: the strongest penalty.
 
     Videos of one group stay together, so that a scene or a person is never on both sides; without groups the folds
     are stratified. Fewer folds than asked for where classes or groups are fewer.
 
+    Args:
+        grid: increasing.
+
     Raises:
         DataError: the videos cannot be split so that both sides have something to say.
     """
     splits = _splits(train, folds, seed)
-    hits = dict.fromkeys(grid, 0)
+    hits, unsolved = dict.fromkeys(grid, 0), 0
     for rest, held_out in splits:
-        for c in grid:
-            model = fit(train.values[rest], train.label[rest], c, normalize, iterations)
+        models = solver.along(train.values[rest], train.label[rest], grid, normalize)
+        for c, model in zip(grid, models, strict=True):
             predicted = model.classes[model.probabilities(train.values[held_out]).argmax(axis=1)]
             hits[c] += int((predicted == train.label[held_out]).sum())
+            unsolved += not model.converged
     best = max(grid, key=lambda c: (hits[c], -c))
     videos = sum(len(held_out) for _, held_out in splits)
     accuracy = {c: 100.0 * count / videos for c, count in hits.items()}
-    return Choice(best, accuracy, len(splits), _groups(train) is not None)
+    return Choice(best, accuracy, len(splits), _groups(train) is not None, unsolved)
 
 
 def check_folds(train: Features, folds: int) -> None:
@@ -156,6 +188,15 @@ def _class_sizes(train: Features) -> tuple[int, int]:
     """Videos of the smallest and of the largest class."""
     sizes = np.unique(train.label, return_counts=True)[1]
     return int(sizes.min()), int(sizes.max())
+
+
+def _normalization(values: NDArray[np.float32], normalize: Normalize) -> tuple[Floats, Floats]:
+    if normalize != "standardize":
+        return np.zeros(values.shape[1]), np.ones(values.shape[1])
+    shift = values.mean(axis=0, dtype=np.float64)
+    deviation = values.std(axis=0, dtype=np.float64)
+    # A channel that never moves holds nothing; dividing its rounding noise by itself would make it the loudest.
+    return shift, np.where(deviation > 1e-6 * np.maximum(np.abs(shift), 1e-6), deviation, np.inf)
 
 
 def _normalized(values: NDArray[np.float32], shift: Floats, scale: Floats, unit_length: bool) -> Floats:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
+from raysl.config.cell import CellConfig
 from raysl.config.options import option
 from raysl.errors import ConfigError
 
@@ -29,6 +30,18 @@ class Backbone(nn.Module, ABC):
 def pool(feature_map: Tensor) -> Tensor:
     """Mean over time and space, ``[B, D, T', H', W'] -> [B, D]``."""
     return feature_map.mean(dim=(2, 3, 4))
+
+
+def refuse_training(name: str) -> Callable[[Any, CellConfig], None]:
+    """The check of a backbone without weights: nothing can be trained of it but a head on top."""
+
+    def check(options: Any, cell: CellConfig) -> None:
+        if cell.pretraining != "none" and cell.train != "head":
+            raise ConfigError(
+                f"{name} has no weights to train: write `pretraining: none`, or, to train a head on it, `train: head`"
+            )
+
+    return check
 
 
 def width_option(channels: str, source: str, step: int = 64) -> Any:

@@ -28,7 +28,8 @@ def empty_columns(study: Study, cells: Iterable[Cell], classes: Callable[[Chosen
         cells: of the study.
         classes: how many a data set has; None where that is not known.
     """
-    cells, lines = list(cells), []
+    below = {row.name for row in study.trivial}
+    cells, lines = [cell for cell in cells if cell.row not in below], []
     for column in map(study.column, study.options.columns or ()):
         label, _, metric = column.partition(":")
         rows: dict[str, list[str]] = {}

@@ -19,18 +19,20 @@ def with_seed(config: CellConfig, seed: int) -> CellConfig:
 def plan_study(study: Study) -> list[Cell]:
     """Rows times seeds, in the table's order; a row on folds is one cell for each fold (`parts_of`).
 
+    Then the trivial rows, at the first seed alone: nothing of theirs is drawn but the folds that choose a penalty.
+
     Raises:
         ConfigError: an evaluation would test on videos that another fold is pretrained on.
     """
     cells, ablated = [], factors(study)
-    for row in study.rows:
+    for row in (*study.rows, *study.trivial):
         try:
             parts = parts_of(row.cell, row.evaluations)
         except ConfigError as error:
             raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
-        for seed in study.seeds:
+        for seed in study.seeds if row not in study.trivial else study.seeds[:1]:
             cells += [
-                Cell(with_seed(config, seed), wanted, study.name, row.name, factors=ablated[row.name])
+                Cell(with_seed(config, seed), wanted, study.name, row.name, factors=ablated.get(row.name, {}))
                 for config, wanted in parts
             ]
     return cells

@@ -25,6 +25,7 @@ from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, evaluated_options
 from raysl.planning.search import Search
+from raysl.planning.trivial import BACKBONES, trivial_rows
 from raysl.planning.written import check_axes, check_columns, check_study, root_names
 from raysl.published import Match
 from raysl.results.search_folder import SearchTrial, best_trials
@@ -73,6 +74,11 @@ class StudyOptions(Options):
         None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"
     )
     reference: tuple[Any, ...] = option((), doc="lines below the table that are no cells", source="per study")
+    trivial: bool = option(
+        True,
+        doc="below the table, what mean colours and motion maps give by the same protocols, where videos are real",
+        source="raysl.planning.trivial",
+    )
     figures: tuple[str, ...] = option(
         (), doc="import paths of figures in other packages, drawn where they suit the study", source="per study"
     )
@@ -95,6 +101,7 @@ class Study:
         report_name: the folder of its report at this scale and with these overrides.
         given: what the scale and ``--set`` changed of its baseline.
         levels: of a grid: row to axis to the name of its value.
+        trivial: rows of backbones without weights, which stand below the table (`raysl.planning.trivial`).
     """
 
     name: str
@@ -110,6 +117,7 @@ class Study:
     report_name: str = ""
     given: Given = field(default_factory=Given)
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    trivial: tuple[Row, ...] = ()
 
     def column(self, written: str) -> str:
         """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
@@ -177,6 +185,10 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     baseline = design.check(rows, chosen, rest)
     options = options.model_copy(update={"baseline": options.baseline or baseline})
     refuse_equal(document, rows, scale or "paper", chosen, given)
+    for row in rows:
+        if options.trivial and row.name in BACKBONES:
+            said = "is the name of a line below the table: call the row otherwise, or write trivial: false"
+            raise document.error(("rows", row.name), f"{row.name!r} {said}")
     references = tuple(
         resolve(Reference, document, ("reference", str(position)), data=line)
         for position, line in enumerate(options.reference)
@@ -201,6 +213,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
         report_name=report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given),
         given=given_changes(design, first, chosen, written, overrides or []),
         levels={name: point.levels for name, point in design.points.items() if point.levels},
+        trivial=trivial_rows(first) if options.trivial and first is not None else (),
     )
     if found is None:
         return study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow
@@ -45,6 +46,7 @@ def collect(
     published: Match | None = None,
     searched: Searched | None = None,
     differences: Differences | None = None,
+    trivial: Mapping[str, str] = MappingProxyType({}),
 ) -> ReportInput:
     """Reads what a table needs; a missing, failed or unreadable cell becomes a hole with its reason.
 
@@ -54,6 +56,7 @@ def collect(
         published: the table that the study reproduces; its columns are written as ``columns`` are.
         searched: the search that chose the rows. Until it has chosen, a baseline among them is no row yet, and a
             footnote stands in the place of differences.
+        trivial: rows that stand below the table, as references do, to what their features are.
 
     Raises:
         StorageError: the store cannot be read.
@@ -71,6 +74,7 @@ def collect(
     labels = list(dict.fromkeys(evaluation.label for cell in cells for evaluation in cell.evaluations))
     texts = labels if columns is None else list(dict.fromkeys(columns))
     found_columns = {text: _column(text, labels, rows) for text in texts}
+    lines = [_trivial(name, note, rows.pop(name)[0], found_columns) for name, note in trivial.items() if name in rows]
     unchosen = baseline if searched is not None and baseline is not None and baseline not in rows else None
     notes = () if unchosen is None else (f"No differences yet: the search has not given the baseline, {unchosen}.",)
     return ReportInput(
@@ -79,7 +83,7 @@ def collect(
         columns=tuple(found_columns.values()),
         baseline=None if unchosen is not None else baseline,
         scale=scale,
-        references=tuple(references),
+        references=(*references, *lines),
         footnotes=(*footnotes, *notes, *reader.notes),
         store_link=store_link,
         published=None if published is None else _published(published, found_columns),
@@ -101,6 +105,21 @@ def _column(text: str, labels: Sequence[str], rows: Mapping[str, Sequence[CellRe
     records = (cell.evaluations.get(label) for found in rows.values() for cell in found)
     headlines = [record.headline for record in records if record is not None and not record.failure]
     return Column(label, headlines[0] if headlines else "")
+
+
+def _trivial(name: str, note: str, cell: CellResult, columns: Mapping[str, Column]) -> ReferenceLine:
+    """The line of a row without training; what is not there stands in its note."""
+    values, lacks = dict[str, float](), dict[str, None]()
+    for column in columns.values():
+        record = cell.evaluations.get(column.evaluation)
+        if record is not None and column.metric in record.metrics:
+            values[column.key] = record.metrics[column.metric]
+        elif record is not None and record.failure:
+            lacks[f"{column.evaluation}: {record.failure}"] = None
+        elif column.evaluation in cell.evaluations:
+            reason = cell.waiting.get(column.evaluation, cell.reason)
+            lacks[f"{column.evaluation}: {reason or 'no result yet'}"] = None
+    return ReferenceLine(name, values, "; ".join([note, *lacks]))
 
 
 @dataclass

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import names
 from raysl.data.source import VideoSource
 from raysl.training.loop import KilledError
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
+from tests.models.test_backbones import TRAINED
 from tests.objectives.batches import small
 from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, final, folder_of, tiny_cell
@@ -58,9 +58,7 @@ def cell_with(network: str, **changes: Any) -> CellConfig:
     return tiny_cell(**{**given, "training.steps": 10, "training.checkpoint_steps": 3, **changes})
 
 
-@pytest.mark.parametrize(
-    ("network", "precision"), [("r3d_18", "float32"), *((name, "bfloat16") for name in names("backbone"))]
-)
+@pytest.mark.parametrize(("network", "precision"), [("r3d_18", "float32"), *((name, "bfloat16") for name in TRAINED)])
 def test_twice_and_after_a_kill_the_same_bits(
     device: torch.device, network: str, precision: str, source: VideoSource, tmp_path: Path
 ) -> None:

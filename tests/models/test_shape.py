@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from raysl.config.component import names
 from raysl.errors import ConfigError
 from raysl.models.shape import feature_shape
-from tests.models.test_backbones import DEEP_POOLED, build, narrow, shapes
+from tests.models.test_backbones import DEEP_POOLED, TRAINED, build, narrow, shapes
 
 
 @pytest.mark.parametrize(("frames", "size"), [(8, 32), (11, 45)])
-@pytest.mark.parametrize("name", names("backbone"))
+@pytest.mark.parametrize("name", TRAINED)
 def test_is_that_of_a_forward_pass(name: str, frames: int, size: int) -> None:
     backbone = build(name, width=narrow(name))
     size = size + 32 if name in DEEP_POOLED else size
@@ -38,7 +37,7 @@ def test_needs_no_numbers(name: str, options: dict[str, Any], expected: tuple[in
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("name", names("backbone"))
+@pytest.mark.parametrize("name", TRAINED)
 def test_leaves_the_backbone_as_it_is(name: str, training: bool) -> None:
     backbone = build(name, width=narrow(name)).train(training)
     before = {key: value.clone() for key, value in backbone.state_dict().items()}

@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from raysl.config.component import names
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.objectives.pretext.playback_regression import PlaybackRegression, PlaybackRegressionOptions
 from tests.cells import tiny_cell
-from tests.models.test_backbones import DEEP_POOLED, build, narrow
+from tests.models.test_backbones import DEEP_POOLED, TRAINED, build, narrow
 from tests.objectives.batches import TinyBackbone, context, placed, random_batch
 
 CLIP = ClipOptions(frames=4, size=16, resize=16)
@@ -91,7 +90,7 @@ def test_float32_under_bfloat16_autocast() -> None:
     torch.testing.assert_close(inside, forward(head, given).loss, rtol=0.05, atol=0.01)
 
 
-@pytest.mark.parametrize("name", names("backbone"))
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_head_reads_the_whole_feature_map(name: str) -> None:
     size = 64 if name in DEEP_POOLED else 32
     backbone = build(name, width=narrow(name))

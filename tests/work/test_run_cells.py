@@ -22,12 +22,13 @@ from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import resolved
 from raysl.data.places import Places
 from raysl.errors import ConfigError
+from raysl.planning.trivial import BACKBONES
 from raysl.results import Shelf, Store
 from raysl.work.events import Event, Note, Overview
 from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from tests.data.rendered import moving_square, write_video
-from tests.planning.studies import write_study
+from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.work.plans import plan
 
 pytestmark = pytest.mark.slow
@@ -114,6 +115,42 @@ def test_rows_end_as_they_must_and_none_keeps_another_from_ending(tmp_path: Path
     assert (again.done, again.failed) == (first.done, first.failed)
     retried = compute(cells, store, places, retry_failed=True)
     assert retried.computed == ("tiny/nan/seed0",)
+
+
+def test_what_nothing_was_learned_for_stands_below_a_table_on_files(
+    tmp_path: Path, store: Store, places: Places
+) -> None:
+    """Squares that move on black: both say little of the classes, and the table has their numbers all the same."""
+    text = f"""
+title: "On files"
+base: recipe
+{SHORT}
+data: {{name: folder, test_share: 0.25}}
+rows: {{plain: {{}}}}
+baseline: plain
+seeds: [0]
+evaluation: {{linear: {{c: 1.0}}, linear_trained: {{epochs: 1, batch_size: 4}}}}
+evaluations: [linear/folder, retrieval/folder, linear_trained/folder]
+"""
+    at = replace(places, roots={"folder": videos(tmp_path / "videos", ("jump", "swim"), count=8)})
+    (planned,) = load_studies([write_study(tmp_path, text, SMALL_RECIPE)], None, [])
+    before = table(planned, store, RunOutcome((), {}, {}, ()), tmp_path / "reports")
+    outcome = compute(planned.cells, store, at)
+    assert outcome.failed == outcome.missing == {}
+    after = table(planned, store, outcome, tmp_path / "reports")
+    for name in BACKBONES:
+        assert set(before[(before["row"] == name)]["mean"]) == {""}
+        found = after[after["row"] == name].set_index("evaluation")["mean"]
+        cell = next(cell for cell in planned.cells if cell.row == name)
+        for label in ("linear/folder", "retrieval/folder", "linear_trained/folder"):
+            shelved = Shelf(store, outcome.data).find(cell)
+            (one,) = [one for one in shelved.evaluations if one.config.label == label]
+            assert one.record is not None
+            assert float(found[label]) == pytest.approx(one.record["metrics"][one.record["headline"]], abs=0.05)
+    written = (tmp_path / "reports" / "study" / "table.md").read_text()
+    assert "*motion maps, nothing learned*" in written
+    assert "motion maps, nothing learned: absolute frame differences" in written
+    assert "no result yet" not in written
 
 
 def test_a_failure_says_how_it_is_computed_again_and_the_option_that_decided_it_does(

@@ -70,4 +70,5 @@ COMPONENT = Component(
     downstream=downstream,
     metrics=lambda options: METRICS,
     needs_classes=NEEDS_CLASSES,
+    trivial=True,
 )

@@ -1,0 +1,64 @@
+"""Representations that nothing was learned for, below every table on real video: what its accuracies must be read by.
+
+On sets of few classes, filmed in like ways, the mean colour of a clip or a map of where it moves already tells much
+of the classes; a row that does no better has learned nothing that this table shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from raysl.config.cell import CellConfig
+from raysl.config.component import Chosen, find
+from raysl.config.evaluation import EvaluationConfig
+from raysl.errors import ConfigError
+from raysl.planning.rows import Row
+
+BACKBONES: Mapping[str, str] = MappingProxyType(
+    {"mean colour, nothing learned": "mean_colour", "motion maps, nothing learned": "motion_maps"}
+)
+"""Name of the line to the backbone, which has no weights."""
+NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "mean colour, nothing learned": "red, green and blue averaged over the clip",
+        "motion maps, nothing learned": "absolute frame differences averaged over the clip, on a grid of 32 x 32",
+    }
+)
+"""Name of the line to what its features are."""
+
+
+def trivial_rows(like: Row) -> tuple[Row, ...]:
+    """Rows of weight-free backbones on the clips of a study's row, in RGB; none where nothing of it can be measured.
+
+    Measured is what tells classes apart by features of a frozen backbone (`Component.trivial`), on data that is not
+    rendered here, where the protocol takes such a backbone at all (not where it reads a projection).
+    """
+    found = []
+    for name, backbone in BACKBONES.items():
+        cell = _cell(like.cell, backbone)
+        evaluations = tuple(one for one in like.evaluations if _measures(one, cell))
+        found += [Row(name, cell, evaluations)] if evaluations else []
+    return tuple(found)
+
+
+def _cell(like: CellConfig, backbone: str) -> CellConfig:
+    chosen = Chosen("backbone", backbone, find("backbone", backbone).options())
+    clip = like.clip.model_copy(update={"input": "rgb"})
+    return like.model_copy(
+        update={"pretraining": "none", "init": None, "train": "all", "backbone": chosen, "clip": clip}
+    )
+
+
+def _measures(evaluation: EvaluationConfig, cell: CellConfig) -> bool:
+    component = evaluation.protocol.component
+    if not component.trivial or not getattr(evaluation.data.build(), "needs_root", True):
+        return False
+    try:
+        if component.check is not None:
+            component.check(evaluation.protocol.options, cell)
+        if component.downstream is not None:
+            component.downstream(evaluation.protocol.options, cell, evaluation.data)
+    except ConfigError:
+        return False
+    return True
