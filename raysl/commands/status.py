@@ -17,6 +17,7 @@ from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import unique_cells
 from raysl.results import KEPT, Found, Shelf
 from raysl.signals import received
+from raysl.training.monitored import Monitored
 from raysl.training.progress import Progress
 from raysl.work.claims import others
 from raysl.work.events import Note, Overview, Running
@@ -103,6 +104,7 @@ def _as_progress(beat: dict[str, object]) -> Progress | None:
         clips_per_second=numbers["clips_per_second"],
         loss=numbers["loss"],
         seconds_left=numbers.get("seconds_left"),
+        monitored=Monitored.from_dict(beat),
     )
 
 
@@ -146,6 +148,8 @@ def _note(found: Found) -> str:
             if one.reason:
                 what = "failed" if one.status == "failed" else "missing"
                 notes.append(f"evaluation {one.label} {what}: {one.reason}")
+        if state.progress.get("collapsed"):
+            notes.append(f"{state.progress['collapsed']}")
     if state.progress and state.status in ("running", "interrupted"):
         notes.append(_progress(state.progress))
     return "; ".join(notes)
@@ -164,4 +168,6 @@ def _progress(progress: dict[str, object]) -> str:
         value = progress.get(key)
         if isinstance(value, int | float):
             shown.append(text.format(value))
+    looked = Monitored.from_dict(progress)
+    shown += [] if looked is None else [looked.text(), *([looked.collapsed] if looked.collapsed else [])]
     return ", ".join(shown)

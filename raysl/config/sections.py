@@ -114,6 +114,32 @@ class TemporalOptions(Options):
         return self
 
 
+class MonitorOptions(Options):
+    """Looks at the backbone while it is pretrained without labels, which change nothing of it.
+
+    Each gives a weighted kNN vote among labelled training videos, RankMe and the spread of the features: columns of
+    the curves, and a warning where the features have collapsed.
+    """
+
+    points: int = option(
+        4,
+        doc="looks, at even distances, the last one after the last step; 0: none",
+        source="[?]",
+        ge=0,
+        le=1000,
+        identity=False,
+    )
+    videos: int = option(
+        512,
+        doc="training videos looked at, spread evenly over the catalog, labelled ones where there are any",
+        unit="videos",
+        source="[?]",
+        ge=2,
+        le=10**6,
+        identity=False,
+    )
+
+
 class TrainingOptions(Options):
     """Length, batch, precision and seed."""
 
@@ -170,6 +196,12 @@ class TrainingOptions(Options):
     )
     log_steps: int = option(
         1, doc="steps between two rows of the curves", unit="steps", source="[?]", ge=1, le=10**9, identity=False
+    )
+    monitor: MonitorOptions = option(
+        MonitorOptions(),
+        doc="looks at the backbone while it is pretrained without labels",
+        source="see its fields",
+        identity=False,
     )
     max_unreadable: float = option(
         0.01,

@@ -158,6 +158,7 @@ def training_of(cell: CellConfig, protocol: str, epochs: int, batch_size: int, w
         loader_workers=training.loader_workers,
         threads=training.threads,
         max_unreadable=training.max_unreadable,
+        monitor=training.monitor,
     )
 
 

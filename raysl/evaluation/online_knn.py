@@ -74,6 +74,27 @@ def online_knn(
         CellFailure: on every rank: features that are not finite.
     """
     videos = spread(labelled_videos(source, "train"), options.max_videos)
+    values = middle_features(
+        backbone, source, videos, clip, device=device, precision=precision, batch_clips=batch_clips
+    )
+    return knn_accuracy(values, videos, options, of=source.catalog.name)
+
+
+def middle_features(
+    backbone: Backbone,
+    source: VideoSource,
+    videos: Sequence[Video],
+    clip: ClipOptions,
+    *,
+    device: torch.device,
+    precision: Precision,
+    batch_clips: int = 40,
+) -> NDArray[np.float32]:
+    """Pooled features ``[N, D]`` of one clip a video, from its middle, as `online_knn` computes them. Collective.
+
+    Raises:
+        NodeFault, CellFailure: on every rank: a video cannot be read; features that are not finite.
+    """
     values = over_videos(
         lambda clips: pool(backbone(clips).float()),
         backbone,
@@ -86,7 +107,7 @@ def online_knn(
         precision=precision,
     )
     check_finite("train", tuple(video.path for video in videos), values)
-    return knn_accuracy(values, videos, options, of=source.catalog.name)
+    return values
 
 
 def spread(videos: Sequence[Video], most: int) -> tuple[Video, ...]:

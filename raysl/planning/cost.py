@@ -43,6 +43,7 @@ from raysl.planning.calibration import (
 from raysl.results import Found, Store
 from raysl.results.attempt import KEPT_CHECKPOINTS
 from raysl.training.length import Length, training_length
+from raysl.training.monitor import is_monitored
 from raysl.views.training_videos import training_videos
 
 ANY_VIDEOS = 2**16
@@ -224,6 +225,8 @@ def cell_cost(
             found = replace(found, stored=_bytes(_drawn(config.backbone)))
     wanted = cell.own if evaluations is None else evaluations
     parts, unknown = _evaluations(config, wanted, data, threads)
+    if found.parts and is_monitored(config):
+        parts += _looks(config, data, parts, threads)
     return replace(
         found,
         workers=config.training.workers if any(p.shape.kind == "training" for p in (*found.parts, *parts)) else 1,
@@ -319,6 +322,25 @@ def _evaluations(
         shape = forward_shape(one, members[0].data, work.clip, work.clips)
         parts.append(Part(", ".join(member.label for member in members), shape, work.videos))
     return parts, unknown
+
+
+def _looks(config: CellConfig, data: KnownData, parts: Sequence[Part], threads: int | None) -> list[Part]:
+    """Looks at the features while they are trained, of one clip a video; nothing where the data set is not here.
+
+    Where an evaluation reads more clips of the same videos, one of those stands for one of these.
+    """
+    source = data.source(config.data, config.clip.resize)
+    if source is None:
+        return []
+    monitor, own = config.training.monitor, forward_shape(of_one_worker(config, threads), config.data, config.clip, 1)
+    like = [part.shape for part in parts if part.shape.kind == "forward" and _reads_alike(part.shape, own)]
+    shape = like[0] if like else own
+    videos = min(monitor.videos, len(source.readable("train"))) * monitor.points
+    return [Part("looks at the features", shape, -(-videos // (shape.clips * config.training.workers)))]
+
+
+def _reads_alike(shape: Shape, other: Shape) -> bool:
+    return {**shape.about, "clips": 0} == {**other.about, "clips": 0}
 
 
 @cache

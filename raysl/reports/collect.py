@@ -237,6 +237,7 @@ def _cell_result(found: Found, folder: CellFolder | None) -> CellResult:
         missing=int(summary.get("missing") or 0),
         too_short=int(summary.get("too_short") or 0),
         left_out=int(summary.get("left_out") or 0),
+        collapsed=str(summary.get("collapsed") or ""),
         minutes=summary.get("minutes"),
         clips_per_second=summary.get("clips_per_second") or None,
         commit=git.get("commit"),

@@ -20,7 +20,9 @@ POINTS = 60
 """Of a curve, at most: each the mean over as many steps as that takes, a power of two."""
 
 STEPS = ("step", "epoch")
-PARTS = ("loss/", "metric/", "optimizer/learning_rate", "optimizer/weight_penalty")
+MONITOR = "monitor/"
+"""Beginning of what is known of a few steps only, those after which somebody looked."""
+PARTS = ("loss/", "metric/", "optimizer/learning_rate", "optimizer/weight_penalty", MONITOR)
 _log = logging.getLogger(__name__)
 
 

@@ -57,7 +57,7 @@ def _reason(cell: CellResult, column: Column) -> str:
 
 
 def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
-    """Letters of what a row was not trained on as its set lists it, equal counts together."""
+    """Letters of what a row was not trained on as its set lists it, equal counts together, and of what collapsed."""
     counted = (
         ([cell.unreadable for cell in row.cells], "unreadable training video(s) left out or replaced"),
         ([cell.missing for cell in row.cells], "video(s) of the training set's lists have no file"),
@@ -72,6 +72,11 @@ def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
         for count in sorted(set(counts) - {0}):
             seeds = seeds_text([cell.seed for cell, own in zip(row.cells, counts, strict=True) if own == count])
             letters.append(notes.letter(f"{row.name}, {seeds}: {count} {what}"))
+    collapsed = [cell for cell in row.cells if cell.collapsed]
+    if collapsed:
+        seeds = seeds_text([cell.seed for cell in collapsed])
+        each = "; ".join(dict.fromkeys(cell.collapsed for cell in collapsed))
+        letters.append(notes.letter(f"{row.name}, {seeds}: the representation had {each}"))
     return tuple(letters)
 
 

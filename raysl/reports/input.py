@@ -88,6 +88,7 @@ class CellResult:
         missing: videos that the training set's lists name and that have no file.
         too_short: training videos shorter than a clip or window, whose clips wrap around or are reflected.
         left_out: readable training videos that are not trained on.
+        collapsed: what of the representation had collapsed at the end of pretraining; empty where nothing had.
         fold: that is trained on; None where the training set has no folds, and of a mean over them.
         parts: that this is the mean of, one for each fold; then ``cell`` has the names of all.
         waiting: label to why an evaluation that is not there could not be computed, where that is known.
@@ -107,6 +108,7 @@ class CellResult:
     missing: int = 0
     too_short: int = 0
     left_out: int = 0
+    collapsed: str = ""
     fold: int | None = None
     parts: tuple[CellResult, ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict)

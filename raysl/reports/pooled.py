@@ -39,6 +39,7 @@ def pooled_cell(parts: Sequence[CellResult]) -> CellResult:
         missing=max(part.missing for part in parts),
         too_short=max(part.too_short for part in parts),
         left_out=max(part.left_out for part in parts),
+        collapsed=", ".join(f"fold {part.fold}: {part.collapsed}" for part in parts if part.collapsed),
         waiting={
             label: f"fold {part.fold}: {said}" for part in reversed(parts) for label, said in part.waiting.items()
         },

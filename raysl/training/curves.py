@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from raysl.training.learner import StepValues
+from raysl.training.monitored import PREFIX
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -81,11 +83,13 @@ class Curves:
         return len(self._columns.get("step", ()))
 
     def add(self, row: dict[str, float]) -> None:
-        """Adds a row with the columns of the rows before it."""
-        if not self._columns:
-            self._columns = {name: [] for name in row}
+        """Adds a row with the columns of the rows before it, but for a monitor's: NaN stands where nobody looked."""
+        count = len(self)
+        for name in row:
+            if not count or (name.startswith(PREFIX) and name not in self._columns):
+                self._columns[name] = [math.nan] * count
         for name, column in self._columns.items():
-            column.append(row[name])
+            column.append(row.get(name, math.nan) if name.startswith(PREFIX) else row[name])
 
     def last(self) -> dict[str, float]:
         """The last row; empty where there is none."""
@@ -112,7 +116,8 @@ class Curves:
             if tag == "step":
                 continue
             for step, value in list(zip(steps, column, strict=True))[self._written :]:
-                self._writer.add_scalar(tag, value, step)
+                if not (tag.startswith(PREFIX) and math.isnan(value)):  # nobody looked
+                    self._writer.add_scalar(tag, value, step)
         self._written = len(self)
         self._writer.flush()
         return Path(self._folder.name)

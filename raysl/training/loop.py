@@ -26,6 +26,7 @@ from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import curve_row
 from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
+from raysl.training.monitor import Monitor, Watch
 from raysl.training.parameter_groups import weight_penalty
 from raysl.training.precision import Precision
 from raysl.training.probe import Probe
@@ -58,6 +59,7 @@ class Run:
         cores: CPU cores that all ranks use.
         files: name of a weights file to the file, for backbones that are inflated.
         start: the trained backbone of the cell that this one starts from; None: as `build_objective` makes it.
+        monitor: looks at the backbone, and its numbers are columns of the curves.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Run:
         cores: int,
         files: Mapping[str, Path] = NOTHING,
         start: Backbone | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self.cell, self.device, self.precision = cell, device, precision
         self.attempts, self._cores = attempts, cores
@@ -82,6 +85,7 @@ class Run:
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
         self._clips = clips
         self._last: StepValues | None = None
+        self._watch = Watch(monitor, found.curves if found is not None else {})
         self._seconds_before = 0.0
         self._pace = Pace(clips)
         seed_rank(cell.training.seed, rank())
@@ -205,7 +209,9 @@ class Run:
         finished = time.perf_counter()
         self._pace.step(finished - started, loaded - started)
         self._last = values
-        if recorder is not None and (done % self.cell.training.log_steps == 0 or done == self.length.steps):
+        looked = self._watch.look(self.learner.objective.backbone, done, self.length.steps)
+        logs = done % self.cell.training.log_steps == 0 or done == self.length.steps
+        if looked or (recorder is not None and logs):
             row = curve_row(
                 done,
                 self.length.epoch(done),
@@ -216,7 +222,10 @@ class Run:
                 unreadable=self.unreadable.count,
                 weight_penalty=weight_penalty(self.learner.optimizer.param_groups),
             )
-            recorder.curves.add(row)
+            row |= looked
+            self._watch.take(row)
+            if recorder is not None:
+                recorder.curves.add(row)
         return signals
 
     def _report(self, done: int, recorder: Recorder | None, on_progress: ProgressCallback | None) -> None:
@@ -230,6 +239,7 @@ class Run:
             loss=self._last.loss,
             seconds_left=self._pace.seconds_left(self.length.steps - done),
             data_wait_share=self._pace.data_wait_share,
+            monitored=self._watch.last,
         )
         if recorder is not None:
             recorder.alive(progress)
@@ -287,4 +297,5 @@ class Run:
             too_short=self.loader.too_short,
             left_out=self._left_out,
             attempts=recorder.attempts,
+            collapsed="" if self._watch.last is None else self._watch.last.collapsed,
         )

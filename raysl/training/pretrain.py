@@ -32,6 +32,7 @@ from raysl.results import CellFolder
 from raysl.training.check_cell import check_world
 from raysl.training.checkpoint import Checkpoint, newest_checkpoint
 from raysl.training.loop import ProgressCallback, Run
+from raysl.training.monitor import Monitor
 from raysl.training.precision import Precision, choose_device, resolve_precision
 from raysl.training.probe import Probe
 from raysl.training.provenance import git_state, hardware, package_versions
@@ -53,6 +54,7 @@ def pretrain(
     files: Mapping[str, Path] = NOTHING,
     probe: Probe | None = None,
     start: Backbone | None = None,
+    monitor: Monitor | None = None,
 ) -> Summary:
     """Trains the cell from its newest checkpoint to its end and marks it done. Collective: every rank calls it.
 
@@ -67,6 +69,7 @@ def pretrain(
         files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
         probe: looks at the backbone while it trains.
         start: the trained backbone of ``cell.start``, where the cell starts from another; it is copied.
+        monitor: looks at the backbone, for the curves and a warning.
 
     Returns:
         The same on every rank.
@@ -81,7 +84,9 @@ def pretrain(
     chosen = choose_device(device)
     with cpu_threads(cell) as threads, ending_together():
         try:
-            summary = _pretrain(cell, folder, source, chosen, threads, on_progress, stop_after, files, probe, start)
+            summary = _pretrain(
+                cell, folder, source, chosen, threads, on_progress, stop_after, files, probe, start, monitor
+            )
         except CellFailure as failure:
             if rank() == 0:
                 folder.mark_failed(failure.reason, failure.details)
@@ -100,6 +105,7 @@ def _pretrain(
     files: Mapping[str, Path],
     probe: Probe | None,
     start: Backbone | None,
+    monitor: Monitor | None,
 ) -> Summary | None:
     """The summary on rank 0."""
     if (start is None) != (cell.init is None):
@@ -131,6 +137,7 @@ def _pretrain(
             cores=attempt["cores"],
             files=files,
             start=start,
+            monitor=monitor,
         )
     except NodeFault:
         raise

@@ -25,5 +25,10 @@ class Probe:
 
         With fewer steps than looks some numbers are passed over; the last is always `times`.
         """
-        number = step * self.times // steps
-        return number if number > (step - 1) * self.times // steps else None
+        return look_due(self.times, step, steps)
+
+
+def look_due(times: int, step: int, steps: int) -> int | None:
+    """As `Probe.due`; never, of no looks."""
+    number = step * times // steps
+    return number if number > (step - 1) * times // steps else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from raysl.training.monitored import Monitored
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -17,6 +19,7 @@ class Progress:
         loss: of the last step, mean over the global batch.
         seconds_left: at this speed; None before it is known.
         data_wait_share: of the time of this attempt's steps, without the first, in which ranks waited for batches.
+        monitored: what the last look at the backbone found; None before the first.
     """
 
     epoch: int
@@ -27,13 +30,15 @@ class Progress:
     loss: float
     seconds_left: float | None
     data_wait_share: float = 0.0
+    monitored: Monitored | None = None
 
     def line(self) -> str:
         """One line for a terminal."""
         left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
+        looked = "" if self.monitored is None else f", {self.monitored.text()}"
         return (
             f"epoch {self.epoch}/{self.epochs}, step {self.step}/{self.steps}, loss {self.loss:.4f}, "
-            f"{self.clips_per_second:.1f} clips/s{left}"
+            f"{self.clips_per_second:.1f} clips/s{left}{looked}"
         )
 
 

@@ -73,6 +73,8 @@ class Recorder:
             "seconds_left": progress.seconds_left,
             "data_wait_share": progress.data_wait_share,
         }
+        if progress.monitored is not None:
+            self._state |= progress.monitored.to_dict()
         self._heartbeat.update(self._state)
 
     def save(self, checkpoint: Checkpoint) -> None:

@@ -22,6 +22,8 @@ class Summary:
         too_short: videos shorter than the views asked for, whose clips wrap around or are reflected.
         left_out: readable videos that are not trained on: no window fits them, or they have no label that is needed.
         attempts: how many it took.
+        collapsed: what of the representation had collapsed at the last look, in words; empty where nothing had, or
+            nobody looked.
     """
 
     steps: int
@@ -36,6 +38,7 @@ class Summary:
     too_short: int
     left_out: int
     attempts: int
+    collapsed: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

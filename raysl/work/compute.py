@@ -35,6 +35,7 @@ from raysl.training.probe import Probe
 from raysl.training.progress import Progress
 from raysl.training.threads import cpu_threads
 from raysl.work.claims import claimed
+from raysl.work.monitoring import monitor_of
 from raysl.work.site import OnReading, Site
 
 OnStage = Callable[[str, Progress | None], None]
@@ -54,7 +55,7 @@ def pretrain_cell(
     """Pretrains the cell unless it is done, from its newest checkpoint on. Collective.
 
     Args:
-        probe: looks at the backbone while it trains.
+        probe: looks at the backbone while it trains, in the place of the cell's own monitor.
         on_reading: told how far the data set is prepared on this node.
 
     Returns:
@@ -76,7 +77,17 @@ def pretrain_cell(
                 source = on_every_rank(lambda: site.open(config.data, resize, on_reading)) if cell.pretrains else None
             begun = cell.start
             start = None if begun is None else _start(begun, site)
-            pretrain(config, folder, source, on_progress=on_progress, files=site.places.roots, probe=probe, start=start)
+            monitor = None if source is None or probe is not None else monitor_of(config, source, cell.title)
+            pretrain(
+                config,
+                folder,
+                source,
+                on_progress=on_progress,
+                files=site.places.roots,
+                probe=probe,
+                start=start,
+                monitor=monitor,
+            )
     except CellFailure as failure:
         return failure.reason
     return None

@@ -75,8 +75,9 @@ class Running:
         speed = f", {self.progress.clips_per_second:.0f} clips/s" if self.progress.clips_per_second else ""
         left = self.progress.seconds_left
         rest = "estimating" if left is None else f"{shown_seconds(left)} left"
+        looked = "" if self.progress.monitored is None else f", {self.progress.monitored.text()}"
         stage = "" if self.stage == "pretraining" else f"{self.stage}, "
-        return f"{self.title}: {stage}epoch {self.progress.epoch}/{self.progress.epochs}{speed}, {rest}"
+        return f"{self.title}: {stage}epoch {self.progress.epoch}/{self.progress.epochs}{speed}, {rest}{looked}"
 
 
 @dataclass(frozen=True)

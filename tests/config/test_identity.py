@@ -119,6 +119,8 @@ def test_a_new_option_with_a_default_changes_nothing_and_a_raised_version_does()
         {"training.log_steps": 10},
         {"training.checkpoint_steps": 1},
         {"training.max_unreadable": 0.5},
+        {"training.monitor.points": 0},
+        {"training.monitor.videos": 8},
     ],
 )
 def test_what_cannot_change_a_result_does_not_change_the_id(change: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from raysl import results
 from raysl.config.cells import Cell, unique_cells
+from raysl.config.evaluation import EvaluationConfig
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import open_source
@@ -33,6 +34,7 @@ from tests.training.material import tiny_cell as smallest
 
 THREE_EPOCHS = {"training.steps": None, "training.epochs": 3}
 LINEAR = tiny_evaluation("linear")
+LOOKS = "looks at the features"
 TUNED = tiny_evaluation("finetune", epochs=3, batch_size=8, clips=2)
 
 
@@ -152,7 +154,9 @@ def test_a_cell_takes_the_sum_of_its_parts(places: Places, tmp_path: Path) -> No
 
 def test_loader_processes_work_beside_the_steps(places: Places, tmp_path: Path) -> None:
     for processes, expected in ((1, 8 * 2.0), (4, 8 * 2.0 / 4), (64, 1.0)):
-        cell = Cell(tiny_cell({"training.loader_workers": processes, "training.steps": 1}))
+        cell = Cell(
+            tiny_cell({"training.loader_workers": processes, "training.steps": 1, "training.monitor.points": 0})
+        )
         cost, calibration = cell_cost(cell, KnownData(places)), measured(tmp_path, [cell], places)
         found = cost.seconds(calibration)
         assert found == expected + 110, "a step takes 1 s, a video 2 s in one process"
@@ -161,8 +165,21 @@ def test_loader_processes_work_beside_the_steps(places: Places, tmp_path: Path) 
 def test_evaluations_on_the_same_features_read_them_once(places: Places) -> None:
     both = cell_cost(Cell(tiny_cell(), (LINEAR, tiny_evaluation("retrieval"))), KnownData(places))
     forward = [part for part in both.parts if part.shape.kind == "forward"]
-    assert [part.what for part in forward] == ["linear/synthetic, retrieval/synthetic"]
+    assert [part.what for part in forward] == ["linear/synthetic, retrieval/synthetic", LOOKS]
     assert sum(part.shape.kind == "fit" for part in both.parts) == 2
+
+
+def test_looks_while_it_trains_are_counted(places: Places) -> None:
+    def looks(*evaluations: EvaluationConfig, **changes: object) -> list[tuple[int, int]]:
+        change = {name.replace("__", "."): value for name, value in changes.items()}
+        parts = cell_cost(Cell(tiny_cell(change), evaluations), KnownData(places)).parts
+        return [(part.shape.clips, part.times) for part in parts if part.what == LOOKS]
+
+    assert looks() == [(1, 4 * 16)], "four looks at all 16 training videos"
+    assert looks(training__monitor__points=2, training__monitor__videos=5) == [(1, 10)]
+    assert looks(training__workers=4) == [(1, 16)]
+    assert looks(LINEAR) == [(5, 13)], "one of the evaluation's five clips of a video"
+    assert looks(training__monitor__points=0) == looks(pretraining="supervised") == []
 
 
 def test_what_a_store_holds_is_free(places: Places, tmp_path: Path) -> None:

@@ -224,6 +224,14 @@ def test_what_a_row_was_not_trained_on_is_said_with_its_seeds() -> None:
     assert len(table.rows[0].marks) == 4, "seed 0 has no video that is too short"
 
 
+def test_seeds_whose_representation_collapsed_are_named() -> None:
+    said = "collapsed by step 8: spread of features 0.001"
+    cells = tuple(replace(cell, collapsed=said if cell.seed else "") for cell in example().rows[1].cells)
+    table = build_table(replace(example(), rows=(RowInput("SimCLR", cells),), baseline=None))
+    assert f"SimCLR, seeds 1, 2: the representation had {said}" in [text for _, text in table.footnotes]
+    assert len(table.rows[0].marks) == 1
+
+
 def test_letters_go_on_after_z() -> None:
     notes = Footnotes()
     letters = [notes.letter(str(number)) for number in range(54)]

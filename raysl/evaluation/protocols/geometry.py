@@ -51,10 +51,18 @@ class Geometry(FeatureProtocol):
         rows, predicted = unit(test.values), nearest_mean(train, test)
         correct = predicted == test.label
         metrics = {"nearest_mean": percent(correct), **distances(rows, test.label)}
-        metrics["spread"] = 100 * float(rows.std(axis=0).mean()) * np.sqrt(rows.shape[1]).item()
+        metrics["spread"] = 100 * sphere_spread(rows)
         metrics["rankme"] = rankme(test.values.astype(np.float64))
         zero = int((~test.values.any(axis=1)).sum())
         return EvaluationResult(metrics, prediction_table(test, correct, predicted=predicted), {"zero_features": zero})
+
+
+def sphere_spread(rows: Floats) -> float:
+    """Standard deviation of ``[N, D]`` rows of unit length, mean over D, times sqrt(D) (SimSiam 4.1, Figure 2).
+
+    0 where all are one point, 1 where they lie over the whole sphere.
+    """
+    return float(rows.std(axis=0).mean() * np.sqrt(rows.shape[1]))
 
 
 def distances(rows: Floats, label: NDArray[np.int64]) -> dict[str, float]:

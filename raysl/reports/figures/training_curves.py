@@ -1,4 +1,5 @@
-"""Training curves of all rows: losses, learning rate, how well each pretext task is answered; CVRL's Figure 5 too."""
+"""Training curves of all rows: losses, learning rate, how well each pretext task is answered, what was
+seen of the features; CVRL's Figure 5 too."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from raysl.reports.curves import POINTS
+from raysl.reports.curves import MONITOR, POINTS
 from raysl.reports.figure import (
     BLACK,
     COLOURS,
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "row", "kind", "step", "epoch", "seeds", "value", "low", "high")
 MAJORITY, ACCURACY, ENTROPY = "_majority", "_accuracy", "_entropy"
-RATES = {"optimizer/learning_rate": "learning rate", "optimizer/weight_penalty": "weight penalty"}
+KNN = f"{MONITOR}knn_accuracy"
+NAMED = {
+    "optimizer/learning_rate": "learning rate",
+    "optimizer/weight_penalty": "weight penalty",
+    KNN: "nearest training videos",
+    f"{MONITOR}spread": "spread of features",
+    f"{MONITOR}rankme": "RankMe of features",
+}
 """Curve to panel."""
 BASELINE = "baseline"
 ROWS = ("row", BASELINE)
@@ -42,7 +50,10 @@ def table(source: FigureInput) -> pd.DataFrame:
     Lines of kind row, baseline (this row's), and majority: what answering the most frequent class would give.
     """
     curves = source.curves
-    curves = curves[[_panel(name) is not None for name in curves["name"]]] if len(curves) else curves
+    if len(curves):
+        names = curves["name"].astype(str)
+        looked = ~names.str.startswith(MONITOR) | curves["value"].notna()
+        curves = curves[looked & names.map(lambda name: _panel(name) is not None)]
     if not len(curves):
         return pd.DataFrame(columns=list(COLUMNS))
     groups = curves.groupby(["row", "name", "step"], observed=True, sort=False)
@@ -55,7 +66,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     found.loc[found["known"] < found["seeds"], ["value", "low", "high"]] = float("nan")  # a loss was none
     names = found["name"].astype(str)
     entropy = names.str.endswith(ENTROPY)
-    percent = names.str.startswith("metric/") & ~entropy
+    percent = (names.str.startswith("metric/") & ~entropy) | (names == KNN)
     for part in ("value", "low", "high"):
         found[part] = found[part].where(~percent, 100 * found[part])
     found["panel"] = names.map(_panel)
@@ -74,8 +85,8 @@ def _panel(name: str) -> str | None:
     part, _, rest = name.partition("/")
     if part == "loss":
         return "loss, total" if rest == "total" else f"loss, {rest}"
-    if name in RATES:
-        return RATES[name]
+    if name in NAMED:
+        return NAMED[name]
     if rest.endswith(ENTROPY):
         return f"entropy, {rest.removesuffix(ENTROPY)}"
     if rest.endswith((MAJORITY, ACCURACY)):
@@ -84,7 +95,8 @@ def _panel(name: str) -> str | None:
 
 
 def _order(panel: str) -> tuple[int, str]:
-    kinds = ("loss, total", "loss", "weight penalty", "entropy", "learning rate", "accuracy")
+    monitored = [title for name, title in NAMED.items() if name.startswith(MONITOR)]
+    kinds = ("loss, total", "loss", "weight penalty", "entropy", "learning rate", "accuracy", *monitored)
     return next(place for place, kind in enumerate(kinds) if panel.startswith(kind)), panel
 
 

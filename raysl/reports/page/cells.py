@@ -155,6 +155,7 @@ def _warnings(summary: Mapping[str, Any], git: Mapping[str, Any], found: Found) 
         "left_out": "readable training video(s) not trained on: too short, or no label",
     }
     said = [f"{summary[key]} {what}" for key, what in counted.items() if summary.get(key)]
+    said += [f"the representation had {summary['collapsed']}"] if summary.get("collapsed") else []
     said += ["the code differed from its commit"] if git.get("dirty") else []
     return said + ([found.elsewhere] if found.elsewhere else [])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from raysl.reports.curves import POINTS, CellCurves
+from raysl.reports.curves import MONITOR, POINTS, CellCurves
 
 WIDTH, HEIGHT = 240, 80
 """Of a chart, in units of its view box."""
@@ -20,6 +20,9 @@ CHARTS = (
     ("loss", ("loss/",), ()),
     ("accuracy and majority rate", ("metric/",), ("accuracy", "majority", "knn")),
     (LEARNING_RATE, ("optimizer/learning_rate",), ()),
+    ("share right by nearest training videos", (f"{MONITOR}knn_accuracy",), ()),
+    ("spread of features", (f"{MONITOR}spread",), ()),
+    ("RankMe of features", (f"{MONITOR}rankme",), ()),
 )
 """Title, beginnings of the columns that are drawn, and how they end (any where there is none)."""
 
@@ -90,7 +93,8 @@ def _chart(title: str, curves: CellCurves, drawn: Sequence[int], width: int) -> 
         own = known[:, column]
         if own.any():
             name = curves.names[at].partition("/")[2]
-            path = _path(across[own].astype(int), down[own, column].astype(int), ~own)
+            gaps = np.zeros(own.sum(), dtype=bool) if curves.names[at].startswith(MONITOR) else ~own
+            path = _path(across[own].astype(int), down[own, column].astype(int), gaps)
             drawn_as = path, f"{values[own, column][-1]:.3g}"
             # The total of a single term is that term: two lines would lie on each other.
             lines[drawn_as] = f"{lines[drawn_as]}, {name}" if drawn_as in lines else name

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from raysl.reports import Column, EvaluationRecord, ReportInput, RowInput
@@ -101,6 +102,21 @@ def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_non
     assert entropy["value"].max() == 2, "no share, and not in percent"
     total = data[(data["panel"] == "loss, total") & (data["row"] == "r0")]
     assert total["value"].isna().tolist() == [False, False, True, False]
+
+
+def test_what_was_seen_of_features_is_drawn_where_somebody_looked() -> None:
+    source = everything()
+    looked = source.curves[source.curves["name"] == "loss/total"]
+    values = {"monitor/knn_accuracy": 0.25, "monitor/rankme": 6.0, "monitor/spread": 0.5}
+    more = [looked.assign(name=name, value=value) for name, value in values.items()]
+    curves = pd.concat([source.curves, *more], ignore_index=True)
+    curves.loc[curves["name"].str.startswith("monitor/") & (curves["step"] % 2 == 1), "value"] = float("nan")
+    data = TABLES["training_curves"](replace(source, curves=curves))
+    titles = ["nearest training videos", "spread of features", "RankMe of features"]
+    assert list(dict.fromkeys(data["panel"]))[-3:] == titles
+    for title, unit, value in zip(titles, ("%", "", ""), (25.0, 0.5, 6.0), strict=True):
+        own = data[(data["panel"] == title) & (data["row"] == "r0")]
+        assert own[["step", "unit", "value"]].values.tolist() == [[2, unit, value], [4, unit, value]]
 
 
 def test_published_numbers_stand_beside_ours_with_the_pairs_that_are_decided() -> None:

@@ -198,6 +198,15 @@ def test_curves_that_coincide_are_one_line() -> None:
     assert [(line.name, line.last) for line in chart.lines] == [("total, contrastive", "6.32"), ("local", "1")]
 
 
+def test_looks_that_lie_apart_are_joined() -> None:
+    steps = np.arange(1.0, 41)
+    spread = np.where(steps % 10 == 0, steps / 40, np.nan)
+    (chart,) = charts(CellCurves.of({"step": steps, "epoch": steps, "monitor/spread": spread}))
+    assert (chart.title, chart.low, chart.high) == ("spread of features", "0.25", "1")
+    (line,) = chart.lines
+    assert (line.path.count("M"), line.path.count("l")) == (1, 3)
+
+
 def test_a_page_of_a_thousand_cells_stays_small() -> None:
     """Of ten studies, with 101 classes in each of two evaluations."""
     many = [

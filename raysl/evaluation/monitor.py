@@ -1,0 +1,64 @@
+"""What features are like while a backbone trains: whether neighbours share a class, how far and wide they spread.
+
+No test video is looked at, and no random number is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from raysl.config.sections import ClipOptions
+from raysl.data.catalog import Video
+from raysl.data.source import VideoSource
+from raysl.distributed import on_first_rank
+from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, middle_features, spread
+from raysl.evaluation.over_videos import Precision
+from raysl.evaluation.protocols.geometry import rankme, sphere_spread
+from raysl.evaluation.protocols.retrieval import unit
+from raysl.models.backbone import Backbone
+
+
+def monitored_videos(source: VideoSource, most: int) -> tuple[Video, ...]:
+    """At most so many readable training videos, spread evenly: labelled ones, or all where none has a label."""
+    readable = source.readable("train")
+    return spread([video for video in readable if video.label is not None] or readable, most)
+
+
+def can_vote(videos: Sequence[Video]) -> bool:
+    """Whether they have labels of several classes, and groups that can be neighbours of each other."""
+    labels, groups = ({getattr(video, name) for video in videos} for name in ("label", "group"))
+    return None not in labels and len(labels) > 1 and (len(groups) > 1 or groups == {None})
+
+
+def look(
+    backbone: Backbone,
+    source: VideoSource,
+    videos: Sequence[Video],
+    clip: ClipOptions,
+    *,
+    device: torch.device,
+    precision: Precision = "float32",
+) -> dict[str, float]:
+    """Of pooled features of one clip a video, from its middle; the same on every rank. Collective.
+
+    - ``knn_accuracy``: share whose class wins the weighted vote of its nearest videos (`online_knn`), 0 to 1; absent
+      where they cannot vote.
+    - ``rankme``: effective dimensions, 1 to min(N, D) (`raysl.evaluation.protocols.geometry.rankme`).
+    - ``spread``: of features of unit length, 0 where they are one point (`sphere_spread` there).
+
+    Args:
+        backbone: on ``device``; its modes are left as they were found.
+        videos: N, of the training split.
+
+    Raises:
+        NodeFault, CellFailure: on every rank: a video cannot be read; features that are not finite.
+    """
+    values = middle_features(backbone, source, videos, clip, device=device, precision=precision)
+
+    def measured() -> dict[str, float]:
+        knn = {"knn_accuracy": knn_accuracy(values, videos, OnlineKnnOptions()) / 100} if can_vote(videos) else {}
+        return knn | {"rankme": rankme(values.astype("float64")), "spread": sphere_spread(unit(values))}
+
+    return on_first_rank(measured)

@@ -1,0 +1,102 @@
+"""Looking at a backbone at a few steps of its pretraining, which does not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from raysl.config.cell import CellConfig
+from raysl.distributed import rank
+from raysl.models.backbone import Backbone
+from raysl.models.batch_norm import average_statistics
+from raysl.notes import say_once
+from raysl.training.monitored import INITIAL, PREFIX, Monitored
+from raysl.training.probe import look_due
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Looks at the backbone.
+
+    Attributes:
+        points: looks, the last one after the last step.
+        measure: names to numbers, ``spread`` among them; empty where it could not look. Called on every rank at the
+            same steps; it must leave the backbone as it was and draw no random number.
+        title: of the cell, for warnings.
+    """
+
+    points: int
+    measure: Callable[[Backbone], Mapping[str, float]]
+    title: str = ""
+
+
+def is_monitored(cell: CellConfig) -> bool:
+    """Whether anybody looks: labels keep a backbone from collapsing, and one that is not trained stays as it is."""
+    return cell.pretraining == "self_supervised" and cell.train != "head" and cell.training.monitor.points > 0
+
+
+class Watch:
+    """The looks of a run, on one rank.
+
+    Args:
+        monitor: None: nobody looks.
+        columns: curves of earlier attempts.
+    """
+
+    def __init__(self, monitor: Monitor | None, columns: Mapping[str, list[float]]) -> None:
+        self._monitor = monitor
+        self.last = Monitored.last_of(columns)
+
+    def look(self, backbone: Backbone, step: int, steps: int) -> dict[str, float]:
+        """Columns of the curves after ``step`` of ``steps``, the same on every rank; empty where none is due.
+
+        Collective.
+        """
+        if self._monitor is None or look_due(self._monitor.points, step, steps) is None:
+            return {}
+        with _statistics_of_all_ranks(backbone):
+            found = dict(self._monitor.measure(backbone))
+        found |= {INITIAL: initial_statistics(backbone)} if found else {}
+        return {PREFIX + name: value for name, value in found.items()}
+
+    def take(self, row: Mapping[str, float]) -> None:
+        """Keeps what the row of the curves after a look says, and warns where it has collapsed."""
+        found = Monitored.of_row(row)
+        if found is None:
+            return
+        if found.collapsed and rank() == 0 and not (self.last and self.last.collapsed) and self._monitor is not None:
+            say_once(f"{self._monitor.title}: the representation has {found.collapsed}")
+        self.last = found
+
+
+def initial_statistics(backbone: Backbone) -> float:
+    """What is left of the statistics that batch norms begin with (mean 0, variance 1) in their moving averages, 0 to 1.
+
+    The largest share of any; 0 without batch norms that track.
+    """
+    norms = (module for module in backbone.modules() if isinstance(module, _BatchNorm) and module.track_running_stats)
+    return max((_initial_share(norm) for norm in norms), default=0.0)
+
+
+def _initial_share(norm: _BatchNorm) -> float:
+    updates = 0 if norm.num_batches_tracked is None else int(norm.num_batches_tracked)
+    return float(updates == 0) if norm.momentum is None else (1.0 - norm.momentum) ** updates
+
+
+@contextmanager
+def _statistics_of_all_ranks(backbone: Backbone) -> Iterator[None]:
+    """Running statistics are those of all ranks within, and each rank's own again afterwards, to the bit."""
+    norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+    tracked = [value for norm in norms for value in (norm.running_mean, norm.running_var) if value is not None]
+    own = [value.clone() for value in tracked]
+    average_statistics(backbone)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for value, before in zip(tracked, own, strict=True):
+                value.copy_(before)
