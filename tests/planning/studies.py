@@ -53,12 +53,18 @@ evaluations: [linear/synthetic, retrieval/synthetic]
 """A search of two steps a trial."""
 
 
-def write_study(folder: Path, study: str = STUDY, recipe: str = RECIPE, name: str = "study") -> Path:
-    """Writes ``recipe.yaml`` and a study beside it; returns the study."""
+def write_study(
+    folder: Path, study: str = STUDY, recipe: str = RECIPE, name: str = "study", trivial: bool = False
+) -> Path:
+    """Writes ``recipe.yaml`` and a study beside it; returns the study.
+
+    Args:
+        trivial: on files, it measures what nothing was learned for beside its rows.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text(recipe)
     path = folder / f"{name}.yaml"
-    path.write_text(study)
+    path.write_text(study if trivial else study.rstrip("\n") + "\ntrivial: false\n")
     return path
 
 
