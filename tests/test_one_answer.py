@@ -25,6 +25,7 @@ from raysl.data.source import open_source
 from raysl.results import Found, Store
 from raysl.training.__main__ import main as train
 from raysl.work.events import CellProgress, OnEvent
+from raysl.work.order import Order
 from raysl.work.run_cells import run_cells
 from raysl.work.site import Site
 from tests.planning.studies import write_study
@@ -62,7 +63,7 @@ class Reads:
     def at_once(self, tasks: Sequence[Found]) -> int:
         return 1
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
         self.tasks = list(tasks)
 
 

@@ -25,6 +25,7 @@ from raysl.errors import DataError, StorageError
 from raysl.results import Found, Store
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Note, OnEvent, Reading
+from raysl.work.order import Order
 from raysl.work.run_cells import AS_IT_FITS, RunOptions
 from raysl.work.site import Site, listing_of
 
@@ -56,6 +57,7 @@ class OnCluster:
         self.sites = [] if sites is None else sites
         self.said: dict[str, CellProgress] = {}
         self.board = start_board()
+        self._order: Order | None = None
 
     def close(self) -> None:
         """Ends the board: a driver may live on, and begin the next run."""
@@ -131,7 +133,7 @@ class OnCluster:
 
     def waiting(self, tasks: Sequence[Found]) -> str:
         """``2 GPU cells wait for nodes; the cluster has 0 of 4 GPUs``; empty where none waits for nodes."""
-        open_tasks = [task for task in tasks if not self._ended(task)]
+        open_tasks = [task for task in tasks if not self._ended(task) and self._may_begin(task)]
         begun = [task for task in open_tasks if self._begun(task)]
         waiting = open_tasks[: self.max_concurrent or len(open_tasks)]
         waiting = [task for task in waiting if not self._begun(task)]
@@ -157,12 +159,15 @@ class OnCluster:
         said = self.said.get(task.cell.key)
         return said is not None and said.stage != WAITING
 
+    def _may_begin(self, task: Found) -> bool:
+        return self._order is None or bool(self._order.may_begin(task.cell.key))
+
     def _ended(self, task: Found) -> bool:
         said = self.said.get(task.cell.key)
         return said is not None and said.ended
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
-        leaving = frozenset[str]()
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
+        leaving, self._order = frozenset[str](), order
         self.sites.append(site)
 
         def look(posted: Posted) -> None:
@@ -178,7 +183,7 @@ class OnCluster:
             said = self.said.get(cell, CellProgress(now, now))
             self.said[cell] = replace(said, stage="ended", changed=now, progress=None, failed=failed, error=fault)
 
-        trials = Trials(site, self.cluster, self.board, on_end, self.note, self.max_concurrent)
+        trials = Trials(site, self.cluster, self.board, on_end, self.note, order, self.max_concurrent)
         with Watch(self.board, look):
             try:
                 trials.run(tasks)

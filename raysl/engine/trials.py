@@ -13,7 +13,9 @@ from typing import Any, cast
 
 from ray import tune
 from ray.tune import Callback
+from ray.tune.experiment import Trial
 from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback
+from ray.tune.search.basic_variant import BasicVariantGenerator
 
 from raysl.config.cells import Cell
 from raysl.engine.board import Post
@@ -23,10 +25,12 @@ from raysl.engine.endings import Ending, Ends, OnEnd
 from raysl.engine.jobs import packed
 from raysl.engine.placing import Resizing, TakenUpAgain, reservation
 from raysl.engine.trial import CELL, LOST, SIZE, WHY, name_of, trial
+from raysl.errors import StorageError
 from raysl.results import Found, Store
 from raysl.results.attempt import STARTED
 from raysl.results.place import place
 from raysl.work.compute import workers_of
+from raysl.work.order import Order
 from raysl.work.site import Site
 
 
@@ -38,6 +42,7 @@ class Trials:
         board: handle of the `Board`.
         on_end: called with each cell that ended.
         note: called with each line worth keeping.
+        order: which cells begin when.
     """
 
     site: Site
@@ -45,10 +50,11 @@ class Trials:
     board: Any
     on_end: OnEnd
     note: Callable[[str], None]
+    order: Order
     max_concurrent: int | None = None
 
     def run(self, tasks: Sequence[Found]) -> None:
-        """Runs every cell as a trial, in this order where they wait for the same resources."""
+        """Runs every cell that may begin, or once it may, as a trial; in this order where they wait for one thing."""
         ended, left = set[str](), list(tasks)
 
         def on_end(cell: str, failed: str | None, fault: str | None) -> None:
@@ -70,16 +76,25 @@ class Trials:
         reserved = {name: reservation(team, self.cluster) for name, team in teams.items()}
         trainable = tune.with_parameters(trial, jobs=jobs, teams=teams, posts=posts)
         ending = Ending(self.site.store, self.cluster)
+        grid = WhenTheyMay(lambda one: self.order.may_begin(cells[name_of(one.config[CELL])].key), self.max_concurrent)
+
+        def ends(cell: str, failed: str | None, fault: str | None) -> None:
+            on_end(cell, failed, fault)
+            try:
+                self.order.end(cell)
+            except StorageError as error:
+                ending.lose(error)
+
         again = TakenUpAgain(teams, cells, posts, self.cluster, self.note)
         callbacks = (
-            Ends(on_end, {name: cell.key for name, cell in cells.items()}, ending),
+            Ends(ends, {name: cell.key for name, cell in cells.items()}, ending),
             Resizing(again, self.board, self.note, ending.begin_again),
         )
         tuner = tune.Tuner(
             tune.with_resources(trainable, lambda config: reserved[name_of(config[CELL])]),
             param_space={CELL: tune.grid_search(shown), LOST: 0, WHY: "", SIZE: 0},
             tune_config=tune.TuneConfig(
-                max_concurrent_trials=self.max_concurrent,
+                search_alg=grid,
                 scheduler=again,
                 # Starting processes and importing PyTorch costs more than many a cell; nothing stops trials from
                 # outside.
@@ -102,6 +117,46 @@ class Trials:
     def _team(self, task: Found, storage: dict[str, Any]) -> Team:
         size = workers_of(task)
         return Team(size, self.cluster.bundle(task.cell.config.training, size), storage)
+
+
+class WhenTheyMay(BasicVariantGenerator):
+    """Tune's grid in its order, in which a trial comes once it may begin, and not at all where it never may.
+
+    Args:
+        may_begin: of a trial; None: never.
+        most: trials at a time; None: as many as fit.
+    """
+
+    def __init__(self, may_begin: Callable[[Trial], bool | None], most: int | None) -> None:
+        cast(Any, super()).__init__()
+        self._may_begin, self._most = may_begin, most
+        self._held, self._out = list[Trial](), set[str]()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        return {}
+
+    def save_to_dir(self, dirpath: str, session_str: str = "", **kwargs: Any) -> bool:
+        """As `__getstate__`; Tune's own generator keeps nothing either where it has many trials."""
+        return False
+
+    def next_trial(self) -> Trial | None:
+        if self._most is not None and len(self._out) >= self._most:
+            return None
+        while (one := cast(Any, super()).next_trial()) is not None:
+            self._held.append(one)
+        self._held = [one for one in self._held if self._may_begin(one) is not None]
+        found = next((one for one in self._held if self._may_begin(one)), None)
+        if found is not None:
+            self._held.remove(found)
+            self._out.add(found.trial_id)
+        return found
+
+    def is_finished(self) -> bool:
+        return bool(cast(Any, super()).is_finished()) and all(self._may_begin(one) is None for one in self._held)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self._out.discard(trial_id)
 
 
 def parameters(cells: Sequence[Cell]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from raysl.training.progress import Progress
 from raysl.training.threads import cpus_of_rank
 from raysl.work.compute import OnStage, compute_cell
 from raysl.work.events import CellProgress, OnEvent, Reading
+from raysl.work.order import Order
 from raysl.work.site import Site
 
 ENDING_SECONDS = 20.0
@@ -63,11 +64,13 @@ class Here:
     def waiting(self, tasks: Sequence[Found]) -> str:
         return ""
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
         if self.processes > 1:
-            self._compute_beside(list(tasks), site, changed)
+            self._compute_beside(list(tasks), site, changed, order)
             return
         for task in tasks:
+            if not order.may_begin(task.cell.key):  # each comes after what it starts from, which has ended in vain
+                continue
             said = self._begin(task)
 
             def on_stage(stage: str, progress: Progress | None, said: CellProgress = said) -> None:
@@ -75,6 +78,7 @@ class Here:
                 changed()
 
             _end(said, *_compute(task.cell, site, on_stage))
+            order.end(task.cell.key)
             changed()
             if asked_to_leave():
                 raise KeyboardInterrupt
@@ -83,7 +87,7 @@ class Here:
         said = self.said[task.cell.key] = CellProgress(time.time(), time.time())
         return said
 
-    def _compute_beside(self, waiting: list[Found], site: Site, changed: Callable[[], None]) -> None:
+    def _compute_beside(self, waiting: list[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
         """A process that dies takes the cells under work with it; the others go on in a new pool."""
         threads = max(1, cpus_of_rank() // self.processes)
         while waiting:
@@ -91,29 +95,39 @@ class Here:
             # Not forked from this process, which holds threads.
             with ProcessPoolExecutor(self.processes, get_context("forkserver"), _begin_process, (threads,)) as pool:
                 try:
-                    self._work_through(pool, waiting, site, changed)
+                    self._work_through(pool, waiting, site, changed, order)
                 except BrokenProcessPool:
-                    for said in self.said.values():
+                    for key, said in self.said.items():
                         if not said.ended:
                             _end(said, None, "its process, or one beside it, died: it may have run out of memory")
+                            order.end(key)
                     changed()
                 except BaseException:  # an interrupt, above all: the pool itself would wait for the cells' ends
                     _end_processes(pool)
                     raise
 
     def _work_through(
-        self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None]
+        self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None], order: Order
     ) -> None:
-        running: dict[Future[tuple[str | None, str | None, tuple[str, ...]]], CellProgress] = {}
+        running: dict[Future[tuple[str | None, str | None, tuple[str, ...]]], Found] = {}
         while waiting or running:
-            while waiting and len(running) < self.processes:
-                running[pool.submit(_compute_apart, waiting[0].cell, site)] = self._begin(waiting[0])
-                waiting.pop(0)
+            while len(running) < self.processes and (task := _next(waiting, order)) is not None:
+                running[pool.submit(_compute_apart, task.cell, site)] = task
+                self._begin(task)
+                waiting.remove(task)
             changed()
             for ended in wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done:
                 failed, error, notes = ended.result()
                 say_once(*notes)
-                _end(running.pop(ended), failed, error)
+                key = running.pop(ended).cell.key
+                _end(self.said[key], failed, error)
+                order.end(key)
+
+
+def _next(waiting: list[Found], order: Order) -> Found | None:
+    """The first that may begin; those that never may are taken out."""
+    waiting[:] = [task for task in waiting if order.may_begin(task.cell.key) is not None]
+    return next((task for task in waiting if order.may_begin(task.cell.key)), None)
 
 
 def _end_processes(pool: ProcessPoolExecutor) -> None:

@@ -20,6 +20,7 @@ from raysl.results import Found, Shelf, Store
 from raysl.results.folder import HEARTBEAT_LIMIT
 from raysl.work.claims import CLAIMED, living
 from raysl.work.events import CellProgress, Note, OnEvent, Overview, Phase
+from raysl.work.order import Order, in_order
 from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
 from raysl.work.workers import WorkerOptions
@@ -50,8 +51,11 @@ class Backend(Protocol):
     def waiting(self, tasks: Sequence[Found]) -> str:
         """What cells wait for, where no more of them can begin before that comes; empty otherwise."""
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None]) -> None:
-        """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` now and then."""
+    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
+        """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` now and then.
+
+        A cell begins when ``order`` says so, and is left where it says that it never may.
+        """
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,8 @@ def run_cells(
     """Computes what is missing of the cells; what fails leaves the rest alone.
 
     Args:
-        cells: with their evaluations; what they start from and what their evaluations train is computed too, each in
-            the round after that of the cell it starts from.
+        cells: with their evaluations; what they start from and what their evaluations train is computed too, each as
+            soon as the cell that it starts from is done.
         retry_failed: what failed before is computed again.
         on_event: called with what goes on, from this thread and from one that watches.
 
@@ -153,27 +157,30 @@ class _Run:
                 reopen(one)
             found = self._find(site)
         refuse_what_data_cannot_fill([one for one in found if one.own == "missing"], data)
-        tasks = self._open(found, site, data)
         worked_on, computed = set[str](), list[Found]()
-        while tasks:
-            free = [task for task in tasks if not self._is_of_another_run(task, site)]
-            if not free:
+        while tasks := self._open(found, site, data, worked_on):
+            known = {one.cell.key: one for one in found}
+            mine, starts = in_order([task for task in tasks if not self._is_of_another_run(task, site)], known)
+            if not mine:
                 self._wait(tasks, found)
             else:
-                self._compute(free, found, site)
-                computed += free
-                worked_on |= {task.folder.name for task in free if task.folder is not None} - self._left_to_others(free)
+                self._compute(mine, found, site, Order(mine, starts, site))
+                # What never began is open still: another run may have what it starts from.
+                begun = [task for task in mine if task.cell.key in self.backend.said or task.cell.key not in starts]
+                computed += begun
+                worked_on |= {str(_name(task)) for task in begun} - self._left_to_others(begun)
             found = self._find(site)
-            # What this run tried itself ended as it must; what another run has is waited for, and taken up if it dies.
-            tasks = [one for one in self._open(found, site, data) if _name(one) not in worked_on]
         return replace(self._outcome(found, worked_on, data), took=tuple(self._took(computed)))
 
-    def _open(self, found: list[Found], site: Site, data: ReadData) -> list[Found]:
+    def _open(self, found: list[Found], site: Site, data: ReadData, worked_on: set[str]) -> list[Found]:
+        """What can be computed, or can once others of it are done.
+
+        What this run tried itself ended as it must; what another run has is waited for, and taken up if it dies.
+        """
         known = {one.cell.key: one for one in found}
-        ready = [one for one in found if one.own == "missing" and can_advance(one, data) and not _waits(one, known)]
-        tasks = _once_a_folder(ready, site)
-        # One seed of every row comes before the next seed: a run that is stopped leaves rows to compare.
-        return sorted(tasks, key=lambda task: task.cell.seed)
+        missing = [one for one in found if one.own == "missing" and can_advance(one, data)]
+        tasks = [task for task in _once_a_folder(missing, site) if _name(task) not in worked_on]
+        return in_order(tasks, known)[0]
 
     def _wait(self, tasks: list[Found], found: list[Found]) -> None:
         """Says that all that is open is with other runs, and gives them some time."""
@@ -219,7 +226,7 @@ class _Run:
                 self._note(f"{found.cell.title}: {error}")
         return damaged
 
-    def _compute(self, tasks: list[Found], found: list[Found], site: Site) -> None:
+    def _compute(self, tasks: list[Found], found: list[Found], site: Site, order: Order) -> None:
         for task in tasks:
             self._prepare(task)
         shown = set[str]()
@@ -230,18 +237,18 @@ class _Run:
             self.on_event(self._overview(tasks, found, self.backend.waiting(tasks)))
 
         with self._phase(CELLS_PHASE):
-            self.backend.compute(tasks, site, changed)
+            self.backend.compute(tasks, site, changed, order)
             changed()
 
     def _overview(self, tasks: list[Found], found: list[Found], waiting: str) -> Overview:
         """Of the cells ``tasks`` beside those that were done or failed before, as ``found``."""
-        known = {one.cell.key: one for one in found}
+        known, named = {one.cell.key: one for one in found}, {_name(task) for task in tasks}
         return overview(
             dict(self.backend.said),
             tasks,
             done_before=sum(one.own == "done" for one in found),
             failed_before=sum(one.own == "failed" for one in found),
-            later=sum(_may_follow(one, known) for one in found),
+            later=sum(_may_follow(one, known) for one in found if _name(one) not in named),
             at_once=self.backend.at_once(tasks),
             now=time.time(),
             began=self._began,
