@@ -158,3 +158,42 @@ def diving_tree(root: Path, *, suffix: str = ".mp4", prefix: str = "rgb/") -> Pa
     """A complete small Diving48 below ``root``."""
     diving_lists(root)
     return touch(root, *(f"{prefix}{name}{suffix}" for split in ("train", "test") for name in diving_videos(split)))
+
+
+def ssv2_template(label: int) -> str:
+    """The template of a class, with its placeholders in brackets; of class 5 with a whole sentence in them."""
+    if label == 5:
+        return "Putting [something that cannot actually stand upright] upright on the table, so it falls"
+    return f"Moving [something] and [number of] [something] {label:03d} times"
+
+
+def ssv2_name(label: int) -> str:
+    """The class name."""
+    return ssv2_template(label).replace("[", "").replace("]", "")
+
+
+def ssv2_videos(split: str) -> dict[str, int]:
+    """Ids and labels: two of each class for training, one for testing; ids are not in the order of labels."""
+    many, first = (2, 1) if split == "train" else (1, 1000)
+    return {str(first + (7 * label) % 174 + 174 * number): label for label in range(174) for number in range(many)}
+
+
+def ssv2_lists(folder: Path, *, prefix: str = "something-something-v2-") -> Path:
+    """Writes the lists of a small Something-Something V2 as the official ones are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = {ssv2_name(label): str(label) for label in range(174)}
+    (folder / f"{prefix}labels.json").write_text(json.dumps(labels, indent=1))
+    for split, called in (("train", "train"), ("test", "validation")):
+        rows = [
+            {"id": video, "label": "moving 2 cups", "template": ssv2_template(label), "placeholders": ["cups"]}
+            for video, label in ssv2_videos(split).items()
+        ]
+        (folder / f"{prefix}{called}.json").write_text(json.dumps(rows))
+    (folder / f"{prefix}test.json").write_text(json.dumps([{"id": "9999"}]))
+    return folder
+
+
+def ssv2_tree(root: Path, *, suffix: str = ".webm", prefix: str = "20bn-something-something-v2/") -> Path:
+    """A complete small Something-Something V2 below ``root``."""
+    ssv2_lists(root)
+    return touch(root, *(f"{prefix}{video}{suffix}" for split in ("train", "test") for video in ssv2_videos(split)))

@@ -14,7 +14,17 @@ from raysl.config.options import Options
 from raysl.data.catalog import Catalog, CatalogReader
 from raysl.errors import ConfigError, DataError
 
-from .catalog_trees import class_tree, diving_name, diving_tree, hmdb_tree, kinetics_tree, touch, ucf_tree
+from .catalog_trees import (
+    class_tree,
+    diving_name,
+    diving_tree,
+    hmdb_tree,
+    kinetics_tree,
+    ssv2_name,
+    ssv2_tree,
+    touch,
+    ucf_tree,
+)
 
 TINY = {"classes": 2, "train_per_class": 2, "test_per_class": 1, "frames": 3, "height": 16, "width": 16}
 SPLIT_TREE = ["train/a/1.mp4", "train/b/2.mp4", "test/a/3.mp4", "test/b/4.mp4"]
@@ -54,6 +64,8 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
     "kinetics600": ("kinetics600", {}, partial(kinetics_tree, size=600, validation="validate")),
     "diving48": ("diving48", {}, diving_tree),
     "diving48-classes": ("diving48", {"classes": [diving_name(47), diving_name(2)]}, diving_tree),
+    "ssv2": ("ssv2", {}, ssv2_tree),
+    "ssv2-classes": ("ssv2", {"classes": [ssv2_name(9), ssv2_name(5)]}, ssv2_tree),
     "synthetic": ("synthetic", TINY, _empty),
 }
 

@@ -16,6 +16,7 @@ from raysl.data.catalogs._listed import RENAMED, SEVERAL
 from raysl.data.catalogs.diving48 import Diving48Options, Diving48Reader
 from raysl.data.catalogs.folder import ALIKE, ALIKE_VIDEOS, TWINS, FolderOptions, FolderReader
 from raysl.data.catalogs.hmdb51 import HMDB51Options, HMDB51Reader
+from raysl.data.catalogs.ssv2 import SSv2Options
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.data.places import Places
 from raysl.errors import DataError
@@ -29,6 +30,7 @@ from .catalog_trees import (
     kinetics_clips,
     kinetics_list,
     kinetics_tree,
+    ssv2_tree,
     touch,
     ucf_lists,
     ucf_tree,
@@ -225,6 +227,7 @@ def test_single_frames_are_refused_by_name(tmp_path: Path) -> None:
 SETS: dict[str, tuple[Any, Callable[[Path], Path], Callable[[Path], Any]]] = {
     "ucf101": (UCF101Options, ucf_tree, lambda root: [*root.glob("ucfTrainTestlist/*")]),
     "diving48": (Diving48Options, diving_tree, lambda root: [*root.glob("*.json")]),
+    "ssv2": (SSv2Options, ssv2_tree, lambda root: [*root.glob("*.json")]),
     "kinetics400": (KineticsOptions, kinetics_tree, lambda root: [*root.glob("*.csv")]),
 }
 

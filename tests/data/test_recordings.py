@@ -21,6 +21,7 @@ from raysl.data.catalog import Video
         ("diving48", "rgb/_8Vy3dlHg2w_00000.mp4", "_8Vy3dlHg2w"),
         ("diving48", "rgb/else.mp4", None),
         ("synthetic", "synthetic-12/test/right/000003.mp4", "synthetic-12/test/right/000003.mp4"),
+        ("ssv2", "20bn-something-something-v2/74225.webm", None),
         ("hmdb51", "run/a.avi", None),
         ("folder", "run/ann_1.mp4", None),
     ],

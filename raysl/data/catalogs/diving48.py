@@ -16,7 +16,6 @@ test over the recordings of the test clips all the same.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 from raysl.config.component import Component
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs._files import check_root
+from raysl.data.catalogs._json_lists import read_array
 from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, list_folder, listed_catalog
 from raysl.errors import DataError
 
@@ -93,7 +93,7 @@ def class_names(vocabulary: Path) -> list[str]:
     """
     if not vocabulary.exists():
         return [f"{label:02d}" for label in range(_LABELS)]
-    rows = _read_array(vocabulary)
+    rows = read_array(vocabulary, "diving48", _HINT)
     good = all(isinstance(row, list) and row and all(isinstance(part, str) for part in row) for row in rows)
     names = ["_".join(row) for row in rows] if good else []
     if len(set(names)) != _LABELS or len(names) != _LABELS or any("/" in name for name in names):
@@ -107,7 +107,7 @@ def _read_labels(lists: Path) -> dict[int, dict[str, str]]:
     seen: dict[str, str] = {}
     for split in ("train", "test"):
         file = lists / _list_name(split)
-        for number, row in enumerate(_read_array(file), start=1):
+        for number, row in enumerate(read_array(file, "diving48", _HINT), start=1):
             where = f"diving48: {file.name}, entry {number}"
             name, label = _parse(row, where)
             if name in seen:
@@ -115,18 +115,6 @@ def _read_labels(lists: Path) -> dict[int, dict[str, str]]:
             seen[name] = split
             labels.setdefault(label, {})[name] = split
     return labels
-
-
-def _read_array(file: Path) -> list[Any]:
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise DataError(f"diving48: the list {file} is absent; {_HINT}") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"diving48: the list {file} cannot be read ({error}); {_HINT}") from error
-    if not isinstance(rows, list) or not rows:
-        raise DataError(f"diving48: the list {file} is not a JSON array with entries; {_HINT}")
-    return rows
 
 
 def _parse(row: Any, where: str) -> tuple[str, int]:
