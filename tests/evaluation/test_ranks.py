@@ -26,6 +26,7 @@ EVALUATIONS = [
     evaluation("geometry", "geometry", clips=2),
     evaluation("similarity", "similarity", clips=2, buffers=(0.0, 0.5)),
     evaluation("attention", "attention", clips=2),
+    evaluation("class_activation", "class_activation", clips=2),
 ]
 
 
@@ -121,7 +122,7 @@ def test_features_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dic
 def test_results_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dict[str, Any]]) -> None:
     alone = features_and_results(tiny_places)["results"]
     assert [ranks["stored"] for ranks in two_ranks] == [
-        ["linear", "retrieval", "geometry", "similarity", "attention"],
+        ["linear", "retrieval", "geometry", "similarity", "attention", "class_activation"],
         [],
     ]
     for ranks in two_ranks:

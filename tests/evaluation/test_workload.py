@@ -24,6 +24,7 @@ from tests.cells import TINY_BACKBONE, tiny_cell, tiny_evaluation
         ("retrieval", {"clips": 2}),
         ("similarity", {"clips": 2, "videos": 5, "buffers": [0.0, 0.5]}),
         ("attention", {"clips": 2}),
+        ("class_activation", {"clips": 2}),
         ("geometry", {"clips": 2}),
         ("classifier", {"clips": 2, "clip": {"frames": 2}}),
     ],

@@ -20,7 +20,7 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
     bucket = place(empty_folder("s3", s3_address))
     folder = place(tmp_path)
     drawn = draw_figures(named("a"), ["md", "svg"])
-    assert drawn[-3].data.startswith(b"panel,unit,row,seed,query,rank,video,class_name,right\n"), "and no pixels"
+    assert drawn[-4].data.startswith(b"panel,unit,row,seed,query,rank,video,class_name,right\n"), "and no pixels"
     for one in (folder, bucket):
         one.write("figures/heat_map.svg", b"of an earlier report")
         one.write("figures/mine.png", b"of a person")
@@ -38,6 +38,7 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
             "confused_pairs",
             "neighbours",
             "attention",
+            "class_activation",
             "feature_map",
         ]
         assert list(drawn[0].files(["svg"])) == ["figures/intervals.csv", "figures/intervals.svg"]

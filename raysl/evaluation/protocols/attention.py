@@ -65,9 +65,9 @@ class Attention(PerClipProtocol):
         videos = labelled_videos(task.source, "test")
 
         def maps(batch: Tensor) -> Tensor:
-            strength = attention(task.backbone(batch).float())
-            if strength[0].numel() < LEAST_PLACES:
-                raise ConfigError(f"the feature map has {strength[0].numel()} place(s) to compare; use larger clips")
+            feature_map = task.backbone(batch).float()
+            check_places(feature_map)
+            strength = attention(feature_map)
             changed = change(batch.float(), already=task.clip.input == "difference")
             changed = F.adaptive_avg_pool2d(changed, (strength.shape[1], strength.shape[2]))
             return torch.stack([strength, changed], dim=1).flatten(1)
@@ -85,6 +85,17 @@ class Attention(PerClipProtocol):
         )
         check_finite("test", LabelledVideos.of(videos).path, values, "maps")
         return on_first_rank(partial(_result, videos, values.reshape(len(videos), 2, -1).astype(np.float64)))
+
+
+def check_places(feature_map: Tensor) -> None:
+    """Whether ``[B, D, T', H', W']`` has enough places to correlate over.
+
+    Raises:
+        ConfigError: fewer than four.
+    """
+    places = feature_map.shape[3] * feature_map.shape[4]
+    if places < LEAST_PLACES:
+        raise ConfigError(f"the feature map has {places} place(s) to compare; use larger clips")
 
 
 def attention(feature_map: Tensor) -> Tensor:
@@ -113,18 +124,16 @@ def correlations(first: Floats, second: Floats) -> Floats:
 def _result(videos: tuple[Video, ...], values: Floats) -> EvaluationResult:
     found = correlations(values[:, 0], values[:, 1])
     correct = found > 0
-    side = int(np.sqrt(values.shape[2]))
-    rows = np.unique(np.linspace(0, len(videos) - 1, EXAMPLES).astype(np.int64)).tolist()
     details: dict[str, object] = {
         "test_videos": len(videos),
         "attention": [
             {
                 "video": videos[row].path,
-                "map": _shown(values[row, 0], side),
-                "change": _shown(values[row, 1], side),
+                "map": shown(values[row, 0]),
+                "change": shown(values[row, 1]),
                 "correlation": 100 * float(found[row]),
             }
-            for row in rows
+            for row in examples(len(videos))
         ],
     }
     metrics = {"on_motion": percent(correct), "motion_correlation": 100 * float(found.mean())}
@@ -133,8 +142,14 @@ def _result(videos: tuple[Video, ...], values: Floats) -> EvaluationResult:
     )
 
 
-def _shown(values: Floats, side: int) -> list[list[float]]:
-    """``[H', W']`` as shares of its largest value; clips are square, and so are their maps."""
+def examples(videos: int) -> list[int]:
+    """Rows of the videos whose maps are kept."""
+    return np.unique(np.linspace(0, videos - 1, EXAMPLES).astype(np.int64)).tolist()  # type: ignore[no-any-return]
+
+
+def shown(values: Floats) -> list[list[float]]:
+    """``[P]`` as ``[H', W']`` of shares of its largest value; clips are square, and so are their maps."""
+    side = int(np.sqrt(len(values)))
     return np.round(values.reshape(side, side) / max(values.max(), 1e-30), DECIMALS).tolist()  # type: ignore[no-any-return]
 
 

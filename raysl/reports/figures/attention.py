@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from raysl.reports.figure import BLACK, Figure, FigureInput, shortened, tidy
+from raysl.reports.figures.class_accuracy import class_name
 from raysl.reports.figures.neighbours import baseline_and_best_first
 from raysl.reports.input import EvaluationRecord, RowInput
 
@@ -29,39 +30,51 @@ def table(source: FigureInput) -> pd.DataFrame:
 
     ``pixels`` is a picture of the video where this machine has it, at its first place, and in no file.
     """
-    found = [one for row in baseline_and_best_first(source.table) for one in _examples(row)]
-    lines = (line for number, one in enumerate(found) for line in _maps(source, *one, with_pixels=number < DRAWN))
-    return tidy(lines, COLUMNS)
+    return tidy(maps_of(source, "attention"), COLUMNS)
 
 
-def _examples(row: RowInput) -> Iterator[tuple[str, str, int, EvaluationRecord]]:
+def maps_of(source: FigureInput, kind: str) -> Iterator[dict[str, Any]]:
+    """The lines of `table`, with the column ``kind``, of what evaluations keep in their details under that name."""
+    found = [one for row in baseline_and_best_first(source.table) for one in _examples(row, kind)]
+    for number, (row, evaluation, seed, record) in enumerate(found):
+        yield from _maps(source, kind, row, evaluation, seed, record, with_pixels=number < DRAWN)
+
+
+def _examples(row: RowInput, kind: str) -> Iterator[tuple[str, str, int, EvaluationRecord]]:
     """Row, evaluation, seed and result of the first seed of each evaluation that has maps."""
     seen: set[str] = set()
     for cell in row.cells:
         for label, record in cell.evaluations.items():
-            if record is not None and "attention" in record.details and label not in seen:
+            if record is not None and kind in record.details and label not in seen:
                 seen.add(label)
                 yield row.name, label, cell.seed, record
 
 
 def _maps(
-    source: FigureInput, row: str, evaluation: str, seed: int, record: EvaluationRecord, *, with_pixels: bool
+    source: FigureInput, kind: str, row: str, evaluation: str, seed: int, record: EvaluationRecord, *, with_pixels: bool
 ) -> Iterator[dict[str, Any]]:
     head = {"panel": f"{row}, {evaluation}, seed {seed}", "unit": "", "row": row, "seed": seed}
-    for number, example in enumerate(record.details["attention"]):
+    for number, example in enumerate(record.details[kind]):
         own = {**head, "example": number, "video": example["video"], "correlation": example["correlation"]}
+        own["predicted"] = class_name([record], example["predicted"]) if "predicted" in example else ""
         pixels = source.frames(evaluation, record.snapshot, example["video"]) if with_pixels else None
         strengths, changes = np.array(example["map"]), np.array(example["change"])
         for y, x in np.ndindex(*strengths.shape):
-            values = {"attention": strengths[y, x], "change": changes[y, x]}
+            values = {kind: strengths[y, x], "change": changes[y, x]}
             yield {**own, "y": y, "x": x, **values, "pixels": pixels if (y, x) == (0, 0) else None}
 
 
 def draw(data: pd.DataFrame, axes: Axes) -> None:
+    draw_maps(data, axes, "attention")
+
+
+def draw_maps(data: pd.DataFrame, axes: Axes, kind: str) -> None:
+    """The maps of the column ``kind`` above, changes below."""
+    titles = ((0.0, kind), (BELOW, "change"))
     for number, own in data.groupby("example"):
         left = APART * int(str(number))
         pixels = own["pixels"].iloc[0]
-        for top, name in ((0.0, "attention"), (BELOW, "change")):
+        for top, name in titles:
             if pixels is not None:
                 wide = pixels.shape[1] / pixels.shape[0]
                 extent = (left + 0.5 - wide / 2, left + 0.5 + wide / 2, top + 1, top)
@@ -72,10 +85,12 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
             alpha = 0.6 if pixels is not None else 1.0
             axes.imshow(values, extent=square, cmap="inferno", vmin=0, vmax=1, alpha=alpha, interpolation="none")
         name, correlation = PurePosixPath(own["video"].iloc[0]).stem, own["correlation"].iloc[0] / 100
-        said = f"{shortened(name, 16, 2)}\nr = {correlation:.2f}"
+        predicted = own["predicted"].iloc[0] if "predicted" in own else ""
+        said = "\n".join([*([shortened(predicted, 16, 1)] if predicted else []), shortened(name, 16, 2)])
+        said += f"\nr = {correlation:.2f}"
         axes.text(left + 0.5, BELOW + 1.05, said, fontsize=5, ha="center", va="top", color=BLACK)
-    for top, name in ((0.0, "attention"), (BELOW, "change")):
-        axes.text(-0.3, top + 0.5, name, fontsize=6, rotation=90, ha="center", va="center")
+    for top, name in titles:
+        axes.text(-0.3, top + 0.5, name.replace("_", " "), fontsize=6, rotation=90, ha="center", va="center")
     axes.set_xlim(-0.45, APART * data["example"].max() + 1.3)
     axes.set_ylim(BELOW + 1.6, -0.05)
     axes.set_aspect("equal")

@@ -45,11 +45,20 @@ DETAILS = {
         },
         {"video": "run/漢字.avi", "map": [[0.3, 1.0]] * 2, "change": [[0.0, 1.0]] * 2, "correlation": 100.0},
     ],
+    "class_activation": [
+        {
+            "video": "run/漢字.avi",
+            "map": [[1.0, 0.0]] * 2,
+            "change": [[0.0, 1.0]] * 2,
+            "correlation": -100.0,
+            "predicted": 1,
+        },
+    ],
     "timesteps": [[100.0, 60.0], [60.0, 100.0]],
     "map": {"path": ["v0", "v2", "of another list"], "x": [0.5, -1.5, 9.0], "y": [2.0, 3.0, 9.0], "perplexity": 1.0},
     "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
 }
-"""As the protocols retrieval, similarity, timesteps, tsne and attention record them; no evaluation has all."""
+"""As retrieval, similarity, timesteps, tsne, attention and class_activation record them; no evaluation has all."""
 
 
 def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:

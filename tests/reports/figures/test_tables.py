@@ -199,6 +199,21 @@ def test_attention_has_a_line_for_each_place_and_a_picture_at_the_first_of_panel
     assert drawn.count("<image") == 3 * (2 * 2 + 2), "two maps of two videos, one of which has a picture below both"
 
 
+def test_class_activation_names_the_class_that_is_predicted() -> None:
+    data = TABLES["class_activation"](everything())
+    assert list(dict.fromkeys(data["row"])) == ["r1", "r2", "r0", "r3"]
+    own = data[data["row"] == "r1"]
+    assert own[["y", "x", "class_activation", "predicted"]].values.tolist() == [
+        [0, 0, 1.0, "run"],
+        [0, 1, 0.0, "run"],
+        [1, 0, 1.0, "run"],
+        [1, 1, 0.0, "run"],
+    ]
+    drawn = draw(find_figures()["class_activation"], data, ["svg"])["svg"].decode()
+    assert drawn.count("<image") == 3 * 2, "the video has no picture"
+    assert ">class activation<" in drawn
+
+
 def test_a_map_is_of_the_first_seed_and_knows_the_classes_of_its_videos() -> None:
     data = TABLES["feature_map"](everything())
     assert list(dict.fromkeys(data["panel"])) == [f"{row}, linear/k, seed 0" for row in ("r1", "r2", "r0", "r3")]
