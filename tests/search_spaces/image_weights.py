@@ -13,7 +13,7 @@ import torch
 from raysl.config.component import find
 from tests.models.narrow_weights import image_state
 
-NAMES = ("imagenet_resnet50", "simclr_resnet50")
+NAMES = ("imagenet_resnet50", "simclr_resnet50", "simclr_resnet50_k600")
 SMOKE_WIDTH = 0.0625
 
 

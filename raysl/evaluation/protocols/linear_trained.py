@@ -56,10 +56,15 @@ class LinearTrainedOptions(DownstreamOptions):
         doc="the frozen backbone's batch norms while the layer trains: of the batch, or as pretraining left them",
         source="[C] CVRL eval; TCLR, CSTP train",
     )
+    train: Literal["head", "all"] = option(
+        "head",
+        doc="what is trained; all: the backbone too, for rows that a linear layer is compared with",
+        source="[P] the papers: head; CVRL's supervised networks: all, otherwise as in its linear evaluation",
+    )
 
     @property
     def trained(self) -> Literal["all", "head"] | tuple[str, ...]:
-        return "head"
+        return self.train
 
 
 COMPONENT = Component(
