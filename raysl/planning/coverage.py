@@ -14,6 +14,7 @@ class Entry:
 
     Attributes:
         row: its position; None for a whole.
+        own: whether the paper's authors trained it; the others are quoted.
         studies: those that compute it.
         reason: why no shipped study does; empty where it is not listed.
     """
@@ -22,6 +23,7 @@ class Entry:
     row: int | None
     studies: tuple[str, ...]
     reason: str
+    own: bool = True
 
     @property
     def title(self) -> str:
@@ -52,8 +54,8 @@ def published_coverage(matches: Iterable[tuple[str, Match]], listed: Uncovered |
     """Finds the studies of every published row.
 
     A row is computed by the studies that match it (``published.rows``). A table or figure without recovered rows is
-    computed by the studies that reproduce it, and by those that compute all rows of the table that it draws. A table
-    that has rows is not computed by a study that matches none of them.
+    computed by the studies that reproduce it, and by those that compute all own rows of the table that it draws. A
+    table that has rows is not computed by a study that matches none of them.
 
     Args:
         matches: names of studies, with what they reproduce (`raysl.planning.study.Study.published`).
@@ -67,42 +69,47 @@ def published_coverage(matches: Iterable[tuple[str, Match]], listed: Uncovered |
             key = (found.table.id, row)
             studies[key] = tuple(dict.fromkeys((*studies.get(key, ()), name)))
     for figure, source in listed.drawn_from.items():
-        drawn = [studies.get((source, row), ()) for row in range(len(tables[source].rows))]
+        drawn = [studies.get((source, row), ()) for row in tables[source].own_rows]
         if all(drawn):
             studies[figure, None] = tuple(dict.fromkeys((*studies.get((figure, None), ()), *sum(drawn, ()))))
     entries = []
     for table in tables.values():
         for row in range(len(table.rows)) if table.rows else (None,):
             computed = studies.get((table.id, row), ())
-            entries.append(Entry(table, row, computed, _reason(listed, table, row, computed)))
+            own = row is None or row in table.own_rows
+            entries.append(Entry(table, row, computed, _reason(listed, table, row, computed, own), own))
     return Coverage(tuple(entries))
 
 
 def coverage_lines(coverage: Coverage) -> list[str]:
-    """Two lines that count what is computed, listed and neither, in ablations; other tables are counted once."""
-    ablations: dict[str, list[Entry]] = {}
+    """Two lines that count what is computed, listed and neither, of what the authors trained; the rest once.
+
+    A comparison is covered whole where all own rows of its authors are.
+    """
+    tables: dict[str, list[Entry]] = {}
     for entry in coverage.entries:
-        if not entry.table.kind:
-            ablations.setdefault(entry.table.id, []).append(entry)
-    states = [_state(entries) for entries in ablations.values()]
-    rows = [_state([entry]) for entries in ablations.values() for entry in entries if entry.row is not None]
-    others = {entry.table.id for entry in coverage.entries} - ablations.keys()
+        if entry.own and entry.table.kind != "architecture":
+            tables.setdefault(entry.table.id, []).append(entry)
+    states = [_state(entries) for entries in tables.values()]
+    rows = [_state([entry]) for entries in tables.values() for entry in entries if entry.row is not None]
+    quoted = sum(not entry.own for entry in coverage.entries)
+    others = {entry.table.id for entry in coverage.entries} - tables.keys()
     return [
-        f"published ablations: {states.count('covered')} of {len(states)} tables and figures covered whole and "
-        f"{states.count('in part')} in part, {rows.count('covered')} of {len(rows)} rows",
+        f"published: {states.count('covered')} of {len(states)} tables and figures covered whole and "
+        f"{states.count('in part')} in part, {rows.count('covered')} of {len(rows)} rows that are their authors' own",
         f"listed as not covered, with the reason: {states.count('listed')} tables and figures, {rows.count('listed')} "
-        f"rows; neither: {states.count('neither')} tables and figures, {rows.count('neither')} rows; no ablations: "
-        f"{len(others)} tables",
+        f"rows; neither: {states.count('neither')} tables and figures, {rows.count('neither')} rows; beside them "
+        f"{quoted} rows of other authors, and {len(others)} table without results",
     ]
 
 
-def _reason(listed: Uncovered, table: PublishedTable, row: int | None, computed: tuple[str, ...]) -> str:
-    """The rule for a kind gives way where a study computes the row: it speaks of no row by name."""
+def _reason(listed: Uncovered, table: PublishedTable, row: int | None, computed: tuple[str, ...], own: bool) -> str:
+    """The rules for a kind and for other authors give way where a study computes the row: they name no row."""
     if table.id in listed.tables:
         return listed.tables[table.id]
     if row is not None and (table.id, row) in listed.rows:
         return listed.rows[table.id, row]
-    return "" if computed else listed.kinds.get(table.kind, "")
+    return "" if computed else listed.kinds.get(table.kind, "") if own else listed.others
 
 
 def _state(entries: list[Entry]) -> str:

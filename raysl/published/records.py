@@ -57,6 +57,8 @@ class PublishedTable(Grid):
     Attributes:
         id: e.g. ``cvrl_t6``. paper: id of its paper. number: as the paper counts. figure: whether it is a figure.
         what: one line. kind: ``comparison`` with other methods, ``architecture``, or empty for an ablation.
+        own: column to the values that mark the rows of the paper's authors, of which they trained the networks; empty:
+            all rows are theirs. The others are quoted.
         varied: the factors that its rows differ in. fixed: what they share. metric: as printed.
         provenance: of all cells; None where a column of this name says it row by row, or nothing is said.
         source: where cells of provenance paper-cross or public stand.
@@ -72,6 +74,7 @@ class PublishedTable(Grid):
     figure: bool
     what: str
     kind: Literal["", "comparison", "architecture"] = ""
+    own: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     varied: tuple[str, ...] = ()
     fixed: Mapping[str, Value] = field(default_factory=dict)
     metric: tuple[str, ...] = ()
@@ -83,6 +86,25 @@ class PublishedTable(Grid):
     known: tuple[Mapping[str, Value], ...] = ()
     printed_gains_over_IC: Grid | None = None  # noqa: N815
     candidate_values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for column, values in self.own.items():
+            if column not in self.columns:
+                raise ValueError(f"own: there is no column {column!r}; there are {', '.join(self.columns)}")
+            known = [row[self.columns.index(column)] for row in self.rows]
+            if unknown := [value for value in values if value not in known]:
+                raise ValueError(f"own: no row has {column} {unknown[0]!r}")
+
+    @property
+    def own_rows(self) -> tuple[int, ...]:
+        """Positions of the rows that are the authors' own."""
+        marked = [(self.columns.index(column), values) for column, values in self.own.items()]
+        return tuple(
+            position
+            for position, row in enumerate(self.rows)
+            if not marked or any(row[column] in values for column, values in marked)
+        )
 
     @property
     def heading(self) -> str:

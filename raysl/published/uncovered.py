@@ -24,7 +24,8 @@ Reason = Annotated[str, Field(min_length=1)]
 @dataclass(frozen=True)
 class Uncovered:
     """Attributes:
-    kinds: kind of table (``comparison``) to the reason that all of this kind share.
+    others: the reason of all rows that are not the authors' own (`PublishedTable.own`).
+    kinds: kind of table (``architecture``) to the reason that all of this kind share.
     drawn_from: figure to the table whose numbers it draws: what covers the table covers the figure.
     tables: table or figure to the reason, as a whole.
     rows: table and position of a row to the reason.
@@ -34,6 +35,7 @@ class Uncovered:
     drawn_from: Mapping[str, str]
     tables: Mapping[str, str]
     rows: Mapping[tuple[str, int], str]
+    others: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class _Row:
 class _File:
     __pydantic_config__ = STRICT
     schema_version: Literal[1]
-    kinds: Mapping[Literal["comparison", "architecture"], Reason] = field(default_factory=dict)
+    others: Reason
+    kinds: Mapping[Literal["architecture"], Reason] = field(default_factory=dict)
     drawn_from: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Reason] = field(default_factory=dict)
     rows: Mapping[str, tuple[_Row, ...]] = field(default_factory=dict)
@@ -64,8 +67,8 @@ def read(path: Path) -> Uncovered:
 
     Raises:
         ConfigError: an unknown or missing key; an unknown table or figure; a row that no published row or several
-            match; something that is listed twice, or that a rule for its kind lists already; a figure that is drawn
-            from no rows, or that has rows of its own.
+            match; something that is listed twice, or that a rule for its kind or for other authors' rows lists already;
+            a figure that is drawn from no rows, or that has rows of its own.
     """
     tree = read_tree(path, path.name)
     try:
@@ -87,7 +90,11 @@ def read(path: Path) -> Uncovered:
     for table_id, listed in given.rows.items():
         rows |= _positions(tree, table_id, listed)
     return Uncovered(
-        {str(kind): reason for kind, reason in given.kinds.items()}, dict(given.drawn_from), dict(given.tables), rows
+        {str(kind): reason for kind, reason in given.kinds.items()},
+        dict(given.drawn_from),
+        dict(given.tables),
+        rows,
+        given.others,
     )
 
 
@@ -114,6 +121,8 @@ def _positions(tree: Tree, table_id: str, listed: tuple[_Row, ...]) -> dict[tupl
             raise tree.error(at, str(error)) from error
         if (table_id, position) in found:
             raise tree.error(at, f"row {name!r} is listed twice")
+        if position not in table.own_rows:
+            raise tree.error(at, f"row {name!r} is other authors', who are listed already (others)")
         found[table_id, position] = item.reason
     return found
 

@@ -56,7 +56,15 @@ def test_known_entries() -> None:
     assert by_title["tclr_f7"].studies == ("tclr/figure7_clips_retrieval_ucf101",)
     assert "clip_order" in by_title["tclr_t3 row 3 (VCOP, None)"].reason
     assert by_title["taco_f7"].studies == ("taco/figure7_transfer_last_layer",)
-    assert by_title["taco_t4 row 0 (MotionPred, C3D, 61.2, 33.4)"].reason == uncovered().kinds["comparison"]
+    assert by_title["taco_t4 row 0 (MotionPred, C3D, 61.2, 33.4)"].reason == uncovered().others
+    assert by_title["taco_t4 row 11 (TaCo(MoCo), R50, 85.1, 51.6)"].studies == ("taco/table4_own_row",)
+    assert by_title["cvrl_f1"].studies == ("cvrl/table2_linear_k400", "cvrl/table2_linear_k600")
+
+
+def test_no_study_computes_other_authors_rows() -> None:
+    others = [entry for entry in shipped_coverage().entries if not entry.own]
+    assert {entry.table.kind for entry in others} == {"comparison"}
+    assert [entry.title for entry in others if entry.studies or entry.reason != uncovered().others] == []
 
 
 @pytest.mark.parametrize("name", [name for name, _ in shipped()])
@@ -87,24 +95,39 @@ def test_a_figure_that_draws_a_table_needs_all_of_its_rows() -> None:
         assert next(entry for entry in entries if entry.title == "tclr_f9").studies == expected
 
 
-def test_what_is_listed_and_covered_is_both_but_for_the_rule_of_a_kind() -> None:
-    listed = Uncovered({"comparison": "others'"}, {}, {"sstl_f1": "gone"}, {("cvrl_t6", 0): "gone"})
+def test_a_figure_that_draws_a_comparison_needs_its_own_rows_alone() -> None:
+    listed = Uncovered({}, {"cvrl_f1": "cvrl_t4"}, {}, {})
+    own = Match(published_table("cvrl_t4"), {"a": 23, "b": 24, "c": 25, "d": 26}, {})
+    entries = published_coverage([("study", own)], listed).entries
+    assert next(entry for entry in entries if entry.title == "cvrl_f1").studies == ("study",)
+
+
+def test_what_is_listed_and_covered_is_both_but_for_the_rules() -> None:
+    listed = Uncovered({"architecture": "none"}, {}, {"sstl_f1": "gone"}, {("cvrl_t6", 0): "gone"}, "others'")
     found = published_coverage([whole("sstl_f1"), whole("cvrl_t6"), whole("taco_t4")], listed)
     assert [entry.title for entry in found.both] == ["cvrl_t6 row 0 (0, 54.7, 79.1)", "sstl_f1"][::-1]
     assert all(not entry.reason for entry in found.entries if entry.table.id == "taco_t4")
-    assert all(entry.reason for entry in found.entries if entry.table.id == "sstl_t1")
+    own = published_table("sstl_t1").own_rows
+    reasons = {entry.row: entry.reason for entry in found.entries if entry.table.id == "sstl_t1"}
+    assert reasons == {row: "" if row in own else "others'" for row in range(len(published_table("sstl_t1").rows))}
+    assert all(entry.reason == "none" for entry in found.entries if entry.table.id == "cvrl_t1")
 
 
-def test_lines_count_ablations() -> None:
-    ablations = [table for table in published_tables() if not table.kind]
-    rows = sum(len(table.rows) for table in ablations)
+def test_lines_count_what_the_authors_trained() -> None:
+    tables = [table for table in published_tables() if table.kind != "architecture"]
+    rows = sum(len(table.own_rows) for table in tables)
+    quoted = sum(len(table.rows) for table in tables) - rows
     part = ("part", Match(published_table("tclr_t10"), {"a": 0}, {}))
-    listed = Uncovered({"comparison": "others'"}, {}, {"cvrl_t5": "no detector"}, {("tclr_t10", 1): "gone"})
-    first, second = coverage_lines(published_coverage([whole("cvrl_t6"), whole("sstl_f1"), part], listed))
+    own = ("own", Match(published_table("taco_t4"), {"TaCo": 11}, {}))
+    listed = Uncovered(
+        {"architecture": "none"}, {}, {"cvrl_t5": "no detector"}, {("tclr_t10", 1): "gone"}, "others' methods"
+    )
+    first, second = coverage_lines(published_coverage([whole("cvrl_t6"), whole("sstl_f1"), part, own], listed))
     assert first == (
-        f"published ablations: 2 of {len(ablations)} tables and figures covered whole and 1 in part, 5 of {rows} rows"
+        f"published: 3 of {len(tables)} tables and figures covered whole and 1 in part, 6 of {rows} rows that are "
+        "their authors' own"
     )
     assert second == (
-        f"listed as not covered, with the reason: 1 tables and figures, 6 rows; neither: {len(ablations) - 4} tables "
-        f"and figures, {rows - 11} rows; no ablations: {len(published_tables()) - len(ablations)} tables"
+        f"listed as not covered, with the reason: 1 tables and figures, 6 rows; neither: {len(tables) - 5} tables "
+        f"and figures, {rows - 12} rows; beside them {quoted} rows of other authors, and 1 table without results"
     )

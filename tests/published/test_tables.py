@@ -100,6 +100,9 @@ def test_a_small_file_is_read(tmp_path: Path) -> None:
     everything = read(written(tmp_path, SMALL))
     assert everything.papers[0].tables[0].metric == ("top-1",)
     assert everything.papers[0].figures[0].notes == ("drawn",)
+    assert everything.papers[0].tables[0].own_rows == (0, 1), "all rows, where nothing is said"
+    marked = read(written(tmp_path, SMALL.replace("metric: top-1", "metric: top-1\n    own: {a: [y]}")))
+    assert marked.papers[0].tables[0].own_rows == (1,)
 
 
 BAD = {
@@ -110,6 +113,8 @@ BAD = {
     "an unknown provenance": (("provenance: paper", "provenance: hearsay"), r"provenance"),
     "an id twice": (("p_f1", "p_t1"), r"the id 'p_t1' stands twice"),
     "text for a number": (("exact_trainable: 12", "exact_trainable: '12'"), r"exact_trainable"),
+    "own rows by no column": (("metric: top-1", "metric: top-1\n    own: {c: [y]}"), r"own: there is no column 'c'"),
+    "own rows that are none": (("metric: top-1", "metric: top-1\n    own: {a: [z]}"), r"own: no row has a 'z'"),
     "another version": (("schema_version: 1", "schema_version: 2"), r"1 is expected, not 2"),
 }
 
