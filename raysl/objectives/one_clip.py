@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import Literal, Self
 
 import numpy as np
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from raysl.config.cell import CellConfig
@@ -27,7 +29,18 @@ from raysl.views.task_views import TaskViews, VideoPlan
 class OneClipOptions(OwnViewOptions):
     """Options of tasks about one clip."""
 
+    clips: Literal["both", "query"] = option(
+        "both",
+        doc="which clips of the pair are asked about, though both are changed; both: two losses, added",
+        source="[C] CSTP: both; [P] CSTP: query",
+    )
     head: HeadOptions = option(HeadOptions(), doc="from a clip's feature to the answer", source="see its fields")
+
+    @model_validator(mode="after")
+    def _clips_of_a_pair(self) -> Self:
+        if self.view == "own" and self.clips != "both":
+            raise ValueError("clips: query is of the pair's two clips, and view: own has one; set view: pair")
+        return self
 
 
 class OneClipViews(TaskViews):
@@ -69,7 +82,9 @@ class OneClipViews(TaskViews):
 
 
 class OneClipTask(ClassificationTask):
-    """One question about each clip, from its feature alone, ``[B, D]``, through one head; ``COMPONENT.build`` itself.
+    """A question about a clip, or about each, from its feature alone, ``[B, D]``, through one head.
+
+    It is ``COMPONENT.build`` itself.
 
     Class attributes:
         name: as that of the `OneClipViews`.
@@ -77,7 +92,7 @@ class OneClipTask(ClassificationTask):
 
     def __init__(self, options: OneClipOptions, context: TermContext) -> None:
         super().__init__()
-        self.options, self._views = options, _views(self.name, options)
+        self.options, self._asked = options, _asked(self.name, options)
         self.head = TaskHead(context.feature_dim, self.classes, options.head)
 
     @property
@@ -87,16 +102,20 @@ class OneClipTask(ClassificationTask):
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        return self._views
+        return self._asked
 
     def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
-        logits = self.head(torch.cat([features[view] for view in self._views])).chunk(len(self._views))
-        answers = [batch.targets[_target(self.name, view)] for view in self._views]
+        logits = self.head(torch.cat([features[view] for view in self._asked])).chunk(len(self._asked))
+        answers = [batch.targets[_target(self.name, view)] for view in self._asked]
         return list(zip(logits, answers, strict=True))
 
 
 def _views(name: str, options: OneClipOptions) -> tuple[str, ...]:
     return (name,) if options.view == "own" else ("query", "key")
+
+
+def _asked(name: str, options: OneClipOptions) -> tuple[str, ...]:
+    return _views(name, options) if options.clips == "both" else ("query",)
 
 
 def _target(name: str, view: str) -> str:

@@ -19,6 +19,7 @@ def draw_crop(
     *,
     log_aspect: bool = True,
     swap: bool = False,
+    whole: bool = False,
 ) -> tuple[int, int, int, int]:
     """A box whose area and (logarithm of the) aspect, width by height, are uniform, uniformly placed in the frame.
 
@@ -29,6 +30,7 @@ def draw_crop(
         generator: gives 22 numbers, 32 with ``swap``, however many boxes fit.
         log_aspect: the aspect is log-uniform (torchvision); False: uniform (CVRL 7.3).
         swap: with probability 1/2 width and height of a box are exchanged (CSTP [C]).
+        whole: the largest square instead, whatever area and aspect; it is placed as any box.
 
     Returns:
         (top, left, height, width) in pixels.
@@ -41,6 +43,9 @@ def draw_crop(
     place = generator.random(2)
     if swap:
         ratios = np.where(generator.random(ATTEMPTS) < 0.5, 1.0 / ratios, ratios)
+    if whole:
+        side = min(height, width)
+        return int(place[0] * (height - side + 1)), int(place[1] * (width - side + 1)), side, side
     # Box after box, until one fits: on all of them at once NumPy takes three times as long.
     for wanted, ratio in zip(pixels.tolist(), ratios.tolist(), strict=True):
         box_width, box_height = round(math.sqrt(wanted * ratio)), round(math.sqrt(wanted / ratio))

@@ -20,6 +20,8 @@ CASES: list[tuple[str, dict[str, Any], int | str]] = [
     ("moco", {"symmetric": "mean", "momentum": 0.5}, "batch"),
     ("moco", {"shuffle": True, "momentum": 0.5, "momentum_schedule": "cosine"}, 2),
     ("byol", {"symmetric": "one_way", "momentum": 0.5}, 4),
+    ("byol", {"symmetric": "one_way", "loss": "cosine", "reduction": "sum"}, 4),
+    ("simclr", {"symmetric": "one_way", "positive_in_denominator": False, "reduction": "sum"}, "batch"),
     ("instdisc", {"loss": "nce", "temperature": 0.5}, "batch"),
 ]
 IDS = [f"{name}-{group}-{'-'.join(str(value) for value in options.values())}" for name, options, group in CASES]

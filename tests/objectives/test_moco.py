@@ -160,3 +160,11 @@ def test_a_queue_that_is_no_multiple_of_the_batch_is_refused_when_it_is_loaded(
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(options))):
         MoCoOptions(**options)
+
+
+@pytest.mark.parametrize("group", ["batch", 8])
+def test_shuffled_keys_need_batch_norm_over_parts_of_the_batch(group: int | str) -> None:
+    change = {"objective.contrastive": small("moco", shuffle=True), "training.batch_size": 8}
+    with pytest.raises(ConfigError, match="shuffle: true does nothing where batch norm is over the whole batch"):
+        tiny_cell(change | {"batch_norm_group": group})
+    tiny_cell(change | {"batch_norm_group": 4})

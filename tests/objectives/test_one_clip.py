@@ -93,3 +93,25 @@ def test_the_losses_of_its_clips_are_added_through_one_head(view: Any) -> None:
             loss -= ((logits[answer] - logits.exp().sum().log()) / 4).item()
     batch = replace(random_batch(4), targets={f"hurry/{name}": answer for name, answer in answers.items()})
     assert task(features, batch).loss.item() == pytest.approx(loss, rel=1e-12)
+
+
+def test_of_the_pair_the_first_clip_alone_may_be_asked_about() -> None:
+    """CSTP as printed: both clips are changed."""
+    options = HurryOptions(view="pair", clips="query")
+    assert HurryViews(options, tiny_cell()).changes == dict.fromkeys(VIEWS["pair"], frozenset({"rate", "place"}))
+    task, both = Hurry(options, context()), Hurry(HurryOptions(view="pair"), context())
+    both.load_state_dict(task.state_dict())
+    assert task.view_names == ("query",)
+    generator = torch.Generator().manual_seed(0)
+    features = {name: torch.randn(4, 6, generator=generator) for name in VIEWS["pair"]}
+    answers = {f"hurry/{name}": torch.randint(5, (4,), generator=generator) for name in VIEWS["pair"]}
+    batch = replace(random_batch(4), targets=answers)
+    swapped = {"query": features["key"], "key": features["query"]}
+    of_key = replace(batch, targets={"hurry/query": answers["hurry/key"], "hurry/key": answers["hurry/query"]})
+    added = task(features, batch).loss + task(swapped, of_key).loss
+    torch.testing.assert_close(both(features, batch).loss, added)
+
+
+def test_an_own_view_has_no_first_clip() -> None:
+    with pytest.raises(ValueError, match="clips: query is of the pair's two clips"):
+        HurryOptions(clips="query")

@@ -37,6 +37,14 @@ def test_the_loss_is_the_mean_of_both_directions_and_targets_get_no_gradient() -
         torch.testing.assert_close(found, wanted)
 
 
+def test_one_way_the_query_alone_predicts() -> None:
+    torch.manual_seed(0)
+    term = SimSiam(small_options("simsiam", symmetric="one_way"), context())
+    query, key = term.projector(torch.cat(list(features().values()))).chunk(2)
+    predicted = term.predictor(torch.cat([query, key])).chunk(2)[0]
+    torch.testing.assert_close(term(features(), random_batch()).loss, negative_cosine(predicted, key))
+
+
 def test_networks_of_the_paper() -> None:
     options = SimSiamOptions().projector
     assert options != "shared"

@@ -98,6 +98,13 @@ def test_crop_and_flip_are_torchvisions() -> None:
     assert torch.equal(result, expected.float() / 255)
 
 
+@pytest.mark.parametrize("name", ["cstp", "cvrl", "rand_augment", "standard"])
+def test_a_whole_crop_is_the_square_of_the_short_side_in_all_that_crop(name: str) -> None:
+    boxes = [built(name, crop="whole")(noise(2, 24, 36), stream("whole", i), "query")[1] for i in range(8)]
+    assert {(top, height, width) for top, _, height, width in boxes} == {(0.0, 1.0, 24 / 36)}
+    assert len({left for _, left, _, _ in boxes}) > 1
+
+
 def test_jitter_and_grey_are_torchvisions_in_the_order_drawn() -> None:
     frames, whole = noise(height=24, width=24), (0, 0, 24, 24)
     order = (Jitter("contrast", 1.4), Jitter("hue", -0.13), Jitter("brightness", 1.3), Jitter("saturation", 0.4))

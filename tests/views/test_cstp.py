@@ -53,6 +53,13 @@ def test_the_defaults_are_the_released_codes() -> None:
     assert len({tuple(one.name for one in own.jitter) for own in strong if own.jitter}) == 24
 
 
+def test_angles_may_all_be_the_same_way_round() -> None:
+    for both, one in zip(draws(200, **ALWAYS), draws(200, **ALWAYS, rotation_from="zero"), strict=True):
+        assert both.angle is not None
+        assert one.angle == pytest.approx((both.angle + 10) / 2)
+        assert one == both._replace(angle=one.angle)
+
+
 def test_the_crop_is_upright_as_often_as_wide() -> None:
     made = cstp(max_area=0.3)
     crops = np.array([made.draw(2400, 2400, stream("crop", i)).crop for i in range(3000)], float)

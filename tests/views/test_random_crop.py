@@ -43,6 +43,16 @@ def test_the_number_of_draws_does_not_depend_on_the_frame() -> None:
     assert len(set(after)) == 1
 
 
+def test_whole_is_the_largest_square_placed_along_the_long_side() -> None:
+    boxes = [draw_crop(100, 160, (0.2, 0.5), (0.5, 2.0), stream("whole", i), whole=True) for i in range(2000)]
+    assert {(top, height, width) for top, _, height, width in boxes} == {(0, 100, 100)}
+    assert stats.kstest([(left + 0.5) / 61 for _, left, _, _ in boxes], "uniform").pvalue > 1e-3
+    one, other = stream("same draws"), stream("same draws")
+    draw_crop(100, 160, (0.2, 0.5), (0.5, 2.0), one, whole=True)
+    draw_crop(100, 160, (0.2, 0.5), (0.5, 2.0), other)
+    assert one.random() == other.random()
+
+
 def test_where_no_box_fits_the_largest_at_the_centre_is_taken() -> None:
     assert draw_crop(10, 200, (1.0, 1.0), (0.5, 2.0), stream(0)) == (0, 90, 10, 20)
     assert draw_crop(200, 10, (1.0, 1.0), (0.5, 2.0), stream(0)) == (90, 0, 20, 10)

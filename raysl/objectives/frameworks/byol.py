@@ -16,7 +16,8 @@ from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.models.backbone import Backbone
 from raysl.models.predictor import Predictor, PredictorOptions
-from raysl.objectives.negative_cosine import squared_distance
+from raysl.objectives.negative_cosine import negative_cosine, squared_distance
+from raysl.objectives.reduction import Reduction, reduced, reduction_option
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.target_encoder import TargetEncoder, momentum_at
 from raysl.objectives.term import Term, TermContext, TermOutput
@@ -85,10 +86,18 @@ class BYOLOptions(Options):
         doc="both directions added, averaged, or only the prediction from `query`",
         source="[P] BYOL 3.1: sum; CSTP Eq. 3 one_way",
     )
+    loss: Literal["distance", "cosine"] = option(
+        "distance",
+        doc="of prediction and target, both of length 1: their squared distance, 2 - 2 cos, or - cos, half its slope",
+        source="[P] BYOL Eq. 2, [C] CSTP: distance; CSTP Eq. 3: cosine",
+    )
+    reduction: Reduction = reduction_option()
 
 
 class BYOL(Term):
     """Squared distance of the prediction from one view to the target embedding of the other, both of length 1.
+
+    Or minus their cosine (``loss: cosine``).
 
     Metrics: those of `representation_metrics` of the online embeddings (before the predictor) of both views; of the
     query's online and the key's target embedding where only the query is online.
@@ -108,6 +117,7 @@ class BYOL(Term):
         self.target = TargetEncoder(context.backbone, self.projector, context.chunk)
         self.transformed = TransformedViewLosses(context, embedding_dim)
         self._online = ("query",) if options.symmetric == "one_way" else ("query", "key")
+        self.compares_across_batch = options.reduction == "sum"
         self._total_steps = context.total_steps
 
     @property
@@ -127,7 +137,7 @@ class BYOL(Term):
         online = self.projector(torch.cat([features[name] for name in self._online]))
         predictions = self.predictor(online).chunk(len(self._online))
         targets = [self.target(batch.views[name].clips) for name in self.target_view_names]
-        distances = [squared_distance(*pair) for pair in zip(predictions, targets, strict=True)]
+        distances = [self._distance(*pair) for pair in zip(predictions, targets, strict=True)]
         loss = torch.stack(distances).sum()
         if self.options.symmetric == "mean":
             loss = loss / len(distances)
@@ -140,8 +150,13 @@ class BYOL(Term):
             own,
             features,
             self.options.original_weight,
-            lambda embedding: times * squared_distance(self.predictor(embedding), targets[0]),
+            lambda embedding: times * self._distance(self.predictor(embedding), targets[0]),
         )
+
+    def _distance(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Of ``[B, d]`` rows, a scalar: what is minimised in one direction."""
+        measure = squared_distance if self.options.loss == "distance" else negative_cosine
+        return reduced(measure(prediction, target), len(prediction), self.options.reduction)
 
 
 def _build(options: BYOLOptions, context: TermContext) -> BYOL:

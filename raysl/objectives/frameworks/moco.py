@@ -21,6 +21,7 @@ from raysl.models.backbone import Backbone
 from raysl.objectives.info_nce import info_nce, queue_logits
 from raysl.objectives.key_queue import KeyQueue
 from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.reduction import Reduction, reduced, reduction_option
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.shuffled import shuffled
 from raysl.objectives.target_encoder import TargetEncoder, momentum_at
@@ -74,10 +75,11 @@ class MoCoOptions(Options):
     )
     shuffle: bool = option(
         False,
-        doc="whether keys are computed in batch-norm groups of other videos than the queries' "
-        "(without effect where batch_norm_group is the batch)",
+        doc="whether keys are computed in batch-norm groups of other videos than the queries'; "
+        "needs a batch_norm_group smaller than the batch",
         source="[P] TaCo: synchronised instead; MoCo 3.3, CSTP: shuffled",
     )
+    reduction: Reduction = reduction_option()
 
 
 class MoCo(Term):
@@ -108,6 +110,7 @@ class MoCo(Term):
             tasks = self.transformed.tasks
             self.transformed_keys = TransformedKeys(tasks, self.projector.output_dim, options.queue_size)
         self._online = ("query",) if options.symmetric == "one_way" else ("query", "key")
+        self.compares_across_batch = options.reduction == "sum"
         self._seed, self._total_steps, self._step = context.seed, context.total_steps, 0
         self._keys: list[Tensor] = []
 
@@ -144,16 +147,20 @@ class MoCo(Term):
         accuracy, entropy = (torch.stack(values).mean() for values in list(zip(*results, strict=True))[1:])
         told = {"contrastive_accuracy": accuracy, "contrastive_entropy": entropy}
         metrics = told | representation_metrics(queries[0], keys[0])
-        own = TermOutput(torch.stack([result.loss for result in results]).mean(), metrics)
+        own = TermOutput(self._reduced(torch.stack([result.loss for result in results]).mean(), keys[0]), metrics)
         weight, temperature = self.options.original_weight, self.options.temperature
         if self.transformed_keys is not None:
-            return sum_over_tasks(own, self.transformed_keys.losses(queries[0], of_tasks, temperature), weight)
-        return self.transformed.added_to(
-            own,
-            features,
-            weight,
-            lambda embedding: info_nce(queue_logits(embedding, keys[0], self.queue.columns, temperature)).loss,
-        )
+            losses = self.transformed_keys.losses(queries[0], of_tasks, temperature)
+            return sum_over_tasks(own, {task: self._reduced(loss, keys[0]) for task, loss in losses.items()}, weight)
+
+        def against(embedding: Tensor) -> Tensor:
+            logits = queue_logits(embedding, keys[0], self.queue.columns, temperature)
+            return self._reduced(info_nce(logits).loss, keys[0])
+
+        return self.transformed.added_to(own, features, weight, against)
+
+    def _reduced(self, loss: Tensor, rows: Tensor) -> Tensor:
+        return reduced(loss, len(rows), self.options.reduction)
 
     @torch.no_grad()
     def _keys_of_tasks(self, batch: Batch) -> dict[str, Tensor]:
@@ -187,6 +194,12 @@ def _check(options: MoCoOptions, cell: CellConfig) -> None:
             f"objective.contrastive.queue_size {options.queue_size} is not a multiple of the {keys} keys that a batch "
             f"of training.batch_size {cell.training.batch_size} gives: batches replace whole parts of the queue; take "
             f"{max(round(options.queue_size / keys), 1) * keys}"
+        )
+    if options.shuffle and cell.batch_norm_group in ("batch", cell.training.batch_size):
+        raise ConfigError(
+            f"objective.contrastive.shuffle: true does nothing where batch norm is over the whole batch, "
+            f"batch_norm_group: {cell.batch_norm_group}; give a smaller group that divides training.batch_size "
+            f"{cell.training.batch_size}, or leave shuffle out"
         )
 
 

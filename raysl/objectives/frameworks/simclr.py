@@ -19,6 +19,7 @@ from raysl.config.options import Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.nt_xent import nt_xent
+from raysl.objectives.reduction import Reduction, reduced, reduction_option
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.temporal_memory import TemporalMemory, check_negatives
 from raysl.objectives.term import Term, TermContext, TermOutput
@@ -50,8 +51,9 @@ class SimCLROptions(Options):
     symmetric: Literal["mean", "sum", "one_way"] = option(
         "mean",
         doc="both directions averaged, both added, or the query as the only anchor",
-        source="[P] SimCLR Alg. 1: mean; [C] CVRL: sum; [P] CVRL Eq. 1: one_way",
+        source="[P] SimCLR Alg. 1: mean; [C] CVRL: sum; [P] CVRL Eq. 1, CSTP Eq. 1: one_way",
     )
+    reduction: Reduction = reduction_option()
     bank_negatives: int = option(
         0,
         doc="entries drawn each step from the temporal memory bank (`objective.memory`) as further negatives",
@@ -104,9 +106,13 @@ class SimCLR(Term):
             bank_negatives=self._from_bank(embeddings, batch),
         )
         result = loss(query)
-        own = TermOutput(result.loss, {**result.metrics, **representation_metrics(query, key)})
-        weight = self.options.original_weight
-        return self.transformed.added_to(own, features, weight, lambda embedding: loss(embedding).loss)
+        weight, reduction, videos = self.options.original_weight, self.options.reduction, len(query)
+        own = TermOutput(
+            reduced(result.loss, videos, reduction), {**result.metrics, **representation_metrics(query, key)}
+        )
+        return self.transformed.added_to(
+            own, features, weight, lambda embedding: reduced(loss(embedding).loss, videos, reduction)
+        )
 
     def _from_bank(self, embeddings: Mapping[str, Tensor], batch: Batch) -> Tensor | None:
         """The negatives of this step, after the embeddings were shown to the bank. Collective where there is one."""

@@ -17,6 +17,7 @@ from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.models.predictor import Predictor, PredictorOptions
 from raysl.objectives.negative_cosine import negative_cosine
+from raysl.objectives.reduction import Reduction, reduced, reduction_option
 from raysl.objectives.representation_metrics import representation_metrics
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
@@ -84,10 +85,16 @@ class SimSiamOptions(Options):
         1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
+    symmetric: Literal["mean", "one_way"] = option(
+        "mean",
+        doc="both directions averaged, or only the prediction from `query`",
+        source="[P] SimSiam Eq. 2: mean; CSTP, for which it is BYOL's Eq. 3 without the momentum encoder: one_way",
+    )
+    reduction: Reduction = reduction_option()
 
 
 class SimSiam(Term):
-    """Minus the cosine of each view's prediction with the other view's embedding, mean of both directions: -1 to 1.
+    """Minus the cosine of a view's prediction with the other view's embedding, -1 to 1; by default of both, averaged.
 
     Metrics: those of `representation_metrics` of the embeddings of both views.
     """
@@ -100,7 +107,8 @@ class SimSiam(Term):
         self.predictor = Predictor(self.projector.output_dim, options.predictor)
         self.predictor.constant_rate = options.constant_predictor_rate
         self.transformed = TransformedViewLosses(context, self.projector.output_dim)
-        self._original_weight = options.original_weight
+        self.options = options
+        self.compares_across_batch = options.reduction == "sum"
 
     @property
     def view_names(self) -> tuple[str, ...]:
@@ -110,12 +118,17 @@ class SimSiam(Term):
         embeddings = self.projector(torch.cat([features["query"], features["key"]]))
         query, key = embeddings.chunk(2)
         from_query, from_key = self.predictor(embeddings).chunk(2)
-        loss = (negative_cosine(from_query, key) + negative_cosine(from_key, query)) / 2
+        loss = self._cosine(from_query, key)
+        if self.options.symmetric == "mean":
+            loss = (loss + self._cosine(from_key, query)) / 2
         own = TermOutput(loss, representation_metrics(query, key))
         # One direction: a transformed clip predicts the original, which stays as it is.
         return self.transformed.added_to(
-            own, features, self._original_weight, lambda embedding: negative_cosine(self.predictor(embedding), key)
+            own, features, self.options.original_weight, lambda embedding: self._cosine(self.predictor(embedding), key)
         )
+
+    def _cosine(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return reduced(negative_cosine(prediction, target), len(prediction), self.options.reduction)
 
 
 def _build(options: SimSiamOptions, context: TermContext) -> SimSiam:

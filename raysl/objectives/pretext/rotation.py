@@ -62,7 +62,7 @@ def turn(clip: Tensor, turns: int, angles: list[float]) -> Tensor:
 
 
 class Rotation(OneClipTask):
-    """Four classes, about each turned clip."""
+    """Four classes, about each turned clip, or about the first of a pair alone."""
 
     name = RotationViews.name
     classes = CLASSES

@@ -41,7 +41,7 @@ def draw_crop_and_color(
         log_aspect: the crop's aspect is log-uniform; False: uniform.
     """
     area, aspect = (options.min_area, options.max_area), (options.min_aspect, options.max_aspect)
-    crop = draw_crop(height, width, area, aspect, generator, log_aspect=log_aspect)
+    crop = draw_crop(height, width, area, aspect, generator, log_aspect=log_aspect, whole=options.crop == "whole")
     flip, jittered, grey = generator.random(3).tolist()
     order = generator.permutation(4)
     at = generator.random(4)

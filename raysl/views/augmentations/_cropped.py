@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,12 @@ from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmente
 class CropOptions(AugmentationOptions):
     """Sizes of the crop, the flip, and whether all frames share a draw."""
 
+    crop: Literal["resized", "whole"] = option(
+        "resized",
+        doc="resized: of drawn area and aspect, brought to clip.size; whole: the largest square, of the short side, "
+        "which reads neither",
+        source="[P] CVRL Algorithm 1; SSTL 4.2: whole",
+    )
     min_area: float = option(
         0.3, doc="smallest crop", unit="share of the frame", source="[P] CVRL Algorithm 1", gt=0, le=1
     )

@@ -6,14 +6,14 @@ for all frames, but for the channel, which every frame draws. The crop is the pa
 
 - Frames are resized bilinearly and the network reads normalised pixels; the code resizes by cubic splines and scales to
   [-1, 1].
-- The flip comes first: no other step can tell left from right, for angles are drawn from both sides of zero.
+- The flip comes first: no other step can tell left from right, unless angles are drawn from one side of zero.
 - The blur is a Gaussian cut at three standard deviations; the code's, PIL's, is an approximation of one by boxes.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -47,11 +47,16 @@ class CstpOptions(CropOptions):
     )
     rotation_jitter: float = option(
         10.0,
-        doc="angle of the clip drawn from -x to x; strong chain",
+        doc="x, greatest angle that a clip is turned by; strong chain",
         unit="degrees",
-        source="[C]; [P] 0 in the ablations",
+        source="[C], [P] 10; [P] none in Table 1",
         ge=0,
         le=45,
+    )
+    rotation_from: Literal["minus", "zero"] = option(
+        "minus",
+        doc="where the range of that angle begins; zero: drawn from 0 to x, always the same way round",
+        source="[C] minus; [P] zero, of the words 0-10",
     )
     jitter: float = option(0.8, doc="probability of colour jitter; strong chain", source="[C]", ge=0, le=1)
     brightness: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="[C]", ge=0, le=10)
@@ -121,7 +126,7 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
     def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> CstpParameters:
         o = self.options
         area, aspect = (o.min_area, o.max_area), (o.min_aspect, o.max_aspect)
-        crop = draw_crop(height, width, area, aspect, generator, log_aspect=False, swap=True)
+        crop = draw_crop(height, width, area, aspect, generator, log_aspect=False, swap=True, whole=o.crop == "whole")
         flip, strong, jittered, picked, blurred = (
             generator.random(5) < (o.flip, o.strong, o.jitter, o.pick_channel, o.blur)
         ).tolist()
@@ -132,11 +137,17 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
         return CstpParameters(
             crop,
             flip,
-            angle=o.rotation_jitter * (2 * turned - 1) if o.rotation_jitter > 0 else None,
+            angle=self._angle(turned),
             jitter=drawn_jitter(o, order, at) if jittered else (),
             channels=channels if picked else None,
             blur=o.min_sigma + (o.max_sigma - o.min_sigma) * spread if blurred else None,
         )
+
+    def _angle(self, at: float) -> float | None:
+        """Degrees, ``at`` from 0 to 1 in its range."""
+        if not self.options.rotation_jitter:
+            return None
+        return self.options.rotation_jitter * (2 * at - 1 if self.options.rotation_from == "minus" else at)
 
     def apply(self, frames: Tensor, drawn: CstpParameters) -> Tensor:
         pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size).to(torch.float32).div_(255.0)

@@ -130,7 +130,7 @@ class RandAugmentation(CroppedAugmentation[RandAugmentParameters]):
     ) -> RandAugmentParameters:
         o = self.options
         area, aspect = (o.min_area, o.max_area), (o.min_aspect, o.max_aspect)
-        crop = draw_crop(height, width, area, aspect, generator, log_aspect=False)
+        crop = draw_crop(height, width, area, aspect, generator, log_aspect=False, whole=o.crop == "whole")
         flip = bool(generator.random() < o.flip)
         names = list(OPERATORS)
         operators = []

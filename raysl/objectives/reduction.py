@@ -1,0 +1,32 @@
+"""Whether a framework's loss is the mean over the videos of a batch, or their sum (CSTP Eq. 1 and 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor
+
+from raysl.config.options import option
+from raysl.distributed import world_size
+
+Reduction = Literal["mean", "sum"]
+
+
+def reduction_option() -> Any:
+    """The option ``reduction`` of the frameworks that CSTP compares."""
+    return option(
+        "mean",
+        doc="over the videos of the global batch; a sum, and its weight beside other terms, grows with the batch",
+        source="[P] each framework's own paper; CSTP Eq. 1 and 3: sum",
+    )
+
+
+def reduced(loss: Tensor, videos: int, reduction: Reduction) -> Tensor:
+    """A loss of this rank, scalar, so that its mean over ranks is the mean or the sum over the global batch.
+
+    Args:
+        loss: mean over this rank's videos.
+        videos: B, of this rank; the same on every rank.
+        reduction: ``mean`` leaves the loss as it is.
+    """
+    return loss * (videos * world_size()) if reduction == "sum" else loss
