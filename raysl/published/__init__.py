@@ -2,7 +2,7 @@
 
 from raysl.published.match import Match, match
 from raysl.published.records import Architecture, Cell, Paper, PublishedTable, Value
-from raysl.published.settings import Setting, differences, recipe_settings, setting_recipes
+from raysl.published.settings import Setting, Variant, differences, recipe_settings, setting_recipes, setting_variants
 from raysl.published.tables import architecture, architectures, paper, papers, published_table, published_tables
 from raysl.published.uncovered import Uncovered, uncovered
 
@@ -15,6 +15,7 @@ __all__ = [
     "Setting",
     "Uncovered",
     "Value",
+    "Variant",
     "architecture",
     "architectures",
     "differences",
@@ -25,5 +26,6 @@ __all__ = [
     "published_tables",
     "recipe_settings",
     "setting_recipes",
+    "setting_variants",
     "uncovered",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from raysl.config.cell import CellConfig
 from raysl.config.suggest import nearest
-from raysl.config.yaml_reader import read_tree
+from raysl.config.yaml_reader import Tree, read_tree
 from raysl.errors import ConfigError
 from raysl.published.records import STRICT, Value
 
@@ -44,6 +44,8 @@ class Setting:
         mark: printed in the paper, read in its code, inferred from the two, or ours where both are silent.
         source: the place in the paper or its code.
         note: where text and code differ: what the other says.
+        printed: what the paper prints, where the recipe has something else all the same; None where it has not.
+        elsewhere: the study that has the value, where the recipe cannot; or why it stands in no configuration.
     """
 
     __pydantic_config__ = STRICT
@@ -52,22 +54,63 @@ class Setting:
     mark: Literal["printed", "code", "inferred", "ours"]
     source: str
     note: str = ""
+    printed: Value | tuple[Value, ...] = None
+    elsewhere: str = ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recipe that says some settings of another one otherwise: released code beside the text, or the print amended.
+
+    Attributes:
+        of: the recipe that it is laid on.
+        settings: those that it changes or adds.
+        without: paths of the other recipe that it does not have.
+    """
+
+    __pydantic_config__ = STRICT
+    of: str
+    settings: tuple[Setting, ...]
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Attributes: recipes: the papers', by name, with all their settings. variants: by name, what is laid on them."""
+
+    __pydantic_config__ = STRICT
+    recipes: dict[str, tuple[Setting, ...]]
+    variants: dict[str, Variant] = field(default_factory=dict)
+
+    def of(self, recipe: str) -> tuple[Setting, ...]:
+        """All settings of a recipe; of a variant, those of the recipe it is laid on where it changes nothing."""
+        if recipe in self.recipes:
+            return self.recipes[recipe]
+        variant = self.variants[recipe]
+        changed = {setting.path for setting in variant.settings} | set(variant.without)
+        return (*(setting for setting in self.recipes[variant.of] if setting.path not in changed), *variant.settings)
 
 
 def setting_recipes() -> tuple[str, ...]:
-    """The recipes whose settings are known: ``taco``, ``tclr``, ``sstl``, ``cstp``, ``cvrl``."""
-    return tuple(_everything())
+    """The papers' recipes whose settings are known: ``taco``, ``tclr``, ``sstl``, ``cstp``, ``cvrl``."""
+    return tuple(_everything().recipes)
+
+
+def setting_variants() -> dict[str, Variant]:
+    """Their variants, by name: ``tclr_released``, ``cstp_released``, ``taco_amended``, ``sstl_amended``."""
+    return _everything().variants
 
 
 def recipe_settings(recipe: str) -> tuple[Setting, ...]:
-    """All settings of a recipe.
+    """All settings of a recipe, or of a variant.
 
     Raises:
         ConfigError: no such recipe; the nearest is suggested.
     """
-    if recipe not in _everything():
-        raise ConfigError(f"no settings are known of the recipe {recipe!r}{nearest(recipe, _everything())}")
-    return _everything()[recipe]
+    known = (*setting_recipes(), *setting_variants())
+    if recipe not in known:
+        raise ConfigError(f"no settings are known of the recipe {recipe!r}{nearest(recipe, known)}")
+    return _everything().of(recipe)
 
 
 def differences(recipe: str, cell: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -83,44 +126,68 @@ def differences(recipe: str, cell: Mapping[str, Any]) -> list[tuple[str, Any, An
     found = []
     for setting in recipe_settings(recipe):
         if setting.path.split(".")[0] in CELL_KEYS:
-            got = _value(cell, setting.path)
-            if not _same(setting.value, got):
+            got = value_at(cell, setting.path)
+            if not same(setting.value, got):
                 found.append((setting.path, setting.value, got))
     return found
 
 
-def read(path: Path) -> dict[str, tuple[Setting, ...]]:
+def read(path: Path) -> Settings:
     """Reads and checks a file of settings.
 
     Raises:
         ConfigError: an unknown or missing key, an unknown mark, a path that stands twice in a recipe or that is of no
-            configuration or evaluation.
+            configuration or evaluation; a variant of no recipe, of a recipe's name, that repeats a value of its recipe
+            or leaves out what that does not have.
     """
     tree = read_tree(path, path.name)
     try:
-        recipes = TypeAdapter(dict[str, tuple[Setting, ...]]).validate_json(json.dumps(tree.data.get("recipes", {})))
+        settings = TypeAdapter(Settings).validate_json(json.dumps(tree.data))
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ("recipes", *(str(part) for part in problem["loc"]))
+        where = tuple(str(part) for part in problem["loc"])
         raise tree.error(where, f"{problem['msg']}, not {problem['input']!r}") from error
-    for recipe, settings in recipes.items():
-        seen: set[str] = set()
-        for position, setting in enumerate(settings):
-            at = ("recipes", recipe, str(position), "path")
-            if setting.path in seen:
-                raise tree.error(at, f"{setting.path} stands twice")
-            if setting.path.split(".")[0] not in (*CELL_KEYS, "evaluation"):
-                raise tree.error(at, f"{setting.path} is of no configuration{nearest(setting.path, CELL_KEYS)}")
-            seen.add(setting.path)
-    return recipes
+    for recipe, listed in settings.recipes.items():
+        _check_paths(tree, ("recipes", recipe), listed)
+    for name, variant in settings.variants.items():
+        _check_variant(tree, name, variant, settings.recipes)
+    return settings
+
+
+def _check_paths(tree: Tree, at: tuple[str, ...], settings: tuple[Setting, ...]) -> None:
+    seen: set[str] = set()
+    for position, setting in enumerate(settings):
+        here = (*at, str(position), "path")
+        if setting.path in seen:
+            raise tree.error(here, f"{setting.path} stands twice")
+        if setting.path.split(".")[0] not in (*CELL_KEYS, "evaluation"):
+            raise tree.error(here, f"{setting.path} is of no configuration{nearest(setting.path, CELL_KEYS)}")
+        seen.add(setting.path)
+
+
+def _check_variant(tree: Tree, name: str, variant: Variant, recipes: Mapping[str, tuple[Setting, ...]]) -> None:
+    at = ("variants", name)
+    if name in recipes:
+        raise tree.error(at, f"{name} is a recipe already")
+    if variant.of not in recipes:
+        raise tree.error((*at, "of"), f"there is no recipe {variant.of}{nearest(variant.of, recipes)}")
+    _check_paths(tree, (*at, "settings"), variant.settings)
+    base = {setting.path: setting for setting in recipes[variant.of]}
+    for position, setting in enumerate(variant.settings):
+        if setting.path in base and same(base[setting.path].value, setting.value):
+            raise tree.error((*at, "settings", str(position)), f"{setting.path} is as in {variant.of}")
+    for position, path in enumerate(variant.without):
+        if path not in base:
+            raise tree.error((*at, "without", str(position)), f"{path} is not in {variant.of}{nearest(path, base)}")
 
 
 @functools.cache
-def _everything() -> dict[str, tuple[Setting, ...]]:
+def _everything() -> Settings:
     return read(FILE)
 
 
-def _value(cell: Mapping[str, Any], path: str) -> Any:
+def value_at(cell: Mapping[str, Any], path: str) -> Any:
+    """What a resolved configuration has at a dotted path; `ABSENT` where it has nothing."""
     value: Any = cell
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -129,10 +196,10 @@ def _value(cell: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _same(expected: Any, got: Any) -> bool:
+def same(expected: Any, got: Any) -> bool:
     """Equality in which true is not 1, a list is a tuple, and a component is its name."""
     if isinstance(got, Mapping) and isinstance(expected, str):
         return next(iter(got.values()), None) == expected  # `resolved` puts a component's name first
     if isinstance(expected, tuple) and isinstance(got, list | tuple):
-        return len(expected) == len(got) and all(map(_same, expected, got))
+        return len(expected) == len(got) and all(map(same, expected, got))
     return isinstance(expected, bool) == isinstance(got, bool) and bool(expected == got)

@@ -13,11 +13,12 @@ from raysl.config.identity import resolved
 from raysl.config.load import resolve_cell
 from raysl.config.resolve import choose
 from raysl.config.yaml_reader import Origin, Tree
-from raysl.published import differences, recipe_settings, setting_recipes
-from raysl.published.settings import ABSENT, _same, _value
+from raysl.planning.study import load_study
+from raysl.published import differences, recipe_settings, setting_recipes, setting_variants
+from raysl.published.settings import ABSENT, same, value_at
 
 RECIPES = Path(__file__).resolve().parents[2] / "search_spaces" / "recipes"
-SHIPPED = [recipe for recipe in setting_recipes() if (RECIPES / f"{recipe}.yaml").exists()]
+SHIPPED = [*setting_recipes(), *setting_variants()]
 
 
 def resolved_recipe(name: str) -> dict[str, Any]:
@@ -29,18 +30,6 @@ def resolved_recipe(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("recipe", SHIPPED)
 def test_a_recipe_is_the_papers(recipe: str) -> None:
     assert differences(recipe, resolved_recipe(recipe)) == []
-
-
-ELSEWHERE = {
-    ("tclr", "evaluation.finetune.label_fraction"): "the rows of tclr/table7_limited_labels",
-    ("tclr", "evaluation.finetune.augment"): "in words; the recipe says which of the code's operations these are",
-    ("sstl", "evaluation.retrieval.level"): "no option yet: videos are ranked, not clips",
-    ("sstl", "evaluation.retrieval.features"): "no option yet: features are the backbone's",
-    ("cvrl", "evaluation.finetune/kinetics400.optimizer.learning_rate.value"): "cvrl/table3_semi_supervised",
-    ("cvrl", "evaluation.finetune/kinetics400.epochs"): "cvrl/table3_semi_supervised",
-    ("cvrl", "evaluation.finetune/kinetics400.schedule.warmup_epochs"): "cvrl/table3_semi_supervised",
-}
-"""Printed settings of evaluations that are not the recipe's, and where they are."""
 
 
 def resolved_evaluations(recipe: str) -> dict[str, Any]:
@@ -56,36 +45,57 @@ def resolved_evaluations(recipe: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("recipe", SHIPPED)
-def test_its_evaluations_have_every_value_that_the_paper_prints(recipe: str) -> None:
-    """And those of its code, where the recipe has the option; a printed value without an option is listed above."""
-    found, compared, absent = resolved_evaluations(recipe), set[str](), set[tuple[str, str]]()
+def test_its_evaluations_have_every_value_that_is_known(recipe: str) -> None:
+    """Where a recipe cannot have a printed value, the settings name the study that has it; `NO_OPTION` has the rest."""
+    found, compared, absent = resolved_evaluations(recipe), set[str](), set[str]()
     for setting in recipe_settings(recipe):
         if not setting.path.startswith("evaluation."):
             continue
-        got = _value({"evaluation": found}, setting.path)
-        if setting.mark == "printed" and not _same(setting.value, got):
-            absent.add((recipe, setting.path))
-        elif got is not ABSENT and not isinstance(setting.value, str):
-            assert _same(setting.value, got), f"{setting.path}: {setting.value} ({setting.mark}), here {got}"
+        got = value_at({"evaluation": found}, setting.path)
+        if setting.elsewhere:
+            assert not same(setting.value, got), f"{setting.path} is in the recipe: it stands nowhere else"
+        elif got is ABSENT and setting.mark == "printed":
+            absent.add(setting.path)
+        elif got is not ABSENT or setting.mark == "printed":
+            assert same(setting.value, got), f"{setting.path}: {setting.value} ({setting.mark}), here {got}"
             compared.add(setting.path)
-    assert absent == {key for key in ELSEWHERE if key[0] == recipe}
+    assert absent == NO_OPTION.get(recipe.removesuffix("_amended"), set())
     assert {"evaluation.finetune.epochs", "evaluation.finetune.optimizer.learning_rate.value"} <= compared
 
 
-def test_the_released_tclr_differs_from_the_papers_where_its_code_does() -> None:
-    found = {path: got for path, _, got in differences("tclr", resolved_recipe("tclr_released"))}
-    assert found == {
-        "sampling.pair.name": ABSENT,
-        "objective.contrastive.framework": "tclr_released",
-        "objective.contrastive.symmetric": ABSENT,
-        "objective.contrastive.positive_in_denominator": ABSENT,
-        "objective.local_local.variant": "released",
-        "objective.global_local.variant": "released",
-        "objective.projector.batch_norm": "all",
-        "schedule.warmup_epochs": 5.0,
-        "training.epochs": 1000,
+NO_OPTION = {"sstl": {"evaluation.retrieval.level", "evaluation.retrieval.features"}}
+"""Printed settings of evaluations that no option can say."""
+
+
+def test_what_is_elsewhere_is_in_a_study_of_that_name_or_said_in_words() -> None:
+    named = {setting.elsewhere for recipe in SHIPPED for setting in recipe_settings(recipe) if setting.elsewhere}
+    studies = {name for name in named if " " not in name}
+    assert studies == {"cvrl/table3_semi_supervised", "tclr/table7_limited_labels"}
+    assert all((RECIPES.parent / f"{name}.yaml").exists() for name in studies)
+
+
+@pytest.mark.parametrize("variant", setting_variants())
+def test_a_variant_differs_from_its_recipe_where_its_settings_say(variant: str) -> None:
+    """So that nothing of the released code or of an amendment is in a recipe without a source."""
+    listed = setting_variants()[variant]
+    of_cells = {
+        setting.path: setting.value for setting in listed.settings if not setting.path.startswith("evaluation.")
     }
+    found = {path: got for path, _, got in differences(listed.of, resolved_recipe(variant))}
+    assert set(found) <= set(of_cells) | set(listed.without)
+    assert {path for path, got in found.items() if got is ABSENT} == set(listed.without)
+    known = {setting.path for setting in recipe_settings(listed.of)}
+    assert {path for path in of_cells if path in known} == set(found) - set(listed.without)
 
 
-def test_there_are_recipes() -> None:
-    assert {"cvrl", "tclr", "sstl", "cstp"} <= set(SHIPPED)
+@pytest.mark.parametrize(
+    ("study", "row", "recipe"),
+    [("cstp/variants", "code", "cstp_released"), ("sstl/variants", "amended", "sstl_amended")],
+)
+def test_a_study_of_variants_trains_the_recipes_cell(study: str, row: str, recipe: str) -> None:
+    (found,) = [cell.cell for cell in load_study(RECIPES.parent / f"{study}.yaml").rows if cell.name == row]
+    assert resolved(found) == resolved_recipe(recipe)
+
+
+def test_every_recipe_of_a_paper_is_known() -> None:
+    assert {file.stem for file in RECIPES.glob("*.yaml")} == {*SHIPPED, "simclr"}

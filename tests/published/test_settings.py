@@ -32,10 +32,13 @@ def test_the_five_recipes_are_complete_in_what_every_recipe_has() -> None:
         ("cvrl", "optimizer.learning_rate.value", 0.32, "printed"),
         ("cvrl", "objective.contrastive.projector.hidden_dim", 2048, "code"),
         ("cvrl", "objective.contrastive.symmetric", "mean", "ours"),
-        ("tclr", "optimizer.weight_decay", 1e-9, "code"),
+        ("tclr", "optimizer.weight_decay", 0.0, "printed"),
+        ("tclr_released", "optimizer.weight_decay", 1e-9, "code"),
+        ("tclr_released", "schedule.patience", 8, "code"),
         ("taco", "objective.contrastive.negatives", 16384, "printed"),
         ("sstl", "evaluation.finetune.schedule.milestones", (50, 80, 100), "printed"),
-        ("cstp", "training.clip_gradient_norm", 18.0, "code"),
+        ("cstp", "objective.contrastive.reduction", "sum", "printed"),
+        ("cstp_released", "training.clip_gradient_norm", 18.0, "code"),
     ],
 )
 def test_some_settings_by_hand(recipe: str, path: str, value: object, mark: str) -> None:
@@ -107,6 +110,40 @@ def test_each_difference_is_named(
 def test_a_bad_file_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         read(written(tmp_path, SMALL.replace(old, new, 1)))
+
+
+VARIANT = """
+variants:
+  r_released:
+    of: r
+    without: [objective.contrastive]
+    settings:
+    - {path: clip.frames, value: 8, mark: code, source: s}
+    - {path: clip.stride, value: 2, mark: code, source: s}
+"""
+
+
+def test_a_variant_is_its_recipe_but_for_what_it_says(tmp_path: Path) -> None:
+    found = read(written(tmp_path, SMALL + VARIANT))
+    paths = [setting.path for setting in found.recipes["r"]]
+    left = [path for path in paths if path not in ("clip.frames", "objective.contrastive")]
+    assert [setting.path for setting in found.of("r_released")] == [*left, "clip.frames", "clip.stride"]
+    assert [setting.value for setting in found.of("r_released")][-2:] == [8, 2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("of: r\n", "of: q\n", r"variants\.r_released\.of: there is no recipe q"),
+        ("r_released:", "r:", r"variants\.r: r is a recipe already"),
+        ("value: 8", "value: 16", r"settings\.0: clip\.frames is as in r"),
+        ("[objective.contrastive]", "[objective.contrastiv]", r"without\.0: .*did you mean 'objective\.contrastive'"),
+        ("path: clip.stride", "path: clip.frames", r"clip\.frames stands twice"),
+    ],
+)
+def test_a_bad_variant_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(written(tmp_path, SMALL + VARIANT.replace(old, new, 1)))
 
 
 def test_an_unknown_recipe_is_an_error_with_the_nearest() -> None:
