@@ -401,6 +401,21 @@ def job_env() -> None:
 
 
 @app.command()
+def fidelity(
+    studies: Annotated[Path, typer.Argument(help="Folder of the shipped studies.")] = Path("search_spaces"),
+    to: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/fidelity.md"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where the file is not what is found.")
+    ] = False,
+) -> None:
+    """Write what the recipes have of each paper: as printed, as released, inferred, ours, not there."""
+    from raysl.commands.fidelity import write_fidelity
+
+    if not write_fidelity(studies, to, PlainConsole(), check=check):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     kind: Annotated[
         str, typer.Option(help="study (recipes too), scale, cell, or a kind of component: backbone, data-set, ...")

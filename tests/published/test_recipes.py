@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raysl.config.cell import Slot
-from raysl.config.document import CELL_KEYS, load_document
+from raysl.config.document import load_document
 from raysl.config.identity import resolved
-from raysl.config.load import resolve_cell
-from raysl.config.resolve import choose
-from raysl.config.yaml_reader import Origin, Tree
+from raysl.planning.fidelity import resolved_recipe
 from raysl.planning.study import load_study
 from raysl.published import differences, recipe_settings, setting_recipes, setting_variants
 from raysl.published.settings import ABSENT, same, value_at
@@ -21,37 +20,34 @@ RECIPES = Path(__file__).resolve().parents[2] / "search_spaces" / "recipes"
 SHIPPED = [*setting_recipes(), *setting_variants()]
 
 
-def resolved_recipe(name: str) -> dict[str, Any]:
-    document = load_document(RECIPES / f"{name}.yaml")
-    cell = {key: value for key, value in document.data.items() if key in CELL_KEYS}
-    return resolved(resolve_cell(Tree(cell, document.origins)))
+@cache
+def recipe_of(name: str) -> dict[str, Any]:
+    """Not to be changed."""
+    return resolved_recipe(RECIPES / f"{name}.yaml")
+
+
+def leaves(tree: Mapping[str, Any], *above: str) -> Iterator[str]:
+    """The dotted paths of what a recipe writes; a component's name stands at its chooser."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, *above, key)
+        else:
+            yield ".".join((*above, key))
 
 
 @pytest.mark.parametrize("recipe", SHIPPED)
 def test_a_recipe_is_the_papers(recipe: str) -> None:
-    assert differences(recipe, resolved_recipe(recipe)) == []
-
-
-def resolved_evaluations(recipe: str) -> dict[str, Any]:
-    """By protocol or second name: every option, with its default where the recipe says nothing."""
-    written = load_document(RECIPES / f"{recipe}.yaml").data["evaluation"]
-    found = {}
-    for name, options in written.items():
-        given = {key: value for key, value in options.items() if key != "protocol"}
-        tree = Tree({"evaluation": {name: given}}, {(): Origin(recipe)})
-        slot = Slot("protocol", component=options.get("protocol", name))
-        found[name] = resolved(choose(slot, given, tree, ("evaluation", name)).options)
-    return found
+    assert differences(recipe, recipe_of(recipe)) == []
 
 
 @pytest.mark.parametrize("recipe", SHIPPED)
 def test_its_evaluations_have_every_value_that_is_known(recipe: str) -> None:
     """Where a recipe cannot have a printed value, the settings name the study that has it; `NO_OPTION` has the rest."""
-    found, compared, absent = resolved_evaluations(recipe), set[str](), set[str]()
+    found, compared, absent = recipe_of(recipe), set[str](), set[str]()
     for setting in recipe_settings(recipe):
         if not setting.path.startswith("evaluation."):
             continue
-        got = value_at({"evaluation": found}, setting.path)
+        got = value_at(found, setting.path)
         if setting.elsewhere:
             assert not same(setting.value, got), f"{setting.path} is in the recipe: it stands nowhere else"
         elif got is ABSENT and setting.mark == "printed":
@@ -81,7 +77,7 @@ def test_a_variant_differs_from_its_recipe_where_its_settings_say(variant: str) 
     of_cells = {
         setting.path: setting.value for setting in listed.settings if not setting.path.startswith("evaluation.")
     }
-    found = {path: got for path, _, got in differences(listed.of, resolved_recipe(variant))}
+    found = {path: got for path, _, got in differences(listed.of, recipe_of(variant))}
     assert set(found) <= set(of_cells) | set(listed.without)
     assert {path for path, got in found.items() if got is ABSENT} == set(listed.without)
     known = {setting.path for setting in recipe_settings(listed.of)}
@@ -94,7 +90,19 @@ def test_a_variant_differs_from_its_recipe_where_its_settings_say(variant: str) 
 )
 def test_a_study_of_variants_trains_the_recipes_cell(study: str, row: str, recipe: str) -> None:
     (found,) = [cell.cell for cell in load_study(RECIPES.parent / f"{study}.yaml").rows if cell.name == row]
-    assert resolved(found) == resolved_recipe(recipe)
+    assert resolved(found) == {key: value for key, value in recipe_of(recipe).items() if key != "evaluation"}
+
+
+@pytest.mark.parametrize("recipe", setting_recipes())
+def test_all_that_a_recipe_writes_has_a_mark_and_a_source(recipe: str) -> None:
+    """But for what no paper has: raysl's own probe, and the tasks of pretraining as evaluations."""
+    known = {setting.path for setting in recipe_settings(recipe)}
+    ours = ("pretraining", "backbone.width", "evaluation.linear.", "evaluation.to_")
+    written = {key: value for key, value in load_document(RECIPES / f"{recipe}.yaml").data.items() if key != "scales"}
+    for path in leaves(written):
+        above, _, last = path.rpartition(".")
+        named = last in ("name", "framework") and above in known
+        assert path in known or named or last == "protocol" or path.startswith(ours), path
 
 
 def test_every_recipe_of_a_paper_is_known() -> None:

@@ -1,0 +1,41 @@
+"""`raysl fidelity`: what the recipes have of the papers, as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from raysl.commands.inputs import load_studies
+from raysl.commands.terminal import PlainConsole
+from raysl.errors import ConfigError
+from raysl.planning.coverage import published_coverage
+from raysl.planning.fidelity import fidelity
+from raysl.reports.fidelity import fidelity_page
+
+
+def write_fidelity(folder: Path, to: Path, console: PlainConsole, *, check: bool) -> bool:
+    """Writes the page, or says whether it is the one that is there.
+
+    Args:
+        folder: the studies, with ``recipes/`` below it.
+        to: the file.
+        check: write nothing.
+
+    Returns:
+        False where the file is not, or not as it would be written.
+
+    Raises:
+        ConfigError: a study or recipe that cannot be read, or a recipe that is not what its settings say; the file's
+            folder is not there.
+    """
+    planned = load_studies([folder], None, [])
+    matches = [(item.study.name, item.study.published) for item in planned if item.study.published is not None]
+    page = fidelity_page(fidelity(folder), published_coverage(matches))
+    if check:
+        same = to.is_file() and to.read_text(encoding="utf-8") == page
+        console.print(f"{to}: {'as it would be written' if same else f'differs: run raysl fidelity {folder}'}")
+        return same
+    if not to.parent.is_dir():
+        raise ConfigError(f"--to {to}: there is no folder {to.parent}")
+    to.write_text(page, encoding="utf-8")
+    console.print(f"written: {to}")
+    return True
