@@ -97,7 +97,7 @@ def setting_recipes() -> tuple[str, ...]:
 
 
 def setting_variants() -> dict[str, Variant]:
-    """Their variants, by name: ``tclr_released``, ``cstp_released``, ``taco_amended``, ``sstl_amended``."""
+    """Their variants by name: ``tclr_released``, ``cstp_released``, ``cvrl_released``, ``taco_amended``, ..."""
     return _everything().variants
 
 

@@ -31,7 +31,7 @@ def test_the_five_recipes_are_complete_in_what_every_recipe_has() -> None:
     [
         ("cvrl", "optimizer.learning_rate.value", 0.32, "printed"),
         ("cvrl", "objective.contrastive.projector.hidden_dim", 2048, "code"),
-        ("cvrl", "objective.contrastive.symmetric", "mean", "ours"),
+        ("cvrl", "objective.contrastive.symmetric", "one_way", "printed"),
         ("tclr", "optimizer.weight_decay", 0.0, "printed"),
         ("tclr_released", "optimizer.weight_decay", 1e-9, "code"),
         ("tclr_released", "schedule.patience", 8, "code"),
