@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 from pydantic import ValidationError
+from torch import nn
 
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.options import option
@@ -17,7 +19,16 @@ from raysl.distributed import on_first_rank
 from raysl.errors import ConfigError, RayslError
 from raysl.evaluation.clip_options import ReadOptions
 from raysl.evaluation.features import extract_features
-from raysl.evaluation.protocol import EvaluationResult, Features, Protocol, Task, check_finite, check_videos, coverage
+from raysl.evaluation.protocol import (
+    EvaluationResult,
+    Features,
+    LabelledVideos,
+    Protocol,
+    Task,
+    check_finite,
+    check_videos,
+    coverage,
+)
 
 
 class FeatureOptions(ReadOptions):
@@ -53,10 +64,22 @@ class FeatureOptions(ReadOptions):
         False, doc="a clip's feature is brought to unit length before the mean over clips", source="[P] CSTP: on"
     )
 
+    @property
+    def each_clip(self) -> bool:
+        """Whether each clip has a feature, in the place of a mean over those of its video."""
+        return False
+
+    @property
+    def projected(self) -> bool:
+        """Whether the projector's output is read, in the place of the backbone's."""
+        return False
+
     def clips_of(self, split: str) -> int:
         """Clips of a video of this split."""
         return self.clips if split == "test" or self.train_clips is None else self.train_clips
 
+
+NO_PROJECTOR = "features: projection is of cells that train a projector, and this one has none: take features: backbone"
 
 Reading = tuple[object, ...]
 """All that decides the features of a split beside backbone and data."""
@@ -65,7 +88,8 @@ Reading = tuple[object, ...]
 def reading(options: FeatureOptions, split: str) -> Reading:
     """Equal for options that make the same features of a split."""
     clip = tuple(options.clip.model_dump().values())
-    return split, options.clips_of(split), options.crops, clip, options.pool, options.normalize_clips
+    how = options.pool, options.normalize_clips, options.each_clip, options.projected
+    return split, options.clips_of(split), options.crops, clip, *how
 
 
 def sharing(evaluations: Mapping[str, EvaluationConfig]) -> list[list[str]]:
@@ -84,7 +108,7 @@ class FeatureProtocol(Protocol):
     `on_features` is pure: no model, no ranks; the same features and seed give the same result.
     """
 
-    reads = "features"
+    reads: Literal["features", "clips", "network"] = "features"
 
     def evaluate(self, task: Task) -> EvaluationResult:
         started = time.perf_counter()
@@ -117,6 +141,8 @@ class FeatureProtocol(Protocol):
                     crops=options.crops,
                     space=options.pool == "space",
                     normalize=options.normalize_clips,
+                    projector=_projector(task) if options.projected else None,
+                    each_clip=options.each_clip,
                 )
             except RayslError as error:  # for the others that read the same it would fail again, after as long
                 task.known[key] = error
@@ -140,8 +166,28 @@ class FeatureProtocol(Protocol):
         for split, features in (("train", train), ("test", test)):
             check_finite(split, features.path, features.values)
         result = self.measure(train, test, classes, seed)
-        return replace(result, details={**coverage(train, test, classes), **result.details})
+        covered = coverage(one_row_each(train), one_row_each(test), classes)
+        return replace(result, details={**covered, **result.details})
 
     @abstractmethod
     def measure(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
         """``evaluate`` on inputs that have been checked; what each protocol implements."""
+
+
+def one_row_each(features: Features) -> LabelledVideos:
+    """The videos of features that may have a row for each clip."""
+    return features.rows(np.unique(features.video, return_index=True)[1].astype(np.int64))
+
+
+def _projector(task: Task) -> nn.Module | None:
+    """Of the cell's network; None where nothing of it is trained. Collective.
+
+    Raises:
+        ConfigError: the network has none.
+    """
+    if task.cell is not None and task.cell.pretraining == "none":
+        return None
+    network = task.network()[1]
+    if network.projector is None:
+        raise ConfigError(f"evaluation {task.label}: {NO_PROJECTOR}")
+    return network.projector

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
 from raysl.data.source import VideoSource
 from raysl.errors import DataError
-from raysl.evaluation.over_videos import Precision, over_videos
+from raysl.evaluation.over_videos import Precision, mean_over_clips, over_videos
 from raysl.evaluation.protocol import Features, LabelledVideos
 from raysl.models.backbone import Backbone, pool
 
@@ -42,6 +45,8 @@ def extract_features(
     crops: int = 1,
     space: bool = False,
     normalize: bool = False,
+    projector: nn.Module | None = None,
+    each_clip: bool = False,
 ) -> Features:
     """Pooled features of ``clips`` clips a video, averaged, with the backbone frozen and in eval mode.
 
@@ -51,6 +56,8 @@ def extract_features(
         batch_clips, crops: see `over_videos`.
         space: the mean is over space alone, so that a feature is D * T' numbers, those of one channel side by side.
         normalize: each clip's feature has length one before the mean.
+        projector: on ``device``; what it makes of the pooled features is read in their place.
+        each_clip: a row for each clip, the mean over its crops; those of a video stand together, in order.
 
     Raises:
         DataError: on all ranks: no video, or one that cannot be read; see `over_videos`.
@@ -59,12 +66,13 @@ def extract_features(
     def features(batch: Tensor) -> Tensor:
         feature_map = backbone(batch).float()
         values = feature_map.mean(dim=(3, 4)).flatten(1) if space else pool(feature_map)
+        values = values if projector is None else projector(values).float()
         return F.normalize(values) if normalize else values
 
     videos = labelled_videos(source, split)
     values = over_videos(
         features,
-        backbone,
+        backbone if projector is None else nn.ModuleList([backbone, projector]),
         source,
         videos,
         clip,
@@ -73,5 +81,15 @@ def extract_features(
         device=device,
         precision=precision,
         crops=crops,
+        reduce=partial(_clip_by_clip, clips=clips) if each_clip else mean_over_clips,
     )
-    return Features(**vars(LabelledVideos.of(videos)), values=values)
+    rows = LabelledVideos.of(videos)
+    if each_clip:
+        rows = rows.rows(np.repeat(np.arange(len(videos), dtype=np.int64), clips))
+        values = values.reshape(len(rows), -1)
+    return Features(**vars(rows), values=values)
+
+
+def _clip_by_clip(values: Tensor, clips: int) -> Tensor:
+    """``[V, K * crops, D]``, the crops of one clip after another's, to ``[V, K * D]``, means over crops."""
+    return values.reshape(len(values), clips, -1, values.shape[2]).mean(dim=2).flatten(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -52,13 +52,22 @@ class LabelledVideos:
     def __len__(self) -> int:
         return len(self.path)
 
+    def rows(self, chosen: NDArray[np.int64]) -> LabelledVideos:
+        """Some rows, which may be repeated."""
+        return LabelledVideos(
+            video=self.video[chosen],
+            label=self.label[chosen],
+            path=tuple(self.path[row] for row in chosen.tolist()),
+            group=tuple(self.group[row] for row in chosen.tolist()),
+        )
+
 
 @dataclass(frozen=True)
 class Features(LabelledVideos):
-    """Features of one split, one row per readable labelled video.
+    """Features of one split, one row per readable labelled video, or one per clip of each, those of a video together.
 
     Attributes:
-        values: ``[N, D]`` float32, mean over the clips of a video.
+        values: ``[N, D]`` float32, mean over the clips of a video, or of one clip.
     """
 
     values: NDArray[np.float32]
@@ -75,8 +84,8 @@ class EvaluationResult:
 
     Attributes:
         metrics: name to percent (``top1``, ``R@1``) or to a cosine times 100; the first one, the headline, is percent.
-        predictions: one row per test video: video (int), path, label, correct (bool; its mean is the headline),
-            and the protocol's own columns.
+        predictions: one row per test video: video (int), path, label, correct (bool, or the share of a video's clips
+            where these are asked one by one; its mean is the headline), and the protocol's own columns.
         details: what the protocol chose (regularisation), counts of videos, seconds; JSON-serialisable.
     """
 
@@ -143,10 +152,10 @@ class Protocol(ABC):
     Attributes:
         reads: ``features``: of whole videos, extracted once for all protocols that read the same
             (`raysl.evaluation.feature_protocol`); ``clips``: the frozen backbone clip by clip; ``network``: the
-            cell's whole network, with the heads that it trained.
+            cell's whole network, with the heads that it trained. Of the class, or of one with its options.
     """
 
-    reads: ClassVar[Literal["features", "clips", "network"]]
+    reads: Literal["features", "clips", "network"]
 
     @abstractmethod
     def evaluate(self, task: Task) -> EvaluationResult:
@@ -163,7 +172,9 @@ class Protocol(ABC):
         """
 
 
-def prediction_table(test: LabelledVideos, correct: NDArray[np.bool_], **columns: object) -> pd.DataFrame:
+def prediction_table(
+    test: LabelledVideos, correct: NDArray[np.bool_] | NDArray[np.float64], **columns: object
+) -> pd.DataFrame:
     """The columns that every protocol's predictions begin with, then its own, one row per test video."""
     base = {"video": test.video, "path": list(test.path), "label": test.label, "correct": correct}
     return pd.DataFrame({**base, **columns})

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from raysl.distributed import all_reduce_sum, world_size
 from raysl.models.backbone import Backbone
+from raysl.models.projector import Projector
 from raysl.objectives.term import Term
 from raysl.views.batch import Batch
 
@@ -65,6 +66,12 @@ class Objective(nn.Module):
         term = self.terms[_key(name)]
         assert isinstance(term, Term)
         return term
+
+    @property
+    def projector(self) -> Projector | None:
+        """That of the first term that has one (`raysl.config.cell.chosen_terms`: the framework's, else the shared)."""
+        found = (getattr(self.term(name), "projector", None) for name in self.weights)
+        return next((one for one in found if isinstance(one, Projector)), None)
 
     @property
     def online_view_names(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +31,9 @@ from raysl.reports.input import (
 from raysl.reports.pooled import pooled_cell, pooled_record
 from raysl.reports.versions import refuse_several_versions
 from raysl.results import CellFolder, Found, FoundEvaluation, Shelf, Store
+
+MOST_CLIPS = 100
+"""Of a video: shares of them are stored as decimal numbers."""
 
 
 def collect(
@@ -259,12 +263,17 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
         name,
         headline=str(record.get("headline") or next(iter(metrics))),
         metrics={str(metric): float(value) for metric, value in metrics.items()},
-        correct=dict(zip(paths, map(bool, predictions["correct"].to_pylist()), strict=True)),
+        correct=dict(zip(paths, map(_right, predictions["correct"].to_pylist()), strict=True)),
         left_out=_left_out(record.get("details")),
         answers=_answers(paths, predictions),
         details=details if isinstance(details := record.get("details"), dict) else {},
         snapshot=str((record.get("data") or {}).get("snapshot") or ""),
     )
+
+
+def _right(stored: bool | float) -> bool | Fraction:
+    """Whether a video's answer was right, or which share of its clips' were: the number that was divided."""
+    return stored if isinstance(stored, bool) else Fraction(stored).limit_denominator(MOST_CLIPS)
 
 
 def _answers(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, tuple[int, int | None]]:

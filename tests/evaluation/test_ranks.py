@@ -16,6 +16,8 @@ from raysl.errors import CellFailure, NodeFault, RayslError
 from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import Features
+from raysl.objectives.build import build_objective
+from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.evaluation.tiny import CLIP, CPU, backbone, damage, evaluation, open_tiny
 from tests.ranks import run_ranks
 
@@ -27,7 +29,9 @@ EVALUATIONS = [
     evaluation("similarity", "similarity", clips=2, buffers=(0.0, 0.5)),
     evaluation("attention", "attention", clips=2),
     evaluation("class_activation", "class_activation", clips=2),
+    evaluation("retrieval", "clips", clips=2, level="clip", features="projection"),
 ]
+CELL = tiny_cell({"backbone": TINY_BACKBONE})
 
 
 def extract(places: Places, split: str, batch_clips: int) -> Features:
@@ -47,6 +51,8 @@ def features_and_results(places: Places) -> dict[str, Any]:
             seed=0,
             device=CPU,
             batch_clips=4,
+            cell=CELL,
+            network=lambda: (build_objective(CELL, range(16), 4).eval(), ()),
             on_result=lambda name, *_: stored.append(name),
         ),
         "stored": stored,
@@ -122,7 +128,7 @@ def test_features_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dic
 def test_results_are_those_of_one_rank(tiny_places: Places, two_ranks: list[dict[str, Any]]) -> None:
     alone = features_and_results(tiny_places)["results"]
     assert [ranks["stored"] for ranks in two_ranks] == [
-        ["linear", "retrieval", "geometry", "similarity", "attention", "class_activation"],
+        ["linear", "retrieval", "geometry", "similarity", "attention", "class_activation", "clips"],
         [],
     ]
     for ranks in two_ranks:

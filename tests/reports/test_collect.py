@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -96,6 +97,16 @@ def test_a_done_cell_in_full(store: Store) -> None:
     assert (cell.commit, cell.dirty) == ("0123456789abcdef", True)
     assert sum(record.correct.values()) == 4
     assert record.left_out == {"unreadable train": 1, "unlabelled test": 3, "missing files": 2}
+
+
+def test_a_share_of_a_videos_clips_is_exact(store: Store) -> None:
+    """Stored as a decimal number where each clip is asked: sums over videos must not depend on their order."""
+    cell = finish(folder(store), 4)
+    share = pd.DataFrame({"path": ["a", "b", "c"], "label": 0, "correct": [1 / 3, 0.7, 1.0]})
+    cell.save_evaluation(NAME, {"headline": "R@1", "metrics": {"R@1": 67.8}}, share)
+    record = collect(known(store), [planned("A")], title="t").rows[0].cells[0].evaluations["linear/synthetic"]
+    assert record is not None
+    assert record.correct == {"a": Fraction(1, 3), "b": Fraction(7, 10), "c": 1}
 
 
 def test_every_hole_has_its_reason(store: Store) -> None:

@@ -1,27 +1,30 @@
 """Nearest-neighbour retrieval: test videos as queries, training videos as the gallery, cosine similarity of features.
 
-R@k is the share of queries with a video of the same class among the k nearest (VCOP; TCLR and CSTP report it so).
+R@k is the share of queries with a video of the same class among the k nearest (VCOP; TCLR and CSTP report it so). SSTL
+asks each clip about all clips, by the output of its last fully-connected layer (``level: clip``, ``features:
+projection``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.errors import DataError
+from raysl.errors import ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
+from raysl.evaluation.feature_protocol import NO_PROJECTOR, FeatureOptions, FeatureProtocol, one_row_each
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 
-QUERIES_AT_ONCE = 256
+QUERIES_AT_ONCE, SIMILARITIES_AT_ONCE = 256, 2**24
+"""At most so many queries, and fewer of a gallery of more than 65,536."""
 EXAMPLES, NEAREST = 5, 5
 """Queries that are kept with their nearest videos, and how many of these."""
 DECIMALS = 10
@@ -35,11 +38,44 @@ class RetrievalOptions(FeatureOptions):
 
     k: tuple[Annotated[int, Field(ge=1, le=10**8)], ...] = option(
         (1, 5, 10, 20, 50),
-        doc="sizes of the lists that are searched for a video of the query's class; the first is the headline",
-        unit="videos",
+        doc="sizes of the lists that are searched for one of the query's class; the first is the headline",
+        unit="videos, or clips where level is clip",
         source="[P] SSTL, CSTP; TCLR has no 50",
         min_length=1,
     )
+    level: Literal["video", "clip"] = option(
+        "video",
+        doc="what is asked and searched: videos, by the mean of their clips; or each clip by itself",
+        source="[P] SSTL: clip; TCLR, CSTP: video",
+    )
+    features: Literal["backbone", "projection"] = option(
+        "backbone",
+        doc="what is read: the backbone's pooled output, or the projector's, which needs one that was trained; of "
+        "random weights the backbone's in any case [I]",
+        source="[P] SSTL: projection (its last fully-connected layer); TCLR: backbone",
+    )
+
+    @property
+    def each_clip(self) -> bool:
+        return self.level == "clip"
+
+    @property
+    def projected(self) -> bool:
+        return self.features == "projection"
+
+    def items_of(self, split: str, videos: int) -> int:
+        """How many videos, or clips, of a split are asked or searched."""
+        return videos * self.clips_of(split) if self.each_clip else videos
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> RetrievalOptions:
+        if self.projected and self.pool == "space":
+            raise ValueError(
+                "pool: space keeps time steps, and the projector takes one feature of a clip: leave one out"
+            )
+        if self.each_clip and self.normalize_clips:
+            raise ValueError("normalize_clips: true changes nothing where level is clip: no mean is taken over clips")
+        return self
 
     @field_validator("k")
     @classmethod
@@ -62,9 +98,12 @@ class Retrieval(FeatureProtocol):
 
     def __init__(self, options: RetrievalOptions) -> None:
         self.options = options
+        self.reads = "network" if options.projected else "features"
 
     def measure(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
         """Metrics ``R@k``; predictions add ``nearest`` (path) and ``first_hit`` (rank, missing where there is none).
+
+        Where each clip is asked, a video is right by the share of its clips, and those two are of its middle one.
 
         Raises:
             DataError: the gallery is smaller than the smallest k.
@@ -73,16 +112,25 @@ class Retrieval(FeatureProtocol):
         sizes = [k for k in self.options.k if k <= len(train)]
         found = neighbours(test, train)
         hit = found.first_hit > 0
+        correct = hit & (found.first_hit <= sizes[0])
+        if self.options.each_clip:
+            clips = self.options.clips
+            shown = slice(clips // 2, None, clips)
+            first_hit, none = found.first_hit[shown], ~hit[shown]
+            videos, right = one_row_each(test), correct.reshape(-1, clips).mean(axis=1)
+        else:
+            shown, first_hit, none, videos, right = slice(None), found.first_hit.copy(), ~hit, test, correct
         predictions = prediction_table(
-            test,
-            hit & (found.first_hit <= sizes[0]),
-            nearest=[train.path[row] for row in found.nearest],
-            first_hit=pd.arrays.IntegerArray(found.first_hit.copy(), ~hit),
+            videos,
+            right,
+            nearest=[train.path[row] for row in found.nearest[shown]],
+            first_hit=pd.arrays.IntegerArray(first_hit, none),
         )
         details: dict[str, object] = {
             "examples": examples(test, train, classes),
             "gallery": len(train),
             "k_left_out": [k for k in self.options.k if k > len(train)],
+            **({"queries": len(test)} if self.options.each_clip else {}),
             "queries_without_a_video_of_their_class": int((~hit).sum()),
             "zero_features": int((~test.values.any(axis=1)).sum() + (~train.values.any(axis=1)).sum()),
         }
@@ -94,12 +142,13 @@ def neighbours(queries: Features, gallery: Features) -> Neighbours:
     """Nearest gallery row and rank of the first same-class row, for each query, by cosine similarity."""
     columns = unit(gallery.values).T
     rows = unit(queries.values)
+    size = max(1, min(QUERIES_AT_ONCE, SIMILARITIES_AT_ONCE // len(gallery)))
     parts = [
         _ranks(
-            np.round(rows[start : start + QUERIES_AT_ONCE] @ columns, DECIMALS),
-            queries.label[start : start + QUERIES_AT_ONCE, None] == gallery.label,
+            np.round(rows[start : start + size] @ columns, DECIMALS),
+            queries.label[start : start + size, None] == gallery.label,
         )
-        for start in range(0, len(queries), QUERIES_AT_ONCE)
+        for start in range(0, len(queries), size)
     ]
     return Neighbours(
         np.concatenate([part.nearest for part in parts]), np.concatenate([part.first_hit for part in parts])
@@ -140,20 +189,29 @@ def unit(values: NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(rows / np.where(length > 0, length, 1.0), dtype=np.float64)
 
 
-def _check_gallery(options: RetrievalOptions, videos: int) -> None:
-    if options.k[0] > videos:
+def _check_gallery(options: RetrievalOptions, size: int) -> None:
+    if options.k[0] > size:
         raise DataError(
-            f"a gallery of {videos} training videos is smaller than the smallest k of retrieval, {options.k[0]}: set a "
-            "smaller protocol option k"
+            f"a gallery of {size} training {options.level}s is smaller than the smallest k of retrieval, "
+            f"{options.k[0]}: set a smaller protocol option k"
         )
 
 
+def _check(options: RetrievalOptions, cell: CellConfig) -> None:
+    """Random weights have no projector, and are read as they are; whatever else is trained must have one."""
+    own = getattr(getattr(cell.objective.contrastive, "options", None), "projector", None)
+    trained = cell.pretraining == "self_supervised" and (own is not None or cell.objective.projector is not None)
+    if options.projected and cell.pretraining != "none" and not trained:
+        raise ConfigError(f"retrieval: {NO_PROJECTOR}")
+
+
 def _check_data(options: RetrievalOptions, cell: CellConfig, splits: LabelledSplits) -> None:
-    _check_gallery(options, len(splits.train))
+    _check_gallery(options, options.items_of("train", len(splits.train)))
 
 
 def _on_few(options: RetrievalOptions, videos: int) -> RetrievalOptions:
-    return options.model_copy(update={"k": tuple(k for k in options.k if k <= videos) or (1,)})
+    most = options.items_of("train", videos)
+    return options.model_copy(update={"k": tuple(k for k in options.k if k <= most) or (1,)})
 
 
 def _metrics(options: RetrievalOptions) -> tuple[str, ...]:
@@ -165,6 +223,7 @@ COMPONENT = Component(
     kind="protocol",
     options=RetrievalOptions,
     build=Retrieval,
+    check=_check,
     metrics=_metrics,
     check_data=_check_data,
     on_few=_on_few,
