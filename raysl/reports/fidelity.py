@@ -58,7 +58,7 @@ def fidelity_page(recipes: Sequence[RecipeFidelity], coverage: Coverage) -> str:
 def _counts(recipes: Sequence[RecipeFidelity], coverage: Coverage) -> str:
     """A line for each paper, and their sum."""
     headings = ["paper", "settings", *(heading.lower() for heading in HEADINGS.values()), "printed otherwise"]
-    headings += ["tables and figures computed", "rows computed"]
+    headings += ["tables and figures computed", "own rows computed"]
     counted = []
     for recipe in recipes:
         entries = _entries(coverage, recipe.recipe)
@@ -78,7 +78,7 @@ def _computed(entries: Sequence[Entry]) -> list[int]:
     """Tables with something that a study computes, and all; rows that one computes, and all."""
     tables = {entry.table.id for entry in entries}
     computed = {entry.table.id for entry in entries if entry.studies}
-    rows = [bool(entry.studies) for entry in entries if entry.row is not None]
+    rows = [bool(entry.studies) for entry in entries if entry.row is not None and entry.own]
     return [len(computed), len(tables), sum(rows), len(rows)]
 
 
@@ -126,11 +126,12 @@ def _tables(recipe: RecipeFidelity, entries: Sequence[Entry]) -> list[str]:
     for table_id in dict.fromkeys(entry.table.id for entry in entries):
         own = [entry for entry in entries if entry.table.id == table_id]
         computed = [entry for entry in own if entry.studies]
-        rows = f"{len(computed)} of {len(own)}" if own[0].row is not None else ("all" if computed else "none")
+        theirs = [entry for entry in own if entry.own]
+        rows = f"{len([entry for entry in theirs if entry.studies])} of {len(theirs)}" if own[0].row is not None else ("all" if computed else "none")
         studies = list(dict.fromkeys(study for entry in computed for study in entry.studies))
         reasons = list(dict.fromkeys(entry.reason for entry in own if not entry.studies and entry.reason))
         lines.append([published_table(table_id).heading, rows, ", ".join(studies) or "–", "; ".join(reasons)])
-    headings = ["table or figure", "rows computed", "by", "of the rest"]
+    headings = ["table or figure", "own rows computed", "by", "of the rest"]
     return [f"### {_short(recipe)}: tables and figures\n", *_table(headings, lines), ""]
 
 
