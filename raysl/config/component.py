@@ -64,6 +64,8 @@ class Component:
             training, and the protocol, a `Chosen`, that measures the network it gives. The evaluation is then that of
             the other cell. None: the protocol trains nothing.
         labelled: of a data set: whether its videos have labels; None: they always have.
+        boxes: of a data set: frames of it have boxes of people with their actions; of a protocol: it reads these, and
+            no labels of videos.
         trivial: of a protocol: it tells classes apart by features of a frozen backbone, so that a table needs what
             features without learning give (`raysl.planning.trivial`).
     """
@@ -84,6 +86,7 @@ class Component:
     workload: Callable[[Any, CellConfig, Chosen, Any], Any] | None = None
     downstream: Callable[[Any, CellConfig, Chosen], tuple[CellConfig, Chosen]] | None = None
     labelled: Callable[[Any], bool] | None = None
+    boxes: bool = False
     trivial: bool = False
 
 

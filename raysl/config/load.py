@@ -38,7 +38,10 @@ def resolve_cell(tree: Tree) -> CellConfig:
         if chosen.component.check is not None:
             with _refused(tree, path):
                 chosen.component.check(chosen.options, cell)
-    if cell.pretraining == "supervised" and not cell.data.labelled:
+    if cell.pretraining == "supervised" and cell.supervised.target == "boxes":
+        if not cell.data.component.boxes:
+            raise tree.misfit(("data",), "supervised.target: boxes needs people's boxes, and this data set has none")
+    elif cell.pretraining == "supervised" and not cell.data.labelled:
         raise tree.misfit(("data",), "labels are needed for pretraining: supervised, and this data set has none")
     if cell.objective.pretext:
         with _refused(tree, ("objective", "pretext")):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from raysl.config.options import Options, option
 
 
@@ -67,7 +69,21 @@ class MemoryOptions(Options):
 
 
 class SupervisedOptions(Options):
-    """The linear classifier on the pooled feature, and its cross-entropy."""
+    """The linear classifier on the pooled feature, and its cross-entropy; or that of people's boxes."""
+
+    target: Literal["videos", "boxes"] = option(
+        "videos",
+        doc="what is classified: videos, each of one class; or people in annotated frames, by their boxes, each of "
+        "several actions (a sigmoid each and binary cross-entropy)",
+        source="[P] CVRL Table 5: boxes",
+    )
+    roi_size: int = option(
+        7,
+        doc="places of a box's feature in height and width, before the largest is taken; read with target: boxes",
+        source="[C] SlowFast, mmaction2: 7 and 8; not printed in CVRL",
+        ge=1,
+        le=32,
+    )
 
     dropout: float = option(
         0.0, doc="share of feature channels set to zero before the classifier", source="[?]; [P] CVRL 0.5", ge=0, lt=1
@@ -87,3 +103,12 @@ class SupervisedOptions(Options):
     label_smoothing: float = option(
         0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
     )
+
+    @model_validator(mode="after")
+    def _of_videos_alone(self) -> SupervisedOptions:
+        fields = type(self).model_fields
+        unread = ("label_fraction", "label_smoothing") if self.target == "boxes" else ("roi_size",)
+        for name in unread:
+            if getattr(self, name) != fields[name].default:
+                raise ValueError(f"{name} means nothing with target: {self.target}")
+        return self

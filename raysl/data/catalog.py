@@ -31,6 +31,40 @@ class Video:
 
 
 @dataclass(frozen=True)
+class Person:
+    """A box around a person in one frame.
+
+    Attributes:
+        box: (left, top, right, bottom) as shares of the frame, 0 to 1.
+        actions: class indices of what the person does, ascending; of a box that a detector found, none.
+        score: the detector's, 0 to 1; 1 for an annotated box.
+    """
+
+    box: tuple[float, float, float, float]
+    actions: tuple[int, ...] = ()
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class AnnotatedFrame:
+    """One frame whose people are annotated with what they do (AVA's keyframes).
+
+    Attributes:
+        video: its catalog index.
+        second: of the file, from its first frame on.
+        people: annotated.
+        detected: boxes that a person detector found there, if its boxes were given.
+        where: file and line of the list, for messages.
+    """
+
+    video: int
+    second: float
+    people: tuple[Person, ...]
+    detected: tuple[Person, ...] = ()
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class Catalog:
     """All videos of a data set, whatever their split.
 
@@ -42,6 +76,8 @@ class Catalog:
         notes: how the lists and what lies below the root were brought together, where that was no plain matter; by
             heading, one line a case. They enter no hash and are not stored.
         folder: below the root, where the set's files lie; what is elsewhere belongs to other sets.
+        annotated: frames whose people have boxes, by video and time; ``classes`` are then actions of people, and videos
+            have no labels.
     """
 
     name: str
@@ -50,6 +86,7 @@ class Catalog:
     missing: tuple[str, ...] = ()
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     folder: str = field(default=".", compare=False)
+    annotated: tuple[AnnotatedFrame, ...] = ()
 
     def split(self, name: str) -> tuple[Video, ...]:
         """The videos of one split, in catalog order."""

@@ -193,14 +193,19 @@ def _order(side: str) -> tuple[bool, int, str]:
 
 
 def _class_lines(catalog: Catalog, sides: Sequence[str]) -> list[str]:
-    """Class by class how many videos each side has, and how many groups where there are some."""
+    """Class by class how many videos each side has, or boxes of people, and how many groups where there are some."""
     names, many = sorted(set(sides), key=_order), len(set(sides)) > FOLDS_SHOWN
     grouped = [] if all(video.group is None for video in catalog.videos) else ["groups"] if many else names
-    lines = [["class", *(["smallest fold", "largest fold"] if many else names)]]
+    lines = [
+        ["class (boxes)" if catalog.annotated else "class", *(["smallest fold", "largest fold"] if many else names)]
+    ]
     lines[0] += grouped if many else [f"groups {name}" for name in grouped]
     held: dict[int | None, list[tuple[str, Video]]] = defaultdict(list)
     for side, video in zip(sides, catalog.videos, strict=True):
         held[video.label].append((side, video))
+    for frame in catalog.annotated:
+        for action in (own for person in frame.people for own in person.actions):
+            held[action].append((sides[frame.video], catalog.videos[frame.video]))
     for label, class_name in enumerate(catalog.classes):
         own = held[label]
         videos = [sum(side == name for side, _ in own) for name in names]

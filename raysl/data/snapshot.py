@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from raysl.config.component import Chosen
 from raysl.config.identity import leaves
-from raysl.data.catalog import Catalog, Video
+from raysl.data.catalog import AnnotatedFrame, Catalog, Person, Video
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.errors import DataError
 
@@ -70,12 +70,31 @@ class Snapshot:
         train = [pair for pair in self._pairs() if pair[0].split == "train"]
         classes = list(self.catalog.classes)
         return DataHashes(
-            snapshot=_digest([classes, list(self.catalog.missing)], map(_everything, self._pairs())),
+            snapshot=_digest(
+                [classes, list(self.catalog.missing)],
+                ([*_everything(pair), *self._frames(pair[0])] for pair in self._pairs()),
+            ),
             clips=_digest([], map(_clip, train)),
-            labelled_clips=_digest([classes], ([*_clip(pair), pair[0].label] for pair in train)),
+            labelled_clips=_digest(
+                [classes], ([*_clip(pair), pair[0].label, *self._frames(pair[0])] for pair in train)
+            ),
             scored=_digest([classes], ([*_clip(pair), pair[0].label, pair[0].group] for pair in train)),
-            evaluated=_digest([classes], map(_evaluated, self._pairs())),
+            evaluated=_digest([classes], ([*_evaluated(pair), *self._frames(pair[0])] for pair in self._pairs())),
         )
+
+    @cached_property
+    def _annotated(self) -> dict[int, list[list[object]]]:
+        """By video, its annotated frames as plain values."""
+        found: dict[int, list[list[object]]] = {}
+        for frame in self.catalog.annotated:
+            people = [[[*one.box], [*one.actions], one.score] for one in (*frame.people, *frame.detected)]
+            found.setdefault(frame.video, []).append([frame.second, people, len(frame.people), frame.where])
+        return found
+
+    def _frames(self, video: Video) -> list[object]:
+        """What a hash covers of a video's annotated frames: nothing where it has none, as in most sets."""
+        frames = self._annotated.get(video.index)
+        return [[frame[:3] for frame in frames]] if frames else []
 
     def _pairs(self) -> Iterator[tuple[Video, ManifestRow]]:
         return zip(self.catalog.videos, self.manifest.rows, strict=True)
@@ -89,6 +108,8 @@ class Snapshot:
                 found[path] = "absent" if path not in theirs else "added"
             elif differing := _differing(self.catalog, other.catalog, ours[path], theirs[path]):
                 found[path] = differing
+            elif self._frames(ours[path][0]) != other._frames(theirs[path][0]):
+                found[path] = "other boxes"
         return found
 
     def counts(self) -> dict[str, int]:
@@ -100,7 +121,7 @@ class Snapshot:
 
     def to_bytes(self) -> bytes:
         """As parquet, for a results store."""
-        rows, videos = self.manifest.rows, self.catalog.videos
+        rows, videos, annotated = self.manifest.rows, self.catalog.videos, self._annotated
         columns: dict[str, list[object]] = {
             field.name: [getattr(row, field.name) for row in rows] for field in fields(ManifestRow)
         }
@@ -108,6 +129,8 @@ class Snapshot:
             columns[name] = [list(getattr(row, name)) for row in rows]
         for name in _LISTED:
             columns[name] = [getattr(video, name) for video in videos]
+        if annotated:
+            columns[ANNOTATED] = [json.dumps(annotated.get(video.index, [])) for video in videos]
         table = pa.table({name: pa.array(values, type=_TYPES[name]) for name, values in columns.items()})
         about = {"name": self.catalog.name, "classes": self.catalog.classes, "missing": self.catalog.missing}
         sink = io.BytesIO()
@@ -125,13 +148,20 @@ class Snapshot:
             file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
             table = file.read(use_threads=False)  # read_table's threads may outlive the interpreter, and abort it
             about = json.loads((table.schema.metadata or {})[b"catalog"])
-            rows, videos = [], []
+            rows, videos, annotated = [], [], list[AnnotatedFrame]()
             for index, row in enumerate(table.to_pylist()):
                 listed = {name: row.pop(name, None) for name in _LISTED}
                 lists = {name: tuple(row.get(name) or ()) for name in ("keyframes", "notes")}
+                annotated += [_frame_of(index, *one) for one in json.loads(row.pop(ANNOTATED, None) or "[]")]
                 rows.append(ManifestRow(**{**row, **lists}))
                 videos.append(Video(index, row["path"], **listed))
-            catalog = Catalog(about["name"], tuple(about["classes"]), tuple(videos), tuple(about["missing"]))
+            catalog = Catalog(
+                about["name"],
+                tuple(about["classes"]),
+                tuple(videos),
+                tuple(about["missing"]),
+                annotated=tuple(annotated),
+            )
             return cls(catalog, Manifest(about["name"], tuple(rows)))
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"a stored snapshot of a data set cannot be read ({error})") from error
@@ -198,6 +228,15 @@ def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
     return digest.hexdigest()
 
 
+def _frame_of(video: int, second: float, people: list[Any], annotated: int, where: str) -> AnnotatedFrame:
+    """An annotated frame of its plain values."""
+    made = [Person((box[0], box[1], box[2], box[3]), tuple(actions), score) for box, actions, score in people]
+    return AnnotatedFrame(video, second, tuple(made[:annotated]), tuple(made[annotated:]), where)
+
+
+ANNOTATED = "annotated"
+"""The column of annotated frames, as JSON, of sets that have any."""
+
 _LISTED = ("split", "label", "group", "fold")
 """What a snapshot keeps of a `Video` beside its path; snapshots of older versions lack ``fold``."""
 
@@ -218,4 +257,5 @@ _TYPES = {
     "label": pa.int64(),
     "group": pa.string(),
     "fold": pa.int64(),
+    ANNOTATED: pa.string(),
 }

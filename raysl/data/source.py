@@ -279,11 +279,12 @@ def _check_same(data: Chosen, here: Catalog, stored: Catalog) -> None:
     Raises:
         DataError: naming the first video that differs.
     """
-    if here.videos == stored.videos and here.classes == stored.classes:
+    if here.videos == stored.videos and here.classes == stored.classes and here.annotated == stored.annotated:
         return
     ours, theirs = (({video.path: video for video in catalog.videos}) for catalog in (here, stored))
     differing = [path for path in sorted(ours.keys() | theirs.keys()) if ours.get(path) != theirs.get(path)]
-    what = f"{len(differing)} videos differ, first {differing[0]}" if differing else "its classes differ"
+    other = "its boxes differ" if here.classes == stored.classes else "its classes differ"
+    what = f"{len(differing)} videos differ, first {differing[0]}" if differing else other
     raise DataError(
         f"data set {data.bound_name!r}: this node's lists are not those that the run read ({what}): give every node "
         "the same root, and run again, with --read-again, if the lists have changed"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
-from raysl.data.catalog import Video
+from raysl.data.catalog import AnnotatedFrame, Video
 from raysl.data.frame_cache import FrameCache
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import VideoSource
@@ -16,6 +16,7 @@ from raysl.errors import ConfigError, DataError
 from raysl.evaluation.protocol import LabelledVideos, check_videos
 from raysl.training.check_cell import check_on_videos
 from raysl.views.label_subset import label_subset
+from raysl.views.training_videos import annotated_frames, trains_boxes
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,23 @@ class LabelledSplits:
     Attributes:
         train, test: in catalog order.
         lengths: decoded frames, by ``Video.index``.
+        annotated: frames of test videos with boxes of people.
     """
 
     train: tuple[Video, ...]
     test: tuple[Video, ...]
     lengths: tuple[int, ...]
     classes: tuple[str, ...]
+    annotated: tuple[AnnotatedFrame, ...] = ()
 
     @classmethod
     def of(cls, data: Snapshot) -> LabelledSplits:
         rows = data.manifest.rows
         usable = [video for video in data.catalog.videos if video.label is not None and rows[video.index].error is None]
         train, test = (tuple(video for video in usable if video.split == split) for split in ("train", "test"))
-        return cls(train, test, tuple(row.frames for row in rows), data.catalog.classes)
+        tested = {video.index for video in data.catalog.split("test") if rows[video.index].error is None}
+        annotated = tuple(frame for frame in data.catalog.annotated if frame.video in tested)
+        return cls(train, test, tuple(row.frames for row in rows), data.catalog.classes, annotated)
 
 
 def check_against_data(config: CellConfig, evaluation: EvaluationConfig | None, data: Snapshot) -> None:
@@ -57,7 +62,10 @@ def check_against_data(config: CellConfig, evaluation: EvaluationConfig | None, 
         return
     splits, protocol = LabelledSplits.of(data), evaluation.protocol
     try:
-        check_videos(LabelledVideos.of(splits.train), LabelledVideos.of(splits.test), splits.classes)
+        if protocol.component.boxes:
+            annotated_frames(_unread(data), "test")
+        else:
+            check_videos(LabelledVideos.of(splits.train), LabelledVideos.of(splits.test), splits.classes)
         if protocol.component.check_data is not None:
             protocol.component.check_data(protocol.options, config, splits)
     except (ConfigError, DataError) as error:
@@ -67,6 +75,21 @@ def check_against_data(config: CellConfig, evaluation: EvaluationConfig | None, 
 def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
     if config.pretraining == "none":
         return
+    if not trains_boxes(config):
+        _check_number(config, data)
+    try:
+        check_on_videos(config, _unread(data))
+    except ConfigError as error:
+        raise ConfigError(f"data set {config.data.bound_name!r}: {error}") from error
+
+
+def _unread(data: Snapshot) -> VideoSource:
+    """The data set for questions that no frame answers."""
+    return VideoSource(data.catalog, data.manifest, Path(), FrameCache(Path(), 1, budget_bytes=0))
+
+
+def _check_number(config: CellConfig, data: Snapshot) -> None:
+    """Refuses a batch that is larger than the set, and labels that teach nothing."""
     readable = [
         video
         for video in data.catalog.videos
@@ -89,8 +112,3 @@ def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
             f"training.batch_size {config.training.batch_size} is larger than the set: {len(readable)} readable "
             f"training videos in data set {config.data.bound_name!r}{part}; lower it to {len(readable)} or less"
         )
-    unread = FrameCache(Path(), config.clip.resize, budget_bytes=0)
-    try:
-        check_on_videos(config, VideoSource(data.catalog, data.manifest, Path(), unread))
-    except ConfigError as error:
-        raise ConfigError(f"data set {config.data.bound_name!r}: {error}") from error

@@ -198,13 +198,22 @@ def fine_tuned(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> Ce
     except ValidationError as error:
         raise ConfigError(f"{options.protocol}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
     check_conflicts(task_views(found))
-    for chosen in (options.augment, options.optimizer, options.schedule):
+    check_parts(options.protocol, found)
+    return found
+
+
+def check_parts(protocol: str, training: CellConfig) -> None:
+    """Lets augmentation, optimizer and schedule refuse what they cannot be combined with.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    for chosen in (training.augment, training.optimizer, training.schedule):
         if chosen.component.check is not None:
             try:
-                chosen.component.check(chosen.options, found)
+                chosen.component.check(chosen.options, training)
             except ConfigError as error:
-                raise ConfigError(f"{options.protocol}, as a training of its own: {error}") from error
-    return found
+                raise ConfigError(f"{protocol}, as a training of its own: {error}") from error
 
 
 def downstream(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> tuple[CellConfig, Chosen]:

@@ -203,6 +203,10 @@ def left_out(source: VideoSource) -> dict[str, object]:
             split: {video.path: unreadable[video.path] for video in videos if video.path in unreadable}
             for split, videos in listed.items()
         },
-        "unlabelled": {split: sum(video.label is None for video in videos) for split, videos in listed.items()},
+        # Where people have boxes, videos have no labels, and none is left out for it.
+        "unlabelled": {
+            split: 0 if source.catalog.annotated else sum(video.label is None for video in videos)
+            for split, videos in listed.items()
+        },
         "missing": len(source.catalog.missing),
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from raysl.distributed import gather_objects, on_every_rank, rank, world_size
 from raysl.errors import NodeFault, RayslError
 from raysl.views.evaluation_clips import evaluation_clips
 
+B = TypeVar("B")
 Block = tuple[Video, ...]
 LoadClips = Callable[[Video], Tensor]
 Precision = Literal["float32", "bfloat16"]
@@ -74,8 +75,8 @@ def over_videos(
     clips_of = load or (lambda video: evaluation_clips(source, video.index, clip, clips, crops))
 
     def run() -> dict[int, NDArray[np.float32]]:
-        with _frozen(network), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            loaded = _prefetched(partial(_load_block, source, clips_of), [blocks[index] for index in mine])
+        with frozen(network), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            loaded = prefetched(partial(_load_block, source, clips_of), [blocks[index] for index in mine])
             return {index: _computed(compute, reduce, x, device) for index, x in zip(mine, loaded, strict=True)}
 
     gathered: dict[int, NDArray[np.float32]] = {}
@@ -108,8 +109,8 @@ def _load_video(source: VideoSource, load: LoadClips, video: Video) -> Tensor:
         ) from error
 
 
-def _prefetched(load: Callable[[Block], Tensor], blocks: Sequence[Block]) -> Iterator[Tensor]:
-    """The blocks' clips ``[V, K, C, T, H, W]`` in order, the next one loaded while one is used."""
+def prefetched(load: Callable[[B], Tensor], blocks: Sequence[B]) -> Iterator[Tensor]:
+    """The blocks' clips in order, the next one loaded while one is used."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation-clips") as loader:
         following = [loader.submit(load, block) for block in blocks[:1]]
         for index in range(len(blocks)):
@@ -120,7 +121,7 @@ def _prefetched(load: Callable[[Block], Tensor], blocks: Sequence[Block]) -> Ite
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> Iterator[None]:
     """Eval mode without gradients; every module's own mode is put back, also where they differ (frozen batch norm)."""
     training = [module for module in network.modules() if module.training]
     network.eval()

@@ -162,7 +162,8 @@ class Protocol(ABC):
         """Measures the cell on the labelled set. Collective.
 
         Returns:
-            The same on every rank; its predictions have one row per test video in use, in catalog order.
+            The same on every rank; its predictions have one row per test video in use, in catalog order. A headline
+            that is no share of videos that are right has no column ``correct``, and no test over videos is made of it.
 
         Raises:
             DataError: no video to measure, or labels that say nothing; on every rank.

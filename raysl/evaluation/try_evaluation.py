@@ -21,6 +21,7 @@ from raysl.models.backbone import Backbone
 from raysl.objectives.objective import Objective
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.threads import cpu_threads
+from raysl.views.training_videos import annotated_frames
 
 CLASSES, TRAIN, TEST = 3, 4, 2
 """How many classes are tried, and how many videos of each."""
@@ -50,8 +51,8 @@ def try_evaluation(
         DataError, CellFailure: what the evaluation met.
     """
     check_against_data(cell, evaluation, source.snapshot)
-    few = few_videos(source)
     protocol = evaluation.protocol
+    few = few_frames(source) if protocol.component.boxes else few_videos(source)
     if protocol.component.on_few is not None:
         train = len(few.catalog.split("train"))
         protocol = replace(protocol, options=protocol.component.on_few(protocol.options, train))
@@ -84,6 +85,17 @@ def few_videos(source: VideoSource) -> VideoSource:
     )
     manifest = Manifest(source.manifest.catalog, tuple(source.manifest.rows[video.index] for video in kept))
     return VideoSource(catalog, manifest, source.root, source.cache)
+
+
+def few_frames(source: VideoSource) -> VideoSource:
+    """The films as they are, with a few annotated frames of each split."""
+    annotated, chosen = source.catalog.annotated, list[int]()
+    for split, most in (("train", TRAIN), ("test", TEST)):
+        usable = [index for index in annotated_frames(source, split) if annotated[index].people]
+        # Frames with detected boxes first: without any there is nothing to score.
+        chosen += sorted(usable, key=lambda index: not annotated[index].detected)[: CLASSES * most]
+    catalog = replace(source.catalog, annotated=tuple(annotated[index] for index in sorted(chosen)))
+    return VideoSource(catalog, source.manifest, source.root, source.cache)
 
 
 def _by_class(videos: Sequence[Video], lengths: Sequence[int]) -> dict[int, list[Video]]:

@@ -18,6 +18,7 @@ from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.models.inflate import start_weights
 from raysl.models.projector import Projector
+from raysl.objectives.detection import Detection
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
 from raysl.objectives.task_checks import is_contrasted
@@ -26,6 +27,9 @@ from raysl.objectives.term import Term, TermContext, TransformedViews
 from raysl.streams import drawn_from
 from raysl.views.pair_sampler import pair_classes
 from raysl.views.task_views import task_views
+
+DETECTION = "detection"
+"""The term of people's boxes."""
 
 
 def build_backbone(cell: CellConfig, files: Mapping[str, Path] = NOTHING) -> Backbone:
@@ -64,7 +68,8 @@ def build_objective(
 
     Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it follow ``batch_norm_group``.
 
-    Supervised pretraining has one term, `Supervised`, and reads nothing of ``cell.objective``.
+    Supervised pretraining has one term, `Supervised` or, of people's boxes, `Detection`, and reads nothing of
+    ``cell.objective``.
 
     Args:
         videos: catalog indices of the training videos, ascending.
@@ -122,6 +127,9 @@ def objective_on(
         transformed=_transformed(cell),
     )
     terms: dict[str, tuple[Term, float]] = {}
+    if cell.pretraining == "supervised" and cell.supervised.target == "boxes":
+        with drawn_from(cell.training.seed, "init", DETECTION):
+            return Objective(backbone, {DETECTION: (Detection(cell.supervised, context), 1.0)})
     if cell.pretraining == "supervised":
         with drawn_from(cell.training.seed, "init", "supervised"):
             return Objective(backbone, {"supervised": (Supervised(cell.supervised, context), 1.0)})

@@ -245,8 +245,11 @@ def _evaluation(
             document,
             inside if inside in document.origins else at,
         )
-    if not data.labelled:
-        raise document.error(at, f"{label!r} needs labels, and this data set has none: it is only to pretrain on")
+    if find("protocol", protocol).boxes:
+        if not data.component.boxes:
+            raise document.error(at, f"{label!r} needs frames with boxes of people, and this data set has none")
+    elif not data.labelled:
+        raise document.error(at, f"{label!r} needs labels of videos, and this data set has none")
     chosen, options = _protocol(named, protocol, tree, scale, overrides)
     evaluation = EvaluationConfig(label=f"{named}/{substitute}", protocol=chosen, data=data)
     return with_root_name(evaluation, root_name(substitute, document, AS_WRITTEN)), options

@@ -263,12 +263,19 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
         name,
         headline=str(record.get("headline") or next(iter(metrics))),
         metrics={str(metric): float(value) for metric, value in metrics.items()},
-        correct=dict(zip(paths, map(_right, predictions["correct"].to_pylist()), strict=True)),
+        correct=_correct(paths, predictions),
         left_out=_left_out(record.get("details")),
         answers=_answers(paths, predictions),
         details=details if isinstance(details := record.get("details"), dict) else {},
         snapshot=str((record.get("data") or {}).get("snapshot") or ""),
     )
+
+
+def _correct(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, bool | Fraction]:
+    """Path to whether the answer is right; empty where the headline is no share of videos that are right (mAP)."""
+    if "correct" not in predictions.column_names:
+        return {}
+    return dict(zip(paths, map(_right, predictions["correct"].to_pylist()), strict=True))
 
 
 def _right(stored: bool | float) -> bool | Fraction:

@@ -240,6 +240,6 @@ def _test_sets(source: ReportInput) -> dict[str, list[tuple[int, int | None]]]:
     for column in source.columns:
         for row in source.rows:
             for cell in row.cells:
-                if (record := result(cell, column)) is not None:
+                if (record := result(cell, column)) is not None and record.n_test:
                     sizes.setdefault(column.evaluation, set()).add((record.n_test, count_recordings(record)))
     return {label: sorted(found, key=lambda one: (one[0], one[1] or 0)) for label, found in sizes.items()}

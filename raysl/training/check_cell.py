@@ -12,7 +12,7 @@ from raysl.objectives.objective import Objective
 from raysl.training.length import training_length
 from raysl.views.loader import count_too_short
 from raysl.views.order import EpochOrder
-from raysl.views.training_videos import training_videos
+from raysl.views.training_videos import training_lengths, training_videos
 
 _ANY_VIDEOS = range(2**16)
 """Stands for videos that are not known yet: enough for the negatives of every published memory bank."""
@@ -35,7 +35,7 @@ def check_on_videos(cell: CellConfig, source: VideoSource) -> None:
         ConfigError: naming the key.
     """
     videos = training_videos(cell, source)
-    check_on_lengths(cell, [source.length(index) for index in videos])
+    check_on_lengths(cell, training_lengths(cell, source, videos))
     for term in chosen_terms(cell.objective).values() if cell.pretraining == "self_supervised" else ():
         if term.component.check_videos is not None:
             term.component.check_videos(term.options, cell, len(videos))

@@ -37,7 +37,7 @@ from raysl.training.summary import Summary
 from raysl.training.unreadable import Unreadable
 from raysl.views.loader import PretrainingLoader
 from raysl.views.order import EpochOrder
-from raysl.views.training_videos import training_videos
+from raysl.views.training_videos import training_videos, trains_boxes
 
 REPORT_SECONDS = 10.0
 """At least so often is progress reported."""
@@ -98,7 +98,7 @@ class Run:
         self.unreadable.check(step=0)
         training = self.cell.training
         videos = training_videos(self.cell, source)
-        self._left_out = len(source.readable("train")) - len(videos)
+        self._left_out = 0 if trains_boxes(self.cell) else len(source.readable("train")) - len(videos)
         order = EpochOrder(videos, training.batch_size, training.seed)
         length = training_length(training, order.steps_per_epoch)
         objective = build_objective(

@@ -21,6 +21,15 @@ class Augmented(NamedTuple):
     box: tuple[float, float, float, float]
 
 
+class Followed(NamedTuple):
+    """What boxes of people need to follow a clip. Attributes: augmented: as of a call. flipped: left and right were
+    exchanged, behind the crop.
+    """
+
+    augmented: Augmented
+    flipped: bool
+
+
 class AugmentationOptions(Options):
     """Base of the options of every augmentation that can stand in a pretraining configuration."""
 
@@ -45,3 +54,12 @@ class Augmentation(ABC):
                 draw.
             box: (top, left, height, width) in pixels, in the place of a crop of its own; it moves no draw.
         """
+
+    @property
+    def keeps_boxes(self) -> bool:
+        """Whether one crop and one flip are all that moves the pixels of a clip, so that boxes can follow."""
+        return False
+
+    def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
+        """As a call, with the same draws, which also tells of the flip. Only where it `keeps_boxes`."""
+        raise NotImplementedError(f"boxes cannot follow {type(self).__name__}")

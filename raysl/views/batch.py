@@ -34,6 +34,29 @@ class View:
 
 
 @dataclass(frozen=True)
+class Boxes:
+    """The people of a batch's clips, P of them, as the clips show them after crop and flip.
+
+    Attributes:
+        row: ``[P]`` int64, the clip of each, ascending.
+        box: ``[P, 4]`` float32, (left, top, right, bottom) as shares of the clip.
+        actions: ``[P, classes]`` float32, 1 for what the person does, else 0.
+        key: ``[P]`` int64, of each person in the whole set: keys its draws.
+        dropped: ``[]`` float32, how many left the crop.
+    """
+
+    row: Tensor
+    box: Tensor
+    actions: Tensor
+    key: Tensor
+    dropped: Tensor
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Boxes:
+        """With every tensor changed so."""
+        return Boxes(*map(change, (self.row, self.box, self.actions, self.key, self.dropped)))
+
+
+@dataclass(frozen=True)
 class Batch:
     """What one optimisation step sees on one rank.
 
@@ -43,12 +66,14 @@ class Batch:
             set has no labels); the others are labels that pretext tasks made.
         unreadable: paths that failed while loading and were replaced; who trains counts them.
         notes: what the process that loaded it said so far (`raysl.notes`).
+        boxes: of the people in the view ``query``, where boxes are trained on.
     """
 
     views: dict[str, View]
     targets: dict[str, Tensor] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    boxes: Boxes | None = None
 
     @property
     def size(self) -> int:
@@ -70,4 +95,6 @@ class Batch:
             name: View(clips(v.clips), *map(others, (v.video, v.center, v.box, v.rate, v.distortion)))
             for name, v in self.views.items()
         }
-        return replace(self, views=views, targets={name: others(target) for name, target in self.targets.items()})
+        boxes = None if self.boxes is None else self.boxes.each(others)
+        targets = {name: others(target) for name, target in self.targets.items()}
+        return replace(self, views=views, targets=targets, boxes=boxes)

@@ -17,11 +17,12 @@ from raysl.errors import ConfigError, DataError, NodeFault
 from raysl.machine import ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.views.batch import Batch
+from raysl.views.boxes import BoxPipeline, collate_boxes
 from raysl.views.order import EpochOrder
 from raysl.views.pair_sampler import pair_sampler, placed_clips
 from raysl.views.pipeline import Loaded, ViewPipeline, collate
 from raysl.views.task_views import task_views
-from raysl.views.training_videos import training_videos
+from raysl.views.training_videos import training_lengths, training_videos, trains_boxes
 from raysl.views.window_sampler import window_sampler
 
 Place = tuple[int, int]
@@ -62,7 +63,10 @@ class _Batches(Dataset[Batch | NodeFault]):
                 )
             rows_loaded.append(loaded)
         views = {name: collate(rows, [one.origins[name] for one in rows_loaded]) for name, rows in clips.items()}
-        return Batch(views, self._targets(rows_loaded), tuple(failed), said())
+        boxes = None
+        if isinstance(self.pipeline, BoxPipeline):
+            boxes = collate_boxes(rows_loaded, len(self.pipeline.source.catalog.classes))
+        return Batch(views, self._targets(rows_loaded), tuple(failed), said(), boxes)
 
     def _targets(self, loaded: list[Loaded]) -> dict[str, Tensor]:
         """``[B]`` int64 each: the videos' labels, and the answers of pretext tasks."""
@@ -70,7 +74,7 @@ class _Batches(Dataset[Batch | NodeFault]):
             name: torch.tensor([one.targets[name] for one in loaded], dtype=torch.int64) for name in loaded[0].targets
         }
         catalog = self.pipeline.source.catalog
-        if not catalog.classes:
+        if not catalog.classes or isinstance(self.pipeline, BoxPipeline):
             return answers
         labels = [catalog.videos[next(iter(one.origins.values())).video].label for one in loaded]
         label = torch.tensor([-1 if label is None else label for label in labels], dtype=torch.int64)
@@ -93,7 +97,7 @@ class _Batches(Dataset[Batch | NodeFault]):
         return None
 
     def _path(self, video: int) -> str:
-        return self.pipeline.source.catalog.videos[video].path
+        return self.pipeline.source.catalog.videos[self.pipeline.video_of(video)].path
 
 
 def _unchanged(batch: Any) -> Any:
@@ -198,11 +202,12 @@ class PretrainingLoader:
         view_names: the views that the objective asks for.
         rank, world_size: of the process group.
         split: of the catalog.
-        videos: catalog indices to train on, ascending; None: the `training_videos` of the split.
+        videos: what to train on, ascending: catalog indices, or of boxes those of annotated frames; None: the
+            `training_videos` of the split.
         pin: batches lie in page-locked memory, from which a copy to a GPU runs beside other work.
 
     Attributes:
-        videos: catalog indices in use.
+        videos: those in use.
         steps_per_epoch: global batches an epoch; what is left over is `order.dropped`.
         processes: that load clips: ``training.loader_workers``, or fewer where shared memory has no room for theirs.
         too_short: how many of them are shorter than a view's span, so that its clips wrap around or are reflected.
@@ -230,9 +235,10 @@ class PretrainingLoader:
         self.videos = training_videos(cell, source, split) if videos is None else tuple(videos)
         self.order = EpochOrder(self.videos, training.batch_size, training.seed)
         self.steps_per_epoch = self.order.steps_per_epoch
-        self.too_short = count_too_short(cell, [source.length(index) for index in self.videos])
+        self.too_short = count_too_short(cell, training_lengths(cell, source, self.videos))
         share = training.batch_size // world_size
-        dataset = _Batches(ViewPipeline(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
+        kind = BoxPipeline if trains_boxes(cell) else ViewPipeline
+        dataset = _Batches(kind(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()
         import torchvision.transforms.v2  # noqa: F401  # before processes are forked, each of which would import it
 

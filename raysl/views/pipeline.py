@@ -37,11 +37,23 @@ class Origin(NamedTuple):
     distortion: float
 
 
+class LoadedBox(NamedTuple):
+    """A person of a clip; as in `raysl.views.batch.Boxes`, with the classes of its actions."""
+
+    box: tuple[float, float, float, float]
+    actions: tuple[int, ...]
+    key: int
+
+
 class Loaded(NamedTuple):
-    """One video in one epoch. Attributes: origins: by view. targets: answers for pretext tasks, by name."""
+    """One video in one epoch. Attributes: origins: by view. targets: answers for pretext tasks, by name. boxes: of
+    the people in the clip, where boxes are trained on. dropped: people who left the crop.
+    """
 
     origins: dict[str, Origin]
     targets: dict[str, int]
+    boxes: tuple[LoadedBox, ...] = ()
+    dropped: int = 0
 
 
 class ViewPipeline:
@@ -110,6 +122,10 @@ class ViewPipeline:
             network_input(clip, self.clip.input, out=out[name])
             origins[name] = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
         return Loaded(origins, plan.targets)
+
+    def video_of(self, item: int) -> int:
+        """The catalog index of what an order holds: itself."""
+        return item
 
     def _plan(self, video: int, epoch: int, length: int) -> tuple[VideoPlan, dict[str, Box]]:
         """What the samplers and tasks decide, and the crops that they set."""

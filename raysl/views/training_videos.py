@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
@@ -12,14 +14,18 @@ from raysl.views.window_sampler import window_sampler
 def training_videos(cell: CellConfig, source: VideoSource, split: str = "train") -> tuple[int, ...]:
     """Catalog indices, ascending: what the manifest says can be read, and has a label where labels are trained on.
 
-    Of labelled videos it is the part that ``supervised.label_fraction`` asks for.
+    Of labelled videos it is the part that ``supervised.label_fraction`` asks for. Where boxes are trained on, it is
+    positions in `Catalog.annotated`: the frames of the split with people in them, in videos that can be read.
 
     Where the cell samples windows, whatever reads them, videos that no window fits are left out: rows of one study
     train on the same videos.
 
     Raises:
-        ConfigError: supervised pretraining on videos without labels, or all of one class; no video fits a window.
+        ConfigError: supervised pretraining on videos without labels, or all of one class; no video fits a window; no
+            frame has boxes, or one lies outside its video.
     """
+    if trains_boxes(cell):
+        return tuple(index for index in annotated_frames(source, split) if source.catalog.annotated[index].people)
     videos = source.readable(split)
     if cell.pretraining != "supervised":
         return _that_fit(cell, source, tuple(video.index for video in videos))
@@ -32,6 +38,50 @@ def training_videos(cell: CellConfig, source: VideoSource, split: str = "train")
             f"have {found}; take a labelled set with two or more classes"
         )
     return tuple(video.index for video in label_subset(labelled, cell.supervised.label_fraction, cell.training.seed))
+
+
+def trains_boxes(cell: CellConfig) -> bool:
+    """Whether it is trained on people's boxes, and no labels of videos."""
+    return cell.pretraining == "supervised" and cell.supervised.target == "boxes"
+
+
+def training_lengths(cell: CellConfig, source: VideoSource, videos: Sequence[int]) -> list[int]:
+    """Decoded frames of the video of each of `training_videos`."""
+    annotated = source.catalog.annotated
+    return [source.length(annotated[index].video if trains_boxes(cell) else index) for index in videos]
+
+
+def annotated_frames(source: VideoSource, split: str) -> tuple[int, ...]:
+    """Positions in `Catalog.annotated` of a split's frames whose videos can be read.
+
+    Raises:
+        ConfigError: there is none, or one lies outside its video.
+    """
+    readable = {video.index for video in source.readable(split)}
+    found = tuple(index for index, frame in enumerate(source.catalog.annotated) if frame.video in readable)
+    if not any(source.catalog.annotated[index].people for index in found):
+        raise ConfigError(f"data set {source.catalog.name!r} has no people's boxes in readable {split} videos")
+    for index in found:
+        frame_index(source, index)
+    return found
+
+
+def frame_index(source: VideoSource, annotated: int) -> int:
+    """The frame of its video that an annotated one is, by the video's mean rate.
+
+    Raises:
+        ConfigError: it lies outside.
+    """
+    frame = source.catalog.annotated[annotated]
+    row = source.manifest.rows[frame.video]
+    index = round(frame.second * row.rate)
+    if not 0 <= index < row.frames or row.rate <= 0:
+        raise ConfigError(
+            f"{frame.where}: the frame at second {frame.second:g} of the file lies outside {row.path}, which has "
+            f"{row.frames} frames, {row.rate:g} a second: correct the list, or say in the data set's `first_second` at "
+            "which second of the film files begin"
+        )
+    return index
 
 
 def _that_fit(cell: CellConfig, source: VideoSource, videos: tuple[int, ...]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen
-from raysl.data.catalog import Catalog, Video
+from raysl.data.catalog import AnnotatedFrame, Catalog, Person, Video
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest import build_manifest
 from raysl.data.places import Places
@@ -40,6 +40,7 @@ from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
 from raysl.views.label_subset import label_subset
 from raysl.views.loader import PretrainingLoader
+from raysl.views.training_videos import training_videos
 
 WARM_UP, FEWEST, MOST = 2, 5, 50
 """Steps, batches or blocks that are not measured, and how many are."""
@@ -150,7 +151,7 @@ def _saving(run: Run, values: StepValues) -> float:
 def _loading(cell: CellConfig, source: VideoSource) -> float:
     """Seconds of a video, loaded in this process."""
     training = cell.training
-    together = min(LOADED_TOGETHER, len(source.readable("train")))
+    together = min(LOADED_TOGETHER, len(training_videos(cell, source)))
     small = training.model_copy(update={"batch_size": together, "loader_workers": 0})
     views = objective_on_meta(cell, ANY_VIDEOS).view_names
     one = cell.model_copy(update={"training": small, "batch_norm_group": "batch"})
@@ -228,7 +229,15 @@ def sampled(data: Chosen, places: Places, resize: int) -> tuple[VideoSource, str
     for split in ("train", "test"):
         videos = whole.split(split)
         chosen += [videos[index] for index in np.linspace(0, len(videos) - 1, min(SAMPLE, len(videos))).astype(int)]
-    few = replace(whole, videos=tuple(replace(one, index=index) for index, one in enumerate(chosen)), missing=())
+    position = {video.index: index for index, video in enumerate(chosen)}
+    few = replace(
+        whole,
+        videos=tuple(replace(one, index=index) for index, one in enumerate(chosen)),
+        missing=(),
+        annotated=tuple(
+            replace(frame, video=position[frame.video]) for frame in whole.annotated if frame.video in position
+        ),
+    )
     manifests = places.cache / "manifests"
     manifest = build_manifest(few, root, folder=manifests)
     if all(row.error is not None for row in manifest.rows):
@@ -251,10 +260,12 @@ class _Drawn(VideoSource):
 
 @cache
 def drawn_videos(resize: int) -> VideoSource:
-    """Labelled training videos of noise, as many as any memory bank asks negatives of."""
+    """Training videos of noise with labels, as many as any memory bank asks negatives of, each with two people."""
     classes = tuple(f"class {index}" for index in range(DRAWN_CLASSES))
     videos = tuple(Video(index, f"{index}.mp4", index % DRAWN_CLASSES, "train") for index in range(DRAWN_VIDEOS))
-    catalog = Catalog("drawn", classes, videos)
+    people = (Person((0.1, 0.1, 0.5, 0.9), (0, 1)), Person((0.5, 0.2, 0.9, 0.8), (1,)))
+    annotated = tuple(AnnotatedFrame(video.index, 2.0, people) for video in videos)
+    catalog = Catalog("drawn", classes, videos, annotated=annotated)
     nowhere = Path("nowhere")
     return _Drawn(catalog, unread_manifest(catalog, resize), nowhere, FrameCache(nowhere, resize, 0))
 

@@ -197,3 +197,42 @@ def ssv2_tree(root: Path, *, suffix: str = ".webm", prefix: str = "20bn-somethin
     """A complete small Something-Something V2 below ``root``."""
     ssv2_lists(root)
     return touch(root, *(f"{prefix}{video}{suffix}" for split in ("train", "test") for video in ssv2_videos(split)))
+
+
+AVA_IDS = tuple(id_ for id_ in range(1, 81) if id_ % 4)
+"""Sixty of eighty."""
+AVA_ROWS: dict[str, tuple[str, ...]] = {
+    "train": (
+        "-aaaaaaaaaa,0902,0.002,0.118,0.714,0.977,12,1",  # an action that is not evaluated
+        "-aaaaaaaaaa,0902,0.002,0.118,0.714,0.977,79,1",
+        "-aaaaaaaaaa,0902,0.444,0.054,0.992,0.990,17,0",
+        "-aaaaaaaaaa,0903,0.000,0.000,1.000,1.000,1,0",
+        "bbbbbbbbbbb,0904,0.100,0.200,0.300,0.400,80,2",
+    ),
+    "val": (
+        "_ccccccccc_,1798,0.100,0.200,0.300,0.400,79,3",
+        "_ccccccccc_,1797,0.100,0.200,0.300,0.400,3,3",
+        "_ccccccccc_,0950,0.100,0.200,0.300,0.400,3,3",  # excluded
+    ),
+}
+AVA_DETECTED = ("_ccccccccc_,1798,0.110,0.200,0.300,0.410,,0.95", "_ccccccccc_,1700,0.500,0.500,0.900,1.000,-1,0.5")
+
+
+def ava_lists(folder: Path, *, detected: bool = False) -> Path:
+    """Writes the lists of a small AVA as the official ones are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    items = [f'item {{\n  name: "do (with {id_})"\n  id: {id_}\n}}' for id_ in AVA_IDS]
+    write_lines(folder / "ava_action_list_v2.2_for_activitynet_2019.pbtxt", items, "\n")
+    for split, rows in AVA_ROWS.items():
+        write_lines(folder / f"ava_{split}_v2.2.csv", list(rows))
+        excluded = ["_ccccccccc_,0950"] if split == "val" else []
+        write_lines(folder / f"ava_{split}_excluded_timestamps_v2.2.csv", excluded)
+    if detected:
+        write_lines(folder / "ava_val_predicted_boxes.csv", list(AVA_DETECTED))
+    return folder
+
+
+def ava_tree(root: Path, *, suffix: str = ".mkv", prefix: str = "videos/", detected: bool = False) -> Path:
+    """A complete small AVA below ``root``."""
+    ava_lists(root / "annotations", detected=detected)
+    return touch(root, *(f"{prefix}{name}{suffix}" for name in ("-aaaaaaaaaa", "bbbbbbbbbbb", "_ccccccccc_")))

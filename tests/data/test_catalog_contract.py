@@ -15,6 +15,7 @@ from raysl.data.catalog import Catalog, CatalogReader
 from raysl.errors import ConfigError, DataError
 
 from .catalog_trees import (
+    ava_tree,
     class_tree,
     diving_name,
     diving_tree,
@@ -44,6 +45,9 @@ def _split_tree(root: Path) -> Path:
     return touch(root, *SPLIT_TREE)
 
 
+BOXES = {"train": 2, "test": 1, "seconds": 2, "rate": 2, "height": 16, "width": 16}
+"""Films so small that they are rendered at once."""
+
 CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
     "folder-fraction": ("folder", {}, class_tree),
     "folder-folders": ("folder", {"split": "folders"}, _split_tree),
@@ -66,6 +70,8 @@ CASES: dict[str, tuple[str, dict[str, Any], Callable[[Path], Path]]] = {
     "diving48-classes": ("diving48", {"classes": [diving_name(47), diving_name(2)]}, diving_tree),
     "ssv2": ("ssv2", {}, ssv2_tree),
     "ssv2-classes": ("ssv2", {"classes": [ssv2_name(9), ssv2_name(5)]}, ssv2_tree),
+    "ava": ("ava", {}, ava_tree),
+    "synthetic_boxes": ("synthetic_boxes", BOXES, _empty),
     "synthetic": ("synthetic", TINY, _empty),
 }
 
@@ -109,7 +115,13 @@ def test_paths_are_relative_unique_and_there(case: tuple[CatalogReader, Path], c
 
 def test_labels_are_class_indices(catalog: Catalog) -> None:
     assert len(set(catalog.classes)) == len(catalog.classes)
-    if catalog.classes:
+    if catalog.annotated:
+        assert {video.label for video in catalog.videos} == {None}
+        people = [person for frame in catalog.annotated for person in frame.people]
+        assert {action for person in people for action in person.actions} <= set(range(len(catalog.classes)))
+        assert all(0 <= min(person.box) < max(person.box) <= 1 for person in people)
+        assert {catalog.videos[frame.video].split for frame in catalog.annotated} == {"train", "test"}
+    elif catalog.classes:
         for split in ("train", "test"):
             assert {video.label for video in catalog.split(split)} == set(range(len(catalog.classes)))
     else:

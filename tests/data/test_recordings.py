@@ -22,6 +22,8 @@ from raysl.data.catalog import Video
         ("diving48", "rgb/else.mp4", None),
         ("synthetic", "synthetic-12/test/right/000003.mp4", "synthetic-12/test/right/000003.mp4"),
         ("ssv2", "20bn-something-something-v2/74225.webm", None),
+        ("ava", "videos/1j20qq1JyX4.mp4", "videos/1j20qq1JyX4.mp4"),
+        ("synthetic_boxes", "videos/val00001.mp4", "videos/val00001.mp4"),
         ("hmdb51", "run/a.avi", None),
         ("folder", "run/ann_1.mp4", None),
     ],

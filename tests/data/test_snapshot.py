@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from raysl.config.component import Chosen
-from raysl.data.catalog import Catalog, Video
+from raysl.data.catalog import AnnotatedFrame, Catalog, Person, Video
 from raysl.data.catalogs.folder import FolderOptions
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
@@ -44,6 +44,15 @@ def with_row(index: int, **changes: object) -> Callable[[Snapshot], Snapshot]:
     return change
 
 
+def with_boxes(video: int, *people: Person, detected: tuple[Person, ...] = ()) -> Callable[[Snapshot], Snapshot]:
+    def change(snapshot: Snapshot) -> Snapshot:
+        frame = AnnotatedFrame(video, 0.5, people, detected, "list.csv, line 1")
+        return Snapshot(replace(snapshot.catalog, annotated=(frame,)), snapshot.manifest)
+
+    return change
+
+
+WALKS, RUNS = (Person((0.1, 0.2, 0.5, 0.75), actions) for actions in ((0,), (0, 1)))
 ALL = {"snapshot", "clips", "labelled_clips", "scored", "evaluated"}
 
 
@@ -62,6 +71,8 @@ ALL = {"snapshot", "clips", "labelled_clips", "scored", "evaluated"}
         (with_row(0, decord_agrees=False), {"snapshot"}),
         (with_row(0, notes=("display matrix with a mirror: applied",)), ALL),
         (with_row(0, damaged=1), set()),
+        (with_boxes(0, WALKS), {"snapshot", "labelled_clips", "evaluated"}),
+        (with_boxes(3, WALKS), {"snapshot", "evaluated"}),
     ],
 )
 def test_each_role_is_hashed_by_what_it_reads(change: Callable[[Snapshot], Snapshot], roles: set[str]) -> None:
@@ -85,6 +96,17 @@ def test_bytes_and_back() -> None:
     assert again.hashes == snapshot.hashes
     with pytest.raises(DataError, match="cannot be read"):
         Snapshot.from_bytes(b"half a file")
+
+
+def test_boxes_are_kept_and_hashed() -> None:
+    snapshot = with_boxes(1, WALKS, RUNS, detected=(Person((0.0, 0.0, 1.0, 1.0), (), 0.93),))(snapshot_of())
+    again = Snapshot.from_bytes(snapshot.to_bytes())
+    assert again == snapshot
+    assert again.catalog.annotated[0].where == "list.csv, line 1"
+    one, other = with_boxes(1, WALKS)(snapshot_of()), with_boxes(1, RUNS)(snapshot_of())
+    assert one.hashes.labelled_clips != other.hashes.labelled_clips
+    assert one.differences(other) == {"v1.mp4": "other boxes"}
+    assert b"annotated" not in snapshot_of().to_bytes()
 
 
 def test_a_manifest_of_other_videos_is_refused() -> None:

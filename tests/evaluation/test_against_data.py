@@ -9,7 +9,7 @@ import pytest
 
 from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
-from raysl.config.component import names
+from raysl.config.component import find, names
 from raysl.data.catalog import Video
 from raysl.data.manifest_types import Manifest
 from raysl.data.snapshot import Snapshot
@@ -37,7 +37,7 @@ def with_videos(data: Snapshot, *, frames: int | None = None, **change: Any) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", names("protocol"))
+@pytest.mark.parametrize("name", [name for name in names("protocol") if not find("protocol", name).boxes])
 def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> None:
     options: dict[str, dict[str, Any]] = {
         "finetune": {"batch_size": 9, "epochs": 70},

@@ -194,7 +194,9 @@ FITTING: dict[str, dict[str, Any]] = {
     "linear_trained": {"batch_size": 4},
     "transfer": {"batch_size": 4, "task": {"rotation": {}}},
     "timesteps": {"steps": 2},
+    "detection": {"batch_size": 4},
 }
+FILMS = {"name": "synthetic_boxes", "train": 4, "test": 2, "height": 32, "width": 32}
 """Options with which a protocol fits the tiny set."""
 
 
@@ -206,8 +208,11 @@ def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_i
     changes: dict[str, dict[str, Any]] = {
         "classifier": {"pretraining": "supervised"},
         "timesteps": {"clip.frames": 16},
+        "detection": {"pretraining": "none", "data": FILMS},
+        "frame_map": {"pretraining": "supervised", "supervised.target": "boxes", "data": FILMS},
     }
-    cell = tiny_cell(BASE | changes.get(name, {}))
+    base = {key: value for key, value in BASE.items() if not (find("protocol", name).boxes and "data." in key)}
+    cell = tiny_cell(base | changes.get(name, {}))
     source = source_of(cell, places)
     report = try_step(cell, source)
     for number in numbers_of(find("protocol", name).options):

@@ -6,9 +6,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from raysl.config.options import option
-from raysl.views.augmentations._cropped import CropOptions
+from raysl.views.augmentation import Followed
+from raysl.views.augmentations._cropped import CropOptions, CroppedAugmentation
 from raysl.views.pixel_operations import Jitter, Parameters
 from raysl.views.random_crop import draw_crop
 
@@ -30,6 +32,18 @@ class ColorOptions(CropOptions):
         0.2, doc="hue shift drawn from -x to x", unit="turns of the circle", source="[C] CVRL", ge=0, le=0.5
     )
     grey: float = option(0.2, doc="probability of a grey clip", source="[P] CVRL Algorithm 1", ge=0, le=1)
+
+
+class FollowedAugmentation(CroppedAugmentation[Parameters]):
+    """Moves pixels by a crop and a flip alone, so that boxes can follow it where all frames share a draw."""
+
+    @property
+    def keeps_boxes(self) -> bool:
+        return self._temporally_consistent
+
+    def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
+        drawn = self.draw(frames.shape[-2], frames.shape[-1], generator)
+        return Followed(self.applied(frames, drawn), drawn.flip)
 
 
 def draw_crop_and_color(

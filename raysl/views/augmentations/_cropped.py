@@ -81,15 +81,18 @@ class CroppedAugmentation(Augmentation, Generic[Drawn]):
         """As the base class says. Without temporal consistency the box is the mean of the frames' boxes."""
         height, width = frames.shape[-2:]
         if self._temporally_consistent:
-            one = self._boxed(self.draw(height, width, generator, view), box)
-            pixels, crop = self.apply(frames, one), tuple(map(float, one.crop))
-        else:
-            drawn = [self._boxed(self.draw(height, width, generator, view), box) for _ in range(frames.shape[0])]
-            pixels = torch.cat([self.apply(frame[None], own) for frame, own in zip(frames, drawn, strict=True)])
-            crop = tuple(np.mean([own.crop for own in drawn], axis=0).tolist())
-        top, left, box_height, box_width = crop
+            return self.applied(frames, self._boxed(self.draw(height, width, generator, view), box))
+        drawn = [self._boxed(self.draw(height, width, generator, view), box) for _ in range(frames.shape[0])]
+        pixels = torch.cat([self.apply(frame[None], own) for frame, own in zip(frames, drawn, strict=True)])
+        top, left, box_height, box_width = np.mean([own.crop for own in drawn], axis=0).tolist()
+        return Augmented(pixels.transpose(0, 1), (top / height, left / width, box_height / height, box_width / width))
+
+    def applied(self, frames: Tensor, drawn: Drawn) -> Augmented:
+        """One draw on all frames."""
+        height, width = frames.shape[-2:]
+        top, left, box_height, box_width = map(float, drawn.crop)
         shares = (top / height, left / width, box_height / height, box_width / width)
-        return Augmented(pixels.transpose(0, 1), shares)
+        return Augmented(self.apply(frames, drawn).transpose(0, 1), shares)
 
     def _boxed(self, drawn: Drawn, box: Box | None) -> Drawn:
         return drawn if box is None else drawn._replace(crop=box)

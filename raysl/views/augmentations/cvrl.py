@@ -15,8 +15,7 @@ from torch import Tensor
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentations._colored import ColorOptions, draw_crop_and_color
-from raysl.views.augmentations._cropped import CroppedAugmentation
+from raysl.views.augmentations._colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
 from raysl.views.pixel_operations import Parameters, apply
 
 QUERY, KEY = (1.0, 0.0), (0.1, 0.2)
@@ -61,7 +60,7 @@ class CvrlOptions(ColorOptions):
         return self
 
 
-class CvrlAugmentation(CroppedAugmentation[Parameters]):
+class CvrlAugmentation(FollowedAugmentation):
     """Crop and resize on uint8 (bilinear, antialiased), flip; then jitter, grey, blur and solarise on float."""
 
     def __init__(self, options: CvrlOptions, clip: ClipOptions) -> None:

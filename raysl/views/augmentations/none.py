@@ -8,7 +8,7 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented, Box
+from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented, Box, Followed
 from raysl.views.center_crop import center_box, center_crop
 from raysl.views.pixel_operations import crop_and_flip
 
@@ -22,6 +22,13 @@ class NoAugmentation(Augmentation):
 
     def __init__(self, clip: ClipOptions) -> None:
         self.size = clip.size
+
+    @property
+    def keeps_boxes(self) -> bool:
+        return True
+
+    def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
+        return Followed(self(frames, generator), False)
 
     def __call__(
         self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None

@@ -8,8 +8,7 @@ from torch import Tensor
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentations._colored import ColorOptions, draw_crop_and_color
-from raysl.views.augmentations._cropped import CroppedAugmentation
+from raysl.views.augmentations._colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
 from raysl.views.pixel_operations import Parameters, apply
 
 
@@ -25,7 +24,7 @@ class StandardOptions(ColorOptions):
     )
 
 
-class StandardAugmentation(CroppedAugmentation[Parameters]):
+class StandardAugmentation(FollowedAugmentation):
     """Crop and resize on uint8 (bilinear, antialiased), flip, then jitter in random order and grey on float."""
 
     def __init__(self, options: StandardOptions, clip: ClipOptions) -> None:
