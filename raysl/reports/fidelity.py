@@ -127,7 +127,11 @@ def _tables(recipe: RecipeFidelity, entries: Sequence[Entry]) -> list[str]:
         own = [entry for entry in entries if entry.table.id == table_id]
         computed = [entry for entry in own if entry.studies]
         theirs = [entry for entry in own if entry.own]
-        rows = f"{len([entry for entry in theirs if entry.studies])} of {len(theirs)}" if own[0].row is not None else ("all" if computed else "none")
+        rows = (
+            f"{len([entry for entry in theirs if entry.studies])} of {len(theirs)}"
+            if own[0].row is not None
+            else ("all" if computed else "none")
+        )
         studies = list(dict.fromkeys(study for entry in computed for study in entry.studies))
         reasons = list(dict.fromkeys(entry.reason for entry in own if not entry.studies and entry.reason))
         lines.append([published_table(table_id).heading, rows, ", ".join(studies) or "–", "; ".join(reasons)])
