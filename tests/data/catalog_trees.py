@@ -43,11 +43,18 @@ def ucf_videos(groups: Iterable[int] = (1, 2, 8, 9)) -> list[str]:
     ]
 
 
-def ucf_lists(folder: Path, *, split: int = 1, newline: str = "\r\n") -> Path:
-    """Writes the lists of a small UCF101 as the official ones are; groups 1 and 2 are for testing."""
+def ucf_lists(
+    folder: Path,
+    *,
+    split: int = 1,
+    newline: str = "\r\n",
+    test: Iterable[int] = (1, 2),
+    train: Iterable[int] = (8, 9),
+) -> Path:
+    """Writes the lists of a small UCF101 as the official ones are, of these groups."""
     folder.mkdir(parents=True, exist_ok=True)
-    tests = [f"{stem}.avi" for stem in ucf_videos((1, 2))]
-    trains = [f"{stem}.avi {UCF_CLASSES.index(stem.split('/')[0]) + 1}" for stem in ucf_videos((8, 9))]
+    tests = [f"{stem}.avi" for stem in ucf_videos(test)]
+    trains = [f"{stem}.avi {UCF_CLASSES.index(stem.split('/')[0]) + 1}" for stem in ucf_videos(train)]
     write_lines(folder / "classInd.txt", [f"{i} {name}" for i, name in enumerate(UCF_CLASSES, 1)], newline)
     write_lines(folder / f"testlist{split:02d}.txt", tests, newline)
     write_lines(folder / f"trainlist{split:02d}.txt", trains, newline)
