@@ -21,7 +21,7 @@ from raysl.planning.differences import describe_differences
 from raysl.planning.trivial import NOTES
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
-from raysl.reports.curves import CurveReader, read_curves
+from raysl.reports.curves import CurveReader, read_curves, read_downstream
 from raysl.reports.figure import FigureInput, rows_with_curves
 from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
@@ -202,6 +202,7 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
 def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
     """What the figures of one study are made from."""
     study, source = item.study, table.source
+    rows = rows_with_curves(source.rows, source.baseline)
     options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
     data: dict[str, list[Chosen]] = {}
     for row in study.rows:
@@ -211,7 +212,8 @@ def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
     resize = next((cell.config.clip.resize for cell in item.cells), SHORT_SIDE)
     return FigureInput(
         table,
-        curves=read_curves(shelf.curves, rows_with_curves(source.rows, source.baseline)),
+        curves=read_curves(shelf.curves, rows),
+        downstream=read_downstream(shelf.curves, rows),
         axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
         levels=study.levels,
         frames=Thumbnails(data, shelf.places, resize),

@@ -112,6 +112,20 @@ def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
     return curves
 
 
+def read_downstream(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
+    """The curves of the finished cells behind evaluations, with the evaluation's label."""
+    labels = dict.fromkeys(label for row in rows for cell in row.cells for label, _ in cell.behind)
+    found = []
+    for label in labels:
+        behind = [
+            RowInput(row.name, tuple(one for cell in row.cells for own, one in cell.behind if own == label))
+            for row in rows
+        ]
+        curves = read_curves(reader, behind)
+        found += [curves.assign(label=label)] if len(curves) else []
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["label", *NO_CURVES])
+
+
 def _of_row(reader: CurveReader, row: RowInput) -> Iterator[pd.DataFrame]:
     cells: list[CellResult] = [cell for one in row.cells for cell in one.parts or (one,)]
     done = [cell for cell in cells if cell.status == "done" and cell.cell]

@@ -49,6 +49,7 @@ class FigureInput:
         levels: of a grid: row to axis to the name of its value.
         frames: a picture ``[height, width, 3]`` of an evaluation's video, by the evaluation's label, the hash of its
             data set and the video's path; None where this machine does not have the video.
+        downstream: curves of the cells that stand behind evaluations of these rows, and the evaluation's label.
     """
 
     table: Table
@@ -56,6 +57,7 @@ class FigureInput:
     axes: tuple[Axis, ...] = ()
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: Callable[[str, str, str], NDArray[np.uint8] | None] = no_frames
+    downstream: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["label", *NO_CURVES]))
 
 
 @dataclass(frozen=True)

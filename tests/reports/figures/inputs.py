@@ -87,6 +87,13 @@ def curves(rows: ReportInput, steps: int = 4) -> pd.DataFrame:
     return found
 
 
+def downstream(rows: ReportInput, *labels: str) -> pd.DataFrame:
+    """As `raysl.reports.curves.read_downstream` gives them."""
+    found = curves(rows)
+    found = found[found["name"] == "metric/speed_accuracy"].assign(name="metric/accuracy")
+    return pd.concat([found.assign(label=label) for label in labels], ignore_index=True)
+
+
 def record(value: float, predicted: tuple[int, ...] = (0, 1, 1, 0)) -> EvaluationRecord:
     """Two videos of class 0 and two of class 1."""
     labels = (0, 0, 1, 1)
@@ -147,7 +154,8 @@ def everything() -> FigureInput:
     )
     places = {f"r{layers}": Place(f"width {layers % 2}", float(layers // 2 + 1)) for layers in range(4)}
     levels = {f"r{layers}": {"width": f"width {layers % 2}", "layers": f"layers {layers // 2}"} for layers in range(4)}
-    return FigureInput(build_table(source), curves(source), (Axis("layers", places, {}),), levels, picture)
+    axes = (Axis("layers", places, {}),)
+    return FigureInput(build_table(source), curves(source), axes, levels, picture, downstream(source, TOP1.evaluation))
 
 
 def named(*names: str, values: tuple[float, ...] = (10.0, 20.0, 40.0)) -> FigureInput:

@@ -104,6 +104,16 @@ def test_training_curves_are_means_over_seeds_and_have_gaps_where_a_loss_was_non
     assert total["value"].isna().tolist() == [False, False, True, False]
 
 
+def test_what_evaluations_train_is_drawn_with_what_they_measured() -> None:
+    data = TABLES["downstream_curves"](everything())
+    assert set(data["panel"]) == {TOP1.evaluation}
+    own = data[data["row"] == "r0"]
+    assert own["kind"].tolist() == ["training"] * 4 + ["test"]
+    assert own["value"].tolist() == pytest.approx([61, 71, 81, 91, 11])
+    assert own["step"].tolist() == [1, 2, 3, 4, 4]
+    assert not len(TABLES["downstream_curves"](holes()))
+
+
 def test_what_was_seen_of_features_is_drawn_where_somebody_looked() -> None:
     source = everything()
     looked = source.curves[source.curves["name"] == "loss/total"]
