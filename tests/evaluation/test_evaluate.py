@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
-from raysl.config.component import Chosen
+from raysl.config.component import Chosen, find
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id, resolved
 from raysl.config.options import Options
@@ -86,7 +86,7 @@ def test_record_is_plain_json(tiny: VideoSource) -> None:
     assert kept["n_test"] == 9
     assert kept["data"]["snapshot"] == tiny.snapshot.hashes.snapshot
     assert kept["evaluation"]["protocol"]["grid"] == [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0]
-    assert kept["versions"] == {"protocol": 1, "data": DATA.component.version}
+    assert kept["versions"] == {"protocol": find("protocol", "linear").version, "data": DATA.component.version}
     odd = EvaluationResult({"top1": float("nan")}, result.predictions, {})
     with pytest.raises(ValueError, match="JSON"):
         record(odd, config, tiny.snapshot)

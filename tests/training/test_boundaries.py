@@ -27,6 +27,7 @@ from raysl.planning.study import StudyOptions
 from raysl.training.check_cell import check_cell
 from raysl.training.try_step import try_step
 from tests.cells import TINY_BACKBONE, tiny_cell
+from tests.models.test_backbones import TRAINED
 from tests.objectives.batches import PROJECTOR, WINDOWS, small
 from tests.training.boundaries import Number, numbers_of
 
@@ -106,7 +107,7 @@ def test_beyond_its_bounds_a_number_is_refused_with_its_key(title: str) -> None:
 def hosts() -> Iterator[tuple[str, dict[str, Any], str, type[Options]]]:
     """Title, changes of the tiny cell, the key of the options in it, and their model."""
     for kind, place in PLACES.items():
-        for name in names(kind):
+        for name in TRAINED if kind == "backbone" else names(kind):
             windowed = kind == "window sampler" or name == "tclr_released"
             base = (WINDOWED if windowed else BASE) | ({"objective.local_local": {}} if windowed else {})
             chosen: dict[str, Any] = {"name": name}
