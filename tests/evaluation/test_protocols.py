@@ -276,7 +276,6 @@ def test_on_clips_deterministic_and_the_backbone_untouched(on_clips: OnClips, ti
 def test_on_clips_features_that_are_not_finite_fail_the_cell(on_clips: OnClips, tiny: VideoSource) -> None:
     network = backbone()
     next(network.parameters()).data.fill_(np.nan)
-    with pytest.raises(
-        CellFailure, match=r"9 of 9 test|14 of 14 train"
-    ):  # what learns from training videos reads those first:
+    # What learns from training videos reads those first.
+    with pytest.raises(CellFailure, match=r"9 of 9 test|14 of 14 train"):
         on_clips.evaluate(tiny, network)
