@@ -209,6 +209,7 @@ def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSo
         report = try_step(config, None, files=places.roots)
         said = "nothing to train (pretraining: none)"
     for evaluation in cell.own:
-        try_evaluation(config, evaluation, report.backbone, source(evaluation.data, config.clip.resize), report.network)
+        videos = source(evaluation.data, config.clip.resize)
+        try_evaluation(config, evaluation, report.backbone, videos, report.network, files=places.roots)
     tried = ", ".join(dict.fromkeys(evaluation.label for evaluation in cell.own))
     return f"ok      {cell.title}: {said}" + (f"; tried on a few videos: {tried}" if tried else "")

@@ -22,6 +22,7 @@ from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
 from raysl.errors import ConfigError, RayslError
+from raysl.evaluation.given_file import given_file
 from raysl.machine import ready_for_processes
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch
@@ -187,7 +188,8 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> bool:
     Raises:
         DataError: no root was given for a data set, or its lists cannot be read as the study has it (another number of
             folds, a class that cannot be split), and something that reads it is still missing in the store.
-        ConfigError: no file was given for weights to inflate, and the store does not hold the cell that needs them.
+        ConfigError: no file was given for weights to inflate or that an evaluation reads, and the store does not hold
+            what needs them.
     """
     shelf = Shelf(store, known_data((data for data, _ in needed_data(cells)), places))
     known = set(shelf.data)
@@ -201,6 +203,10 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> bool:
             if data_key(data) not in readable:
                 check_lists(data, places)
                 readable.add(data_key(data))
+        for one in found.missing:
+            protocol = one.config.protocol
+            if protocol.component.file is not None and one.behind is None:
+                given_file(*protocol.component.file(protocol.options), places.roots)
         name = inflated_from(cell.config.backbone.options)
         if name is not None and cell.start is None and found.state.status != "done":
             weights_file(name, places.roots)

@@ -68,6 +68,8 @@ class Component:
             no labels of videos.
         trivial: of a protocol: it tells classes apart by features of a frozen backbone, so that a table needs what
             features without learning give (`raysl.planning.trivial`).
+        file: of a protocol that reads a file besides the data: the name that ``--root NAME=FILE`` binds it to, and what
+            the file is, for messages (`raysl.evaluation.given_file`).
     """
 
     kind: str
@@ -88,6 +90,7 @@ class Component:
     labelled: Callable[[Any], bool] | None = None
     boxes: bool = False
     trivial: bool = False
+    file: Callable[[Any], tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import evaluation_id, resolved
 from raysl.config.sections import ClipOptions
+from raysl.data.places import NOTHING
 from raysl.data.snapshot import Snapshot, data_key, data_record
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
@@ -44,6 +46,7 @@ def evaluate(
     batch_clips: int = 40,
     cell: CellConfig | None = None,
     network: LoadNetwork | None = None,
+    files: Mapping[str, Path] = NOTHING,
     on_result: OnResult | None = None,
     on_failure: OnFailure | None = None,
 ) -> dict[str, EvaluationResult]:
@@ -60,6 +63,7 @@ def evaluate(
         precision: of the backbone's forward pass.
         cell: that the backbone was trained as; only evaluations of the whole network read it, and need it.
         network: called once, where evaluations read it; its network is brought to ``device``.
+        files: name of a file to the file, for protocols that read one.
         on_result: called on rank 0 with each result as soon as there is one: the place to store it.
         on_failure: called on rank 0 with each evaluation that failed, and why: a `NodeFault` where this machine could
             not do it now, anything else where the evaluation itself cannot be done.
@@ -80,7 +84,19 @@ def evaluate(
             source = sources[key]
             label, options = evaluations[name].label, evaluations[name].protocol.options
             task = Task(
-                backbone, source, clip, seed, device, precision, batch_clips, cell, network, label, options, known
+                backbone,
+                source,
+                clip,
+                seed,
+                device,
+                precision,
+                batch_clips,
+                cell,
+                network,
+                label,
+                options,
+                files,
+                known,
             )
             told.result(name, _recorded(evaluations[name], protocols[name], task), source.snapshot)
     if told.failures:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from raysl.config.cell import CellConfig
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
+from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank
 from raysl.errors import CellFailure, DataError
@@ -112,6 +114,7 @@ class Task:
         load_network: where the cell's heads are to be had.
         label: of the evaluation, for messages.
         options: of the protocol, which say how what it reads is made.
+        files: name of a file to the file, of protocols that read one (`Component.file`).
         known: what other evaluations of the cell have made already, and what this one makes for them.
     """
 
@@ -126,6 +129,7 @@ class Task:
     load_network: LoadNetwork | None = None
     label: str = "evaluation"
     options: Any = None
+    files: Mapping[str, Path] = field(default_factory=lambda: NOTHING)
     known: dict[Hashable, Any] = field(default_factory=dict)
 
     def network(self) -> tuple[CellConfig, Objective, tuple[str, ...]]:

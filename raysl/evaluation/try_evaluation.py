@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from pathlib import Path
 
 import torch
 
@@ -14,6 +15,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.data.catalog import Video
 from raysl.data.manifest_types import Manifest
+from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.evaluation.against_data import LabelledSplits, check_against_data
 from raysl.evaluation.evaluate import evaluate
@@ -35,6 +37,7 @@ def try_evaluation(
     network: Objective | None = None,
     *,
     device: torch.device | str | None = None,
+    files: Mapping[str, Path] = NOTHING,
 ) -> float:
     """Makes an evaluation on a few of its videos, after it was checked against all of them.
 
@@ -42,6 +45,7 @@ def try_evaluation(
         backbone: of the cell, however far it is trained.
         source: of the evaluation's whole data set.
         network: of the cell; None: nothing of it is trained.
+        files: name of a file to the file, for a protocol that reads one.
 
     Returns:
         Seconds that it took.
@@ -69,6 +73,7 @@ def try_evaluation(
             precision=resolve_precision(cell.training.precision, chosen),
             cell=cell,
             network=None if network is None else lambda: (network, source.catalog.classes),
+            files=files,
         )
     return time.perf_counter() - started
 

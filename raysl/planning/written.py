@@ -136,14 +136,15 @@ def data_names(document: Tree) -> set[str]:
 
 
 def root_names(document: Tree, rows: Sequence[Row]) -> frozenset[str]:
-    """What ``--root NAME=PATH`` may bind for a study, at any scale: data sets, their readers, files of weights."""
+    """What ``--root NAME=PATH`` may bind for a study, at any scale: data sets, their readers, files."""
     sets = {part for name in data_names(document) for part in (name, name.partition("/")[0])}
     readers = _named(document.data["datasets"][name] for name in sets if name in document.data["datasets"])
     chosen = [row.cell.data for row in rows] + [one.data for row in rows for one in row.evaluations]
     weights = {inflated_from(row.cell.backbone.options) for row in rows} | set(_weights(document.data.get("axes")))
-    return frozenset(
-        {*sets, *(name.partition("/")[0] for name in readers), *used_names(chosen), *(name for name in weights if name)}
-    )
+    protocols = [one.protocol for row in rows for one in row.evaluations]
+    read = {one.component.file(one.options)[0] for one in protocols if one.component.file is not None}
+    named = {name for name in weights if name} | read
+    return frozenset({*sets, *(name.partition("/")[0] for name in readers), *used_names(chosen), *named})
 
 
 def _weights(value: Any, named: bool = False) -> Iterator[str]:

@@ -160,6 +160,7 @@ def _evaluate(cell: Cell, kept: _Kept) -> None:
             precision=resolve_precision(config.training.precision, device),
             cell=config,
             network=network,
+            files=kept.site.places.roots,
             on_result=kept.save,
             on_failure=kept.fail,
         )

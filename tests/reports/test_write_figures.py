@@ -20,7 +20,7 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
     bucket = place(empty_folder("s3", s3_address))
     folder = place(tmp_path)
     drawn = draw_figures(named("a"), ["md", "svg"])
-    assert drawn[-4].data.startswith(b"panel,unit,row,seed,query,rank,video,class_name,right\n"), "and no pixels"
+    assert drawn[-5].data.startswith(b"panel,unit,row,seed,query,rank,video,class_name,right\n"), "and no pixels"
     for one in (folder, bucket):
         one.write("figures/heat_map.svg", b"of an earlier report")
         one.write("figures/mine.png", b"of a person")
@@ -40,6 +40,7 @@ def test_figures_are_written_to_a_bucket_as_to_a_folder_and_old_ones_are_taken_a
             "attention",
             "class_activation",
             "feature_map",
+            "motion_difference",
         ]
         assert list(drawn[0].files(["svg"])) == ["figures/intervals.csv", "figures/intervals.svg"]
         files = {file for figure in drawn for file in figure.files(["svg"])}

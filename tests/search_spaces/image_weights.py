@@ -1,6 +1,7 @@
-"""Narrow image networks for the inflated rows at ``smoke``.
+"""Narrow image networks for the inflated rows at ``smoke``, and RAFT for the motion of tasks' cases.
 
-What a ResNet-50 from ImageNet is to a study as published: random weights, as narrow as the scale makes the backbone.
+What a ResNet-50 from ImageNet, or a RAFT from torchvision, is to a study as published: random weights, of the size that
+the scale makes the network.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from raysl.config.component import find
 from tests.models.narrow_weights import image_state
 
 NAMES = ("imagenet_resnet50", "simclr_resnet50", "simclr_resnet50_k600")
+FLOW = "raft"
 SMOKE_WIDTH = 0.0625
 
 
 def save_image_weights(folder: Path, width: float = SMOKE_WIDTH) -> list[Path]:
-    """One state dict by torchvision's names for each of `NAMES`, each drawn anew."""
+    """One state dict by torchvision's names for each of `NAMES`, and raft_small's, each drawn anew."""
     component: Any = find("backbone", "cvrl_r3d")
     files = []
     for seed, name in enumerate(NAMES):
@@ -27,4 +29,13 @@ def save_image_weights(folder: Path, width: float = SMOKE_WIDTH) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         files.append(folder / f"{name}.pth")
         torch.save(state, files[-1])
-    return files
+    return [*files, save_flow_weights(folder)]
+
+
+def save_flow_weights(folder: Path) -> Path:
+    """A state dict of raft_small."""
+    from torchvision.models.optical_flow import raft_small
+
+    torch.manual_seed(len(NAMES))
+    torch.save(raft_small().state_dict(), folder / f"{FLOW}.pth")
+    return folder / f"{FLOW}.pth"

@@ -54,11 +54,20 @@ DETAILS = {
             "predicted": 1,
         },
     ],
+    "motion_difference": [
+        {
+            "video": "run/漢字.avi",
+            "difference": 2.0,
+            "motion": 1.0,
+            "cases": ["reverse 0", "reverse 1"],
+            "flow": [[[[1.0, 2.0]] * 2, [[0.0, 0.0]] * 2], [[[-1.0, -2.0]] * 2, [[0.0, 0.0]] * 2]],
+        },
+    ],
     "timesteps": [[100.0, 60.0], [60.0, 100.0]],
     "map": {"path": ["v0", "v2", "of another list"], "x": [0.5, -1.5, 9.0], "y": [2.0, 3.0, 9.0], "perplexity": 1.0},
     "histogram": {"edges": [-100.0, 0.0, 50.0, 100.0], "within": [0, 1, 3], "between": [2, 0, 2]},
 }
-"""As retrieval, similarity, timesteps, tsne, attention and class_activation record them; no evaluation has all."""
+"""As retrieval, similarity, timesteps, tsne, attention and others record them; no evaluation has all."""
 
 
 def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:

@@ -224,6 +224,20 @@ def test_class_activation_names_the_class_that_is_predicted() -> None:
     assert ">class activation<" in drawn
 
 
+def test_motion_of_cases_stands_once_for_each_evaluation() -> None:
+    data = TABLES["motion_difference"](everything())
+    assert list(dict.fromkeys(data["panel"])) == ["linear/k"], "it is of no network"
+    assert data[["case", "y", "x", "right", "down", "difference"]].values.tolist() == [
+        [f"reverse {case}", y, x, sign * (x + 1.0), 0.0, 2.0 * (x + 1)]
+        for case, sign in ((0, 1), (1, -1))
+        for y in (0, 1)
+        for x in (0, 1)
+    ]
+    drawn = draw(find_figures()["motion_difference"], data, ["svg"])["svg"].decode()
+    assert drawn.count("<image") == 1
+    assert ">reverse 1<" in drawn
+
+
 def test_a_map_is_of_the_first_seed_and_knows_the_classes_of_its_videos() -> None:
     data = TABLES["feature_map"](everything())
     assert list(dict.fromkeys(data["panel"])) == [f"{row}, linear/k, seed 0" for row in ("r1", "r2", "r0", "r3")]
