@@ -58,10 +58,10 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     for position, row in enumerate(list(dict.fromkeys(data["row"]))[:MOST_ROWS]):
         colour, marker, dashes = look(position)
         curve, test = (data[(data["row"] == row) & (data["kind"] == kind)] for kind in ("training", "test"))
-        axes.plot(
-            curve["epoch"], curve["value"], color=colour, linestyle=dashes, linewidth=1, label=shortened(str(row))
-        )
-        axes.fill_between(curve["epoch"], curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0)
+        # An epoch has several points: the stored number is that of the epoch under way.
+        at = curve["step"] * (curve["epoch"].max() / curve["step"].max())
+        axes.plot(at, curve["value"], color=colour, linestyle=dashes, linewidth=1, label=shortened(str(row)))
+        axes.fill_between(at, curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0)
         for end in test.itertuples():
             axes.plot([end.epoch], [end.value], color=colour, marker=marker, markersize=4, linestyle="none")
             if end.low == end.low and end.high == end.high:
