@@ -249,7 +249,8 @@ def _evaluation(
         if not data.component.boxes:
             raise document.error(at, f"{label!r} needs frames with boxes of people, and this data set has none")
     elif not data.labelled:
-        raise document.error(at, f"{label!r} needs labels of videos, and this data set has none")
+        said = "its people have boxes, which detection reads" if data.component.boxes else "it is only to pretrain on"
+        raise document.error(at, f"{label!r} needs labels, and this data set has none: {said}")
     chosen, options = _protocol(named, protocol, tree, scale, overrides)
     evaluation = EvaluationConfig(label=f"{named}/{substitute}", protocol=chosen, data=data)
     return with_root_name(evaluation, root_name(substitute, document, AS_WRITTEN)), options

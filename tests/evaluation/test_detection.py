@@ -25,10 +25,12 @@ from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.objectives.build import build_objective, draw_backbone
 from raysl.objectives.objective import Objective
 from raysl.training.load_backbone import load_network
+from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
 from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.evaluation.tiny import CPU
 from tests.ranks import run_ranks
+from tests.training.material import assert_equal_states, final
 
 DATA = {"name": "synthetic_boxes", "train": 24, "test": 8}
 ACTIONS = ["right", "left", "still", "striped"]
@@ -126,6 +128,17 @@ def test_two_ranks_measure_the_same(source: VideoSource) -> None:
     for metrics, predictions in run_ranks(_rank, 2, str(source.cache.folder.parent)):
         assert metrics == alone.metrics
         pd.testing.assert_frame_equal(predictions, alone.predictions)
+
+
+def test_one_that_was_killed_goes_on_to_the_same_weights(source: VideoSource, tmp_path: Path) -> None:
+    of = behind(epochs=2, batch_size=24, dropout=0.5, augment={"name": "standard", "jitter": 0.0})
+    store = results.open(tmp_path)
+    whole, killed = store.named(of.id), results.open(tmp_path / "killed").named(of.id)
+    pretrain(of.config, whole, source, start=draw_backbone(cell()))
+    with pytest.raises(KilledError):
+        pretrain(of.config, killed, source, start=draw_backbone(cell()), stop_after=4)
+    pretrain(of.config, killed, source, start=draw_backbone(cell()))
+    assert_equal_states(final(killed, of.config).model, final(whole, of.config).model)
 
 
 def test_the_cell_is_the_papers_and_starts_from_the_row() -> None:

@@ -195,6 +195,14 @@ IN_A_STUDY |= {
         STUDY.replace("retrieval/synthetic", "linear/mine") + NO_LABELS,
         r"study\.yaml:10: evaluations\.1: 'linear/mine' needs labels, and this data set has none",
     ),
+    "labels of a set whose people have boxes": (
+        STUDY.replace("retrieval/synthetic", "linear/synthetic_boxes"),
+        r"evaluations\.1: 'linear/synthetic_boxes' needs labels, .*: its people have boxes, which detection reads",
+    ),
+    "boxes of a set that has none": (
+        STUDY.replace("retrieval/synthetic", "detection/synthetic"),
+        r"evaluations\.1: 'detection/synthetic' needs frames with boxes of people, and this data set has none",
+    ),
     "supervised pretraining on videos without labels": (
         row("pretraining: supervised") + NO_LABELS,
         r"labels are needed for pretraining: supervised, and this data set has none \(row 'warm'\)",

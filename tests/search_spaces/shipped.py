@@ -144,6 +144,7 @@ def parts(cell: CellConfig) -> dict[str, Any]:
         "batch_norm_group": cell.batch_norm_group,
         "batch_norm_per_view": cell.batch_norm_per_view,
         "pretraining": cell.pretraining,
+        "supervised": repr(cell.supervised),
     }
 
 

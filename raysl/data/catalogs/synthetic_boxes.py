@@ -10,6 +10,7 @@ The files are AVA's (`raysl.data.catalogs.ava`): the lists, and films that begin
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -121,17 +122,30 @@ class SyntheticBoxesReader(CatalogReader):
                 if not file.is_file():
                     write_mp4(file, self.frames(name), self.options.rate)
                     give_rights(file, root, of_files=0o644)
-            for list_name, text in self._lists().items():
-                if not (folder / list_name).is_file():
-                    partial = folder / f".{list_name}.{uuid4().hex}.partial"
-                    partial.write_text(text, encoding="utf-8")
-                    give_rights(partial, root, of_files=0o644)
-                    partial.replace(folder / list_name)
+            self._write_lists(folder, root)
         except OSError as error:
             raise DataError(
                 f"synthetic_boxes: cannot write below {root} ({error}); give another folder with --cache or --root, or "
                 "free space"
             ) from error
+
+    def listed(self, root: Path) -> Catalog:
+        """As `read`, of films that need not be there."""
+        with tempfile.TemporaryDirectory(prefix="raysl-boxes-") as place:
+            folder = Path(place) / self.folder
+            (folder / "videos").mkdir(parents=True)
+            for name, _ in self._films():
+                (folder / "videos" / f"{name}.mp4").touch()
+            self._write_lists(folder, folder)
+            return self.read(Path(place))
+
+    def _write_lists(self, folder: Path, root: Path) -> None:
+        for list_name, text in self._lists().items():
+            if not (folder / list_name).is_file():
+                partial = folder / f".{list_name}.{uuid4().hex}.partial"
+                partial.write_text(text, encoding="utf-8")
+                give_rights(partial, root, of_files=0o644)
+                partial.replace(folder / list_name)
 
     def _films(self) -> Iterator[tuple[str, str]]:
         """Name and official split of each."""
