@@ -205,6 +205,12 @@ def check_videos(train: LabelledVideos, test: LabelledVideos, classes: tuple[str
     both = sorted(set(train.path) & set(test.path))
     if both:
         raise DataError(f"{len(both)} videos are in both the train and the test split, e.g. {both[0]}")
+    parted = sorted((set(train.group) & set(test.group)) - {None}, key=str)
+    if parted:
+        raise DataError(
+            f"{len(parted)} groups are in both the train and the test split, e.g. {parted[0]}: what is learned of one "
+            "of its videos is known of the others. Split by whole groups, or leave `group` out where it names none"
+        )
 
 
 def check_finite(split: str, path: tuple[str, ...], values: NDArray[np.float32], what: str = "features") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import few_videos, try_evaluation
 from raysl.objectives.build import build_objective
 from tests.cells import TINY_BACKBONE, tiny_cell
+from tests.evaluation.test_protocols import SMALL
 from tests.evaluation.tiny import CLIP, CPU, chosen, evaluation
+from tests.search_spaces.image_weights import FLOW, save_flow_weights
 
 CELL: dict[str, Any] = {"clip": CLIP.model_dump(), "training.batch_size": 4}
 LABELLED = {"pretraining": "supervised"}
@@ -38,13 +41,14 @@ def with_videos(data: Snapshot, *, frames: int | None = None, **change: Any) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in names("protocol") if not find("protocol", name).boxes])
-def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> None:
+def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource, tmp_path: Path) -> None:
     options: dict[str, dict[str, Any]] = {
         "finetune": {"batch_size": 9, "epochs": 70},
         "linear_trained": {"batch_size": 9},
         "transfer": {"batch_size": 9, "task": {"reverse": chosen("pretext task", "reverse")}},
         "retrieval": {"k": (14,)},
         "timesteps": {"steps": 2},
+        "motion_difference": SMALL["motion_difference"],
     }
     config = evaluation(name, f"{name}/synthetic", **options.get(name, {}))
     trained: dict[str, dict[str, Any]] = {
@@ -60,7 +64,8 @@ def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource) -> Non
     check_against_data(made, config, tiny.snapshot)
     network = build_objective(made, range(14), 1, classes=3)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    assert try_evaluation(made, config, network.backbone, tiny, network, device=CPU) > 0
+    files = {FLOW: save_flow_weights(tmp_path)} if name == "motion_difference" else {}
+    assert try_evaluation(made, config, network.backbone, tiny, network, device=CPU, files=files) > 0
     assert all(value.equal(before[key]) for key, value in network.state_dict().items())
 
 
@@ -83,7 +88,7 @@ def test_few_videos_come_from_as_many_groups_as_there_are(tiny: VideoSource) -> 
 
 REFUSED: dict[str, tuple[tuple[str, dict[str, Any]], dict[str, Any], dict[str, Any], str]] = {
     "a gallery smaller than every list": (("retrieval", {"k": (15, 20)}), {}, {}, r"gallery of 14 .*smallest k"),
-    "videos of one group": (("linear", {}), {"group": "one"}, {}, r"c cannot be chosen by cross-validation"),
+    "a group on both sides": (("linear", {}), {"group": "one"}, {}, r"1 groups are in both .*whole groups"),
     "videos without labels": (("linear", {}), {"label": None}, {}, r"no readable labelled video in the train split"),
     "videos of one class": (("retrieval", {"k": (1,)}), {"label": 1}, {}, r"are of one class"),
     "no test videos": (("linear", {}), {"split": "train"}, {}, r"no readable labelled video in the test split"),

@@ -15,7 +15,7 @@ def toy_features(
     means *= signal / np.linalg.norm(means, axis=1, keepdims=True)
     noise = np.random.default_rng((seed, len(split))).normal(size=(videos, dimension))
     label = np.arange(videos) % classes
-    group = tuple(f"g{row // classes % groups}" if groups else None for row in range(videos))
+    group = tuple(f"{split}{row // classes % groups}" if groups else None for row in range(videos))
     return Features(
         video=np.arange(videos) + (0 if split == "train" else 10_000),
         label=label,

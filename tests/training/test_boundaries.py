@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from raysl.training.try_step import try_step
 from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.models.test_backbones import TRAINED
 from tests.objectives.batches import PROJECTOR, WINDOWS, small
+from tests.search_spaces.image_weights import FLOW, save_flow_weights
 from tests.training.boundaries import Number, numbers_of
 
 MODELS: dict[str, type[Options]] = {
@@ -196,6 +198,14 @@ FITTING: dict[str, dict[str, Any]] = {
     "transfer": {"batch_size": 4, "task": {"rotation": {}}},
     "timesteps": {"steps": 2},
     "detection": {"batch_size": 4},
+    "motion_difference": {
+        "task": {"reverse": {}},
+        "weights": FLOW,
+        "network": "small",
+        "updates": 1,
+        "pairs": 1,
+        "videos": 2,
+    },
 }
 FILMS = {"name": "synthetic_boxes", "train": 4, "test": 2, "height": 32, "width": 32}
 """Options with which a protocol fits the tiny set."""
@@ -204,8 +214,9 @@ FILMS = {"name": "synthetic_boxes", "train": 4, "test": 2, "height": 32, "width"
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names("protocol"))
 def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_is_evaluated(
-    name: str, places: Places
+    name: str, places: Places, tmp_path: Path
 ) -> None:
+    files = {FLOW: save_flow_weights(tmp_path)} if name == "motion_difference" else {}
     changes: dict[str, dict[str, Any]] = {
         "classifier": {"pretraining": "supervised"},
         "timesteps": {"clip.frames": 16},
@@ -237,7 +248,7 @@ def test_at_its_bounds_a_number_of_a_protocol_is_refused_before_training_or_it_i
             except ConfigError as error:
                 said = str(error)
             if said is None:
-                try_evaluation(cell, evaluation, report.backbone, source, report.network)
+                try_evaluation(cell, evaluation, report.backbone, source, report.network, files=files)
             else:
                 assert number.key.split(".")[-1] in said, f"{number.key} {value}: {said}"
 
