@@ -75,7 +75,11 @@ def _shares(counted: list[list[int]]) -> list[list[str]]:
 
 
 def _computed(entries: Sequence[Entry]) -> list[int]:
-    """Tables with something that a study computes, and all; rows that one computes, and all."""
+    """Tables with something that a study computes, and all; rows that one computes, and all.
+
+    Of those with results: a network layer by layer has none (`raysl.planning.coverage.coverage_lines`).
+    """
+    entries = [entry for entry in entries if entry.table.kind != "architecture"]
     tables = {entry.table.id for entry in entries}
     computed = {entry.table.id for entry in entries if entry.studies}
     rows = [bool(entry.studies) for entry in entries if entry.row is not None and entry.own]
