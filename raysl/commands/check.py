@@ -10,6 +10,7 @@ from raysl.commands.inputs import Planned, load_studies, refuse_one_name, shelf_
 from raysl.commands.report import link_to, report_input, reports_place
 from raysl.commands.searches import with_known_best
 from raysl.commands.terminal import PlainConsole
+from raysl.config.shipped import FOLDER, shipped_path
 from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.reports.table import build_table
@@ -17,8 +18,8 @@ from raysl.reports.write import table_files
 from raysl.results import Shelf, Store
 from raysl.results.place import Place
 
-STUDIES = Path("search_spaces")
-"""Where the studies of checked-in reports are, from the working folder."""
+STUDIES = Path(FOLDER)
+"""Where the studies of checked-in reports are, from the working folder; others are looked for among raysl's own."""
 STORE = "store"
 """The folder beside a report's tables that `raysl export` filled, which they are made from."""
 TABLES = ("table.md", "table.csv", "trials.csv", "table.tex")
@@ -135,9 +136,10 @@ def _study_of(folder: Place, path: tuple[str, ...]) -> Planned:
     """
     for start in range(len(path)):
         for scale in (path[-1], None):
-            names = path[start:] if scale is None else path[start:-1]
-            file = STUDIES.joinpath(*names[:-1], f"{names[-1]}.yaml") if names else STUDIES
-            if file.is_file():
+            name = "/".join(path[start:] if scale is None else path[start:-1])
+            own = STUDIES / f"{name}.yaml"
+            file = own if own.is_file() else shipped_path(name)
+            if name and file is not None and file.is_file():
                 (item,) = load_studies([file], scale, [])
                 if item.study.report_name == "/".join(path[start:]):
                     return item

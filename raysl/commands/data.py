@@ -22,7 +22,7 @@ from raysl.data.places import Places, used_names
 from raysl.data.source import open_source
 from raysl.errors import ConfigError, DataError
 from raysl.planning.folds import folds_of
-from raysl.planning.study import load_study
+from raysl.planning.study import existing, load_study
 
 
 def chosen_set(name: str, options: list[str], study: Path | None, scale: str | None) -> Chosen:
@@ -53,7 +53,7 @@ def chosen_set(name: str, options: list[str], study: Path | None, scale: str | N
 
 def _sets_of(study: Path, scale: str | None) -> dict[str, Chosen]:
     """What a study reads, by the names that roots are bound to; of several options under one name the first row's."""
-    loaded = load_study(study, scale)
+    loaded = load_study(existing(study), scale)
     rows = list(loaded.rows) + ([loaded.search.base] if loaded.search is not None else [])
     sets = [data for row in rows for data in (row.cell.data, *(one.data for one in row.evaluations))]
     sets += [loaded.search.data] if loaded.search is not None else []

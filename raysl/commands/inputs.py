@@ -7,12 +7,13 @@ from pathlib import Path
 
 from raysl.config.cells import Cell
 from raysl.config.component import Chosen
+from raysl.config.shipped import shipped_name
 from raysl.config.suggest import nearest
 from raysl.data.fetch import is_address
 from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.planning.plan_study import plan_study
-from raysl.planning.study import Study, find_studies, load_study
+from raysl.planning.study import Study, existing, find_studies, load_study
 from raysl.results import Shelf
 from raysl.results import open as open_store
 from raysl.work.site import known_data, needed_data
@@ -39,6 +40,14 @@ def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> 
             _check_figures(study)
         planned.append(Planned(study, plan_study(study)))
     return planned
+
+
+def as_argument(path: Path) -> str:
+    """What names a study on the command line: its path as it was given, or the name of one that raysl ships."""
+    name = shipped_name(path)
+    if name is None or path.absolute().is_relative_to(Path.cwd()) or existing(Path(name)) != path:
+        return str(path)
+    return name
 
 
 def _check_figures(study: Study) -> None:

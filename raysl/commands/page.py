@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from raysl.commands.inputs import Planned, data_of
+from raysl.commands.inputs import Planned, as_argument, data_of
 from raysl.commands.report import ReadOnce, Reported, reports_place
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import unique_cells
@@ -94,7 +94,7 @@ def page_study(made: Reported, shelf: ReadOnce, storage: str) -> PageStudy:
 def run_command(item: Planned) -> str:
     """``raysl run search_spaces/x.yaml --scale laptop --root ucf101=FOLDER``"""
     study = item.study
-    words = ["raysl", "run", _as_typed(str(study.path))]
+    words = ["raysl", "run", _as_typed(as_argument(study.path))]
     words += ["--scale", study.scale] if study.scale != "paper" else []
     for override in study.given.overrides:
         words += ["--set", override]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from raysl.commands.cost import comparison
 from raysl.commands.display import Display
-from raysl.commands.inputs import Planned, refuse_one_name
+from raysl.commands.inputs import Planned, as_argument, refuse_one_name
 from raysl.commands.job import unknown_commit
 from raysl.commands.plan import print_advice
 from raysl.commands.report import Reported, reports_place, write_reports
@@ -25,7 +25,7 @@ from raysl.errors import ConfigError, RayslError
 from raysl.evaluation.given_file import given_file
 from raysl.machine import ready_for_processes
 from raysl.models.inflate import inflated_from, weights_file
-from raysl.planning.search import TitledSearch
+from raysl.planning.search import TitledSearch, check_optuna
 from raysl.reports.markdown import render_summary
 from raysl.reports.write_figures import FOLDER
 from raysl.results import KEPT, Shelf, Store
@@ -102,7 +102,7 @@ def _say_where(planned: list[Planned], storage: str, console: PlainConsole) -> N
     store, study = without_credentials(storage), planned[0].study
     options = [*([] if study.scale == "paper" else ["--scale", study.scale]), "--storage", store]
     options += [text for override in study.given.overrides for text in ("--set", override)]
-    studies = [str(item.study.path) for item in planned]
+    studies = [as_argument(item.study.path) for item in planned]
     console.print(f"TensorBoard: {shlex.join(['raysl', 'tensorboard', *studies, *options])}")
     console.print(f"store: {store}")
 
@@ -167,6 +167,7 @@ def _search(
         raise ConfigError(
             f"--local: {searches[0].title} is a search, whose trials Ray schedules and stops: run it without --local"
         )
+    check_optuna()
     work = [cell for one in searches for cell in one.reads()]
     if not joins_cluster(options):
         check_roots(work, store, places)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from raysl.config.cell import CellConfig
 from raysl.config.load import check_written
+from raysl.config.shipped import shipped_folder
 from raysl.config.suggest import nearest
 from raysl.config.tree import expand, merge
 from raysl.config.yaml_reader import Origin, Tree, parse_override, read_tree
@@ -22,12 +23,13 @@ VALID_KEYS = (*CELL_KEYS, *SHARED_KEYS, *STUDY_KEYS)
 
 
 def _folders(start: Path) -> Iterator[Path]:
-    """The folder of ``start``'s file and those above it."""
-    yield from dict.fromkeys([start.parent, *start.resolve().parents])
+    """The folder of ``start``'s file, those above it, and that of raysl's own studies."""
+    shipped = shipped_folder()
+    yield from dict.fromkeys([start.parent, *start.resolve().parents, *([] if shipped is None else [shipped])])
 
 
 def _find(name: str, start: Path, folder: str = "") -> Path | None:
-    """``name`` (with or without suffix) beside ``start``'s file or in a folder above it."""
+    """``name`` (with or without suffix) beside ``start``'s file, in a folder above it, or among what raysl ships."""
     for directory in _folders(start):
         for candidate in (directory / folder / name, directory / folder / f"{name}.yaml"):
             if candidate.is_file():
@@ -66,7 +68,8 @@ def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
         found = _find(str(base), path)
         if found is None:
             near = nearest(str(base), _names(str(base), path))
-            raise expanded.error(("base",), f"there is no {base} or {base}.yaml beside this file or above it{near}")
+            where = "beside this file or above it, or in raysl"
+            raise expanded.error(("base",), f"there is no {base} or {base}.yaml {where}{near}")
         result = merge(result, load_document(found, (*_open, path.resolve())))
     result = merge(result, expanded)
     result.origins[()] = Origin(str(path))
@@ -75,7 +78,7 @@ def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
 
 
 def find_scale(name: str, study: Path) -> Path | None:
-    """The file of a named scale: ``scales/NAME.yaml`` beside the study or above it, or a path to a file."""
+    """The file of a named scale: ``scales/NAME.yaml`` beside the study, above it or in raysl, or a path to a file."""
     given = Path(name)
     if given.suffix in (".yaml", ".yml"):
         return given if given.is_file() else None

@@ -13,7 +13,6 @@ from raysl.data.snapshot import Snapshot
 from raysl.engine.access import dashboard_line
 from raysl.engine.backend import OnCluster
 from raysl.engine.cluster import Cluster, cluster
-from raysl.engine.search_driver import run_search
 from raysl.errors import RayslError
 from raysl.notes import heard
 from raysl.planning.search import TitledSearch
@@ -68,6 +67,8 @@ def run_searches(
         RayslError: the store cannot be written, there is no such cluster, a data set cannot be read, or a trial asks
             for more workers than there are CPUs.
     """
+    from raysl.engine.search_driver import run_search  # which imports Optuna: of the extra `search`
+
     store.check_writable()
     sites = list[Site]()
 

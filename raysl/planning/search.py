@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,14 +18,26 @@ from raysl.config.load import resolve_cell
 from raysl.config.options import Options
 from raysl.config.scale import Scale, multiply
 from raysl.config.yaml_reader import Tree
+from raysl.errors import ConfigError
 from raysl.planning.axes import Axis, Point, changes
 from raysl.planning.data_sets import with_root_name
 from raysl.planning.rows import Row, resolve_row
 from raysl.planning.search_options import SearchOptions
 from raysl.results.search_folder import SearchTrial
 
+NEEDED = "optuna"
 LENGTHS = ("training.epochs", "training.steps")
 FOLLOWING = ("schedule.warmup_epochs", "schedule.warmup_steps", "schedule.milestones")
+
+
+def check_optuna() -> None:
+    """Before a search is run, or what it found is drawn; all else works without.
+
+    Raises:
+        ConfigError: Optuna is not installed.
+    """
+    if importlib.util.find_spec(NEEDED) is None:
+        raise ConfigError("a search and the figure of its factors need Optuna: pip install 'raysl[search]'")
 
 
 @dataclass(frozen=True)

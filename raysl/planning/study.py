@@ -13,7 +13,8 @@ from raysl.config.options import Options, option
 from raysl.config.resolve import check_options, resolve
 from raysl.config.scale import AS_WRITTEN, Scale, load_scale
 from raysl.config.sections import Seed
-from raysl.config.suggest import nearest
+from raysl.config.shipped import FOLDER, shipped_path, shipped_studies
+from raysl.config.suggest import nearest, suggestion
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
@@ -145,7 +146,7 @@ def with_best(study: Study, trials: Sequence[SearchTrial]) -> Study:
 def study_name(path: Path) -> str:
     """``cvrl/table9`` for ``.../search_spaces/cvrl/table9.yaml``; for a file elsewhere its name without suffix."""
     parts = path.resolve().with_suffix("").parts
-    folders = [position for position, part in enumerate(parts[:-1]) if part == "search_spaces"]
+    folders = [position for position, part in enumerate(parts[:-1]) if part == FOLDER]
     return "/".join(parts[folders[-1] + 1 :]) if folders else path.stem
 
 
@@ -281,21 +282,41 @@ def _row_names_as_text(keys: Mapping[str, Any], document: Tree) -> dict[str, Any
 def find_studies(paths: list[Path]) -> list[Path]:
     """The study files among ``paths``; a folder stands for all files with rows, or of a search, below it.
 
+    What does not exist may be the name of a study that raysl ships (``taco/table1_single_tasks``), or of a folder of
+    them (``taco``).
+
     Raises:
-        ConfigError: a path that does not exist; a folder without a study.
+        ConfigError: a path that does not exist and is no such name; a folder without a study.
     """
     found: list[Path] = []
-    for path in paths:
+    for given in paths:
+        path = existing(given)
         if path.is_dir():
             files = [file for file in sorted(path.rglob("*.yaml")) if _is_study_file(file)]
             if not files:
                 raise ConfigError(f"{path}: there is no study (a YAML file with rows or axes) below this folder")
             found.extend(files)
-        elif path.is_file():
-            found.append(path)
         else:
-            raise ConfigError(f"{path}: there is no such file or folder")
+            found.append(path)
     return found
+
+
+def existing(given: Path) -> Path:
+    """The path itself, or where there is none, the file or folder that raysl ships under this name.
+
+    Raises:
+        ConfigError: neither; the nearest is suggested.
+    """
+    if given.is_dir() or given.is_file():
+        return given
+    shipped = shipped_path(given.as_posix())
+    if shipped is not None:
+        return shipped
+    written = given.as_posix()
+    beside = [file.as_posix() for file in given.parent.glob("*.yaml")]
+    name = written.removeprefix(f"{FOLDER}/").removesuffix(".yaml")
+    near = suggestion(written, beside) or suggestion(name, shipped_studies())
+    raise ConfigError(f"{given}: there is no such file or folder, nor a study of raysl's of this name{near}")
 
 
 def _is_study_file(file: Path) -> bool:

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
+from raysl import __version__
+
 PACKAGES = (
-    "raysl",
     "torch",
     "torchvision",
     "pytorchvideo",
@@ -86,7 +87,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def package_versions() -> dict[str, str]:
     """Name to version; ``absent`` where a package is not installed."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+    others = {name: _version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "raysl": __version__, **others}
 
 
 @cache

@@ -131,7 +131,9 @@ def test_a_missing_required_key_and_an_unknown_scale(tmp_path: Path) -> None:
         load_study(path)
     (tmp_path / "scales").mkdir()
     (tmp_path / "scales" / "laptop.yaml").write_text("title: x\n")
-    with pytest.raises(ConfigError, match=r"--scale lapotp: .*did you mean 'laptop'\?\); those found: laptop, paper"):
+    with pytest.raises(
+        ConfigError, match=r"--scale lapotp: .*did you mean 'laptop'\?\); those found: gpu, laptop, paper, smoke"
+    ):
         load_study(write_study(tmp_path), "lapotp")
 
 

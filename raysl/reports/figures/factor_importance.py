@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from raysl.planning.search import check_optuna
 from raysl.reports.figure import BLACK, COLOURS, Figure, FigureInput, lines_of, rows_drawn, tidy
 from raysl.reports.figures.intervals import row_names, row_size
 from raysl.reports.figures.parallel_coordinates import LOGARITHMIC, scored
@@ -39,6 +40,7 @@ def table(source: FigureInput) -> pd.DataFrame:
 
 def _shares(trials: Sequence[SearchTrial]) -> list[tuple[str, float]]:
     """Of the parameters that every trial has, and that vary."""
+    check_optuna()
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 

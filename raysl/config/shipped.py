@@ -1,0 +1,45 @@
+"""The studies, recipes and scales that come with raysl, by name."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+FOLDER = "search_spaces"
+EXTENDED = ("recipes", "scales")
+"""Folders of files that studies are made from; all others hold studies."""
+
+
+@cache
+def shipped_folder() -> Path | None:
+    """The folder of all of them: within the installed package, or the clone's own beside it.
+
+    None where only the package was copied, as code alone to a cluster.
+    """
+    package = Path(str(files("raysl")))
+    return next((folder for folder in (package / FOLDER, package.parent / FOLDER) if folder.is_dir()), None)
+
+
+def shipped_path(name: str) -> Path | None:
+    """The file of ``taco/table1_single_tasks`` or ``recipes/simclr``, or the folder of all of ``taco``."""
+    top = shipped_folder()
+    if top is None or name.startswith("/") or not set(name.split("/")).isdisjoint({"", ".", ".."}):
+        return None
+    file, folder = top / f"{name}.yaml", top / name
+    return file if file.is_file() else folder if folder.is_dir() else None
+
+
+def shipped_name(path: Path) -> str | None:
+    """The name by which `shipped_path` finds a file; None of a file of the user's own."""
+    top = shipped_folder()
+    if top is None or not path.resolve().is_relative_to(top.resolve()):
+        return None
+    return path.resolve().relative_to(top.resolve()).with_suffix("").as_posix()
+
+
+def shipped_studies() -> tuple[str, ...]:
+    """The names of all studies, without those of recipes and scales."""
+    top = shipped_folder()
+    names = () if top is None else (file.relative_to(top).with_suffix("") for file in sorted(top.rglob("*.yaml")))
+    return tuple(name.as_posix() for name in names if name.parts[0] not in EXTENDED)
