@@ -32,7 +32,10 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-Studies = Annotated[list[Path], typer.Argument(help="Study files, or folders of them.", show_default=False)]
+Studies = Annotated[
+    list[Path],
+    typer.Argument(help="Study files, folders of them, or names that raysl studies lists.", show_default=False),
+]
 Scale = Annotated[str | None, typer.Option(help="Cost, not science: smoke, laptop, paper, or a file.")]
 Set = Annotated[list[str], typer.Option("--set", help="section.key=value, laid over everything else; repeatable.")]
 Roots = Annotated[list[str], typer.Option("--root", help="NAME=PATH of a data set or a weights file; repeatable.")]
@@ -129,6 +132,20 @@ def plan(
         print_cost(planned, places, calibration, Estimates(data, threads), options, console)
     if try_step and try_steps(planned, places, console):
         raise typer.Exit(1)
+
+
+@app.command()
+def studies(
+    names: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Of studies or folders of them; all that raysl ships without.", show_default=False),
+    ] = None,
+    scale: Scale = None,
+) -> None:
+    """List studies with their paper, table, cells and trainings; the first column is what other commands take."""
+    from raysl.commands.studies import print_studies
+
+    print_studies(names or [], scale, PlainConsole())
 
 
 @app.command()
