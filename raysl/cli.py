@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from raysl import __version__
 from raysl.commands.terminal import PlainConsole, is_utf8, never_fail_to_encode, unwritable_output
 from raysl.errors import ConfigError, RayslError, printable
 from raysl.signals import ended_by_signals, received
@@ -62,6 +63,21 @@ Formats = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"raysl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print raysl's version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass  # the option does all
 
 
 @app.command()
@@ -146,6 +162,20 @@ def studies(
     from raysl.commands.studies import print_studies
 
     print_studies(names or [], scale, PlainConsole())
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(help="The study to write: NAME.yaml.", show_default=False)],
+    recipe: Annotated[
+        str, typer.Option("--from", metavar="RECIPE", help="As a study's base: names it.")
+    ] = "recipes/simclr",
+    data: Annotated[str, typer.Option(help="Data set: folder, ucf101, synthetic, ...")] = "folder",
+) -> None:
+    """Write a first study, with comments, that can be planned and run as it is."""
+    from raysl.commands.new import print_new, write_study
+
+    print_new(write_study(file, recipe, data), PlainConsole())
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from raysl import __version__
 from raysl.cli import main
 from raysl.config.identity import cell_id
 from raysl.config.load import load_cell
@@ -47,6 +48,11 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "6 cells asked for" in done.stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    done = raysl("--version")
+    assert (done.returncode, done.stdout) == (0, f"raysl {__version__}\n")
 
 
 def test_plan_lists_every_cell_with_its_id(tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import raysl
+from raysl.errors import ConfigError
+from raysl.planning.search import check_optuna
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "raysl", "search_spaces")
@@ -67,3 +71,29 @@ def test_the_quickstart_runs_from_an_empty_folder(installed: Path, tmp_path: Pat
     assert "TensorBoard: raysl tensorboard quickstart --scale smoke --storage results" in said
     table = (tmp_path / "reports" / "quickstart" / "smoke" / "table.md").read_text()
     assert re.search(r"^\| SimCLR +\| +\d+\.\d \(1\) \| +baseline \|$", table, re.MULTILINE)
+
+
+def test_the_citation_and_the_changes_are_of_this_package() -> None:
+    citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
+    about = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert (citation["license"], citation["keywords"]) == (about["license"], about["keywords"])
+    assert [one["name"] for one in citation["authors"]] == [one["name"] for one in about["authors"]]
+    assert f"\n## {raysl.__version__} " in (PROJECT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.slow
+def test_what_extras_need_is_imported_for_them_alone() -> None:
+    """Optuna is not installed with raysl: without it a study that is no search must run."""
+    program = (
+        "import sys; sys.modules['optuna'] = None\n"
+        "import raysl.cli, raysl.commands.run, raysl.engine.driver, raysl.reports.figures.factor_importance"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_search_without_optuna_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_optuna()
+    monkeypatch.setattr("raysl.planning.search.NEEDED", "absent_optuna")
+    with pytest.raises(ConfigError, match=r"pip install 'raysl\[search\]'"):
+        check_optuna()

@@ -37,7 +37,12 @@ def _find(name: str, start: Path, folder: str = "") -> Path | None:
     return None
 
 
-def _names(name: str, start: Path) -> list[str]:
+def find_base(name: str, start: Path) -> Path | None:
+    """What ``base: NAME`` in the file ``start`` means."""
+    return _find(name, start)
+
+
+def base_names(name: str, start: Path) -> list[str]:
     """What could have been written in the place of ``name``: the files beside where it was looked for."""
     inner = Path(name).parent
     files = [file for directory in _folders(start) for file in (directory / inner).glob("*.yaml")]
@@ -65,9 +70,9 @@ def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
     bases = expanded.data.pop("base", [])
     result = Tree({}, {(): Origin(str(path))})
     for base in [bases] if isinstance(bases, str) else bases:
-        found = _find(str(base), path)
+        found = find_base(str(base), path)
         if found is None:
-            near = nearest(str(base), _names(str(base), path))
+            near = nearest(str(base), base_names(str(base), path))
             where = "beside this file or above it, or in raysl"
             raise expanded.error(("base",), f"there is no {base} or {base}.yaml {where}{near}")
         result = merge(result, load_document(found, (*_open, path.resolve())))

@@ -231,7 +231,7 @@ def _with_data_sets(document: Tree, scale: Scale) -> Tree:
 
 
 def _options(document: Tree) -> StudyOptions:
-    if not _is_study(document):
+    if not is_study(document):
         raise document.error(
             (), "has no rows, and no design that makes any: it is a recipe to extend, not a study to run"
         )
@@ -322,9 +322,9 @@ def existing(given: Path) -> Path:
 def _is_study_file(file: Path) -> bool:
     if file.parent.name == "scales":
         return False
-    return _is_study(load_document(file))
+    return is_study(load_document(file))
 
 
-def _is_study(document: Tree) -> bool:
+def is_study(document: Tree) -> bool:
     """A file without rows is a recipe to extend; other designs have axes or parts in their place."""
     return bool(document.data.get("rows")) or document.data.get("design", "rows") != "rows"
