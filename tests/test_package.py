@@ -78,9 +78,6 @@ def test_an_own_study_in_an_empty_folder_finds_recipes_and_scales(installed: Pat
     call("raysl", "new", "own.yaml", "--data", "synthetic", folder=tmp_path, packages=installed)
     said = call("raysl", "plan", "own.yaml", "--scale", "smoke", folder=tmp_path, packages=installed)
     assert "3 cells asked for, 3 unique; 2 pretrainings" in said
-    listed = call("raysl", "studies", "taco", folder=tmp_path, packages=installed)
-    assert "taco/table1_single_tasks" in listed
-    assert str(installed) not in listed
 
 
 def test_the_citation_and_the_changes_are_of_this_package() -> None:

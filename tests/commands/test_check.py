@@ -39,6 +39,20 @@ def test_reports_are_checked_against_the_stores_beside_them(project: Path) -> No
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before, "nothing is written"
 
 
+def test_a_report_of_a_shipped_study_is_checked_outside_a_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAYSL_CONFIG_HOME", str(tmp_path))
+    store = "reports/cstp/variants/store"
+    stored(load_studies([Path("cstp/variants")], None, []), tmp_path / store)
+    made = raysl("report", "cstp/variants", "--storage", store, "--format", "md,csv")
+    assert made.returncode == 0, made.stderr
+    done = raysl("report", "--check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "reports/cstp/variants: as its store gives it: table.md, table.csv" in done.stdout
+
+
 def test_what_differs_is_named_with_its_first_line(project: Path) -> None:
     folder = project / "reports" / "mine" / "study"
     text = (folder / "table.md").read_text()
