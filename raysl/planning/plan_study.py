@@ -25,12 +25,13 @@ def plan_study(study: Study) -> list[Cell]:
         ConfigError: an evaluation would test on videos that another fold is pretrained on.
     """
     cells, ablated = [], factors(study)
-    for row in (*study.rows, *study.trivial):
+    asked = [(row, study.seeds) for row in study.rows] + [(row, study.seeds[:1]) for row in study.trivial]
+    for row, seeds in asked:
         try:
             parts = parts_of(row.cell, row.evaluations)
         except ConfigError as error:
             raise ConfigError(f"{study.path}: rows.{row.name}: {error}") from error
-        for seed in study.seeds if row not in study.trivial else study.seeds[:1]:
+        for seed in seeds:
             cells += [
                 Cell(with_seed(config, seed), wanted, study.name, row.name, factors=ablated.get(row.name, {}))
                 for config, wanted in parts

@@ -53,8 +53,12 @@ def in_order(tasks: Sequence[Found], known: Mapping[str, Found]) -> tuple[list[F
     """
     left = list(tasks)
     while True:
-        keys = {_name(task): task.cell.key for task in left}
-        starts = {task.cell.key: keys.get(_name(begun)) for task in left if (begun := _begun(task, known)) is not None}
+        keys = {name: task.cell.key for task in left if (name := folder_name(task)) is not None}
+        starts = {
+            task.cell.key: keys.get(folder_name(begun) or "")
+            for task in left
+            if (begun := not_done(task, known)) is not None
+        }
         able = [task for task in left if starts.get(task.cell.key, "") is not None]
         if len(able) == len(left):
             break
@@ -71,11 +75,12 @@ def in_order(tasks: Sequence[Found], known: Mapping[str, Found]) -> tuple[list[F
     return sorted(left, key=place), found
 
 
-def _begun(task: Found, known: Mapping[str, Found]) -> Found | None:
-    """What it starts from, where that is not done."""
+def not_done(task: Found, known: Mapping[str, Found]) -> Found | None:
+    """What a cell starts from, where that is not done; None: nothing keeps it from beginning."""
     begun = None if task.cell.start is None else known[task.cell.start.key]
     return None if begun is None or begun.state.status == "done" else begun
 
 
-def _name(found: Found) -> str | None:
+def folder_name(found: Found) -> str | None:
+    """Of its folder in the store; None where its data, which is part of the name, is not known."""
     return None if found.folder is None else found.folder.name

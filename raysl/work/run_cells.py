@@ -20,7 +20,7 @@ from raysl.results import Found, Shelf, Store
 from raysl.results.folder import HEARTBEAT_LIMIT
 from raysl.work.claims import CLAIMED, living
 from raysl.work.events import CellProgress, Note, OnEvent, Overview, Phase
-from raysl.work.order import Order, in_order
+from raysl.work.order import Order, folder_name, in_order, not_done
 from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
 from raysl.work.workers import WorkerOptions
@@ -168,7 +168,7 @@ class _Run:
                 # What never began is open still: another run may have what it starts from.
                 begun = [task for task in mine if task.cell.key in self.backend.said or task.cell.key not in starts]
                 computed += begun
-                worked_on |= {str(_name(task)) for task in begun} - self._left_to_others(begun)
+                worked_on |= {str(folder_name(task)) for task in begun} - self._left_to_others(begun)
             found = self._find(site)
         return replace(self._outcome(found, worked_on, data), took=tuple(self._took(computed)))
 
@@ -179,7 +179,7 @@ class _Run:
         """
         known = {one.cell.key: one for one in found}
         missing = [one for one in found if one.own == "missing" and can_advance(one, data)]
-        tasks = [task for task in _once_a_folder(missing, site) if _name(task) not in worked_on]
+        tasks = [task for task in _once_a_folder(missing, site) if folder_name(task) not in worked_on]
         return in_order(tasks, known)[0]
 
     def _wait(self, tasks: list[Found], found: list[Found]) -> None:
@@ -188,7 +188,7 @@ class _Run:
         time.sleep(LOOK_SECONDS)
 
     def _is_of_another_run(self, task: Found, site: Site) -> bool:
-        name = str(_name(task))
+        name = str(folder_name(task))
         holders = living(site.store, name, site.run)
         if holders and name not in self._said_of_others:
             self._said_of_others.add(name)
@@ -200,7 +200,7 @@ class _Run:
 
     def _left_to_others(self, tasks: list[Found]) -> set[str]:
         """Folders whose cells another run had taken meanwhile."""
-        said = {_name(task): self.backend.said.get(task.cell.key) for task in tasks}
+        said = {folder_name(task): self.backend.said.get(task.cell.key) for task in tasks}
         return {str(name) for name, one in said.items() if one is not None and one.error and CLAIMED in one.error}
 
     def _read(self, data: Chosen, resize: int) -> Snapshot:
@@ -242,13 +242,13 @@ class _Run:
 
     def _overview(self, tasks: list[Found], found: list[Found], waiting: str) -> Overview:
         """Of the cells ``tasks`` beside those that were done or failed before, as ``found``."""
-        known, named = {one.cell.key: one for one in found}, {_name(task) for task in tasks}
+        known, named = {one.cell.key: one for one in found}, {folder_name(task) for task in tasks}
         return overview(
             dict(self.backend.said),
             tasks,
             done_before=sum(one.own == "done" for one in found),
             failed_before=sum(one.own == "failed" for one in found),
-            later=sum(_may_follow(one, known) for one in found if _name(one) not in named),
+            later=sum(_may_follow(one, known) for one in found if folder_name(one) not in named),
             at_once=self.backend.at_once(tasks),
             now=time.time(),
             began=self._began,
@@ -289,14 +289,14 @@ class _Run:
                 said = self.backend.said.get(one.cell.key)
                 reason = (said.error if said is not None else None) or _waits(one, known) or blocked(one, data)
                 reason = reason or one.reason
-                if not reason and _name(one) in worked_on:
+                if not reason and folder_name(one) in worked_on:
                     reason = "it ended, and the store does not have it: does its node write to the same store?"
                 missing[one.cell.title] = reason
         return RunOutcome(
             done=tuple(one.cell.title for one in found if one.own == "done"),
             failed={one.cell.title: one.reason for one in found if one.own == "failed"},
             missing=missing,
-            computed=tuple(one.cell.title for one in found if _name(one) in worked_on),
+            computed=tuple(one.cell.title for one in found if folder_name(one) in worked_on),
             seconds=self.seconds,
             data=data.hashes,
         )
@@ -324,8 +324,8 @@ class _Run:
 
 def _waits(found: Found, known: Mapping[str, Found]) -> str:
     """Why a cell cannot begin before the one that it starts from; empty where it starts from none, or that is done."""
-    begun = None if found.cell.start is None else known[found.cell.start.key]
-    if begun is None or begun.state.status == "done":
+    begun = not_done(found, known)
+    if begun is None:
         return ""
     return f"it starts from {begun.cell.title} ({begun.cell.id}), which is {begun.state.status}" + (
         f": {begun.state.reason}" if begun.state.reason else ""
@@ -334,19 +334,15 @@ def _waits(found: Found, known: Mapping[str, Found]) -> str:
 
 def _may_follow(found: Found, known: Mapping[str, Found]) -> bool:
     """Whether a cell waits for another that has not failed."""
-    begun = None if found.cell.start is None else known[found.cell.start.key]
-    return begun is not None and begun.state.status not in ("done", "failed")
-
-
-def _name(found: Found) -> str | None:
-    return None if found.folder is None else found.folder.name
+    begun = not_done(found, known)
+    return begun is not None and begun.state.status != "failed"
 
 
 def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
     """One task for cells that turn out to be the same, since two names of data sets are bound to equal files."""
     alike: dict[str | None, list[Found]] = {}
     for task in tasks:
-        alike.setdefault(_name(task), []).append(task)
+        alike.setdefault(folder_name(task), []).append(task)
     merged = []
     for group in alike.values():
         ones = [one for task in group for one in task.evaluations]
