@@ -66,11 +66,7 @@ class Attention(PerClipProtocol):
 
         def maps(batch: Tensor) -> Tensor:
             feature_map = task.backbone(batch).float()
-            check_places(feature_map)
-            strength = attention(feature_map)
-            changed = change(batch.float(), already=task.clip.input == "difference")
-            changed = F.adaptive_avg_pool2d(changed, (strength.shape[1], strength.shape[2]))
-            return torch.stack([strength, changed], dim=1).flatten(1)
+            return torch.stack([attention(feature_map), change_at_places(feature_map, batch, task)], dim=1).flatten(1)
 
         values = over_videos(
             maps,
@@ -87,15 +83,16 @@ class Attention(PerClipProtocol):
         return on_first_rank(partial(_result, videos, values.reshape(len(videos), 2, -1).astype(np.float64)))
 
 
-def check_places(feature_map: Tensor) -> None:
-    """Whether ``[B, D, T', H', W']`` has enough places to correlate over.
+def change_at_places(feature_map: Tensor, clips: Tensor, task: Task) -> Tensor:
+    """``[B, H', W']``: how much the frames of clips change, at the places of their maps ``[B, D, T', H', W']``.
 
     Raises:
-        ConfigError: fewer than four.
+        ConfigError: the map has fewer than four places, too few to correlate over.
     """
-    places = feature_map.shape[3] * feature_map.shape[4]
-    if places < LEAST_PLACES:
-        raise ConfigError(f"the feature map has {places} place(s) to compare; use larger clips")
+    height, width = feature_map.shape[3:]
+    if height * width < LEAST_PLACES:
+        raise ConfigError(f"the feature map has {height * width} place(s) to compare; use larger clips")
+    return F.adaptive_avg_pool2d(change(clips.float(), already=task.clip.input == "difference"), (height, width))
 
 
 def attention(feature_map: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
@@ -28,7 +27,7 @@ from raysl.data.catalog import Video
 from raysl.distributed import on_first_rank
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.features import extract_features, labelled_videos
-from raysl.evaluation.logistic import Logistic, Solver, check_folds, choose
+from raysl.evaluation.logistic import Logistic, check_folds, choose
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
 from raysl.evaluation.protocol import (
@@ -41,7 +40,7 @@ from raysl.evaluation.protocol import (
     percent,
     prediction_table,
 )
-from raysl.evaluation.protocols.attention import Floats, change, check_places, correlations, examples, shown
+from raysl.evaluation.protocols.attention import Floats, change_at_places, correlations, examples, shown
 from raysl.evaluation.protocols.linear import LinearOptions
 from raysl.evaluation.workload import Workload
 
@@ -88,9 +87,7 @@ class ClassActivation(PerClipProtocol):
 
         def maps(batch: Tensor) -> Tensor:
             feature_map = task.backbone(batch).float()
-            check_places(feature_map)
-            changed = change(batch.float(), already=task.clip.input == "difference")
-            changed = F.adaptive_avg_pool2d(changed, (feature_map.shape[3], feature_map.shape[4]))
+            changed = change_at_places(feature_map, batch, task)
             return torch.cat([class_maps(feature_map, scale).flatten(1), changed.flatten(1)], dim=1)
 
         values = over_videos(
@@ -125,7 +122,7 @@ class ClassActivation(PerClipProtocol):
     def _classifier(self, train: Features, seed: int) -> tuple[Floats, Floats, list[int], dict[str, object]]:
         """Weights ``[C, D]`` and offsets ``[C]`` on features as they are, the classes, and how c was chosen."""
         linear = LinearOptions()
-        solver = Solver(linear.tolerance, linear.iterations, linear.warm_start)
+        solver = linear.solver
         details: dict[str, object] = {}
         c = self.options.c
         if isinstance(c, str):

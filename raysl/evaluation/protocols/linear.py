@@ -46,8 +46,8 @@ class LinearOptions(FeatureOptions):
     tolerance: float = option(
         1e-7,
         doc="the solver ends where no entry of the gradient of the mean loss is larger; scikit-learn's own 1e-4 stops "
-        "early at c of 1 and more, where a sixth of 101 classes' predictions still change",
-        source="[?] predictions as at 1e-9, in 1.2 times the time of 1e-6",
+        "early at c of 1 and more, where predictions still change",
+        source="[?] `benchmarks/probe.py` compares tolerances",
         gt=0,
         le=0.1,
     )
@@ -57,6 +57,10 @@ class LinearOptions(FeatureOptions):
         "changes them",
         source="[?]",
     )
+
+    @property
+    def solver(self) -> Solver:
+        return Solver(self.tolerance, self.iterations, self.warm_start)
 
     @field_validator("grid")
     @classmethod
@@ -78,8 +82,7 @@ class LinearProbe(FeatureProtocol):
         Raises:
             DataError: c is to be chosen and the training videos cannot be split for it.
         """
-        options = self.options
-        solver = Solver(options.tolerance, options.iterations, options.warm_start)
+        options, solver = self.options, self.options.solver
         details: dict[str, object] = {}
         if isinstance(options.c, str):
             choice = choose(train, options.grid, options.folds, options.normalize, solver, seed)
