@@ -78,6 +78,14 @@ def test_few_videos_are_readable_and_of_every_class_on_both_sides(tiny: VideoSou
     assert [row.path for row in few.manifest.rows] == [video.path for video in few.catalog.videos]
 
 
+def test_training_videos_of_one_group_leave_nothing_to_choose_c_by(tiny: VideoSource) -> None:
+    data = tiny.snapshot
+    videos = tuple(replace(video, group=video.split) for video in data.catalog.videos)
+    grouped = Snapshot(replace(data.catalog, videos=videos), data.manifest)
+    with pytest.raises(ConfigError, match=r"c cannot be chosen by cross-validation"):
+        check_against_data(cell(), evaluation("linear", "linear/synthetic"), grouped)
+
+
 def test_few_videos_come_from_as_many_groups_as_there_are(tiny: VideoSource) -> None:
     """Otherwise a choice by cross-validation, which keeps groups whole, would fail on them alone."""
     videos = tuple(replace(video, group=str(video.index // 3 % 3)) for video in tiny.catalog.videos)
