@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from raysl.reports.figure import LIGHT, MOST_ROWS, Figure, FigureInput, look, plain, shortened, tidy, with_rows_read
-from raysl.reports.figures.training_curves import ACCURACY, MAJORITY
 from raysl.reports.table import Table
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def table(source: FigureInput) -> pd.DataFrame:
     """Lines of kind training, a point of the curves (mean, lowest and highest seed), and test (mean, 95 % interval)."""
     curves = source.downstream
     names = curves["name"].astype(str)
-    answered = names.str.startswith(PREFIX) & names.str.endswith(ACCURACY.lstrip("_")) & ~names.str.endswith(MAJORITY)
+    answered = names.str.startswith(PREFIX) & names.str.endswith("accuracy")
     lines: list[dict[str, Any]] = []
     for label in dict.fromkeys(curves["label"]):
         own = curves[answered & (curves["label"] == label)]
@@ -44,10 +43,9 @@ def _training(own: pd.DataFrame, label: str) -> Iterator[dict[str, Any]]:
 
 def _test(of: Table, label: str, trained: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The headline of each row that has a curve, at the end of it."""
-    position = next((place for place, one in enumerate(of.source.columns) if one.evaluation == label), None)
-    ends = {line["row"]: line for line in trained}
-    for row in of.rows if position is not None else ():
-        sample, end = row.entries[position or 0].sample, ends.get(plain(row.name))
+    labels, ends = [column.evaluation for column in of.source.columns], {line["row"]: line for line in trained}
+    for row in of.rows if label in labels else ():
+        sample, end = row.entries[labels.index(label)].sample, ends.get(plain(row.name))
         if end is not None and sample.mean is not None:
             head = {key: end[key] for key in ("panel", "unit", "row", "step", "epoch")}
             seeds = len(sample.values)
