@@ -13,6 +13,7 @@ from pathlib import Path
 from raysl.commands.inputs import Planned, refuse_one_name
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
+from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell, evaluation_key
 from raysl.config.component import Chosen
 from raysl.data.fetch import shown_address
@@ -26,6 +27,7 @@ from raysl.reports.figure import FigureInput, rows_with_curves
 from raysl.reports.formats import read_formats
 from raysl.reports.input import ReferenceLine, ReportInput
 from raysl.reports.markdown import render_markdown
+from raysl.reports.seen_clips import SeenClips
 from raysl.reports.table import Table, build_table
 from raysl.reports.thumbnails import SHORT_SIDE, Thumbnails
 from raysl.reports.write import write_table
@@ -217,7 +219,19 @@ def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
         axes=(*row_axes(source.differences), *column_axes(source.columns, options)),
         levels=study.levels,
         frames=Thumbnails(data, shelf.places, resize),
+        clips=SeenClips(_first_cells(item, source), shelf.places),
     )
+
+
+def _first_cells(item: Planned, source: ReportInput) -> dict[str, tuple[CellConfig, str]]:
+    """Row to the configuration of its first seed, and where that is in the store."""
+    configs: dict[str, CellConfig] = {}
+    for cell in item.cells:
+        configs.setdefault(cell.row, cell.config)
+    first = {
+        row.name: row.cells[0].parts[0] if row.cells[0].parts else row.cells[0] for row in source.rows if row.cells
+    }
+    return {name: (configs[name], cell.cell) for name, cell in first.items()}
 
 
 def link_to(storage: str, folder: Place) -> str | None:

@@ -24,6 +24,8 @@ from raysl.reports.table import Table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from raysl.reports.seen_clips import SeenVideo
+
 MOST_ROWS = 40
 """Lines of a figure that can be told apart; its CSV has all."""
 
@@ -32,6 +34,10 @@ LEFT_OUT = "left_out"
 
 NO_CURVES = ("row", "seed", "name", "step", "epoch", "value")
 """Columns of `FigureInput.curves`."""
+
+
+def no_clips(row: str) -> None:
+    """No video is on this machine."""
 
 
 def no_frames(label: str, snapshot: str, path: str) -> None:
@@ -50,6 +56,7 @@ class FigureInput:
         frames: a picture ``[height, width, 3]`` of an evaluation's video, by the evaluation's label, the hash of its
             data set and the video's path; None where this machine does not have the video.
         downstream: curves of the cells that stand behind evaluations of these rows, and the evaluation's label.
+        clips: what a row's network sees of a training video; None where this machine does not have the video.
     """
 
     table: Table
@@ -58,6 +65,7 @@ class FigureInput:
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: Callable[[str, str, str], NDArray[np.uint8] | None] = no_frames
     downstream: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["label", *NO_CURVES]))
+    clips: Callable[[str], SeenVideo | None] = no_clips
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -56,6 +56,19 @@ class Loaded(NamedTuple):
     dropped: int = 0
 
 
+class Seen(NamedTuple):
+    """One view of one video. Attributes: name: of the view. indices: frames of the video. frames: as decoded and
+    resized, ``[T, 3, h, w]`` uint8. clip: augmented, before subtraction and normalisation, ``[3, T, size, size]``
+    float32 in [0, 1]. origin: where it came from.
+    """
+
+    name: str
+    indices: tuple[int, ...]
+    frames: Tensor
+    clip: Tensor
+    origin: Origin
+
+
 class ViewPipeline:
     """Placement, frames, augmentation and normalisation of the views that were asked for.
 
@@ -105,23 +118,38 @@ class ViewPipeline:
         Raises:
             DataError: the video cannot be read.
         """
-        length = self.source.length(video)
-        plan, boxes = self._plan(video, epoch, length)
-        placements = plan.placements
-        # Each placement once: copies of a clip, and pairs at one place, have the same frames.
-        asked = list(dict.fromkeys(placements[name] for name in self.view_names))
-        clips = self.source.clips(video, [placement.indices(length) for placement in asked])
-        frames = dict(zip(asked, clips, strict=True))
+        plan, boxes = self._plan(video, epoch, self.source.length(video))
         origins: dict[str, Origin] = {}
+        for seen in self._seen(plan, boxes, video, epoch):
+            network_input(seen.clip, self.clip.input, out=out[seen.name])
+            origins[seen.name] = seen.origin
+        return Loaded(origins, plan.targets)
+
+    def seen(self, video: int, epoch: int) -> Iterator[Seen]:
+        """The views of one video in one epoch, with the pixels that a call makes the network's input of.
+
+        Raises:
+            DataError: the video cannot be read.
+        """
+        plan, boxes = self._plan(video, epoch, self.source.length(video))
+        yield from self._seen(plan, boxes, video, epoch)
+
+    def _seen(self, plan: VideoPlan, boxes: Mapping[str, Box], video: int, epoch: int) -> Iterator[Seen]:
+        length = plan.length
+        # Each placement once: copies of a clip, and pairs at one place, have the same frames.
+        asked = list(dict.fromkeys(plan.placements[name] for name in self.view_names))
+        indices = [placement.indices(length) for placement in asked]
+        clips = self.source.clips(video, indices)
+        decoded = dict(zip(asked, zip(indices, clips, strict=True), strict=True))
         for name in self.view_names:
-            placement = placements[name]
+            placement = plan.placements[name]
+            used, frames = decoded[placement]
             generator = stream(self.seed, epoch, video, name, "augmentation")
-            clip, box = self.augmentation(frames[placement], generator, name, boxes.get(name))
+            clip, box = self.augmentation(frames, generator, name, boxes.get(name))
             for change in plan.pixels.get(name, ()):
                 clip = change(clip)
-            network_input(clip, self.clip.input, out=out[name])
-            origins[name] = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
-        return Loaded(origins, plan.targets)
+            origin = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
+            yield Seen(name, tuple(used), frames, clip, origin)
 
     def video_of(self, item: int) -> int:
         """The catalog index of what an order holds: itself."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from raysl.reports import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput, Searched
 from raysl.reports.axes import Axis, Place
 from raysl.reports.figure import FigureInput, plain
+from raysl.reports.seen_clips import SeenClip, SeenVideo
 from raysl.reports.table import build_table
 from raysl.results import SearchTrial
 from tests.reports.examples import example
@@ -73,6 +74,16 @@ DETAILS = {
 def picture(label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:
     """Of the videos of one class alone."""
     return np.full((4, 6, 3), 200, np.uint8) if path.startswith("jump") else None
+
+
+def seen(row: str) -> SeenVideo | None:
+    """Rows r0 and r1 see the same, r2 something else, others nothing."""
+    if row not in ("r0", "r1", "r2"):
+        return None
+    decoded, brightness = np.full((2, 4, 6, 3), 100, np.uint8), 200 if row == "r2" else 150
+    augmented, box = np.full((2, 4, 4, 3), brightness, np.uint8), (0.0, 0.25, 1.0, 0.5)
+    clips = (SeenClip("query", (3, 5), decoded, augmented, box), SeenClip("key", (3, 5), decoded, augmented, box))
+    return SeenVideo("jump/漢字.avi", 0, clips)
 
 
 def curves(rows: ReportInput, steps: int = 4) -> pd.DataFrame:
@@ -164,7 +175,8 @@ def everything() -> FigureInput:
     places = {f"r{layers}": Place(f"width {layers % 2}", float(layers // 2 + 1)) for layers in range(4)}
     levels = {f"r{layers}": {"width": f"width {layers % 2}", "layers": f"layers {layers // 2}"} for layers in range(4)}
     axes = (Axis("layers", places, {}),)
-    return FigureInput(build_table(source), curves(source), axes, levels, picture, downstream(source, TOP1.evaluation))
+    behind = downstream(source, TOP1.evaluation)
+    return FigureInput(build_table(source), curves(source), axes, levels, picture, behind, seen)
 
 
 def named(*names: str, values: tuple[float, ...] = (10.0, 20.0, 40.0)) -> FigureInput:

@@ -173,6 +173,21 @@ def test_time_steps_are_a_matrix_for_each_row() -> None:
     ]
 
 
+def test_rows_that_see_the_same_clips_stand_together_below_the_frames_as_decoded() -> None:
+    data = TABLES["augmented_clips"](everything())
+    assert list(dict.fromkeys(data["panel"])) == ["r0, r1", "r2"]
+    first = data[data["row"] == "r0"]
+    assert first[["view", "kind"]].to_numpy().tolist() == [
+        ["query", "decoded"],
+        ["query", "augmented"],
+        ["key", "augmented"],
+    ]
+    assert set(first["frames"]) == {"3 5"}, "one place, whose frames stand once"
+    assert first[["top", "left", "height", "width"]].to_numpy().tolist() == [[0, 0, 1, 1], *[[0, 0.25, 1, 0.5]] * 2]
+    assert b"pixels" not in as_csv(data.drop(columns=["pixels"]))
+    assert draw(find_figures()["augmented_clips"], data, ["svg"])["svg"].count(b"<image") == len(data)
+
+
 def test_neighbours_of_the_baseline_and_of_the_best_row_come_first_with_pictures_where_there_are_any() -> None:
     source = everything()
     data = TABLES["neighbours"](source)

@@ -1,0 +1,116 @@
+"""What networks are shown while they are trained, of a video that is on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from raysl.config.cell import CellConfig
+from raysl.data.frame_cache import FrameCache
+from raysl.data.places import Places
+from raysl.data.resize import resize_frames
+from raysl.data.source import VideoSource, known_snapshot
+from raysl.errors import RayslError
+from raysl.planning.cost import objective_on_meta
+from raysl.views.pipeline import Seen, ViewPipeline
+from raysl.views.training_videos import training_videos, trains_boxes
+
+SHORT_SIDE = 40
+"""Pixels; larger frames are made smaller."""
+SHOWN = 8
+"""Frames of a clip, evenly spaced: motion is told by eye, and a picture takes some kB."""
+FIRST_EPOCH = 0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SeenClip:
+    """One view of a video.
+
+    Attributes:
+        view: its name.
+        indices: of the video's frames that are shown.
+        decoded: these frames, ``[n, h, w, 3]`` uint8.
+        augmented: the same, as the augmentation and pretext tasks leave them, ``[n, size, size, 3]`` uint8; a task may
+            order them otherwise. Before frames are subtracted and normalised.
+        box: what was cropped, (top, left, height, width) as shares of the frame.
+    """
+
+    view: str
+    indices: tuple[int, ...]
+    decoded: NDArray[np.uint8]
+    augmented: NDArray[np.uint8]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class SeenVideo:
+    """The first training video of a cell, as its network sees it in the first epoch."""
+
+    path: str
+    seed: int
+    clips: tuple[SeenClip, ...]
+
+
+@dataclass
+class SeenClips:
+    """Finds what rows of a study see, by the draws of training; nothing is written.
+
+    Attributes:
+        cells: row to its configuration and the name of its folder in the store, ``<id>-<hash of its data>``.
+        places: None: no video is found.
+    """
+
+    cells: Mapping[str, tuple[CellConfig, str]]
+    places: Places | None
+    _sources: dict[tuple[str, int], VideoSource | None] = field(default_factory=dict)
+
+    def __call__(self, row: str) -> SeenVideo | None:
+        """None where the row trains on no clips, or on data that this machine does not have as it was trained on."""
+        config, folder = self.cells.get(row, (None, ""))
+        if self.places is None or config is None or config.pretraining == "none" or trains_boxes(config):
+            return None
+        source = self._source(config, folder.rpartition("-")[2])
+        if source is None:
+            return None
+        try:
+            videos = training_videos(config, source)
+            names = objective_on_meta(config, len(videos), max(2, len(source.catalog.classes))).view_names
+            clips = tuple(map(_shown, ViewPipeline(config, source, names).seen(videos[0], FIRST_EPOCH)))
+        except RayslError as error:
+            _log.warning("pictures of clips left out: %s", error)
+            return None
+        return SeenVideo(source.catalog.videos[videos[0]].path, config.training.seed, clips)
+
+    def _source(self, config: CellConfig, data_hash: str) -> VideoSource | None:
+        key = (data_hash, config.clip.resize)
+        if key not in self._sources:
+            assert self.places is not None
+            known = known_snapshot(config.data, self.places)
+            if known is None or known.hashes.pretraining(config.pretraining) != data_hash:
+                self._sources[key] = None
+            else:
+                cache = FrameCache(Path(self.places.cache) / "frames", config.clip.resize, 0)
+                self._sources[key] = VideoSource(known.catalog, known.manifest, self.places.root(config.data), cache)
+        return self._sources[key]
+
+
+def _shown(seen: Seen) -> SeenClip:
+    frames = len(seen.indices)
+    chosen = [round(index * (frames - 1) / max(1, min(SHOWN, frames) - 1)) for index in range(min(SHOWN, frames))]
+    augmented = (seen.clip[:, chosen].transpose(0, 1) * 255).round().clamp(0, 255).byte()
+    indices = tuple(seen.indices[index] for index in chosen)
+    return SeenClip(seen.name, indices, _picture(seen.frames[chosen]), _picture(augmented), seen.origin.box)
+
+
+def _picture(frames: Tensor) -> NDArray[np.uint8]:
+    """``[n, 3, h, w]`` uint8 as ``[n, h, w, 3]``, no larger than `SHORT_SIDE`."""
+    small = frames if min(frames.shape[-2:]) <= SHORT_SIDE else resize_frames(frames, SHORT_SIDE)
+    found: NDArray[np.uint8] = small.permute(0, 2, 3, 1).contiguous().numpy()
+    return found
