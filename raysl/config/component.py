@@ -1,16 +1,15 @@
 """Components found by name: a backbone, a framework, a data set, a protocol is one file that owns its options.
 
-``config`` knows the kinds and where their files lie, and none of the components. A component's name is its module's
-name; its module ends with ``COMPONENT = Component(...)``. A name with a dot in it is an import path to such a module
-in another package, so a lab's own task needs no change here.
+``config`` knows the kinds and their packages, and none of the components. A component's name is the name of its module,
+which ends with ``COMPONENT = Component(...)`` and is listed in its package's ``COMPONENTS``. A name with a dot in it is
+an import path to such a module in another package, which needs no change here.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -137,14 +136,27 @@ class Chosen:
 
 
 def names(kind: str) -> list[str]:
-    """The names of the components of a kind that come with raysl."""
-    return list(_modules(KINDS[kind]))
+    """The names of the components of a kind that come with raysl, from its package's ``COMPONENTS``."""
+    return list(importlib.import_module(KINDS[kind]).COMPONENTS)
 
 
-@cache
-def _modules(package: str) -> tuple[str, ...]:
-    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
-    return tuple(sorted(module.name for module in found if not module.name.startswith("_")))
+def is_unlisted(kind: str, name: str) -> bool:
+    """Whether the package of a kind has a component of this name that its ``COMPONENTS`` does not list."""
+    path = f"{KINDS[kind]}.{name}"
+    if not name.isidentifier() or name in names(kind) or importlib.util.find_spec(path) is None:
+        return False
+    return isinstance(getattr(importlib.import_module(path), "COMPONENT", None), Component)
+
+
+def unknown(kind: str, name: str, others: Iterable[str] = ()) -> str:
+    """The error message for a name that is not listed.
+
+    Args:
+        others: names that are valid too, such as a study's second names of protocols.
+    """
+    if is_unlisted(kind, name):
+        return f"{kind} {name!r} is not listed: add it to COMPONENTS in {KINDS[kind].replace('.', '/')}/__init__.py"
+    return f"unknown {kind} {name!r}{nearest(name, [*names(kind), *others])}"
 
 
 def check_together(kind: str, cell: CellConfig) -> None:
@@ -163,11 +175,11 @@ def find(kind: str, name: str) -> Component:
     """The component of this kind and name.
 
     Raises:
-        ConfigError: there is none; the nearest name is suggested.
+        ConfigError: there is none, or it is not listed; the nearest name is suggested.
     """
     path = name if "." in name else f"{KINDS[kind]}.{name}"
-    if "." not in name and (not name.isidentifier() or name.startswith("_") or name not in names(kind)):
-        raise ConfigError(f"unknown {kind} {name!r}{nearest(name, names(kind))}")
+    if "." not in name and name not in names(kind):
+        raise ConfigError(unknown(kind, name))
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from raysl.config.cell import CellConfig, Slot
-from raysl.config.component import find, names
+from raysl.config.component import find, names, unknown
 from raysl.config.options import Options
 from raysl.config.suggest import nearest
 from raysl.config.yaml_reader import KeyPath
@@ -138,7 +138,7 @@ def refusal(
         model = options_of("protocol", protocols.get(name, name))
         if model is not None:
             return _refusal(model, path[end:], number, ())
-    return f"there is no protocol {path[1]!r}{nearest(path[1], protocols)}" if path[1:] else "'evaluation' is no number"
+    return unknown("protocol", path[1], protocols) if path[1:] else "'evaluation' is no number"
 
 
 def _import_paths(value: Any) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _refusal(part: type[Options] | Slot, path: KeyPath, number: bool, others: Se
     if isinstance(part, Slot) and part.many:
         model = options_of(part.kind, key)
         if model is None:
-            return f"there is no {part.kind} {key!r}{nearest(key, names(part.kind))}"
+            return unknown(part.kind, key)
         return _refusal(model, rest, number, others) if rest else no_number
     if key == chooser(part) and not rest:
         return no_number

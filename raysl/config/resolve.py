@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from raysl.config.cell import CellConfig, Slot
-from raysl.config.component import Chosen, find, names
+from raysl.config.component import Chosen, find, is_unlisted, names, unknown
 from raysl.config.options import Options
 from raysl.config.parts import parts
 from raysl.config.suggest import nearest, suggestion
@@ -122,11 +122,12 @@ def _check_name(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) ->
     """
     if name in names(slot.kind):
         return
-    if "." not in name and isinstance(value, Mapping) and any(isinstance(at, Mapping | None) for at in value.values()):
+    nested = isinstance(value, Mapping) and any(isinstance(at, Mapping | None) for at in value.values())
+    if "." not in name and nested and not is_unlisted(slot.kind, name):
         raise tree.error(
             path,
-            f"unknown {slot.kind} {name!r}{nearest(name, names(slot.kind))}; the import path of one in another package "
-            f"is written inside the mapping, {'.'.join(path[:-1])}: {{{name}.module: {{...}}}}",
+            f"{unknown(slot.kind, name)}; the import path of one in another package is written "
+            f"inside the mapping, {'.'.join(path[:-1])}: {{{name}.module: {{...}}}}",
         )
     if value is None:
         try:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from raysl.data.catalog import Catalog
-from raysl.data.catalogs._files import walk
-from raysl.data.catalogs._listed import NO_FILES
+from raysl.data.catalogs.files import walk
+from raysl.data.catalogs.listed import NO_FILES
 from raysl.errors import DataError
 
 NAMED = 20

@@ -13,9 +13,9 @@ import pytest
 from raysl.config.component import Chosen
 from raysl.data.account import NAMED, account, write_account
 from raysl.data.catalog import Catalog
-from raysl.data.catalogs._files import VIDEO_SUFFIXES
-from raysl.data.catalogs._listed import NO_FILES
+from raysl.data.catalogs.files import VIDEO_SUFFIXES
 from raysl.data.catalogs.folder import TWINS, FolderOptions, FolderReader
+from raysl.data.catalogs.listed import NO_FILES
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.data.check import check_catalog
 from raysl.data.places import Places

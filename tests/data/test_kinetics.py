@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from raysl.data.catalog import Catalog
-from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
-from raysl.data.catalogs._listed import SECOND
+from raysl.data.catalogs.kinetics import KineticsOptions, KineticsReader
+from raysl.data.catalogs.listed import SECOND
 from raysl.errors import DataError
 
 from .catalog_trees import kinetics_clips, kinetics_list, kinetics_tree, touch, write_lines

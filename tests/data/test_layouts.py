@@ -11,11 +11,11 @@ import pytest
 
 from raysl.config.component import Chosen
 from raysl.data.catalog import Catalog, CatalogReader
-from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
-from raysl.data.catalogs._listed import RENAMED, SEVERAL
 from raysl.data.catalogs.diving48 import Diving48Options, Diving48Reader
 from raysl.data.catalogs.folder import ALIKE, ALIKE_VIDEOS, TWINS, FolderOptions, FolderReader
 from raysl.data.catalogs.hmdb51 import HMDB51Options, HMDB51Reader
+from raysl.data.catalogs.kinetics import KineticsOptions, KineticsReader
+from raysl.data.catalogs.listed import RENAMED, SEVERAL
 from raysl.data.catalogs.ssv2 import SSv2Options
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.data.places import Places

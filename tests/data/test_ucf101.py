@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from raysl.config.component import find
 from raysl.data.catalog import Catalog
-from raysl.data.catalogs._listed import SECOND
+from raysl.data.catalogs.listed import SECOND
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.errors import ConfigError, DataError
 

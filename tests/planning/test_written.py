@@ -155,7 +155,7 @@ IN_A_STUDY = {
     ),
     "a factor of a protocol that does not exist": (
         STUDY + "scales: {small: {multiply: {evaluation.finetne.epochs: {by: 0.5}}}}\n",
-        r"multiply\.evaluation\.finetne\.epochs: there is no protocol 'finetne' \(did you mean 'finetune'\?\)",
+        r"multiply\.evaluation\.finetne\.epochs: unknown protocol 'finetne' \(did you mean 'finetune'\?\)",
     ),
     "a substitute for no data set": (
         STUDY + "scales: {small: {substitute: {ucf11: synthetic}}}\n",

@@ -12,8 +12,8 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.config.sections import ClipOptions
 from raysl.streams import stream
-from raysl.views.augmentations._tclr_options import TclrOptions
 from raysl.views.augmentations.tclr import TclrAugmentation, TclrParameters
+from raysl.views.augmentations.tclr_options import TclrOptions
 from raysl.views.color import adjust_gamma
 from raysl.views.pixel_operations import Jitter
 from tests.views.sets import clip_options

@@ -22,9 +22,9 @@ from pathlib import Path
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.data.catalog import AnnotatedFrame, Catalog, CatalogReader, Video
-from raysl.data.catalogs._boxes import BoxLists
-from raysl.data.catalogs._files import check_root, child
-from raysl.data.catalogs._listed import Entry, anywhere, list_folder
+from raysl.data.catalogs.boxes import BoxLists
+from raysl.data.catalogs.files import check_root, child
+from raysl.data.catalogs.listed import Entry, anywhere, list_folder
 from raysl.errors import DataError
 
 _CLASSES = 60

@@ -22,9 +22,9 @@ from typing import Any
 
 from raysl.config.component import Component
 from raysl.data.catalog import Catalog, CatalogReader, Video
-from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._json_lists import read_array
-from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, list_folder, listed_catalog
+from raysl.data.catalogs.files import check_root
+from raysl.data.catalogs.json_lists import read_array
+from raysl.data.catalogs.listed import Entry, ListedOptions, anywhere, chosen_classes, list_folder, listed_catalog
 from raysl.errors import DataError
 
 _LABELS = 48

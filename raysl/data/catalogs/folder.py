@@ -1,9 +1,9 @@
 """Any tree of class folders: ``root/class/**/video.ext``, or ``root/train/class/…`` and ``root/test/class/…``.
 
-Which files are videos: `raysl.data.catalogs._files.VIDEO_SUFFIXES`; other files, and what is hidden, are left out and
+Which files are videos: `raysl.data.catalogs.files.VIDEO_SUFFIXES`; other files, and what is hidden, are left out and
 counted by ``raysl data check``. Classes are the names of the folders, in alphabetical order; videos are in the order of
 their paths. Folders named as splits (train and val, Training and Testing, videos_train and videos_val, …:
-`raysl.data.catalogs._split_folders`) are never classes: `split: folders` reads them.
+`raysl.data.catalogs.split_folders`) are never classes: `split: folders` reads them.
 
 Splits are drawn from names alone, so they are the same on every machine: a share of each class (`fraction`), K folds
 (`folds`), or one fold for each group (`leave_one_group_out`). Of folds one is chosen (``fold: 3``, or ``folder/3``);
@@ -27,7 +27,7 @@ from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
-from raysl.data.catalogs._files import (
+from raysl.data.catalogs.files import (
     VIDEO_SUFFIXES,
     Walk,
     check_root,
@@ -37,9 +37,9 @@ from raysl.data.catalogs._files import (
     subfolders,
     walk,
 )
-from raysl.data.catalogs._listed import NO_FILES, RENAMED
-from raysl.data.catalogs._split_folders import find_sides, refuse_sides
-from raysl.data.catalogs._splits import Divisible
+from raysl.data.catalogs.listed import NO_FILES, RENAMED
+from raysl.data.catalogs.split_folders import find_sides, refuse_sides
+from raysl.data.catalogs.splits import Divisible
 from raysl.errors import ConfigError, DataError
 
 ALIKE = "class folders whose names differ in letter case or Unicode form alone"

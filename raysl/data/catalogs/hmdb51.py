@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from raysl.config.component import Component
 from raysl.data.catalog import Catalog, CatalogReader
-from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import (
+from raysl.data.catalogs.files import check_root
+from raysl.data.catalogs.listed import (
     Entry,
     ThreeSplitsOptions,
     chosen_classes,

@@ -1,9 +1,9 @@
-"""Kinetics-400 (Kay et al. 2017); lists and layout: `raysl.data.catalogs._kinetics`."""
+"""Kinetics-400 (Kay et al. 2017); lists and layout: `raysl.data.catalogs.kinetics`."""
 
 from __future__ import annotations
 
 from raysl.config.component import Component
-from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
+from raysl.data.catalogs.kinetics import KineticsOptions, KineticsReader
 
 
 def build(options: KineticsOptions) -> KineticsReader:

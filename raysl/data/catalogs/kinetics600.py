@@ -1,9 +1,9 @@
-"""Kinetics-600 (Carreira et al. 2018); lists and layout: `raysl.data.catalogs._kinetics`."""
+"""Kinetics-600 (Carreira et al. 2018); lists and layout: `raysl.data.catalogs.kinetics`."""
 
 from __future__ import annotations
 
 from raysl.config.component import Component
-from raysl.data.catalogs._kinetics import KineticsOptions, KineticsReader
+from raysl.data.catalogs.kinetics import KineticsOptions, KineticsReader
 
 
 def build(options: KineticsOptions) -> KineticsReader:

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from raysl.config.component import Component
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
-from raysl.data.catalogs._files import check_root
-from raysl.data.catalogs._listed import (
+from raysl.data.catalogs.files import check_root
+from raysl.data.catalogs.listed import (
     Entry,
     ThreeSplitsOptions,
     chosen_classes,

@@ -1,1 +1,10 @@
-"""Contrastive frameworks, one file each."""
+"""Contrastive frameworks; ``COMPONENTS`` lists the modules that a study can name."""
+
+COMPONENTS = (
+    "byol",
+    "instdisc",
+    "moco",
+    "simclr",
+    "simsiam",
+    "tclr_released",
+)

@@ -1,5 +1,20 @@
-"""Pretext tasks, one file each."""
+"""Pretext tasks.
+
+``COMPONENTS`` lists the modules that a study can name; the others are what several tasks share.
+"""
 
 from raysl.objectives.task_checks import check_tasks
 
 CHECK = check_tasks
+
+COMPONENTS = (
+    "clip_order",
+    "playback_rate",
+    "playback_regression",
+    "reverse",
+    "rotation",
+    "shuffle",
+    "spatial_overlap",
+    "speed",
+    "temporal_overlap",
+)

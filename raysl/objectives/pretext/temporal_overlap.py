@@ -5,7 +5,7 @@ from __future__ import annotations
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.errors import ConfigError
-from raysl.objectives.pretext._overlap import OverlapTask, OverlapTaskOptions, check_sampler
+from raysl.objectives.pretext.overlap import OverlapTask, OverlapTaskOptions, check_sampler
 
 NAME = "temporal_overlap"
 

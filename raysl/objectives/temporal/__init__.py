@@ -1,1 +1,7 @@
-"""Losses over the clips of one video in time, one file each."""
+"""Losses over the clips of one video in time; ``COMPONENTS`` lists the modules that a study can name."""
+
+COMPONENTS = (
+    "clip_to_video",
+    "global_local",
+    "local_local",
+)

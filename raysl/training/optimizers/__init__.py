@@ -1,1 +1,8 @@
-"""Optimizers, one file each."""
+"""Optimizers; ``COMPONENTS`` lists the modules that a study can name."""
+
+COMPONENTS = (
+    "adam",
+    "adamw",
+    "lars",
+    "sgd",
+)

@@ -1,1 +1,8 @@
-"""Learning-rate schedules, one file each."""
+"""Learning-rate schedules; ``COMPONENTS`` lists the modules that a study can name."""
+
+COMPONENTS = (
+    "constant",
+    "cosine",
+    "multistep",
+    "plateau",
+)

@@ -1,1 +1,13 @@
-"""Augmentations, one file each."""
+"""Augmentations.
+
+``COMPONENTS`` lists the modules that a study can name; the others are what several augmentations share.
+"""
+
+COMPONENTS = (
+    "cstp",
+    "cvrl",
+    "none",
+    "rand_augment",
+    "standard",
+    "tclr",
+)

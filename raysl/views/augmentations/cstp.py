@@ -24,8 +24,8 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
 from raysl.streams import stream
-from raysl.views.augmentations._colored import drawn_jitter
-from raysl.views.augmentations._cropped import CropOptions, CroppedAugmentation
+from raysl.views.augmentations.colored import drawn_jitter
+from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
 from raysl.views.blur import gaussian_blur
 from raysl.views.pixel_operations import OPERATIONS, Jitter, crop_and_flip
 from raysl.views.random_crop import draw_crop

@@ -15,7 +15,7 @@ from torch import Tensor
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentations._colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
+from raysl.views.augmentations.colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
 from raysl.views.pixel_operations import Parameters, apply
 
 QUERY, KEY = (1.0, 0.0), (0.1, 0.2)

@@ -21,7 +21,7 @@ from torch import Tensor
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentations._cropped import CropOptions, CroppedAugmentation
+from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
 from raysl.views.pixel_operations import crop_and_flip
 from raysl.views.random_crop import draw_crop
 

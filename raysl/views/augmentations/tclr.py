@@ -22,8 +22,8 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentations._cropped import CroppedAugmentation
-from raysl.views.augmentations._tclr_options import TclrOptions
+from raysl.views.augmentations.cropped import CroppedAugmentation
+from raysl.views.augmentations.tclr_options import TclrOptions
 from raysl.views.blur import gaussian_blur
 from raysl.views.color import adjust_gamma, to_grey
 from raysl.views.pixel_operations import OPERATIONS, Jitter, crop_and_flip

@@ -1,1 +1,9 @@
-"""Pair samplers, one file each."""
+"""Pair samplers; ``COMPONENTS`` lists the modules that a study can name."""
+
+COMPONENTS = (
+    "interval",
+    "overlap",
+    "random",
+    "same",
+    "skips",
+)

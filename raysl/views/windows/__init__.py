@@ -1,1 +1,3 @@
-"""Window samplers, one file each."""
+"""Window samplers; ``COMPONENTS`` lists the modules that a study can name."""
+
+COMPONENTS = ("global_local",)

@@ -4,7 +4,7 @@ Layout: the lists in the root or in ``root/annotations/``: ``train.csv`` and ``v
 with the names of the set before them (``kinetics-400_val.csv``, mmaction2's ``kinetics_val.csv``); one of them may be
 absent. The clips ``ID_START_END.mp4``, with both times in seconds and six digits, lie anywhere below the root: flat, in
 class folders, in split folders (``train``, ``videos_train``). Files re-encoded to another suffix are found by their
-stem. Of several copies of a clip one is taken (`raysl.data.catalogs._listed.Files`): not an empty one, the mirror's
+stem. Of several copies of a clip one is taken (`raysl.data.catalogs.listed.Files`): not an empty one, the mirror's
 replacement of a broken one, the listed suffix, the fewest folders; ``raysl data check`` counts and lists the others.
 
 The validation list is the catalog's split ``test``, as all papers evaluate on it; the official test list, which has no
@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 
 from raysl.config.options import option
 from raysl.data.catalog import Catalog, CatalogReader, Video
-from raysl.data.catalogs._files import check_root, child, entries_of, folded
-from raysl.data.catalogs._listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog, own_lists
+from raysl.data.catalogs.files import check_root, child, entries_of, folded
+from raysl.data.catalogs.listed import Entry, ListedOptions, anywhere, chosen_classes, listed_catalog, own_lists
 from raysl.errors import DataError
 
 _VALIDATION = ("val", "validate", "validation")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from raysl.data.catalog import Person
-from raysl.data.catalogs._files import child
+from raysl.data.catalogs.files import child
 from raysl.errors import DataError
 
 ACTIONS = 80

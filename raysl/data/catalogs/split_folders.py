@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from raysl.data.catalogs._files import folded, subfolders
+from raysl.data.catalogs.files import folded, subfolders
 from raysl.errors import DataError
 
 _WORDS = {

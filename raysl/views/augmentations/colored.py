@@ -10,7 +10,7 @@ from torch import Tensor
 
 from raysl.config.options import option
 from raysl.views.augmentation import Followed
-from raysl.views.augmentations._cropped import CropOptions, CroppedAugmentation
+from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
 from raysl.views.pixel_operations import Jitter, Parameters
 from raysl.views.random_crop import draw_crop
 

@@ -14,8 +14,8 @@ from pydantic import Field, field_validator
 from raysl.config.options import Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, Video
-from raysl.data.catalogs._files import child, entries_of, folded, is_video, not_plain, subfolders, walk
-from raysl.data.catalogs._split_folders import find_sides
+from raysl.data.catalogs.files import child, entries_of, folded, is_video, not_plain, subfolders, walk
+from raysl.data.catalogs.split_folders import find_sides
 from raysl.errors import ConfigError, DataError
 
 
