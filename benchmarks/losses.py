@@ -8,7 +8,7 @@ gradient, and take turns round by round; the median over rounds of the process's
 on the machine counts little. Memory is the most that torch's allocator holds at once during one pass beyond the
 embeddings, summed from the profiler's record of every allocation; the interpreter's own is not in it.
 
-- vectorised: `raysl.objectives.temporal_contrast` and `nt_xent_of_all_pairs`;
+- vectorised: `raysl.objectives.losses.temporal_contrast` and `nt_xent_of_all_pairs`;
 - as released: the loops of TCLR's code, written anew around one matrix product and one cross-entropy. The local-local
   loss is an NT-Xent of 8 rows for each video in turn, the instance loss one of 80 rows for each of 56 pairs of local
   views; the global-local loss loops over the four pairs of copies alone;
@@ -40,7 +40,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from raysl.objectives.frameworks.tclr_released import nt_xent_of_all_pairs
-from raysl.objectives.temporal_contrast import global_local, local_local
+from raysl.objectives.losses.temporal_contrast import global_local, local_local
 
 BATCH, STEPS, COPIES, DIM, TEMPERATURE = 40, 4, 2, 128, 0.1
 Loss = Callable[[Tensor, Tensor], Tensor]

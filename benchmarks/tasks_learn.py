@@ -36,7 +36,7 @@ from raysl.config.yaml_reader import Origin, Tree, read_tree
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.objectives.objective import Objective
-from raysl.objectives.pretext_task import ClassificationTask
+from raysl.objectives.tasks.pretext_task import ClassificationTask
 from raysl.training.loop import Run
 from raysl.training.precision import resolve_precision
 from raysl.training.threads import cpu_threads

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from raysl.config.objective_sections import MemoryOptions
-from raysl.objectives.temporal_memory import TemporalMemory
+from raysl.objectives.memory.temporal_memory import TemporalMemory
 
 VIDEOS, CELLS, CHANNELS, BATCH, NEGATIVES = 240_000, 2, 512, 2048, 2048
 

@@ -15,7 +15,7 @@ OUTSIDE = ROOT / "tests" / "objectives" / "outside" / "fading_lab" / "fade.py"
 
 def test_there_are_the_file_its_test_and_a_recipe() -> None:
     new = [path for before, path, _ in DIFFS if before == "/dev/null"]
-    assert new == ["raysl/objectives/pretext/reverse.py", "tests/objectives/test_reverse.py"]
+    assert new == ["raysl/objectives/pretext/reverse.py", "tests/objectives/pretext/test_reverse.py"]
     listing, *recipes = [path for before, path, _ in DIFFS if before != "/dev/null"]
     assert listing == "raysl/objectives/pretext/__init__.py"
     assert recipes

@@ -15,12 +15,12 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot, data_key
 from raysl.data.source import is_here, known_snapshot, open_source
-from raysl.engine.board import Posted, Watch, start_board
+from raysl.engine.cells.placement import MOST_NODES_TRIED, WAITING, avoiding
+from raysl.engine.cells.trials import Trials
 from raysl.engine.cluster import Cluster
 from raysl.engine.offer import nodes_that_leave, offer
-from raysl.engine.placing import MOST_NODES_TRIED, WAITING, avoiding
+from raysl.engine.progress.board import Posted, Watch, start_board
 from raysl.engine.reading import read_here
-from raysl.engine.trials import Trials
 from raysl.errors import DataError, StorageError
 from raysl.results import Found, Store
 from raysl.work.compute import workers_of

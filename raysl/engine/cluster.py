@@ -23,7 +23,7 @@ import raysl
 from raysl.config.sections import TrainingOptions
 from raysl.engine.access import check_dashboard, token_variables
 from raysl.engine.offer import await_autoscaler, offer, shown, silent_nodes
-from raysl.engine.told import told_by_ray
+from raysl.engine.progress.ray_messages import told_by_ray
 from raysl.errors import ConfigError, RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
 from raysl.signals import handlers_kept

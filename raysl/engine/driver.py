@@ -67,7 +67,7 @@ def run_searches(
         RayslError: the store cannot be written, there is no such cluster, a data set cannot be read, or a trial asks
             for more workers than there are CPUs.
     """
-    from raysl.engine.search_driver import run_search  # which imports Optuna: of the extra `search`
+    from raysl.engine.search.driver import run_search  # which imports Optuna: of the extra `search`
 
     store.check_writable()
     sites = list[Site]()

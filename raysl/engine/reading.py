@@ -11,7 +11,7 @@ from ray._private.state import state  # which nodes have CPUs left is in no publ
 from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.source import open_source
-from raysl.engine.board import notes_to
+from raysl.engine.progress.board import notes_to
 from raysl.errors import RayslError
 from raysl.work.events import Reading
 

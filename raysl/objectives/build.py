@@ -19,10 +19,10 @@ from raysl.models.backbone import Backbone
 from raysl.models.inflate import start_weights
 from raysl.models.projector import Projector
 from raysl.objectives.detection import Detection
+from raysl.objectives.memory.temporal_memory import TemporalMemory
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
-from raysl.objectives.task_checks import is_contrasted
-from raysl.objectives.temporal_memory import TemporalMemory
+from raysl.objectives.tasks.checks import is_contrasted
 from raysl.objectives.term import Term, TermContext, TransformedViews
 from raysl.streams import drawn_from
 from raysl.views.pair_sampler import pair_classes

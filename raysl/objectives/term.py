@@ -14,7 +14,7 @@ from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone, pool
 from raysl.models.projector import Projector
-from raysl.objectives.temporal_memory import TemporalMemory
+from raysl.objectives.memory.temporal_memory import TemporalMemory
 from raysl.views.batch import Batch
 
 

@@ -27,9 +27,9 @@ from raysl import results
 from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.engine.access import check_dashboard, dashboard_line
+from raysl.engine.cells.trial import name_of
+from raysl.engine.cells.trials import parameters
 from raysl.engine.driver import run_on_cluster
-from raysl.engine.trial import name_of
-from raysl.engine.trials import parameters
 from raysl.errors import RayslError
 from raysl.work.events import Event, Note
 from raysl.work.run_cells import RunOptions

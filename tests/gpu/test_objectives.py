@@ -14,9 +14,11 @@ from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.objective import Objective
 from raysl.views.batch import Batch
-from tests.objectives import test_framework_ranks, test_temporal_ranks, test_transformed_ranks
+from tests.objectives.frameworks import test_framework_ranks
 from tests.objectives.rank_steps import BATCH, noise, train
-from tests.objectives.test_transformed_ranks import with_tasks
+from tests.objectives.tasks import test_transformed_ranks
+from tests.objectives.tasks.test_transformed_ranks import with_tasks
+from tests.objectives.temporal import test_temporal_ranks
 
 Case = tuple[Callable[[], Objective], Callable[[int], Batch]]
 

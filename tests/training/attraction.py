@@ -11,7 +11,7 @@ from torch import Tensor
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.losses.representation_metrics import representation_metrics
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.views.batch import Batch
 

@@ -3,7 +3,8 @@
 Wang and Isola 2020, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
 Hypersphere", https://arxiv.org/abs/2005.10242; Garrido et al. 2023, "RankMe: Assessing the Downstream Performance of
 Pretrained Self-Supervised Representations by Their Rank", https://arxiv.org/abs/2210.02885. Curves have the first two
-of a step's embeddings (`raysl.objectives.representation_metrics`); here it is the backbone's features, of all videos.
+of a step's embeddings (`raysl.objectives.losses.representation_metrics`); here they are of the backbone's features,
+over all videos.
 
 Shapes: N test videos, D feature channels.
 """

@@ -23,7 +23,7 @@ from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, percent, prediction_table
 from raysl.evaluation.workload import Workload
 from raysl.objectives.objective import Objective
-from raysl.objectives.pretext_task import ClassificationTask
+from raysl.objectives.tasks.pretext_task import ClassificationTask
 from raysl.training.precision import autocast
 from raysl.views.batch import Batch
 from raysl.views.loader import PretrainingLoader

@@ -26,7 +26,7 @@ from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
-from raysl.objectives.window_features import pooled_in_space, timestep_rows, timesteps_left
+from raysl.objectives.temporal.window_features import pooled_in_space, timestep_rows, timesteps_left
 
 
 class TimestepsOptions(PerClipOptions):

@@ -16,13 +16,13 @@ from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
-from raysl.objectives.info_nce import contrastive_accuracy, info_nce
-from raysl.objectives.memory_bank import MemoryBank
-from raysl.objectives.noise_contrastive import bank_logits, log_normaliser, noise_contrastive_loss
-from raysl.objectives.nt_xent import entropy_of, unit_rows
-from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.losses.info_nce import contrastive_accuracy, info_nce
+from raysl.objectives.losses.noise_contrastive import bank_logits, log_normaliser, noise_contrastive_loss
+from raysl.objectives.losses.nt_xent import entropy_of, unit_rows
+from raysl.objectives.losses.representation_metrics import representation_metrics
+from raysl.objectives.memory.memory_bank import MemoryBank
+from raysl.objectives.tasks.transformed import TransformedViewLosses, original_weight_option
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 

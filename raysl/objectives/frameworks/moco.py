@@ -18,16 +18,16 @@ from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
-from raysl.objectives.info_nce import info_nce, queue_logits
-from raysl.objectives.key_queue import KeyQueue
-from raysl.objectives.nt_xent import unit_rows
-from raysl.objectives.reduction import Reduction, reduced, reduction_option
-from raysl.objectives.representation_metrics import representation_metrics
-from raysl.objectives.shuffled import shuffled
-from raysl.objectives.target_encoder import TargetEncoder, momentum_at
+from raysl.objectives.losses.info_nce import info_nce, queue_logits
+from raysl.objectives.losses.nt_xent import unit_rows
+from raysl.objectives.losses.reduction import Reduction, reduced, reduction_option
+from raysl.objectives.losses.representation_metrics import representation_metrics
+from raysl.objectives.memory.key_queue import KeyQueue
+from raysl.objectives.memory.shuffled import shuffled
+from raysl.objectives.memory.target_encoder import TargetEncoder, momentum_at
+from raysl.objectives.memory.transformed_keys import TransformedKeys
+from raysl.objectives.tasks.transformed import TransformedViewLosses, original_weight_option, sum_over_tasks
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.transformed import TransformedViewLosses, original_weight_option, sum_over_tasks
-from raysl.objectives.transformed_keys import TransformedKeys
 from raysl.views.batch import Batch
 
 

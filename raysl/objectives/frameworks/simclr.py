@@ -18,12 +18,12 @@ from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
-from raysl.objectives.nt_xent import nt_xent
-from raysl.objectives.reduction import Reduction, reduced, reduction_option
-from raysl.objectives.representation_metrics import representation_metrics
-from raysl.objectives.temporal_memory import TemporalMemory, check_negatives
+from raysl.objectives.losses.nt_xent import nt_xent
+from raysl.objectives.losses.reduction import Reduction, reduced, reduction_option
+from raysl.objectives.losses.representation_metrics import representation_metrics
+from raysl.objectives.memory.temporal_memory import TemporalMemory, check_negatives
+from raysl.objectives.tasks.transformed import TransformedViewLosses, original_weight_option
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 PAIR = ("query", "key")

@@ -16,11 +16,11 @@ from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.models.predictor import Predictor, PredictorOptions
-from raysl.objectives.negative_cosine import negative_cosine
-from raysl.objectives.reduction import Reduction, reduced, reduction_option
-from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.losses.negative_cosine import negative_cosine
+from raysl.objectives.losses.reduction import Reduction, reduced, reduction_option
+from raysl.objectives.losses.representation_metrics import representation_metrics
+from raysl.objectives.tasks.transformed import TransformedViewLosses, original_weight_option
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.transformed import TransformedViewLosses, original_weight_option
 from raysl.views.batch import Batch
 
 

@@ -20,10 +20,17 @@ from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
 from raysl.distributed import all_gather, rank
-from raysl.objectives.nt_xent import nt_xent, unit_rows
-from raysl.objectives.representation_metrics import representation_metrics
+from raysl.objectives.losses.nt_xent import nt_xent, unit_rows
+from raysl.objectives.losses.representation_metrics import representation_metrics
+from raysl.objectives.temporal.window_features import (
+    COPIES,
+    check_windows,
+    embed,
+    local_names,
+    local_rows,
+    pooled_in_space,
+)
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.window_features import COPIES, check_windows, embed, local_names, local_rows, pooled_in_space
 from raysl.views.batch import Batch
 
 

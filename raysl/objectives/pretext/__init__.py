@@ -3,7 +3,7 @@
 ``COMPONENTS`` lists the modules that a study can name; the others are what several tasks share.
 """
 
-from raysl.objectives.task_checks import check_tasks
+from raysl.objectives.tasks.checks import check_tasks
 
 CHECK = check_tasks
 

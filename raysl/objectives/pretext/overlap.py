@@ -10,8 +10,8 @@ from torch import Tensor
 from raysl.config.cell import CellConfig
 from raysl.config.options import option
 from raysl.errors import ConfigError
-from raysl.objectives.pretext_task import ClassificationTask, TaskOptions
-from raysl.objectives.task_heads import HeadOptions, TaskHead
+from raysl.objectives.tasks.heads import HeadOptions, TaskHead
+from raysl.objectives.tasks.pretext_task import ClassificationTask, TaskOptions
 from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch
 from raysl.views.pair_sampler import pair_classes

@@ -15,8 +15,8 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.errors import ConfigError
-from raysl.objectives.pretext_task import ClassificationTask, TaskOptions
-from raysl.objectives.task_heads import HeadOptions, TaskHead
+from raysl.objectives.tasks.heads import HeadOptions, TaskHead
+from raysl.objectives.tasks.pretext_task import ClassificationTask, TaskOptions
 from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch
 from raysl.views.pair_sampler import PLAYBACK, pair_sampler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from raysl.config.component import Component
-from raysl.objectives.one_clip import OneClipOptions, OneClipTask, OneClipViews
+from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipTask, OneClipViews
 from raysl.views.task_views import VideoPlan
 
 

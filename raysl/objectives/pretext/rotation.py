@@ -14,7 +14,7 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.objectives.one_clip import OneClipOptions, OneClipTask, OneClipViews
+from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipTask, OneClipViews
 from raysl.views.task_views import VideoPlan
 
 CLASSES = 4

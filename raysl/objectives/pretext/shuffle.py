@@ -14,7 +14,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
-from raysl.objectives.pretext_task import ClassificationTask, OwnViewOnlyOptions
+from raysl.objectives.tasks.pretext_task import ClassificationTask, OwnViewOnlyOptions
 from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch
 from raysl.views.consecutive import Consecutive

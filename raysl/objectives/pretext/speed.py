@@ -14,7 +14,7 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
-from raysl.objectives.pretext_task import ClassificationTask, OwnViewOnlyOptions
+from raysl.objectives.tasks.pretext_task import ClassificationTask, OwnViewOnlyOptions
 from raysl.objectives.term import TermContext
 from raysl.views.batch import Batch
 from raysl.views.pair_sampler import pair_samplers

@@ -12,9 +12,9 @@ from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
-from raysl.objectives.nt_xent import unit_rows
+from raysl.objectives.losses.nt_xent import unit_rows
+from raysl.objectives.temporal.window_features import embed
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.window_features import embed
 from raysl.views.batch import Batch
 
 

@@ -12,11 +12,10 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.objectives import temporal_temperature
-from raysl.objectives.temporal_contrast import global_local
-from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.window_features import (
+from raysl.objectives.losses.temporal_contrast import global_local
+from raysl.objectives.temporal.window_features import (
     COPIES,
+    advise_temperature,
     check_timesteps,
     embed,
     local_names,
@@ -24,6 +23,7 @@ from raysl.objectives.window_features import (
     pooled_in_space,
     timestep_rows,
 )
+from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.views.batch import Batch
 
 
@@ -88,7 +88,7 @@ def _check(options: GlobalLocalOptions, cell: CellConfig) -> None:
 
 
 def _advise(options: GlobalLocalOptions, cell: CellConfig) -> str | None:
-    return temporal_temperature.advise(options.temperature, cell)
+    return advise_temperature(options.temperature, cell)
 
 
 COMPONENT = Component(kind="temporal loss", options=GlobalLocalOptions, build=GlobalLocal, check=_check, advise=_advise)

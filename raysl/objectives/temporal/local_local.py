@@ -12,10 +12,17 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import Options, option
-from raysl.objectives import temporal_temperature
-from raysl.objectives.temporal_contrast import local_local
+from raysl.objectives.losses.temporal_contrast import local_local
+from raysl.objectives.temporal.window_features import (
+    COPIES,
+    advise_temperature,
+    check_windows,
+    embed,
+    local_names,
+    local_rows,
+    pooled_in_space,
+)
 from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.objectives.window_features import COPIES, check_windows, embed, local_names, local_rows, pooled_in_space
 from raysl.views.batch import Batch
 
 
@@ -68,7 +75,7 @@ def _check(options: LocalLocalOptions, cell: CellConfig) -> None:
 
 
 def _advise(options: LocalLocalOptions, cell: CellConfig) -> str | None:
-    return temporal_temperature.advise(options.temperature, cell)
+    return advise_temperature(options.temperature, cell)
 
 
 COMPONENT = Component(kind="temporal loss", options=LocalLocalOptions, build=LocalLocal, check=_check, advise=_advise)

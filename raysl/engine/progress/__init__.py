@@ -1,0 +1,1 @@
+"""What running cells and Ray report while a run goes on."""

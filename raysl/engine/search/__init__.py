@@ -1,0 +1,1 @@
+"""Searches: Optuna suggests, Tune runs the trials."""

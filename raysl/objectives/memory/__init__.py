@@ -1,0 +1,1 @@
+"""What objectives keep between steps: queues, banks, and encoders that follow the trained one."""
