@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic.fields import FieldInfo
@@ -11,6 +13,11 @@ from pydantic.fields import FieldInfo
 from raysl.config.cell import CellConfig
 from raysl.config.component import KINDS, find, names
 from raysl.config.options import Options
+
+PROJECT = Path(__file__).parent.parent
+SOURCE = re.compile(r"(printed|code|inferred|ours)(: .|; .|$)|(required|per recipe|per study|see its fields)(; .|$)")
+LETTER = re.compile(r"(?<!`)\[(?:P|C|I|\?)( [^]]*)?\](?!`)")
+"""A source as a letter in brackets; a tensor's shape stands in backquotes."""
 
 
 def all_options() -> Iterator[type[Options]]:
@@ -40,7 +47,7 @@ def lacking(field: FieldInfo, checked: bool) -> Iterator[str]:
     if not field.description:
         yield "what it does"
     extra = field.json_schema_extra
-    if not isinstance(extra, dict) or not extra.get("source"):
+    if not isinstance(extra, dict) or not SOURCE.match(str(extra.get("source"))):
         yield "its source"
     numeric = {int, float} & {field.annotation, *typing.get_args(field.annotation)}
     bounded = any(hasattr(metadata, bound) for metadata in field.metadata for bound in ("gt", "ge", "lt", "le"))
@@ -60,3 +67,14 @@ def test_every_kind_has_a_component_and_each_exports_its_kind(kind: str) -> None
     assert names(kind)
     for name in names(kind):
         assert find(kind, name).kind == kind
+
+
+def test_sources_are_words_everywhere() -> None:
+    """``(printed)``, ``code: CVRL`` and so on: no letter in brackets stands for them."""
+    folders = ("raysl", "search_spaces", "benchmarks", "clusters", "docs", "tests")
+    kept = {PROJECT / "docs/design.md", PROJECT / "raysl/published/tables.yaml"}  # a column of a table is called P
+    files = [path for folder in folders for path in (PROJECT / folder).rglob("*.*")]
+    files = [path for path in files if path.suffix in (".py", ".yaml", ".md") and path not in kept]
+    assert len(files) > 500
+    lettered = [path for path in files if LETTER.search(path.read_text(encoding="utf-8"))]
+    assert lettered == []

@@ -54,7 +54,7 @@ class SamplingOptions(Options):
         (1,),
         doc="factors of clip.stride; of those whose clip fits the video one is drawn for both clips of the pair, or "
         "for that of supervised pretraining (the smallest where none fits)",
-        source="[P] none; [C] CSTP: 1, 2, 4, 8",
+        source="printed: none; code: CSTP 1, 2, 4, 8",
         min_length=1,
     )
 
@@ -72,25 +72,31 @@ class ObjectiveOptions(Options):
         None, doc="instance contrast between the two clips of the pair", source="per recipe"
     )
     local_local: Annotated[Chosen, temporal_loss("local_local")] | None = option(
-        None, doc="contrast among the local clips of a window", source="[P] TCLR Eq. 2"
+        None, doc="contrast among the local clips of a window", source="printed: TCLR Eq. 2"
     )
     global_local: Annotated[Chosen, temporal_loss("global_local")] | None = option(
-        None, doc="contrast of the timesteps of a global clip with the local clips", source="[P] TCLR Eq. 3, 4"
+        None, doc="contrast of the timesteps of a global clip with the local clips", source="printed: TCLR Eq. 3, 4"
     )
     clip_to_video: Annotated[Chosen, temporal_loss("clip_to_video")] | None = option(
-        None, doc="distance of a clip from its video in the temporal memory bank", source="[P] SSTL"
+        None, doc="distance of a clip from its video in the temporal memory bank", source="printed: SSTL"
     )
     pretext: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         {}, doc="pretext tasks by name, each with its options", source="per recipe"
     )
     pretext_weight: float = option(
-        1.0, doc="lambda, factor of the weights of all pretext tasks", source="[P] TaCo 10; elsewhere 1", ge=0, le=1e6
+        1.0,
+        doc="lambda, factor of the weights of all pretext tasks",
+        source="printed: TaCo 10; elsewhere 1",
+        ge=0,
+        le=1e6,
     )
     projector: ProjectorOptions | None = option(
-        None, doc="the projector of every term whose `projector` is shared", source="[P] TCLR, SSTL: one for all losses"
+        None,
+        doc="the projector of every term whose `projector` is shared",
+        source="printed: TCLR, SSTL: one for all losses",
     )
     memory: MemoryOptions | None = option(
-        None, doc="temporal memory bank of the terms that read one; needs `projector`", source="[P] SSTL"
+        None, doc="temporal memory bank of the terms that read one; needs `projector`", source="printed: SSTL"
     )
 
     @model_validator(mode="after")
@@ -127,7 +133,7 @@ class _Init(Options):
     parts: Literal["backbone"] = option(
         "backbone",
         doc="what is taken of it; heads are drawn anew, as they would be without `init`",
-        source="[P] all five papers fine-tune the backbone",
+        source="printed: all five papers fine-tune the backbone",
     )
 
     @property
@@ -156,7 +162,7 @@ class CellConfig(Options):
     pretraining: Literal["self_supervised", "supervised", "none"] = option(
         "self_supervised",
         doc="how the backbone is trained: by `objective`; on the labels of the data, as `supervised` says; not at all",
-        source="[?]",
+        source="ours",
     )
     data: Annotated[Chosen, Slot("data set")] = option(doc="the pretraining set", source="per recipe")
     clip: ClipOptions = option(ClipOptions(), doc="a clip as the network sees it", source="see its fields")
@@ -172,12 +178,12 @@ class CellConfig(Options):
         doc="consecutive videos of the global batch (all their views) over which batch-norm statistics are taken; "
         "batch: all of it (synchronised)",
         unit="videos",
-        source="[P] TaCo, CVRL: synchronised",
+        source="printed: TaCo, CVRL: synchronised",
     )
     batch_norm_per_view: bool = option(
         False,
         doc="batch-norm statistics are taken over each view by itself, as if it passed the network alone",
-        source="[?] off: all views of one shape together; [C] TCLR on",
+        source="ours: all views of one shape pass together; code: TCLR on",
     )
     objective: ObjectiveOptions = option(
         ObjectiveOptions(),
@@ -191,19 +197,19 @@ class CellConfig(Options):
     init: InitOptions | None = option(
         None,
         doc="the cell whose trained backbone this one starts from; null: weights drawn from the seed",
-        source="[?]",
+        source="ours",
     )
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",
         doc="what is trained: all; head: everything but the backbone; modules of the backbone by name, e.g. [layer4], "
         "with everything but the backbone",
-        source="[P] fine-tuning: all; linear evaluation by SGD: head",
+        source="printed: fine-tuning: all; linear evaluation by SGD: head",
     )
     batch_norm_statistics: Literal["batch", "kept"] = option(
         "batch",
         doc="what the backbone's batch norms normalise by while it trains: the batch, or the running statistics that "
         "it starts with, which stay as they are",
-        source="[P] all of pretraining; [C] CSTP, TCLR fine-tune with batch; a linear layer needs kept",
+        source="printed: all of pretraining; code: CSTP, TCLR fine-tune with batch; a linear layer needs kept",
     )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(doc="the optimizer", source="per recipe")
     schedule: Annotated[Chosen, Slot("schedule")] = option(doc="learning rate over time", source="per recipe")

@@ -16,7 +16,7 @@ class ProjectorOptions(Options):
         1,
         doc="hidden layers, each followed by ReLU; 0: one linear layer",
         unit="layers",
-        source="[P] SimCLR 2.1: one hidden layer; CVRL uses 3",
+        source="printed: SimCLR 2.1: one hidden layer; CVRL uses 3",
         ge=0,
         le=8,
     )
@@ -24,25 +24,25 @@ class ProjectorOptions(Options):
         None,
         doc="channels of a hidden layer; null: as many as the feature has",
         unit="channels",
-        source="[P] SimCLR App. B.5: as the feature; CVRL [C]: 2048",
+        source="printed: SimCLR App. B.5: as the feature; code: CVRL 2048",
         ge=1,
         le=65536,
     )
     output_dim: int = option(
-        128, doc="channels of the embedding", unit="channels", source="[P] SimCLR 2.1, CVRL, TCLR", ge=2, le=65536
+        128, doc="channels of the embedding", unit="channels", source="printed: SimCLR 2.1, CVRL, TCLR", ge=2, le=65536
     )
     batch_norm: Literal["none", "hidden", "all"] = option(
-        "hidden", doc="layers followed by batch norm", source="[C] CVRL: hidden; TCLR: all"
+        "hidden", doc="layers followed by batch norm", source="code: CVRL: hidden; TCLR: all"
     )
     last_affine: bool = option(
         True,
         doc="whether a batch norm after the last layer has scale and shift",
-        source="[C] TCLR: on; SimSiam: off",
+        source="code: TCLR: on; SimSiam: off",
     )
     bias_before_norm: bool = option(
         True,
         doc="whether a hidden layer followed by batch norm has a bias, which the norm cancels",
-        source="[C] CVRL, TCLR: on; SimSiam: off",
+        source="code: CVRL, TCLR: on; SimSiam: off",
     )
 
 
@@ -52,19 +52,19 @@ class MemoryOptions(Options):
     cells: int = option(
         2,
         doc="L, equal parts of a video's length with an embedding each; 1: without time",
-        source="[P] SSTL on Kinetics-400",
+        source="printed: SSTL on Kinetics-400",
         ge=1,
         le=64,
     )
     momentum: float = option(
-        0.5, doc="m, share of the old embedding that an update of the clip's own cell keeps", source="[?]", ge=0, le=1
+        0.5, doc="m, share of the old embedding that an update of the clip's own cell keeps", source="ours", ge=0, le=1
     )
-    attenuation: float = option(0.6, doc="c, how much less other cells are moved", source="[P] SSTL", ge=0, le=1)
+    attenuation: float = option(0.6, doc="c, how much less other cells are moved", source="printed: SSTL", ge=0, le=1)
     update: Literal["own_only", "intended", "literal"] = option(
         "intended",
         doc="own_only: the clip's cell alone; intended: other cells less, the farther away; literal: the printed rule, "
         "which moves them more",
-        source="[I] SSTL's text; [P] literal; [P] own_only: strategy 1",
+        source="inferred: SSTL's text; printed: literal; printed: own_only: strategy 1",
     )
 
 
@@ -75,33 +75,37 @@ class SupervisedOptions(Options):
         "videos",
         doc="what is classified: videos, each of one class; or people in annotated frames, by their boxes, each of "
         "several actions (a sigmoid each and binary cross-entropy)",
-        source="[P] CVRL Table 5: boxes",
+        source="printed: CVRL Table 5: boxes",
     )
     roi_size: int = option(
         7,
         doc="places of a box's feature in height and width, before the largest is taken; read with target: boxes",
-        source="[C] SlowFast, mmaction2: 7 and 8; not printed in CVRL",
+        source="code: SlowFast, mmaction2: 7 and 8; not printed in CVRL",
         ge=1,
         le=32,
     )
 
     dropout: float = option(
-        0.0, doc="share of feature channels set to zero before the classifier", source="[?]; [P] CVRL 0.5", ge=0, lt=1
+        0.0,
+        doc="share of feature channels set to zero before the classifier",
+        source="ours; printed: CVRL 0.5",
+        ge=0,
+        lt=1,
     )
     feature_norm: Literal["none", "l2", "l2_batch_norm"] = option(
         "none",
         doc="what is done to the pooled feature first; l2: unit length; l2_batch_norm: batch norm behind that",
-        source="[P] CVRL; [C] CSTP l2_batch_norm when fine-tuning",
+        source="printed: CVRL; code: CSTP l2_batch_norm when fine-tuning",
     )
     label_fraction: float = option(
         1.0,
         doc="share of the labelled training videos that is used, the same of every class and at least one of each",
-        source="[P] CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
+        source="printed: CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
         gt=0,
         le=1,
     )
     label_smoothing: float = option(
-        0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
+        0.0, doc="share of the target spread evenly over all classes", source="ours: none is mentioned", ge=0, lt=1
     )
 
     @model_validator(mode="after")

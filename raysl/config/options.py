@@ -39,8 +39,10 @@ def option(
     Args:
         default: omitted for a required field.
         doc: one sentence: what it does.
-        source: where the default comes from: ``[P]`` printed in the paper, ``[C]`` its code, ``[I]`` inferred,
-            ``[?]`` ours; with the place.
+        source: where the default comes from, and the place: ``printed: TaCo 3.1`` (in the paper), ``code: CVRL``
+            (released with it, or closely related public code), ``inferred: ...`` (from the two), or ``ours``. Several
+            are parted by ``; ``. A field without a default of its own says ``required``, ``per recipe``, ``per study``
+            or ``see its fields``.
         unit: frames, pixels, seconds, epochs, steps, ...; empty for a pure number, a name or a switch.
         identity: False for what cannot change a result (log intervals, cache sizes, worker counts); such a field
             does not enter a cell's id.

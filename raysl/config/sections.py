@@ -21,7 +21,7 @@ class LearningRate(Options):
     value: float = option(doc="the rate at `at_batch`", source="required", gt=0, le=1000)
     at_batch: int = option(doc="global batch the value belongs to", unit="videos", source="required", ge=1, le=2**20)
     rule: Literal["linear", "sqrt", "none"] = option(
-        "linear", doc="how the rate follows the batch", source="[P] Goyal et al. 2017; CVRL 7.4 scales linearly"
+        "linear", doc="how the rate follows the batch", source="printed: Goyal et al. 2017; CVRL 7.4 scales linearly"
     )
 
     def at(self, batch_size: int) -> float:
@@ -35,22 +35,22 @@ class ClipOptions(Options):
     """One clip as the backbone sees it: ``[B, 3, frames, size, size]``."""
 
     frames: int = option(
-        16, doc="frames of a clip", unit="frames", source="[P] all five papers' usual clip", ge=2, le=256
+        16, doc="frames of a clip", unit="frames", source="printed: all five papers' usual clip", ge=2, le=256
     )
     stride: int = option(
-        2, doc="distance of consecutive frames of a clip", unit="frames", source="[P] CVRL", ge=1, le=64
+        2, doc="distance of consecutive frames of a clip", unit="frames", source="printed: CVRL", ge=1, le=64
     )
-    size: int = option(112, doc="height and width", unit="pixels", source="[P] TCLR, SSTL, CSTP", ge=16, le=512)
+    size: int = option(112, doc="height and width", unit="pixels", source="printed: TCLR, SSTL, CSTP", ge=16, le=512)
     resize: int = option(
         128,
         doc="short side to which decoded frames are brought before any crop",
         unit="pixels",
-        source="[C] VCOP resizes to 128x171",
+        source="code: VCOP resizes to 128x171",
         ge=16,
         le=1024,
     )
     input: Literal["rgb", "difference"] = option(
-        "rgb", doc="pixels, or consecutive frames subtracted", source="[?] difference where pixels teach nothing"
+        "rgb", doc="pixels, or consecutive frames subtracted", source="ours: difference where pixels teach nothing"
     )
 
     @model_validator(mode="after")
@@ -79,7 +79,7 @@ class TemporalOptions(Options):
         0,
         doc="frames placed beyond those of the clip; the view is a random window of what dropping leaves",
         unit="frames",
-        source="[P] SSTL Table 4: 0, 8, 12, 16",
+        source="printed: SSTL Table 4: 0, 8, 12, 16",
         ge=0,
         le=256,
     )
@@ -87,14 +87,14 @@ class TemporalOptions(Options):
         0,
         doc="frames dropped at random, no two of them adjacent",
         unit="frames",
-        source="[P] SSTL Table 4: 0, 4, 6",
+        source="printed: SSTL Table 4: 0, 4, 6",
         ge=0,
         le=256,
     )
     max_rate: float = option(
         1.0,
         doc="playback rate p drawn from 1 to this: each frame is dropped with probability 1 - 1 / p; 1: no distortion",
-        source="[P] SSTL: 1.25",
+        source="printed: SSTL: 1.25",
         ge=1,
         le=16,
     )
@@ -124,7 +124,7 @@ class MonitorOptions(Options):
     points: int = option(
         4,
         doc="looks, at even distances, the last one after the last step; 0: none",
-        source="[?]",
+        source="ours",
         ge=0,
         le=1000,
         identity=False,
@@ -133,7 +133,7 @@ class MonitorOptions(Options):
         512,
         doc="training videos looked at, spread evenly over the catalog, labelled ones where there are any",
         unit="videos",
-        source="[?]",
+        source="ours",
         ge=2,
         le=10**6,
         identity=False,
@@ -149,23 +149,23 @@ class TrainingOptions(Options):
     steps: int | None = option(
         None, doc="length; give exactly one of epochs and steps", unit="steps", source="per recipe", ge=1, le=10**9
     )
-    batch_size: int = option(64, doc="global batch, over all workers", unit="videos", source="[?]", ge=2, le=2**20)
+    batch_size: int = option(64, doc="global batch, over all workers", unit="videos", source="ours", ge=2, le=2**20)
     precision: Literal["float32", "bfloat16", "auto"] = option(
         "float32",
-        source="[?]",
+        source="ours",
         doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (provenance says); "
         "float32 is PyTorch's, whose convolutions on CUDA multiply in TF32",
     )
-    workers: int = option(1, doc="DDP workers", source="[?]", ge=1, le=4096, identity=False)
-    seed: Seed = option(0, doc="seed of everything random", source="[?]")
+    workers: int = option(1, doc="DDP workers", source="ours", ge=1, le=4096, identity=False)
+    seed: Seed = option(0, doc="seed of everything random", source="ours")
     clip_gradient_norm: float | None = option(
-        None, doc="largest gradient norm; null: no clipping", source="[?]", gt=0, le=1e9
+        None, doc="largest gradient norm; null: no clipping", source="ours", gt=0, le=1e9
     )
     accumulate: int = option(
         1,
         doc="batches whose gradients are summed before a step; refused where the loss compares across the batch",
         unit="batches",
-        source="[?]",
+        source="ours",
         ge=1,
         le=2**16,
     )
@@ -174,28 +174,28 @@ class TrainingOptions(Options):
         doc="videos that pass the network at once on a worker; gradient caching then gives the whole batch's gradient "
         "(needs a batch_norm_group that divides it); null: all of a worker's batch",
         unit="videos",
-        source="[?]; Gao et al. 2021 (arXiv:2101.06983)",
+        source="ours; Gao et al. 2021 (arXiv:2101.06983)",
         ge=1,
         le=2**20,
         identity=False,
     )
     loader_workers: int = option(
-        0, doc="processes that load clips, per DDP worker", source="[?]", ge=0, le=64, identity=False
+        0, doc="processes that load clips, per DDP worker", source="ours", ge=0, le=64, identity=False
     )
     threads: int | None = option(
-        None, doc="torch threads of a worker; null: the CPUs it was given", source="[?]", ge=1, le=1024, identity=False
+        None, doc="torch threads of a worker; null: the CPUs it was given", source="ours", ge=1, le=1024, identity=False
     )
     checkpoint_steps: int | None = option(
         None,
         doc="steps between checkpoints; null: once an epoch",
         unit="steps",
-        source="[?]",
+        source="ours",
         ge=1,
         le=10**9,
         identity=False,
     )
     log_steps: int = option(
-        1, doc="steps between two rows of the curves", unit="steps", source="[?]", ge=1, le=10**9, identity=False
+        1, doc="steps between two rows of the curves", unit="steps", source="ours", ge=1, le=10**9, identity=False
     )
     monitor: MonitorOptions = option(
         MonitorOptions(),
@@ -206,7 +206,7 @@ class TrainingOptions(Options):
     max_unreadable: float = option(
         0.01,
         doc="share of videos that may be unreadable before the cell fails",
-        source="[?]",
+        source="ours",
         ge=0,
         le=1,
         identity=False,

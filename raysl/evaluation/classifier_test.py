@@ -33,13 +33,15 @@ class ClassifierOptions(NetworkOptions, ReadOptions):
         10,
         doc="clips of a test video whose scores are averaged, spread evenly over its length",
         unit="clips",
-        source="[P] TaCo, TCLR, CSTP, CVRL 10; SSTL 5",
+        source="printed: TaCo, TCLR, CSTP, CVRL 10; SSTL 5",
         ge=1,
         le=100,
     )
 
     average: Literal["softmax", "logits"] = option(
-        "softmax", doc="what is averaged over the clips of a test video", source="[P] TaCo, TCLR, SSTL; [C] CSTP logits"
+        "softmax",
+        doc="what is averaged over the clips of a test video",
+        source="printed: TaCo, TCLR, SSTL; code: CSTP logits",
     )
 
 

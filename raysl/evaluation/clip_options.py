@@ -11,11 +11,13 @@ from raysl.config.sections import ClipOptions
 class ClipChange(Options):
     """What differs from another clip; null: the same."""
 
-    frames: int | None = option(None, doc="frames of a clip", unit="frames", source="[P] CVRL 32 on K400", ge=2, le=256)
-    stride: int | None = option(
-        None, doc="distance of consecutive frames", unit="frames", source="[C] CSTP 4; TCLR 2", ge=1, le=64
+    frames: int | None = option(
+        None, doc="frames of a clip", unit="frames", source="printed: CVRL 32 on K400", ge=2, le=256
     )
-    size: int | None = option(None, doc="height and width", unit="pixels", source="[?]", ge=16, le=512)
+    stride: int | None = option(
+        None, doc="distance of consecutive frames", unit="frames", source="code: CSTP 4; TCLR 2", ge=1, le=64
+    )
+    size: int | None = option(None, doc="height and width", unit="pixels", source="ours", ge=16, le=512)
 
     def of(self, clip: ClipOptions) -> ClipOptions:
         """The clip with these changes.
@@ -34,6 +36,6 @@ class ReadOptions(Options):
         1,
         doc="squares of a clip that are read: the centre, or both ends of the long side and the centre",
         unit="crops",
-        source="[P] CVRL 3; [C] TCLR, CSTP 1",
+        source="printed: CVRL 3; code: TCLR, CSTP 1",
     )
     clip: ClipChange = option(ClipChange(), doc="the clip, where it differs from training", source="see its fields")

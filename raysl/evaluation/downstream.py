@@ -46,7 +46,7 @@ class DownstreamOptions(ClassifierOptions):
         50,
         doc="passes over the training videos",
         unit="epochs",
-        source="[P] CVRL; CSTP 100, SSTL 120, TaCo 200",
+        source="printed: CVRL; CSTP 100, SSTL 120, TaCo 200",
         ge=1,
         le=10**6,
     )
@@ -54,47 +54,51 @@ class DownstreamOptions(ClassifierOptions):
         128,
         doc="global batch, over all workers",
         unit="videos",
-        source="[P] CVRL, TaCo; CSTP 60, TCLR [C] 32",
+        source="printed: CVRL, TaCo; code: CSTP 60, TCLR 32",
         ge=2,
         le=2**20,
     )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(
-        SGD, doc="the optimizer, of backbone and classifier", source="[P] CVRL: SGD, 0.16 at batch 128; [?] wd 0"
+        SGD, doc="the optimizer, of backbone and classifier", source="printed: CVRL: SGD, 0.16 at batch 128; ours: wd 0"
     )
     schedule: Annotated[Chosen, Slot("schedule")] = option(
-        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="[P] CVRL; [?] no warm-up"
+        Chosen("schedule", "cosine", CosineOptions()),
+        doc="learning rate over time",
+        source="printed: CVRL; ours: no warm-up",
     )
     augment: Annotated[Chosen, Slot("augmentation")] = option(
-        CROP_AND_FLIP, doc="spatial augmentation of training clips", source="[P] CVRL: cropping, resizing, flipping"
+        CROP_AND_FLIP,
+        doc="spatial augmentation of training clips",
+        source="printed: CVRL: cropping, resizing, flipping",
     )
     strides: tuple[Annotated[int, Field(ge=1, le=64)], ...] | None = option(
         None,
         doc="strides of training clips, of which one that fits the video is drawn for each: the augmentation of "
         "sampling.playback_rates; null: the stride of test clips",
         unit="frames",
-        source="[P] CSTP Table 1: playback augmentation without the task; [C] its strides 1, 2, 4, 8",
+        source="printed: CSTP Table 1: playback augmentation without the task; code: its strides 1, 2, 4, 8",
         min_length=1,
     )
     pretext: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         {},
         doc="pretext tasks that change training clips, each with view: pair and supervise: false",
-        source="[P] CSTP Table 1: rotation augmentation without the task",
+        source="printed: CSTP Table 1: rotation augmentation without the task",
     )
     dropout: float = option(
-        0.0, doc="share of feature channels set to zero before the classifier", source="[?]", ge=0, lt=1
+        0.0, doc="share of feature channels set to zero before the classifier", source="ours", ge=0, lt=1
     )
     feature_norm: FeatureNorm = option(
         "none",
         doc="what is done to the pooled feature before the classifier; l2_batch_norm: unit length, then batch norm",
-        source="[?]; [C] CSTP l2_batch_norm",
+        source="ours; code: CSTP l2_batch_norm",
     )
     label_smoothing: float = option(
-        0.0, doc="share of the target spread evenly over all classes", source="[?] none is mentioned", ge=0, lt=1
+        0.0, doc="share of the target spread evenly over all classes", source="ours: none is mentioned", ge=0, lt=1
     )
     label_fraction: float = option(
         1.0,
         doc="share of the labelled training videos that is used, the same of every class and at least one of each",
-        source="[P] CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
+        source="printed: CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
         gt=0,
         le=1,
     )
@@ -104,10 +108,10 @@ class DownstreamOptions(ClassifierOptions):
     batch_norm: Literal["train", "eval"] = option(
         "train",
         doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="[C] CSTP, TCLR: train",
+        source="code: CSTP, TCLR: train",
     )
     workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="[?]", ge=1, le=4096, identity=False
+        None, doc="DDP workers; null: as many as pretraining", source="ours", ge=1, le=4096, identity=False
     )
 
     @model_validator(mode="after")

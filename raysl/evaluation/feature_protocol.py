@@ -41,7 +41,7 @@ class FeatureOptions(ReadOptions):
         5,
         doc="clips of a video whose features are averaged, spread evenly over its length",
         unit="clips",
-        source="[P] SSTL 5; TaCo, TCLR, CSTP 10",
+        source="printed: SSTL 5; TaCo, TCLR, CSTP 10",
         ge=1,
         le=100,
     )
@@ -50,7 +50,7 @@ class FeatureOptions(ReadOptions):
         doc="clips of a training video, which a probe learns on and retrieval searches; null: as many as of a test "
         "video",
         unit="clips",
-        source="[?]; [P] TCLR Figures 7, 11, 12 vary those of test videos alone",
+        source="ours; printed: TCLR Figures 7, 11, 12 vary those of test videos alone",
         ge=1,
         le=100,
     )
@@ -58,10 +58,10 @@ class FeatureOptions(ReadOptions):
         "all",
         doc="what of a feature map is averaged: all of it; space alone, so that the timesteps stand side by side in a "
         "feature of channels * timesteps",
-        source="[?]; [P] TCLR retrieval: space",
+        source="ours; printed: TCLR retrieval: space",
     )
     normalize_clips: bool = option(
-        False, doc="a clip's feature is brought to unit length before the mean over clips", source="[P] CSTP: on"
+        False, doc="a clip's feature is brought to unit length before the mean over clips", source="printed: CSTP: on"
     )
 
     @property

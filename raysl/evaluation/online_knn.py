@@ -30,14 +30,14 @@ class OnlineKnnOptions(Options):
         20,
         doc="k, videos that vote; all there are where fewer may",
         unit="videos",
-        source="[?]; [P] InstDisc 200 on ImageNet",
+        source="ours; printed: InstDisc 200 on ImageNet",
         ge=1,
         le=10**8,
     )
     temperature: float = option(
         0.07,
         doc="a neighbour of cosine similarity s votes with weight exp(s / temperature)",
-        source="[P] InstDisc",
+        source="printed: InstDisc",
         gt=0,
         le=100,
     )
@@ -45,7 +45,7 @@ class OnlineKnnOptions(Options):
         2000,
         doc="labelled training videos looked at, spread evenly over the catalog",
         unit="videos",
-        source="[?]",
+        source="ours",
         ge=2,
         le=10**8,
     )

@@ -16,7 +16,7 @@ class PerClipOptions(Options):
         5,
         doc="clips of a video, spread evenly over its length",
         unit="clips",
-        source="[?]; [P] SSTL Figure 2: 40",
+        source="ours; printed: SSTL Figure 2: 40",
         ge=2,
         le=100,
     )

@@ -16,14 +16,14 @@ FeatureNorm = Literal["none", "l2", "l2_batch_norm"]
 class Classifier(nn.Module):
     """``[B, D]`` to logits ``[B, P]``: normalisation, dropout, one linear layer.
 
-    The layer's weights are drawn from N(0, 0.01), its bias is zero (PySlowFast [C]): every class is equally likely at
+    The layer's weights are drawn from N(0, 0.01), its bias is zero (code: PySlowFast): every class is equally likely at
     first.
 
     Args:
         feature_dim: D.
         classes: P.
         feature_norm: ``l2``: the feature is brought to unit length (CVRL, linear evaluation); ``l2_batch_norm``: batch
-            norm behind that (CSTP [C], after CoCLR).
+            norm behind that (code: CSTP, after CoCLR).
     """
 
     def __init__(self, feature_dim: int, classes: int, feature_norm: FeatureNorm = "none") -> None:

@@ -39,13 +39,13 @@ class InflatableOptions(Options):
     init: Literal["random", "inflate"] = option(
         "random",
         doc="first weights: drawn from the seed, or those of the file inflate_from repeated along time",
-        source="[P] CVRL: random; Tables 2 and 3 also inflate",
+        source="printed: CVRL: random; Tables 2 and 3 also inflate",
     )
     inflate_from: str | None = option(
         None,
         doc="name of the file with the image network's weights (a torchvision state dict, saved by torch.save); where "
         "it lies is said by --root NAME=FILE, as for data sets",
-        source="[?] no path enters a configuration",
+        source="ours: no path enters a configuration",
         min_length=1,
     )
 

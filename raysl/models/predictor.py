@@ -17,14 +17,14 @@ class PredictorOptions(Options):
         None,
         doc="channels of the hidden layer; null: a quarter of the embedding's",
         unit="channels",
-        source="[P] SimSiam 4.4: a quarter; BYOL App. J: 4096",
+        source="printed: SimSiam 4.4: a quarter; BYOL App. J: 4096",
         ge=1,
         le=65536,
     )
     bias_before_norm: bool = option(
         True,
         doc="whether the hidden layer has a bias, which its batch norm cancels",
-        source="[C] BYOL, CSTP: on; SimSiam: off",
+        source="code: BYOL, CSTP: on; SimSiam: off",
     )
 
 

@@ -14,7 +14,7 @@ class Projector(nn.Module):
     """``[B, D]`` to ``[B, d]``, not normalised.
 
     A hidden layer is linear (with bias unless switched off), batch norm where asked for, ReLU; the last layer is
-    linear, without a bias where batch norm follows and would cancel it (TCLR [C]).
+    linear, without a bias where batch norm follows and would cancel it (code: TCLR).
 
     Args:
         input_dim: D.

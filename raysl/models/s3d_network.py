@@ -37,7 +37,7 @@ def slow_option() -> Any:
     return option(
         False,
         doc="no temporal stride in the stem, so twice as many time steps",
-        source="[P] Xie et al. 2018: false; slow is CoCLR [C]",
+        source="printed: Xie et al. 2018: false; code: CoCLR: slow",
     )
 
 

@@ -32,7 +32,7 @@ def last_stage_option() -> Any:
         "halved",
         doc="time steps of the last stage: halved as in the networks of Tran et al., or kept, its first convolution "
         "dilated by 2 in time (TCLR)",
-        source="[P] Tran et al. 2018; TCLR [P] and [C]: kept",
+        source="printed: Tran et al. 2018; TCLR, and its code: kept",
     )
 
 
@@ -98,9 +98,9 @@ def keep_time(stage: nn.Sequential) -> None:
     """Gives a stage that halves time the temporal stride 1.
 
     The temporal convolution of its first block is dilated by 2 instead; nothing else changes, as in TCLR's code, whose
-    forward pass this equals with the same weights [C]. The aim that TCLR states, the same temporal receptive field [P],
-    would need the stage's other three convolutions dilated too. TCLR's loader also puts a full 3x3x3 convolution in
-    place of the factorised one of R(2+1)D, a side effect: here it stays factorised.
+    forward pass this equals with the same weights (code). The aim that TCLR states, the same temporal receptive field
+    (printed), would need the stage's other three convolutions dilated too. TCLR's loader also puts a full 3x3x3
+    convolution in place of the factorised one of R(2+1)D, a side effect: here it stays factorised.
     """
     block: Any = stage[0]
     for convolution in _convolutions(block.conv1):
@@ -113,7 +113,7 @@ def keep_time(stage: nn.Sequential) -> None:
 
 
 def draw_kaiming(module: nn.Module) -> None:
-    """He et al. 2015 over the outputs of every convolution, as torchvision and Hara et al. start [C]."""
+    """He et al. 2015 over the outputs of every convolution, as torchvision and Hara et al. start (code)."""
     for convolution in _convolutions(module):
         nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
 

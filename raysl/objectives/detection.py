@@ -22,7 +22,7 @@ from raysl.views.batch import Batch
 
 
 class Detection(Term):
-    """Binary cross-entropy, mean over classes and the boxes of the global batch (SlowFast, mmaction2 [C]).
+    """Binary cross-entropy, mean over classes and the boxes of the global batch (code: SlowFast, mmaction2).
 
     Clips have different numbers of boxes, so a sum over small batches is not a large one: accumulation is refused.
 

@@ -9,34 +9,40 @@ from raysl.evaluation.online_knn import OnlineKnnOptions
 class SearchOptions(Options):
     """The key ``search`` of a study with ``design: search``."""
 
-    trials: int = option(24, doc="configurations tried", source="[?]", ge=1, le=10**6, identity=False)
+    trials: int = option(24, doc="configurations tried", source="ours", ge=1, le=10**6, identity=False)
     length: float = option(
         0.25,
         doc="length of a trial, as a share of the full one; warm-up and milestones follow",
-        source="[?]",
+        source="ours",
         gt=0,
         le=1,
     )
-    reports: int = option(8, doc="scores of a trial over its length, evenly spaced", source="[?]", ge=1, le=1000)
+    reports: int = option(8, doc="scores of a trial over its length, evenly spaced", source="ours", ge=1, le=1000)
     grace_reports: int = option(
-        1, doc="reports before a trial may be stopped", source="[?] as Ray Tune's ASHA", ge=1, le=1000
+        1, doc="reports before a trial may be stopped", source="ours: as Ray Tune's ASHA", ge=1, le=1000
     )
     reduction_factor: int = option(
-        3, doc="at each rung of ASHA one trial of so many goes on", source="[?]; [P] Li et al. 2020: 4", ge=2, le=100
+        3,
+        doc="at each rung of ASHA one trial of so many goes on",
+        source="ours; printed: Li et al. 2020: 4",
+        ge=2,
+        le=100,
     )
     random_trials: int = option(
         8,
         doc="trials at random before the tree-structured Parzen estimator guides",
-        source="[?]; Optuna 10",
+        source="ours; Optuna 10",
         ge=1,
         le=10**6,
     )
     seed: int = option(
         1000, doc="of the trials and of the suggestions; none of `seeds`, so that the best are trained on fresh ones",
-        source="[?]", ge=0, le=2**31 - 1,
+        source="ours", ge=0, le=2**31 - 1,
     )  # fmt: skip
-    best: int = option(3, doc="configurations trained anew at full length", source="[?]", ge=1, le=1000, identity=False)
+    best: int = option(
+        3, doc="configurations trained anew at full length", source="ours", ge=1, le=1000, identity=False
+    )
     data: str | None = option(
-        None, doc="labelled data set that scores are made on (its training split); null: the study's own", source="[?]"
+        None, doc="labelled data set that scores are made on (its training split); null: the study's own", source="ours"
     )
     knn: OnlineKnnOptions = option(OnlineKnnOptions(), doc="the score", source="see its fields")

@@ -69,7 +69,7 @@ class StudyOptions(Options):
     )
     search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
-    seeds: tuple[Seed, ...] = option((0, 1, 2), doc="paired across rows", source="[?] three by default", min_length=1)
+    seeds: tuple[Seed, ...] = option((0, 1, 2), doc="paired across rows", source="ours: three by default", min_length=1)
     evaluations: tuple[str, ...] = option(doc="PROTOCOL/DATASET, e.g. linear/ucf101", source="per study", min_length=1)
     columns: tuple[str, ...] | None = option(
         None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"

@@ -33,7 +33,7 @@ EVALUATION = "evaluation"
 """The part of a cell that faults are kept under which ended all of its evaluations (`CellFolder.note_fault`)."""
 
 HEARTBEAT_LIMIT = 90.0
-"""Seconds after which an attempt that said nothing counts as dead ([?] ours: six missed beats of 15 s)."""
+"""Seconds after which an attempt that said nothing counts as dead (ours: six missed beats of 15 s)."""
 
 Status = Literal["missing", "running", "interrupted", "done", "failed", "broken"]
 _log = logging.getLogger(__name__)

@@ -50,7 +50,7 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
 def weight_penalty(groups: Iterable[Mapping[str, Any]]) -> float:
     """What weight decay adds to the loss: of each group its decay times half the sum of squares of its parameters.
 
-    CVRL's regularisation loss [C]. AdamW decays weights beside the loss; it is the same sum there.
+    CVRL's regularisation loss (code). AdamW decays weights beside the loss; it is the same sum there.
 
     Args:
         groups: of `parameter_groups`, or an optimizer's.

@@ -20,7 +20,7 @@ class WarmupOptions(Options):
         0.0,
         doc="epochs over which the rate rises linearly; a fraction is allowed",
         unit="epochs",
-        source="[?]",
+        source="ours",
         ge=0,
         le=1e6,
     )
@@ -28,7 +28,7 @@ class WarmupOptions(Options):
         None,
         doc="the same in steps, where a recipe prints those",
         unit="steps",
-        source="[?]; [C] CVRL K600 1787",
+        source="ours; code: CVRL K600 1787",
         ge=0,
         le=10**9,
     )

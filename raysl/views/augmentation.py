@@ -34,7 +34,7 @@ class AugmentationOptions(Options):
     """Base of the options of every augmentation that can stand in a pretraining configuration."""
 
     temporal: TemporalOptions = option(
-        TemporalOptions(), doc="augmentation in time of the pair's views", source="[P] SSTL; elsewhere none"
+        TemporalOptions(), doc="augmentation in time of the pair's views", source="printed: SSTL; elsewhere none"
     )
 
 

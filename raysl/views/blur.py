@@ -14,9 +14,9 @@ _VALUES_AT_ONCE = 1 << 16
 
 
 def blur_radius(size: int) -> int:
-    """Taps on each side of the middle one for frames of this size: CVRL's kernel, ``size // 10`` made odd [C].
+    """Taps on each side of the middle one for frames of this size: CVRL's kernel, ``size // 10`` made odd (code).
 
-    At least one, or frames below 20 pixels would not be blurred at all [?].
+    At least one, or frames below 20 pixels would not be blurred at all (ours).
     """
     return max(size // 10 // 2, 1)
 

@@ -20,7 +20,7 @@ from raysl.views.placement import Placement
 from raysl.views.training_videos import frame_index
 
 VISIBLE = 0.5
-"""A person of whom a crop leaves less than this share has left it ([?]: SlowFast and mmaction2 keep any remainder)."""
+"""A person of whom a crop leaves less than this share has left it (ours: SlowFast and mmaction2 keep any remainder)."""
 MOST_PEOPLE = 2**16
 """In one frame, for their keys."""
 

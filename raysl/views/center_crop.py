@@ -9,7 +9,7 @@ from torch import Tensor
 def center_crop(frames: Tensor, size: int) -> Tensor:
     """Centre square whose side is the short side of the frame, resized to ``size`` (bilinear, antialiased, on uint8).
 
-    The whole short side is kept ([?]: TCLR crops 0.8 of it, VCOP a fixed margin), so that what a random resized crop
+    The whole short side is kept (ours: TCLR crops 0.8 of it, VCOP a fixed margin), so that what a random resized crop
     of the full area shows is what evaluation shows.
 
     Args:

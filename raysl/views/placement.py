@@ -14,8 +14,8 @@ class Placement(NamedTuple):
 
     Attributes:
         start: frame index. frames: how many. stride: frames.
-        past_end: what stands for an index past the end of a video too short: it wraps around (CVRL 7.2 [C]), or the
-            frames are reflected at the end (TCLR 4.1 [C]).
+        past_end: what stands for an index past the end of a video too short: it wraps around (code: CVRL 7.2), or the
+            frames are reflected at the end (code: TCLR 4.1).
         kept: the i that are left, in the order in which they are shown; None: all, ascending.
         distortion: playback rate that augmentation in time drew; 1: none.
     """
@@ -62,7 +62,7 @@ def _reflected(position: int, length: int) -> int:
 def uniform_start(length: int, clip: ClipOptions, generator: np.random.Generator) -> int:
     """A start drawn uniformly so that the clip lies inside a video of ``length`` frames.
 
-    A video shorter than the clip's span starts anywhere in it and wraps around (CVRL 7.2 [C]).
+    A video shorter than the clip's span starts anywhere in it and wraps around (code: CVRL 7.2).
     """
     starts = length - clip.span + 1
     return int(generator.integers(starts if starts > 0 else length))

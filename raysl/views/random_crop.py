@@ -29,7 +29,7 @@ def draw_crop(
         aspect: narrowest and widest.
         generator: gives 22 numbers, 32 with ``swap``, however many boxes fit.
         log_aspect: the aspect is log-uniform (torchvision); False: uniform (CVRL 7.3).
-        swap: with probability 1/2 width and height of a box are exchanged (CSTP [C]).
+        swap: with probability 1/2 width and height of a box are exchanged (code: CSTP).
         whole: the largest square instead, whatever area and aspect; it is placed as any box.
 
     Returns:

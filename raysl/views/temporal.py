@@ -1,7 +1,7 @@
 """Augmentation in time: playback-rate distortion, dropout of frames and a random window, in this order (SSTL 3.1).
 
 Only "crop last" is printed; that distortion precedes dropout is inferred, as is that it never drops so many frames that
-too few are left [I].
+too few are left (inferred).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from raysl.evaluation.protocol import EvaluationResult, Features, percent, predi
 class NearestMeanOptions(FeatureOptions):
     """Options of the nearest class mean."""
 
-    metric: Literal["cosine", "euclidean"] = option("cosine", doc="what is near", source="[?]")
+    metric: Literal["cosine", "euclidean"] = option("cosine", doc="what is near", source="ours")
 
 
 class NearestMean(FeatureProtocol):

@@ -413,7 +413,7 @@ def test_keys_of_a_component_of_another_package_may_be_scaled_and_crossed(
         "from raysl.config.options import option\n"
         "from raysl.models.backbones import r3d_18\n"
         "class WideOptions(r3d_18.COMPONENT.options):\n"
-        "    heads: int = option(4, doc='x', source='[?]')\n"
+        "    heads: int = option(4, doc='x', source='(ours)')\n"
         "COMPONENT = Component(kind='backbone', options=WideOptions, build=r3d_18.COMPONENT.build)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))

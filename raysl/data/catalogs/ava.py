@@ -45,12 +45,12 @@ class AVAOptions(Options):
         0.0,
         doc="second of the film at which each file begins; whole films 0, quarters of an hour 900",
         unit="s",
-        source="[P] AVA annotates seconds 902 to 1798; [C] SlowFast cuts from 900 on",
+        source="printed: AVA annotates seconds 902 to 1798; code: SlowFast cuts from 900 on",
         ge=0,
         le=1e5,
     )
     allow_missing: bool = option(
-        False, doc="go on without films whose files are absent, counting them", source="[?]", identity=False
+        False, doc="go on without films whose files are absent, counting them", source="ours", identity=False
     )
 
 

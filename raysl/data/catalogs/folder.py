@@ -52,46 +52,46 @@ class FolderOptions(Options):
     """How class folders become labels, and how videos are split into train and test."""
 
     labels: Literal["folders", "none"] = option(
-        "folders", doc="the class folders' names; none: no labels, and every video is for training", source="[?]"
+        "folders", doc="the class folders' names; none: no labels, and every video is for training", source="ours"
     )
     split: Literal["fraction", "folders", "folds", "leave_one_group_out"] = option(
         "fraction",
         doc="fraction: `test_share` of each class, drawn by a hash of the names; folders: root/train/… and "
         "root/test/… (without it root/val/…), also Training, videos_val and the like; folds: `folds` parts, each for "
         "testing once; leave_one_group_out: each `group` for testing once",
-        source="[?]",
+        source="ours",
     )
     test_share: float = option(
         0.25,
         doc="share of each class's videos for testing, with `group` as near as whole groups come; at least one is on "
         "each side",
-        source="[?]",
+        source="ours",
         gt=0,
         lt=1,
     )
-    split_seed: int = option(0, doc="another draw of the fraction or folds", source="[?]", ge=0, le=2**31 - 1)
+    split_seed: int = option(0, doc="another draw of the fraction or folds", source="ours", ge=0, le=2**31 - 1)
     group: str | None = option(
         None,
         doc="regular expression whose first (group) names a video's recording, person or scene, which is never parted, "
         "whatever its classes; searched in the file's name or, if it has a /, in the path below the class folder",
-        source="[?]",
+        source="ours",
     )
     folds: int | None = option(
         None,
         doc="number of folds; of leave_one_group_out the number of groups, so that a plan can be made without the data",
-        source="[?]",
+        source="ours",
         ge=2,
         le=10_000,
     )
     fold: int | None = option(
         None,
         doc="the fold for testing, from 1; null: each of them, averaged in the table",
-        source="[?]",
+        source="ours",
         ge=1,
         le=10_000,
     )
     classes: list[str] | None = option(
-        None, doc="only these class folders; null: all of them", source="[?]", min_length=2
+        None, doc="only these class folders; null: all of them", source="ours", min_length=2
     )
 
     @property

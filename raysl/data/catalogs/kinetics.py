@@ -39,7 +39,7 @@ class KineticsOptions(ListedOptions):
     allow_missing: bool = option(
         True,
         doc="go on without listed clips whose files are absent, counting them; false: refuse them",
-        source="[?] clips go from YouTube",
+        source="ours: clips go from YouTube",
         identity=False,
     )
 

@@ -23,10 +23,10 @@ class ListedOptions(Options):
     """Which classes, and whether listed videos may be absent."""
 
     classes: list[str] | None = option(
-        None, doc="only these classes, labelled anew in the official order; null: all", source="[?]", min_length=2
+        None, doc="only these classes, labelled anew in the official order; null: all", source="ours", min_length=2
     )
     allow_missing: bool = option(
-        False, doc="go on without listed videos whose files are absent, counting them", source="[?]", identity=False
+        False, doc="go on without listed videos whose files are absent, counting them", source="ours", identity=False
     )
 
     @field_validator("classes")
@@ -44,10 +44,10 @@ class ThreeSplitsOptions(ListedOptions):
         1,
         doc="official split; all: the mean over the three, each trained and tested by itself (what is read of `all` by "
         "itself is the first)",
-        source="[P] UCF101 and HMDB51 have three; TaCo, SSTL and CVRL print means over them",
+        source="printed: UCF101 and HMDB51 have three; TaCo, SSTL and CVRL print means over them",
     )
     one_of_all: bool = option(
-        False, doc="set by raysl where the split is one of all, so that tables name it", source="[?]", identity=False
+        False, doc="set by raysl where the split is one of all, so that tables name it", source="ours", identity=False
     )
 
     @property

@@ -41,14 +41,14 @@ _COLOURS = np.array([[250, 80, 80], [80, 230, 90], [90, 110, 250], [240, 230, 80
 class SyntheticBoxesOptions(Options):
     """What is rendered."""
 
-    train: int = option(12, doc="films for training", unit="films", source="[?]", ge=1, le=10_000)
-    test: int = option(6, doc="films for testing", unit="films", source="[?]", ge=1, le=10_000)
-    seconds: int = option(4, doc="length of a film", unit="s", source="[?]", ge=2, le=1000)
-    rate: int = option(8, doc="frames a second", unit="1/s", source="[?]", ge=2, le=60)
-    height: int = option(48, doc="height of a frame", unit="pixels", source="[?]", ge=16, le=1080, multiple_of=2)
-    width: int = option(64, doc="width of a frame", unit="pixels", source="[?]", ge=16, le=1920, multiple_of=2)
-    shapes: int = option(2, doc="shapes of a film", unit="shapes", source="[?]", ge=1, le=8)
-    render_seed: int = option(0, doc="seed of all films", source="[?]", ge=0, le=2**31 - 1)
+    train: int = option(12, doc="films for training", unit="films", source="ours", ge=1, le=10_000)
+    test: int = option(6, doc="films for testing", unit="films", source="ours", ge=1, le=10_000)
+    seconds: int = option(4, doc="length of a film", unit="s", source="ours", ge=2, le=1000)
+    rate: int = option(8, doc="frames a second", unit="1/s", source="ours", ge=2, le=60)
+    height: int = option(48, doc="height of a frame", unit="pixels", source="ours", ge=16, le=1080, multiple_of=2)
+    width: int = option(64, doc="width of a frame", unit="pixels", source="ours", ge=16, le=1920, multiple_of=2)
+    shapes: int = option(2, doc="shapes of a film", unit="shapes", source="ours", ge=1, le=8)
+    render_seed: int = option(0, doc="seed of all films", source="ours", ge=0, le=2**31 - 1)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 TCLR's Figures 17 to 20 draw the attention of the last convolutional block, made as by Zagoruyko and Komodakis 2017
 ("Paying More Attention to Attention", https://arxiv.org/abs/1612.03928, sums over channels of powers), CSTP's Figure 6
-the activation of the last convolution. Here it is the mean over channels and time of the squared feature map (p = 2
-[?]), of the middle clip of every test video: no class needs to be learned for it. Pictures alone compare
+the activation of the last convolution. Here it is the mean over channels and time of the squared feature map (p = 2,
+ours), of the middle clip of every test video: no class needs to be learned for it. Pictures alone compare
 nothing, so each map is also correlated with how much the frames change there.
 """
 
@@ -41,7 +41,12 @@ class AttentionOptions(PerClipOptions):
     """Options of the analysis."""
 
     clips: int = option(
-        1, doc="clips of a video, whose maps are averaged", unit="clips", source="[?] the papers show one", ge=1, le=100
+        1,
+        doc="clips of a video, whose maps are averaged",
+        unit="clips",
+        source="ours: the papers show one",
+        ge=1,
+        le=100,
     )
 
 

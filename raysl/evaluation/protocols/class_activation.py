@@ -3,8 +3,8 @@
 Zhou et al. 2016, "Learning Deep Features for Discriminative Localization" (https://arxiv.org/abs/1512.04150), Eq. 1 and
 2: features are means over places, so a class's score is the mean over places of its weights times what the last
 feature map has there. CSTP's Figure 6 and TCLR's Figures 17 to 20 draw maps over frames; which of them are of a class
-was not recovered [?]. The class is the one that is predicted. Each map is correlated with how much the frames change,
-as those of `attention`.
+was not recovered (ours). The class is the one that is predicted. Each map is correlated with how much the frames
+change, as those of `attention`.
 
 Shapes: B clips, K of a video, V videos, D channels, T', H', W' of the last feature map, P = H' W', C classes that were
 taught.
@@ -52,12 +52,12 @@ class ClassActivationOptions(PerClipOptions):
         1,
         doc="clips of a video, whose features and maps are averaged",
         unit="clips",
-        source="[?] the papers show one",
+        source="ours: the papers show one",
         ge=1,
         le=100,
     )
     c: Annotated[float, Field(gt=0, le=1e6)] | Literal["choose"] = option(
-        "choose", doc="inverse strength of the classifier's L2 penalty; choose: by cross-validation", source="[?]"
+        "choose", doc="inverse strength of the classifier's L2 penalty; choose: by cross-validation", source="ours"
     )
 
 

@@ -41,24 +41,30 @@ class DetectionOptions(FrameMapOptions):
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",
         doc="what is trained: all; head: that on boxes alone; modules of the backbone by name, with the head",
-        source="[P] CVRL: all layers",
+        source="printed: CVRL: all layers",
     )
-    epochs: int = option(12, doc="passes over annotated frames", unit="epochs", source="[P] CVRL", ge=1, le=10**6)
+    epochs: int = option(12, doc="passes over annotated frames", unit="epochs", source="printed: CVRL", ge=1, le=10**6)
     batch_size: int = option(
-        32, doc="global batch of clips, over all workers", unit="clips", source="[P] CVRL", ge=2, le=2**20
+        32, doc="global batch of clips, over all workers", unit="clips", source="printed: CVRL", ge=2, le=2**20
     )
-    optimizer: Annotated[Chosen, Slot("optimizer")] = option(SGD, doc="the optimizer", source="[P] CVRL: 0.2 at 32")
+    optimizer: Annotated[Chosen, Slot("optimizer")] = option(
+        SGD, doc="the optimizer", source="printed: CVRL: 0.2 at 32"
+    )
     schedule: Annotated[Chosen, Slot("schedule")] = option(
-        STEPS, doc="learning rate over time", source="[P] CVRL: a tenth from epochs 8 and 11 on"
+        STEPS, doc="learning rate over time", source="printed: CVRL: a tenth from epochs 8 and 11 on"
     )
     augment: Annotated[Chosen, Slot("augmentation")] = option(
-        CROP_AND_FLIP, doc="augmentation of training clips, which boxes follow: standard, cvrl or none", source="[?]"
+        CROP_AND_FLIP, doc="augmentation of training clips, which boxes follow: standard, cvrl or none", source="ours"
     )
     dropout: float = option(
-        0.0, doc="share of a box's feature set to zero before the classifier", source="[?] none is printed", ge=0, lt=1
+        0.0,
+        doc="share of a box's feature set to zero before the classifier",
+        source="ours: none is printed",
+        ge=0,
+        lt=1,
     )
     roi_size: int = option(
-        7, doc="places of a box's feature in height and width", source="[C] SlowFast; not printed", ge=1, le=32
+        7, doc="places of a box's feature in height and width", source="code: SlowFast; not printed", ge=1, le=32
     )
     clip: ClipChange = option(
         ClipChange(), doc="the clip of training and test, where it differs from pretraining", source="see its fields"
@@ -66,10 +72,10 @@ class DetectionOptions(FrameMapOptions):
     batch_norm: Literal["train", "eval"] = option(
         "train",
         doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="[?]",
+        source="ours",
     )
     workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="[?]", ge=1, le=4096, identity=False
+        None, doc="DDP workers; null: as many as pretraining", source="ours", ge=1, le=4096, identity=False
     )
 
 

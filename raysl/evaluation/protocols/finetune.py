@@ -21,7 +21,7 @@ class FinetuneOptions(DownstreamOptions):
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",
         doc="what is trained: all; head: the classifier alone; modules of the backbone by name, with the classifier",
-        source="[P] all five papers fine-tune all layers",
+        source="printed: all five papers fine-tune all layers",
     )
 
     @property

@@ -44,10 +44,10 @@ class FrameMapOptions(NetworkOptions):
     boxes: Literal["detected", "annotated"] = option(
         "detected",
         doc="boxes that are scored: of the person detector whose file comes with the data set, or the annotated ones",
-        source="[P] CVRL Table 5 has a detector; [C] SlowFast, mmaction2: given boxes of one",
+        source="printed: CVRL Table 5 has a detector; code: SlowFast, mmaction2: given boxes of one",
     )
     min_score: float = option(
-        0.9, doc="detected boxes that the detector is less sure of are left out", source="[C] mmaction2", ge=0, le=1
+        0.9, doc="detected boxes that the detector is less sure of are left out", source="code: mmaction2", ge=0, le=1
     )
 
 

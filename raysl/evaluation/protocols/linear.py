@@ -28,26 +28,26 @@ class LinearOptions(FeatureOptions):
     normalize: Normalize = option(
         "standardize",
         doc="what is done to a feature vector; standardize: mean and deviation of the training videos; l2: unit length",
-        source="[?]; CVRL and CSTP l2, TaCo and TCLR none",
+        source="ours; CVRL and CSTP l2, TaCo and TCLR none",
     )
     c: Annotated[float, Field(gt=0, le=1e6)] | Literal["choose"] = option(
         "choose",
         doc="inverse strength of the L2 penalty (sum of losses * c + |w|^2 / 2); choose: by cross-validation within "
         "the training videos, groups kept whole",
-        source="[?]",
+        source="ours",
     )
     grid: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
-        (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0), doc="what c is chosen from", source="[?]", min_length=2
+        (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0), doc="what c is chosen from", source="ours", min_length=2
     )
-    folds: int = option(5, doc="parts of the cross-validation that chooses c", source="[?]", ge=2, le=20)
+    folds: int = option(5, doc="parts of the cross-validation that chooses c", source="ours", ge=2, le=20)
     iterations: int = option(
-        10_000, doc="most steps of the solver (L-BFGS) for each c", unit="steps", source="[?]", ge=1, le=10**6
+        10_000, doc="most steps of the solver (L-BFGS) for each c", unit="steps", source="ours", ge=1, le=10**6
     )
     tolerance: float = option(
         1e-7,
         doc="the solver ends where no entry of the gradient of the mean loss is larger; scikit-learn's own 1e-4 stops "
         "early at c of 1 and more, where predictions still change",
-        source="[?] `benchmarks/probe.py` compares tolerances",
+        source="ours: `benchmarks/probe.py` compares tolerances",
         gt=0,
         le=0.1,
     )
@@ -55,7 +55,7 @@ class LinearOptions(FeatureOptions):
         True,
         doc="along the grid each c begins at the weights of the c before; where the tolerance stops early, that "
         "changes them",
-        source="[?]",
+        source="ours",
     )
 
     @property

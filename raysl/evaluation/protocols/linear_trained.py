@@ -36,30 +36,32 @@ class LinearTrainedOptions(DownstreamOptions):
         100,
         doc="passes over the training videos",
         unit="epochs",
-        source="[P] CVRL, CSTP; TaCo 60; [C] TCLR 100",
+        source="printed: CVRL, CSTP; TaCo 60; code: TCLR 100",
         ge=1,
         le=10**6,
     )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(
-        SGD, doc="the optimizer of the linear layer", source="[P] CVRL: SGD, 32 at batch 1024; [C] no weight decay"
+        SGD,
+        doc="the optimizer of the linear layer",
+        source="printed: CVRL: SGD, 32 at batch 1024; code: no weight decay",
     )
     schedule: Annotated[Chosen, Slot("schedule")] = option(
-        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="[P] CVRL"
+        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="printed: CVRL"
     )
     feature_norm: FeatureNorm = option(
         "l2",
         doc="what is done to the pooled feature before the layer; l2_batch_norm: unit length, then batch norm",
-        source="[P] CVRL: l2; [C] CSTP l2_batch_norm; [I] TaCo, TCLR none",
+        source="printed: CVRL: l2; code: CSTP l2_batch_norm; inferred: TaCo, TCLR none",
     )
     batch_norm: Literal["train", "eval"] = option(
         "eval",
         doc="the frozen backbone's batch norms while the layer trains: of the batch, or as pretraining left them",
-        source="[C] CVRL eval; TCLR, CSTP train",
+        source="code: CVRL eval; TCLR, CSTP train",
     )
     train: Literal["head", "all"] = option(
         "head",
         doc="what is trained; all: the backbone too, for rows that a linear layer is compared with",
-        source="[P] the papers: head; CVRL's supervised networks: all, otherwise as in its linear evaluation",
+        source="printed: the papers: head; CVRL's supervised networks: all, otherwise as in its linear evaluation",
     )
 
     @property

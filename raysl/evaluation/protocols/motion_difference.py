@@ -1,7 +1,7 @@
 """How far the motion differs between the cases that a pretext task tells apart (TaCo's Figure 5), by RAFT.
 
 The figure subtracts the optical flows of two cases of a task. Here every case is of the same place in the video, about
-its middle, and each two cases count the same [?]. No network of the cell is read: the numbers are the task's and the
+its middle, and each two cases count the same (ours). No network of the cell is read: the numbers are the task's and the
 videos'.
 
 Shapes: V videos, K pairs of frames of a video, C cases, N pairs of frames of a case, S pixels of height and width.
@@ -53,20 +53,20 @@ class MotionDifferenceOptions(Options):
 
     task: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         doc="the pretext task, with its options, on clips of its own",
-        source="[P] TaCo: rotation, reverse, shuffle, speed",
+        source="printed: TaCo: rotation, reverse, shuffle, speed",
     )
     weights: str = option(
         doc="name of the file with RAFT's weights, a torchvision state dict; --root NAME=FILE says where it lies",
-        source="[?] no path enters a configuration",
+        source="ours: no path enters a configuration",
         min_length=1,
     )
-    network: Literal["small", "large"] = option("large", doc="torchvision's raft_small or raft_large", source="[?]")
-    updates: int = option(12, doc="of the estimate", source="[P] RAFT trains with 12", ge=1, le=100)
+    network: Literal["small", "large"] = option("large", doc="torchvision's raft_small or raft_large", source="ours")
+    updates: int = option(12, doc="of the estimate", source="printed: RAFT trains with 12", ge=1, le=100)
     size: int = option(
         128,
         doc="height and width of the frames that it sees, the centre square",
         unit="pixels",
-        source="[?] the smallest that its pyramid takes",
+        source="ours: the smallest that its pyramid takes",
         ge=SMALLEST,
         le=1024,
         multiple_of=8,
@@ -74,12 +74,12 @@ class MotionDifferenceOptions(Options):
     pairs: int = option(
         3,
         doc="consecutive frames of a clip, evenly spread, between which motion is measured",
-        source="[?]",
+        source="ours",
         ge=1,
         le=255,
     )
     videos: int = option(
-        200, doc="test videos at most, spread evenly over the list", unit="videos", source="[?]", ge=1, le=10**8
+        200, doc="test videos at most, spread evenly over the list", unit="videos", source="ours", ge=1, le=10**8
     )
 
 

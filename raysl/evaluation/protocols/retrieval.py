@@ -40,19 +40,19 @@ class RetrievalOptions(FeatureOptions):
         (1, 5, 10, 20, 50),
         doc="sizes of the lists that are searched for one of the query's class; the first is the headline",
         unit="videos, or clips where level is clip",
-        source="[P] SSTL, CSTP; TCLR has no 50",
+        source="printed: SSTL, CSTP; TCLR has no 50",
         min_length=1,
     )
     level: Literal["video", "clip"] = option(
         "video",
         doc="what is asked and searched: videos, by the mean of their clips; or each clip by itself",
-        source="[P] SSTL: clip; TCLR, CSTP: video",
+        source="printed: SSTL: clip; TCLR, CSTP: video",
     )
     features: Literal["backbone", "projection"] = option(
         "backbone",
         doc="what is read: the backbone's pooled output, or the projector's, which needs one that was trained; of "
-        "random weights the backbone's in any case [I]",
-        source="[P] SSTL: projection (its last fully-connected layer); TCLR: backbone",
+        "random weights the backbone's in any case (inferred)",
+        source="printed: SSTL: projection (its last fully-connected layer); TCLR: backbone",
     )
 
     @property

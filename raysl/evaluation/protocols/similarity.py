@@ -50,31 +50,31 @@ class SimilarityOptions(PerClipOptions):
         2000,
         doc="test videos at most, drawn at random and the same for every cell; null: all",
         unit="videos",
-        source="[?]; [P] SSTL Figure 2: 50 000",
+        source="ours; printed: SSTL Figure 2: 50 000",
         ge=2,
         le=10**8,
     )
-    videos_seed: int = option(0, doc="of that draw", source="[?]", ge=0, le=2**31 - 1)
+    videos_seed: int = option(0, doc="of that draw", source="ours", ge=0, le=2**31 - 1)
     distances: tuple[Annotated[float, Field(gt=0, le=1)], ...] = option(
         (0.25, 0.5, 0.75, 1.0),
         doc="upper ends of the bins of the distance of two clips of a video",
         unit="share of the video's length",
-        source="[?]; SSTL Figure 2 (b)",
+        source="ours; SSTL Figure 2 (b)",
     )
     buffers: tuple[Annotated[float, Field(ge=0, le=2)], ...] = option(
         (0.0, 0.25, 0.5, 0.75, 1.0),
         doc="strengths of augmentation in time: buffer_frames of the copies that clips are compared with",
         unit="share of the clip's frames",
-        source="[P] SSTL Table 4: 0, 8, 12, 16 of 16 frames",
+        source="printed: SSTL Table 4: 0, 8, 12, 16 of 16 frames",
     )
     dropped_share: float = option(
         0.375,
         doc="share of the buffer that dropped_frames is, rounded down",
-        source="[I] SSTL Table 4: 4 of 12, 6 of 16",
+        source="inferred: SSTL Table 4: 4 of 12, 6 of 16",
         ge=0,
         le=0.5,
     )
-    max_rate: float = option(1.25, doc="playback rate of the copies, 1 to this", source="[P] SSTL", ge=1, le=16)
+    max_rate: float = option(1.25, doc="playback rate of the copies, 1 to this", source="printed: SSTL", ge=1, le=16)
 
     @field_validator("distances", "buffers")
     @classmethod

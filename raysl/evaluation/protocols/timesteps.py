@@ -36,7 +36,7 @@ class TimestepsOptions(PerClipOptions):
         1,
         doc="clips of a video, spread evenly over its length",
         unit="clips",
-        source="[I] TCLR Figure 13",
+        source="inferred: TCLR Figure 13",
         ge=1,
         le=100,
     )
@@ -44,7 +44,7 @@ class TimestepsOptions(PerClipOptions):
         4,
         doc="time steps that a clip is taken apart into; they divide those of the last feature map",
         unit="time steps",
-        source="[P] TCLR: N_T",
+        source="printed: TCLR: N_T",
         ge=2,
         le=64,
     )

@@ -35,28 +35,31 @@ class TransferOptions(NetworkOptions):
     """Which task is trained, and how. TaCo does not print the training; defaults are its fine-tuning's, shorter."""
 
     task: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
-        doc="the pretext task that is trained, with its options", source="[P] TaCo: rotation, reverse, shuffle, speed"
+        doc="the pretext task that is trained, with its options",
+        source="printed: TaCo: rotation, reverse, shuffle, speed",
     )
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",
         doc="what is trained: all; head: the task's head alone; modules of the backbone by name, with the head",
-        source="[P] TaCo Figure 4 all; Figure 7 head",
+        source="printed: TaCo Figure 4 all; Figure 7 head",
     )
-    epochs: int = option(50, doc="passes over the training videos", unit="epochs", source="[?]", ge=1, le=10**6)
+    epochs: int = option(50, doc="passes over the training videos", unit="epochs", source="ours", ge=1, le=10**6)
     batch_size: int = option(
-        128, doc="global batch, over all workers", unit="videos", source="[P] TaCo fine-tuning", ge=2, le=2**20
+        128, doc="global batch, over all workers", unit="videos", source="printed: TaCo fine-tuning", ge=2, le=2**20
     )
-    optimizer: Annotated[Chosen, Slot("optimizer")] = option(SGD, doc="the optimizer", source="[P] TaCo fine-tuning")
+    optimizer: Annotated[Chosen, Slot("optimizer")] = option(
+        SGD, doc="the optimizer", source="printed: TaCo fine-tuning"
+    )
     schedule: Annotated[Chosen, Slot("schedule")] = option(
-        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="[?]"
+        Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="ours"
     )
     batch_norm: Literal["train", "eval"] = option(
         "train",
         doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="[?]",
+        source="ours",
     )
     workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="[?]", ge=1, le=4096, identity=False
+        None, doc="DDP workers; null: as many as pretraining", source="ours", ge=1, le=4096, identity=False
     )
 
 

@@ -29,27 +29,27 @@ class TSNEOptions(FeatureOptions):
     perplexity: float = option(
         50.0,
         doc="of t-SNE; a third of the other videos where there are fewer than three times as many",
-        source="[P] TCLR appendix J",
+        source="printed: TCLR appendix J",
         ge=1,
         le=1000,
     )
     classes: int | None = option(
         10,
         doc="classes on the map, drawn at random and the same for every cell; null: all",
-        source="[I] TCLR Figure 16: drawn at random",
+        source="inferred: TCLR Figure 16: drawn at random",
         ge=1,
         le=10**6,
     )
-    classes_seed: int = option(0, doc="of that draw, and of the draw of videos", source="[?]", ge=0, le=2**31 - 1)
+    classes_seed: int = option(0, doc="of that draw, and of the draw of videos", source="ours", ge=0, le=2**31 - 1)
     videos: int = option(
         1000,
         doc="test videos on the map at most, drawn at random and the same for every cell",
         unit="videos",
-        source="[?]",
+        source="ours",
         ge=2,
         le=5000,
     )
-    iterations: int = option(1000, doc="of the optimisation", source="[?] scikit-learn's", ge=250, le=10**5)
+    iterations: int = option(1000, doc="of the optimisation", source="ours: scikit-learn's", ge=250, le=10**5)
 
 
 class TSNE(FeatureProtocol):

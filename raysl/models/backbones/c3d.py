@@ -1,9 +1,9 @@
 """C3D with batch norm and without fully connected layers.
 
 Tran et al. 2015, "Learning Spatiotemporal Features with 3D Convolutional Networks", https://arxiv.org/abs/1412.0767, as
-VCOP changed it and CSTP and TCLR use it [C]: eight 3x3x3 convolutions with bias, each with batch norm and ReLU, and a
-max pool after the first, second, fourth and sixth. Weights start as torch.nn draws them [I]. A 16x112x112 clip gives
-2x7x7. 27 661 440 parameters at width 1.
+VCOP changed it and CSTP and TCLR use it (code): eight 3x3x3 convolutions with bias, each with batch norm and ReLU, and
+a max pool after the first, second, fourth and sixth. Weights start as torch.nn draws them (inferred). A 16x112x112 clip
+gives 2x7x7. 27 661 440 parameters at width 1.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ GROUPS = {"1": 64, "2": 128, "3a": 256, "3b": 256, "4a": 512, "4b": 512, "5a": 5
 class C3DOptions(Options):
     """Options of C3D."""
 
-    width: float = width_option("64 channels after the first layer and 512 at the end", "[P] Tran et al. 2015")
+    width: float = width_option("64 channels after the first layer and 512 at the end", "printed: Tran et al. 2015")
     last_stage_time: LastStageTime = option(
         "halved",
         doc="time steps after the last pool, before the last two convolutions: halved, or kept, as TCLR's four steps "
         "need",
-        source="[C] VCOP; kept is [I] for TCLR, which does not describe C3D",
+        source="code: VCOP; inferred: kept, for TCLR, which does not describe C3D",
     )
 
 

@@ -1,9 +1,9 @@
 """The 3D ResNet-18 of Hara et al.: an image ResNet-18 with cubes for kernels.
 
 Hara et al. 2018, "Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?",
-https://arxiv.org/abs/1711.09577, with shortcut type B as the authors' code builds it for 16 frames [C]: stem 7x7x7 with
-stride (1, 2, 2), max pool 3x3x3 with stride 2, four stages of two basic blocks, stages 2 to 4 halve time, height and
-width. An option for CSTP's R3D. A 16x112x112 clip gives 1x4x4. 33 203 904 parameters at width 1.
+https://arxiv.org/abs/1711.09577, with shortcut type B as the authors' code builds it for 16 frames (code): stem 7x7x7
+with stride (1, 2, 2), max pool 3x3x3 with stride 2, four stages of two basic blocks, stages 2 to 4 halve time, height
+and width. An option for CSTP's R3D. A 16x112x112 clip gives 1x4x4. 33 203 904 parameters at width 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from raysl.models.video_resnet import VideoResNet, draw_kaiming
 class HaraR3D18Options(InflatableOptions):
     """Options of the 3D ResNet-18 of Hara et al."""
 
-    width: float = width_option("64 channels after the stem and 512 at the end", "[P] Hara et al. 2018: 64 to 512")
+    width: float = width_option("64 channels after the stem and 512 at the end", "printed: Hara et al. 2018: 64 to 512")
 
 
 class HaraR3D18(VideoResNet, InflatableBackbone):

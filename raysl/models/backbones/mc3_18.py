@@ -1,7 +1,7 @@
 """MC3-18 of torchvision: 3-D convolutions in the stem and the first stage, 2-D ones in the others.
 
-Tran et al. 2018, https://arxiv.org/abs/1711.11248, as torchvision builds it [C]: R3D-18 (`r3d_18`) whose stages 2 to 4
-convolve over space alone and so keep time. A 16x112x112 clip gives 16x7x7. 11 490 240 parameters at width 1.
+Tran et al. 2018, https://arxiv.org/abs/1711.11248, as torchvision builds it (code): R3D-18 (`r3d_18`) whose stages 2 to
+4 convolve over space alone and so keep time. A 16x112x112 clip gives 16x7x7. 11 490 240 parameters at width 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from raysl.models.video_resnet import VideoResNet, draw_kaiming
 class MC318Options(Options):
     """Options of MC3-18."""
 
-    width: float = width_option("64 channels after the stem and 512 at the end", "[P] Tran et al. 2018: 64 to 512")
+    width: float = width_option("64 channels after the stem and 512 at the end", "printed: Tran et al. 2018: 64 to 512")
 
 
 class MC318(VideoResNet):

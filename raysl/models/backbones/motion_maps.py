@@ -16,7 +16,7 @@ from raysl.models.backbone import Backbone, refuse_training
 class MotionMapsOptions(Options):
     """Options of motion maps."""
 
-    size: int = option(32, doc="height and width of a map", unit="cells", source="[?]", ge=1, le=128)
+    size: int = option(32, doc="height and width of a map", unit="cells", source="ours", ge=1, le=128)
 
 
 class MotionMaps(Backbone):

@@ -1,9 +1,9 @@
 """R3D-18 of torchvision: 18 layers, full 3-D convolutions.
 
-Tran et al. 2018, "A Closer Look at Spatiotemporal Convolutions for Action Recognition", https://arxiv.org/abs/1711.11248,
-as torchvision builds it [C]: stem 3x7x7 with stride (1, 2, 2) and no max pool, four stages of two basic blocks, stages
-2 to 4 halve time, height and width. A 16x112x112 clip gives 2x7x7, with ``last_stage_time: kept`` (TCLR) 4x7x7, with
-``max_pool`` (SSTL) 1x4x4. 33 166 272 parameters at width 1.
+Tran et al. 2018, "A Closer Look at Spatiotemporal Convolutions for Action Recognition",
+https://arxiv.org/abs/1711.11248, as torchvision builds it (code): stem 3x7x7 with stride (1, 2, 2) and no max pool,
+four stages of two basic blocks, stages 2 to 4 halve time, height and width. A 16x112x112 clip gives 2x7x7, with
+``last_stage_time: kept`` (TCLR) 4x7x7, with ``max_pool`` (SSTL) 1x4x4. 33 166 272 parameters at width 1.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from raysl.models.video_resnet import LastStageTime, VideoResNet, draw_kaiming, 
 class R3D18Options(Options):
     """Options of R3D-18."""
 
-    width: float = width_option("64 channels after the stem and 512 at the end", "[P] Tran et al. 2018: 64 to 512")
+    width: float = width_option("64 channels after the stem and 512 at the end", "printed: Tran et al. 2018: 64 to 512")
     last_stage_time: LastStageTime = last_stage_option()
     max_pool: bool = option(
         False,
         doc="whether a 3x3x3 max pool of stride 2 follows the stem and halves time, height and width",
-        source="[C] torchvision: none; [P] SSTL: on, its size and that time is halved too are [I]",
+        source="code: torchvision: none; printed: SSTL: on; inferred: its size, and that time is halved too",
     )
 
 

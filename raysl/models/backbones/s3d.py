@@ -1,7 +1,7 @@
 """S3D: an Inception network with convolutions separated into space and time.
 
 Xie et al. 2018, "Rethinking Spatiotemporal Feature Learning", https://arxiv.org/abs/1712.04851, in torchvision's layout
-[C]; used by SSTL and, by its text, CSTP (whose pretraining class is `s3d_g` [C]). A 16x112x112 clip gives 2x3x3, a
+(code); used by SSTL and, by its text, CSTP (whose code pretrains `s3d_g`). A 16x112x112 clip gives 2x3x3, a
 16x224x224 clip 2x7x7. 7 910 048 parameters at width 1.
 """
 
@@ -22,14 +22,14 @@ class S3DOptions(Options):
     """Options of S3D."""
 
     width: float = width_option(
-        "64 channels after the stem and 1024 at the end", "[P] Xie et al. 2018: 64 to 1024", WIDTH_STEP
+        "64 channels after the stem and 1024 at the end", "printed: Xie et al. 2018: 64 to 1024", WIDTH_STEP
     )
     slow: bool = slow_option()
     batch_norm_momentum: float = option(
         0.1,
-        doc="weight of the newest batch in the running statistics; torchvision's 0.001 [C] needs thousands of steps "
+        doc="weight of the newest batch in the running statistics; torchvision's 0.001 (code) needs thousands of steps "
         "before evaluation sees the statistics of the data",
-        source="[?] torch.nn's own; torchvision [C]: 0.001",
+        source="ours: torch.nn's own; code: torchvision 0.001",
         gt=0,
         le=1,
     )

@@ -21,7 +21,7 @@ STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2))
 class ShallowC3DOptions(Options):
     """Options of the shallow network."""
 
-    width: float = width_option("64 channels after the first layer and 512 at the end", "[?] the stages of R3D-18")
+    width: float = width_option("64 channels after the first layer and 512 at the end", "ours: the stages of R3D-18")
 
 
 class ShallowC3D(Backbone):

@@ -1,9 +1,10 @@
 """Slow R50: the slow pathway of SlowFast alone, built by PyTorchVideo.
 
 Feichtenhofer et al. 2019, "SlowFast Networks for Video Recognition", https://arxiv.org/abs/1812.03982;
-used by TaCo [P]. Stem 1x7x7 with stride (1, 2, 2), max pool 1x3x3 with stride (1, 2, 2), bottlenecks whose first
+used by TaCo (printed). Stem 1x7x7 with stride (1, 2, 2), max pool 1x3x3 with stride (1, 2, 2), bottlenecks whose first
 convolution spans 1, 1, 3, 3 frames in the four stages, no temporal stride: 8 frames stay 8. 31 634 496 parameters at
-width 1. As PyTorchVideo initialises it [C], the last batch norm of every block starts at 0: each block is its shortcut.
+width 1. As PyTorchVideo initialises it (code), the last batch norm of every block starts at 0: each block is its
+shortcut.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class SlowR50Options(InflatableOptions):
 
     width: float = width_option(
         "64 channels after the stem and 2048 at the end",
-        "[P] Feichtenhofer et al. 2019, Table 1: 64 to 2048 channels",
+        "printed: Feichtenhofer et al. 2019, Table 1: 64 to 2048 channels",
     )
 
 

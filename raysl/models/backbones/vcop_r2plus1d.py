@@ -1,7 +1,7 @@
 """The R(2+1)D of VCOP, PRP, PacePred and CSTP: one block a stage, every convolution factorised.
 
-Xu et al. 2019, "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction", CVPR 2019 [C]; CSTP's
-backbone by its code [C], and TCLR's by one appendix of its text. It differs from `r2plus1d_18` in more than its depth:
+Xu et al. 2019, "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction", CVPR 2019 (code); CSTP's
+backbone by its code, and TCLR's by one appendix of its text. It differs from `r2plus1d_18` in more than its depth:
 M = floor(t d d i o / (d d i + t o)) is computed for each convolution (t x d x d, i inputs, o outputs), the stem's 83
 included, and the 1x1x1 shortcut is factorised too. Weights start as torch.nn draws them. A 16x112x112 clip gives
 2x7x7. 14 365 303 parameters at width 1.
@@ -24,7 +24,7 @@ class VcopR2Plus1DOptions(Options):
 
     width: float = width_option(
         "64 channels after the stem and 512 at the end; the channels within a factorised convolution are rounded down",
-        "[C] VCOP: 64 to 512",
+        "code: VCOP: 64 to 512",
     )
     last_stage_time: LastStageTime = last_stage_option()
 

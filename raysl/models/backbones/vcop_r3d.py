@@ -1,8 +1,8 @@
 """The R3D of VCOP, PRP, PacePred and CSTP: R3D with one block a stage, nine convolutions deep.
 
-Xu et al. 2019, "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction", CVPR 2019 [C]; called R3D-18
-there and in what followed. The stem and the stages are those of `r3d_18`, each stage one basic block; weights start
-as torch.nn draws them. A 16x112x112 clip gives 2x7x7. 14 361 792 parameters at width 1.
+Xu et al. 2019, "Self-supervised Spatiotemporal Learning via Video Clip Order Prediction", CVPR 2019 (code); called
+R3D-18 there and in what followed. The stem and the stages are those of `r3d_18`, each stage one basic block; weights
+start as torch.nn draws them. A 16x112x112 clip gives 2x7x7. 14 361 792 parameters at width 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from raysl.models.video_resnet import LastStageTime, VideoResNet, last_stage_opt
 class VcopR3DOptions(Options):
     """Options of the R3D of VCOP."""
 
-    width: float = width_option("64 channels after the stem and 512 at the end", "[C] VCOP: 64 to 512")
+    width: float = width_option("64 channels after the stem and 512 at the end", "code: VCOP: 64 to 512")
     last_stage_time: LastStageTime = last_stage_option()
 
 

@@ -32,12 +32,17 @@ class BYOLProjectorOptions(ProjectorOptions):
         4096,
         doc="channels of a hidden layer; null: as many as the feature has",
         unit="channels",
-        source="[P] BYOL 3.3",
+        source="printed: BYOL 3.3",
         ge=1,
         le=65536,
     )
     output_dim: int = option(
-        256, doc="channels of the embedding", unit="channels", source="[P] BYOL 3.3; CSTP [C]: 512", ge=2, le=65536
+        256,
+        doc="channels of the embedding",
+        unit="channels",
+        source="printed: BYOL 3.3; code: CSTP 512",
+        ge=2,
+        le=65536,
     )
 
 
@@ -48,7 +53,7 @@ class BYOLPredictorOptions(PredictorOptions):
         4096,
         doc="channels of the hidden layer; null: a quarter of the embedding's",
         unit="channels",
-        source="[P] BYOL 3.3: as the projector",
+        source="printed: BYOL 3.3: as the projector",
         ge=1,
         le=65536,
     )
@@ -60,36 +65,36 @@ class BYOLOptions(Options):
     momentum: float = option(
         0.996,
         doc="share of the old target encoder that an update keeps",
-        source="[P] BYOL 3.3; CSTP: 0.998, its code 0.996",
+        source="printed: BYOL 3.3; CSTP: 0.998, its code 0.996",
         ge=0,
         le=1,
     )
     momentum_schedule: Literal["constant", "cosine"] = option(
         "cosine",
         doc="cosine: the momentum rises to 1 at the end of training",
-        source="[P] BYOL 3.3; CSTP [C]: constant",
+        source="printed: BYOL 3.3; code: CSTP constant",
     )
     projector: BYOLProjectorOptions | Literal["shared"] | None = option(
         BYOLProjectorOptions(),
         doc="from the pooled feature to the embedding; null: the pooled feature itself",
-        source="[P] BYOL 3.3; CSTP [C]: null on C3D and R3D",
+        source="printed: BYOL 3.3; code: CSTP null on C3D and R3D",
     )
     predictor: BYOLPredictorOptions = option(
         BYOLPredictorOptions(), doc="from one clip's embedding to the other's", source="see its fields"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     symmetric: Literal["sum", "mean", "one_way"] = option(
         "sum",
         doc="both directions added, averaged, or only the prediction from `query`",
-        source="[P] BYOL 3.1: sum; CSTP Eq. 3 one_way",
+        source="printed: BYOL 3.1: sum; CSTP Eq. 3 one_way",
     )
     loss: Literal["distance", "cosine"] = option(
         "distance",
         doc="of prediction and target, both of length 1: their squared distance, 2 - 2 cos, or - cos, half its slope",
-        source="[P] BYOL Eq. 2, [C] CSTP: distance; CSTP Eq. 3: cosine",
+        source="printed: BYOL Eq. 2; code: CSTP: distance; CSTP Eq. 3: cosine",
     )
     reduction: Reduction = reduction_option()
 

@@ -1,6 +1,6 @@
 """InstDisc: every video is a class of its own, told apart from entries drawn from a memory bank.
 
-Wu et al. 2018, https://arxiv.org/abs/1805.01978, with the constants of its code (lemniscate.pytorch) [C].
+Wu et al. 2018, https://arxiv.org/abs/1805.01978, with the constants of its code (lemniscate.pytorch).
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from raysl.views.batch import Batch
 class InstDiscOptions(Options):
     """Options of InstDisc."""
 
-    temperature: float = option(0.07, doc="divides the cosines", source="[P] InstDisc 3.1, TaCo", gt=0, le=100)
+    temperature: float = option(0.07, doc="divides the cosines", source="printed: InstDisc 3.1, TaCo", gt=0, le=100)
     negatives: int = option(
         16384,
         doc="entries drawn from the bank for each video; fewer than the bank holds",
         unit="entries",
-        source="[P] TaCo; InstDisc: 4096",
+        source="printed: TaCo; InstDisc: 4096",
         ge=1,
         le=2**24,
     )
     momentum: float = option(
         0.5,
         doc="share of the old entry that an update keeps",
-        source="[C] lemniscate; PySlowFast's is the new one's share",
+        source="code: lemniscate; PySlowFast's is the new one's share",
         ge=0,
         le=1,
     )
@@ -49,15 +49,15 @@ class InstDiscOptions(Options):
         "softmax",
         doc="cross-entropy over the drawn entries, or noise-contrastive estimation with the normaliser of the first "
         "batch",
-        source="[P] TaCo: InfoNCE for all experiments; InstDisc 3.2: nce",
+        source="printed: TaCo: InfoNCE for all experiments; InstDisc 3.2: nce",
     )
     projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(),
         doc="from the pooled feature to the embedding",
-        source="[?] as SimCLR; InstDisc, TaCo: one linear layer (hidden_layers 0)",
+        source="ours: as SimCLR; InstDisc, TaCo: one linear layer (hidden_layers 0)",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
 

@@ -35,49 +35,49 @@ class MoCoOptions(Options):
     """Options of MoCo."""
 
     temperature: float = option(
-        0.07, doc="divides the cosines", source="[P] MoCo 3.3, TaCo; v2: 0.2; PySlowFast [C]: 0.1", gt=0, le=100
+        0.07, doc="divides the cosines", source="printed: MoCo 3.3, TaCo; v2: 0.2; code: PySlowFast 0.1", gt=0, le=100
     )
     queue_size: int = option(
         65536,
         doc="keys that are kept as negatives; a multiple of the keys of a batch",
         unit="keys",
-        source="[P] MoCo 4.1; CoCLR [C]: 2048 for UCF101, 16384 for Kinetics-400",
+        source="printed: MoCo 4.1; code: CoCLR 2048 for UCF101, 16384 for Kinetics-400",
         ge=2,
         le=2**24,
     )
     momentum: float = option(
-        0.999, doc="share of the old momentum encoder that an update keeps", source="[P] MoCo 3.3", ge=0, le=1
+        0.999, doc="share of the old momentum encoder that an update keeps", source="printed: MoCo 3.3", ge=0, le=1
     )
     momentum_schedule: Literal["constant", "cosine"] = option(
         "constant",
         doc="cosine: the momentum rises to 1 at the end of training",
-        source="[P] MoCo; PySlowFast [C]: cosine from 0.994",
+        source="printed: MoCo; code: PySlowFast cosine from 0.994",
     )
     projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(),
         doc="from the pooled feature to the embedding",
-        source="[P] v2: an MLP, there without batch norm; v1, TaCo: one linear layer (hidden_layers 0)",
+        source="printed: v2: an MLP, there without batch norm; v1, TaCo: one linear layer (hidden_layers 0)",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     anchor: Literal["transformed", "original"] = option(
         "transformed",
         doc="which clip is the query where a task's own view meets the original clip; original: the view's keys have a "
         "queue of their own, and its projection, which only keys pass, stays as drawn; of no effect without such views",
-        source="[P] TaCo Eq. 1: transformed; its introduction and Figure 3: original",
+        source="printed: TaCo Eq. 1: transformed; its introduction and Figure 3: original",
     )
     symmetric: Literal["mean", "one_way"] = option(
         "one_way",
         doc="the clip `query` against the key of `key` alone, or both directions averaged (two keys a video)",
-        source="[P] MoCo Alg. 1: one_way",
+        source="printed: MoCo Alg. 1: one_way",
     )
     shuffle: bool = option(
         False,
         doc="whether keys are computed in batch-norm groups of other videos than the queries'; "
         "needs a batch_norm_group smaller than the batch",
-        source="[P] TaCo: synchronised instead; MoCo 3.3, CSTP: shuffled",
+        source="printed: TaCo: synchronised instead; MoCo 3.3, CSTP: shuffled",
     )
     reduction: Reduction = reduction_option()
 

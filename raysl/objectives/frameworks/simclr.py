@@ -32,33 +32,33 @@ PAIR = ("query", "key")
 class SimCLROptions(Options):
     """Options of SimCLR."""
 
-    temperature: float = option(0.1, doc="divides the cosines", source="[P] CVRL 3.1", gt=0, le=100)
+    temperature: float = option(0.1, doc="divides the cosines", source="printed: CVRL 3.1", gt=0, le=100)
     projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(), doc="from the pooled feature to the embedding", source="see its fields"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     positive_in_denominator: bool = option(
         True,
         doc="whether the positive is among the candidates it competes with",
-        source="[P] SimCLR Eq. 1; CSTP Eq. 1 off",
+        source="printed: SimCLR Eq. 1; CSTP Eq. 1 off",
     )
     same_view_negatives: bool = option(
-        True, doc="whether clips of the anchor's own view are negatives too", source="[P] SimCLR Eq. 1"
+        True, doc="whether clips of the anchor's own view are negatives too", source="printed: SimCLR Eq. 1"
     )
     symmetric: Literal["mean", "sum", "one_way"] = option(
         "mean",
         doc="both directions averaged, both added, or the query as the only anchor",
-        source="[P] SimCLR Alg. 1: mean; [C] CVRL: sum; [P] CVRL Eq. 1, CSTP Eq. 1: one_way",
+        source="printed: SimCLR Alg. 1: mean; code: CVRL: sum; printed: CVRL Eq. 1, CSTP Eq. 1: one_way",
     )
     reduction: Reduction = reduction_option()
     bank_negatives: int = option(
         0,
         doc="entries drawn each step from the temporal memory bank (`objective.memory`) as further negatives",
         unit="entries",
-        source="[P] none; [I] SSTL: 2048, what its Table 5 calls memory size",
+        source="printed: none; inferred: SSTL: 2048, what its Table 5 calls memory size",
         ge=0,
         le=2**24,
     )

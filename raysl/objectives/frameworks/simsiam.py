@@ -31,7 +31,7 @@ class SimSiamProjectorOptions(ProjectorOptions):
         2,
         doc="hidden layers, each followed by ReLU; 0: one linear layer",
         unit="layers",
-        source="[P] SimSiam 3: three layers in all",
+        source="printed: SimSiam 3: three layers in all",
         ge=0,
         le=8,
     )
@@ -39,23 +39,23 @@ class SimSiamProjectorOptions(ProjectorOptions):
         2048,
         doc="channels of a hidden layer; null: as many as the feature has",
         unit="channels",
-        source="[P] SimSiam 3",
+        source="printed: SimSiam 3",
         ge=1,
         le=65536,
     )
     output_dim: int = option(
-        2048, doc="channels of the embedding", unit="channels", source="[P] SimSiam 3", ge=2, le=65536
+        2048, doc="channels of the embedding", unit="channels", source="printed: SimSiam 3", ge=2, le=65536
     )
     batch_norm: Literal["none", "hidden", "all"] = option(
-        "all", doc="layers followed by batch norm", source="[P] SimSiam 3"
+        "all", doc="layers followed by batch norm", source="printed: SimSiam 3"
     )
     last_affine: bool = option(
-        False, doc="whether a batch norm after the last layer has scale and shift", source="[C] SimSiam"
+        False, doc="whether a batch norm after the last layer has scale and shift", source="code: SimSiam"
     )
     bias_before_norm: bool = option(
         False,
         doc="whether a hidden layer followed by batch norm has a bias, which the norm cancels",
-        source="[C] SimSiam",
+        source="code: SimSiam",
     )
 
 
@@ -63,7 +63,7 @@ class SimSiamPredictorOptions(PredictorOptions):
     """A predictor of SimSiam's shape."""
 
     bias_before_norm: bool = option(
-        False, doc="whether the hidden layer has a bias, which its batch norm cancels", source="[C] SimSiam"
+        False, doc="whether the hidden layer has a bias, which its batch norm cancels", source="code: SimSiam"
     )
 
 
@@ -79,16 +79,16 @@ class SimSiamOptions(Options):
     constant_predictor_rate: bool = option(
         False,
         doc="whether the schedule leaves the predictor's learning rate alone",
-        source="[P] SimSiam Table 1: baseline off; on in its later experiments",
+        source="printed: SimSiam Table 1: baseline off; on in its later experiments",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[P] the only term", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
     )
     original_weight: float = original_weight_option()
     symmetric: Literal["mean", "one_way"] = option(
         "mean",
         doc="both directions averaged, or only the prediction from `query`",
-        source="[P] SimSiam Eq. 2: mean; CSTP, for which it is BYOL's Eq. 3 without the momentum encoder: one_way",
+        source="printed: SimSiam Eq. 2: mean; CSTP, for which it is BYOL's Eq. 3 without the momentum encoder: one_way",
     )
     reduction: Reduction = reduction_option()
 

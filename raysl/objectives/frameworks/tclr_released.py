@@ -1,4 +1,4 @@
-"""TCLR's instance contrast as its code has it: between views of one window (TCLR 4.3 [C]).
+"""TCLR's instance contrast as its code has it: between views of one window (TCLR 4.3, and its code).
 
 Two terms of NT-Xent over the global batch, added: between the two global copies; and, at a weight that grows with their
 number, between every two of the local views of a video, so that clips of *different* timesteps are positives here while
@@ -37,11 +37,13 @@ from raysl.views.batch import Batch
 class TCLRReleasedOptions(Options):
     """Options of TCLR's released instance contrast."""
 
-    temperature: float = option(0.1, doc="divides the cosines", source="[C] TCLR", gt=0, le=100)
+    temperature: float = option(0.1, doc="divides the cosines", source="code: TCLR", gt=0, le=100)
     projector: ProjectorOptions | Literal["shared"] = option(
-        "shared", doc="from a clip's feature to its embedding", source="[P] TCLR: one for all losses"
+        "shared", doc="from a clip's feature to its embedding", source="printed: TCLR: one for all losses"
     )
-    weight: float = option(1.0, doc="factor of this term in the sum that is minimised", source="[C] TCLR", ge=0, le=1e6)
+    weight: float = option(
+        1.0, doc="factor of this term in the sum that is minimised", source="code: TCLR", ge=0, le=1e6
+    )
 
 
 class TCLRReleased(Term):

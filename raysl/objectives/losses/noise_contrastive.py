@@ -1,7 +1,7 @@
 """Instance discrimination against a memory bank: logits of drawn entries, and the noise-contrastive loss.
 
 Wu et al. 2018, "Unsupervised Feature Learning via Non-Parametric Instance Discrimination",
-https://arxiv.org/abs/1805.01978, Eq. 4 to 8, with the constants of its code (lemniscate.pytorch) [C]. Its later form,
+https://arxiv.org/abs/1805.01978, Eq. 4 to 8, with the constants of its code (lemniscate.pytorch). Its later form,
 and PySlowFast's, is the softmax over the drawn entries: `raysl.objectives.losses.info_nce.info_nce` of the same logits.
 
 Shapes: B videos of this rank, d embedding, N entries of the bank, K negatives.

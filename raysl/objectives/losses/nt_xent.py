@@ -90,7 +90,8 @@ def nt_xent(
 def entropy_of(logits: Tensor) -> Tensor:
     """Mean entropy in nats, a scalar from 0 to log K, of the softmax of each row of ``[B, K]`` logits.
 
-    What CVRL's Figure 5 draws; there of the N x N block between both views alone [C], here of all that a loss compares.
+    What CVRL's Figure 5 draws; there of the N x N block between both views alone (code), here of all that a loss
+    compares.
     """
     with torch.autocast(logits.device.type, enabled=False):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -17,7 +17,7 @@ def reduction_option() -> Any:
     return option(
         "mean",
         doc="over the videos of the global batch; a sum, and its weight beside other terms, grows with the batch",
-        source="[P] each framework's own paper; CSTP Eq. 1 and 3: sum",
+        source="printed: each framework's own paper; CSTP Eq. 1 and 3: sum",
     )
 
 

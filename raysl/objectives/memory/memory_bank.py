@@ -19,7 +19,7 @@ from raysl.streams import Key, stream
 
 
 class MemoryBank(nn.Module):
-    """``entries`` ``[N, d]``, uniform within 1 / sqrt(d / 3) at start, so of squared length 1 on average [C].
+    """``entries`` ``[N, d]``, uniform within 1 / sqrt(d / 3) at start, so of squared length 1 on average (code).
 
     Drawn from torch's global generator. Every rank holds and writes the same.
 

@@ -47,7 +47,8 @@ def check_negatives(negatives: int, videos: int, batch_size: int, options: Memor
 
 
 class TemporalMemory(nn.Module):
-    """``entries`` ``[N, L, d]`` of length 1, in random directions at start [?]. Every rank holds and writes the same.
+    """``entries`` ``[N, L, d]`` of length 1, in random directions at start (ours). Every rank holds and writes the
+    same.
 
     Several terms may read it and show it what they saw; a step's embeddings of a view enter it once, after the step.
 

@@ -1,7 +1,7 @@
 """MoCo with the original clip as query and a task's view as key: TaCo's introduction and Figure 3, not its Eq. 1.
 
 The denominator of Eq. 1 mirrored runs over views that the same task transformed, so every task has a queue of its own
-[I]: among the keys of other projections a query would tell its key by the projection.
+(inferred): among the keys of other projections a query would tell its key by the projection.
 
 Shapes: B videos of this rank, d embedding, K keys of a queue.
 """

@@ -1,8 +1,8 @@
 """Clip order: in which order of time do three short clips stand?
 
 VCOP, Xu et al. 2019, "Self-Supervised Spatiotemporal Learning via Video Clip Order Prediction", with the constants of
-its code (github.com/xudejing/video-clip-order-prediction) [C]; a task that TaCo tried and dropped (Table 9). The clips
-have half the frames of the cell's, as those of shuffle [I]; VCOP's are of 16 frames, 8 apart.
+its code (github.com/xudejing/video-clip-order-prediction); a task that TaCo tried and dropped (Table 9). The clips
+have half the frames of the cell's, as those of shuffle (inferred); VCOP's are of 16 frames, 8 apart.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class ClipOrderOptions(OwnViewOnlyOptions):
     gap: float = option(
         0.5,
         doc="frames left out between two clips, so that the seam does not tell, as a share of a clip's",
-        source="[C] VCOP: 8 of 16",
+        source="code: VCOP: 8 of 16",
         ge=0,
         le=8,
     )
     hidden_dim: int = option(
-        512, doc="channels of the layer on each pair of clips", unit="channels", source="[C] VCOP", ge=1, le=65536
+        512, doc="channels of the layer on each pair of clips", unit="channels", source="code: VCOP", ge=1, le=65536
     )
     dropout: float = option(
-        0.5, doc="share of those channels set to zero before the last layer", source="[C] VCOP", ge=0, lt=1
+        0.5, doc="share of those channels set to zero before the last layer", source="code: VCOP", ge=0, lt=1
     )
 
     @property

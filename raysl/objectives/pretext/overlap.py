@@ -25,7 +25,7 @@ class OverlapTaskOptions(TaskOptions):
     head: HeadOptions = option(
         HeadOptions(),
         doc="from the features of both clips side by side to the answer",
-        source="[P] CSTP: FC; [C] on R(2+1)D and S3D a hidden layer with batch norm and ReLU",
+        source="printed: CSTP: FC; code: on R(2+1)D and S3D a hidden layer with batch norm and ReLU",
     )
 
 

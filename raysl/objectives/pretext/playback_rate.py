@@ -26,12 +26,12 @@ class PlaybackRateOptions(TaskOptions):
     """Options of the playback rate; with ``supervise: false`` the rates are augmentation alone, as without the task."""
 
     clips: Literal["both", "query"] = option(
-        "both", doc="which clips are asked about; both: two losses, added", source="[C] CSTP: both; [P] query"
+        "both", doc="which clips are asked about; both: two losses, added", source="code: CSTP: both; printed: query"
     )
     head: HeadOptions = option(
         HeadOptions(),
         doc="from a clip's feature to the answer",
-        source="[P] CSTP: FC; [C] on R(2+1)D and S3D a hidden layer with batch norm and ReLU",
+        source="printed: CSTP: FC; code: on R(2+1)D and S3D a hidden layer with batch norm and ReLU",
     )
 
 

@@ -20,8 +20,10 @@ from raysl.views.batch import Batch
 class PlaybackRegressionOptions(Options):
     """Options of the regression."""
 
-    hidden_dim: int = option(512, doc="channels of the hidden layer", unit="channels", source="[?]", ge=1, le=65536)
-    weight: float = option(0.1, doc="factor of this term in the sum that is minimised", source="[P] SSTL", ge=0, le=1e6)
+    hidden_dim: int = option(512, doc="channels of the hidden layer", unit="channels", source="ours", ge=1, le=65536)
+    weight: float = option(
+        0.1, doc="factor of this term in the sum that is minimised", source="printed: SSTL", ge=0, le=1e6
+    )
 
 
 class PlaybackRegression(Term):

@@ -14,7 +14,7 @@ class ReverseOptions(OneClipOptions):
 
 
 class ReverseViews(OneClipViews):
-    """Plays a view of its own, or each clip of the pair, backwards with equal chance [I]."""
+    """Plays a view of its own, or each clip of the pair, backwards with equal chance (inferred)."""
 
     name = "reverse"
     sets = frozenset({"order"})

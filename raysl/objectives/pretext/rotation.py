@@ -28,7 +28,7 @@ class RotationOptions(OneClipOptions):
         3.0,
         doc="every frame is turned further by an angle of its own, uniform from minus to plus this",
         unit="degrees",
-        source="[P] TaCo; CSTP: 0",
+        source="printed: TaCo; CSTP: 0",
         ge=0,
         le=45,
     )

@@ -33,10 +33,10 @@ class ShuffleOptions(OwnViewOnlyOptions):
     fusion: Literal["concat_diff", "sum_diff"] = option(
         "concat_diff",
         doc="the pairwise differences of the clips side by side, or their sum, from which the middle clip cancels",
-        source="[?]; [P] TaCo sum_diff",
+        source="ours; printed: TaCo sum_diff",
     )
     hidden_dim: int = option(
-        512, doc="channels of a difference and of the hidden layer", unit="channels", source="[?]", ge=1, le=65536
+        512, doc="channels of a difference and of the hidden layer", unit="channels", source="ours", ge=1, le=65536
     )
 
 

@@ -32,11 +32,11 @@ class SpeedOptions(OwnViewOnlyOptions):
         (1, 2, 4),
         doc="factors of clip.stride, the classes, all equally likely; at one that is too long for a video its clip "
         "wraps around",
-        source="[I] TaCo prints 1x, 2x, 4x, ...; 8x does not fit Kinetics",
+        source="inferred: TaCo prints 1x, 2x, 4x, ...; 8x does not fit Kinetics",
         min_length=2,
     )
     hidden_dim: int = option(
-        512, doc="channels of the difference and of the hidden layer", unit="channels", source="[?]", ge=1, le=65536
+        512, doc="channels of the difference and of the hidden layer", unit="channels", source="ours", ge=1, le=65536
     )
 
     @field_validator("rates")
@@ -50,7 +50,7 @@ class SpeedOptions(OwnViewOnlyOptions):
 class SpeedViews(TaskViews):
     """Makes a clip at a drawn rate, which the place of its middle says nothing of.
 
-    The middle is that of a clip at the highest rate at a uniform place [?]: clips that could each lie anywhere would
+    The middle is that of a clip at the highest rate at a uniform place (ours): clips that could each lie anywhere would
     show the ends of a video at low rates more often. In a video too short for the highest rate, the clip lies anywhere.
     """
 

@@ -20,7 +20,7 @@ class HeadOptions(Options):
         0,
         doc="hidden layers; 0: one linear layer",
         unit="layers",
-        source="[P] CSTP: FC; [P] TaCo: 1 without activation; [C] CSTP on R(2+1)D: 1",
+        source="printed: CSTP: FC; printed: TaCo: 1 without activation; code: CSTP on R(2+1)D: 1",
         ge=0,
         le=4,
     )
@@ -28,19 +28,19 @@ class HeadOptions(Options):
         None,
         doc="channels of a hidden layer; null: as many as the input has",
         unit="channels",
-        source="[I] TaCo, [C] CSTP",
+        source="inferred: TaCo; code: CSTP",
         ge=1,
         le=65536,
     )
     activation: Literal["none", "relu", "batch_norm_relu"] = option(
-        "relu", doc="what follows a hidden layer", source="[P] TaCo: none; [C] CSTP: batch_norm_relu"
+        "relu", doc="what follows a hidden layer", source="printed: TaCo: none; code: CSTP: batch_norm_relu"
     )
     logits: Literal["free", "unit", "scaled"] = option(
         "free",
         doc="unit: brought to length 1, which bounds the loss from below; scaled: that times `scale`",
-        source="[?] free; [P] TaCo unit",
+        source="ours: free; printed: TaCo unit",
     )
-    scale: float = option(1 / 0.07, doc="factor of scaled logits", source="[?]", gt=0, le=1000)
+    scale: float = option(1 / 0.07, doc="factor of scaled logits", source="ours", gt=0, le=1000)
 
 
 class TaskHead(nn.Module):

@@ -32,7 +32,7 @@ class OneClipOptions(OwnViewOptions):
     clips: Literal["both", "query"] = option(
         "both",
         doc="which clips of the pair are asked about, though both are changed; both: two losses, added",
-        source="[C] CSTP: both; [P] CSTP: query",
+        source="code: CSTP: both; printed: CSTP: query",
     )
     head: HeadOptions = option(HeadOptions(), doc="from a clip's feature to the answer", source="see its fields")
 

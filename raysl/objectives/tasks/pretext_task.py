@@ -23,12 +23,12 @@ class TaskOptions(Options):
     """Options that all tasks share."""
 
     weight: float = option(
-        1.0, doc="factor of this term, times objective.pretext_weight", source="[P] TaCo, CSTP", ge=0, le=1e6
+        1.0, doc="factor of this term, times objective.pretext_weight", source="printed: TaCo, CSTP", ge=0, le=1e6
     )
     supervise: bool = option(
         True,
         doc="whether the task is a term of the loss; false: what it does to clips is augmentation alone",
-        source="[P] TaCo Table 1, CSTP Table 1: both are compared",
+        source="printed: TaCo Table 1, CSTP Table 1: both are compared",
     )
 
 
@@ -36,18 +36,20 @@ class OwnViewOptions(TaskOptions):
     """Options of tasks that may stand on views of their own."""
 
     view: Literal["own", "pair"] = option(
-        "own", doc="own: a view beside the pair (TaCo); pair: both clips of the pair are changed (CSTP)", source="[P]"
+        "own",
+        doc="own: a view beside the pair (TaCo); pair: both clips of the pair are changed (CSTP)",
+        source="printed",
     )
     contrast: bool = option(
         True,
         doc="whether the framework contrasts the own view with the original clip; of no effect with view: pair",
-        source="[P] TaCo Eq. 1",
+        source="printed: TaCo Eq. 1",
     )
     projection_dim: int = option(
         128,
         doc="channels of the first layer of the own view's projection, for each clip",
         unit="channels",
-        source="[I] PIRL",
+        source="inferred: PIRL",
         ge=1,
         le=65536,
     )
@@ -56,11 +58,13 @@ class OwnViewOptions(TaskOptions):
 class OwnViewOnlyOptions(OwnViewOptions):
     """Options of tasks that cannot be asked about the pair."""
 
-    view: Literal["own"] = option("own", doc="views beside the pair; it cannot change the pair's", source="[P] TaCo")
+    view: Literal["own"] = option(
+        "own", doc="views beside the pair; it cannot change the pair's", source="printed: TaCo"
+    )
 
 
 class ClassificationTask(Term):
-    """Cross-entropy of each question, the mean over clips; questions are added [C] CSTP.
+    """Cross-entropy of each question, the mean over clips; questions are added (code: CSTP).
 
     Metrics: ``<name>_accuracy``, the share of right answers in the global batch, and ``<name>_majority``, that of
     always giving the batch's commonest answer.

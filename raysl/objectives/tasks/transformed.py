@@ -3,8 +3,8 @@
 Every task n has a projection of its own; its embedding takes the place of the query's in the framework's loss, which
 gives l_n. With l_0 the loss of the original clip alone and N tasks the contrastive loss is
 ``sum_n (1 - w) l_n + w l_0``, so l_0 counts once for each task: w = 1/2 is PIRL's form
-(https://arxiv.org/abs/1912.01991, section 3.2) [I], w = 0 is TaCo's Eq. 2 to the letter, in which nothing trains the
-projector of the original. Without tasks it is l_0.
+(https://arxiv.org/abs/1912.01991, section 3.2; inferred), w = 0 is TaCo's Eq. 2 to the letter, in which nothing trains
+the projector of the original. Without tasks it is l_0.
 
 Shapes: B videos of this rank, D feature channels, d embedding.
 """
@@ -28,7 +28,7 @@ def original_weight_option() -> Any:
     return option(
         0.5,
         doc="w, share of the original clip's loss beside that of each task's view; of no effect without such views",
-        source="[I] TaCo after PIRL: 0.5; [P] TaCo Eq. 2: 0",
+        source="inferred: TaCo after PIRL: 0.5; printed: TaCo Eq. 2: 0",
         ge=0,
         le=1,
     )

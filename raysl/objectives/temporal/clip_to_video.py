@@ -21,13 +21,15 @@ from raysl.views.batch import Batch
 class ClipToVideoOptions(Options):
     """Options of the clip-to-video loss; the bank's are `objective.memory`, the projector's `objective.projector`."""
 
-    weight: float = option(0.2, doc="factor of this term in the sum that is minimised", source="[P] SSTL", ge=0, le=1e6)
+    weight: float = option(
+        0.2, doc="factor of this term in the sum that is minimised", source="printed: SSTL", ge=0, le=1e6
+    )
 
 
 class ClipToVideo(Term):
     """``1 - cos(z, mean over cells of the video's entries)``, the mean over the clips of both views: 0 to 2.
 
-    No gradient reaches the bank [I]; both views enter it after the step, the query first.
+    No gradient reaches the bank (inferred); both views enter it after the step, the query first.
     """
 
     compares_across_batch = False

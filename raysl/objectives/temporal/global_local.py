@@ -31,18 +31,20 @@ class GlobalLocalOptions(Options):
     """Options of the global-local loss."""
 
     temperature: float = option(
-        0.1, doc="divides the cosines", source="[I] TCLR Table 11, best row, second column", gt=0, le=100
+        0.1, doc="divides the cosines", source="inferred: TCLR Table 11, best row, second column", gt=0, le=100
     )
     projector: ProjectorOptions | Literal["shared"] = option(
-        "shared", doc="from a clip's or a timestep's feature to its embedding", source="[P] TCLR: one for all losses"
+        "shared",
+        doc="from a clip's or a timestep's feature to its embedding",
+        source="printed: TCLR: one for all losses",
     )
     variant: Literal["paper", "released"] = option(
         "paper",
         doc="paper: one global copy with both local copies, averaged; released: two with two, added up",
-        source="[I] Eq. 3 to 5; [C] released",
+        source="inferred: Eq. 3 to 5; code: released",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[I] TCLR Eq. 5", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="inferred: TCLR Eq. 5", ge=0, le=1e6
     )
 
 

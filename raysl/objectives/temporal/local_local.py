@@ -30,18 +30,18 @@ class LocalLocalOptions(Options):
     """Options of the local-local loss."""
 
     temperature: float = option(
-        0.1, doc="divides the cosines", source="[I] TCLR Table 11, best row, second column", gt=0, le=100
+        0.1, doc="divides the cosines", source="inferred: TCLR Table 11, best row, second column", gt=0, le=100
     )
     projector: ProjectorOptions | Literal["shared"] = option(
-        "shared", doc="from a clip's feature to its embedding", source="[P] TCLR: one for all losses"
+        "shared", doc="from a clip's feature to its embedding", source="printed: TCLR: one for all losses"
     )
     variant: Literal["paper", "released"] = option(
         "paper",
         doc="paper: sum over timesteps, mean over videos; released: mean over timesteps, sum over the global batch",
-        source="[I] Eq. 2 and 5; [C] released",
+        source="inferred: Eq. 2 and 5; code: released",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="[I] TCLR Eq. 5", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", source="inferred: TCLR Eq. 5", ge=0, le=1e6
     )
 
 

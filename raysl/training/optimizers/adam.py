@@ -19,13 +19,13 @@ class AdamOptions(Options):
 
     learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
     weight_decay: float = option(
-        0.0, doc="factor of the weights added to the gradient", source="[C] torch.optim.Adam; TCLR 1e-9", ge=0, le=10
+        0.0, doc="factor of the weights added to the gradient", source="code: torch.optim.Adam; TCLR 1e-9", ge=0, le=10
     )
-    beta1: float = option(0.9, doc="decay of the gradient's average", source="[P] Kingma and Ba 2015", ge=0, lt=1)
-    beta2: float = option(0.999, doc="decay of its square's average", source="[P] Kingma and Ba 2015", ge=0, lt=1)
-    epsilon: float = option(1e-8, doc="added to the denominator", source="[P] Kingma and Ba 2015", gt=0, le=1)
+    beta1: float = option(0.9, doc="decay of the gradient's average", source="printed: Kingma and Ba 2015", ge=0, lt=1)
+    beta2: float = option(0.999, doc="decay of its square's average", source="printed: Kingma and Ba 2015", ge=0, lt=1)
+    epsilon: float = option(1e-8, doc="added to the denominator", source="printed: Kingma and Ba 2015", gt=0, le=1)
     decay_norm_and_bias: bool = option(
-        False, doc="whether weight decay applies to biases and the parameters of norms", source="[?]; [C] TCLR on"
+        False, doc="whether weight decay applies to biases and the parameters of norms", source="ours; code: TCLR on"
     )
 
 

@@ -5,8 +5,8 @@ With the gradient g of a loss, weight decay d, momentum m and rate r, a step cha
     v <- m v + r * trust * (g + d w),    trust = coefficient * |w| / |g + d w|.
 
 The paper's Algorithm 1 divides by |g| + d |w|; SimCLR's code, which is followed here, by the norm of the sum. A tensor
-of zeros, or one without gradient, has a trust of 1 (SimCLR [C]). Biases and the parameters of norms have no decay and
-a trust of 1 (SimCLR, VISSL [C]).
+of zeros, or one without gradient, has a trust of 1 (code: SimCLR). Biases and the parameters of norms have no decay and
+a trust of 1 (code: SimCLR, VISSL).
 """
 
 from __future__ import annotations
@@ -27,21 +27,23 @@ class LARSOptions(Options):
     """Options of LARS."""
 
     learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
-    momentum: float = option(0.9, doc="share of the last step that is kept", source="[P] You et al. 2017", ge=0, lt=1)
+    momentum: float = option(
+        0.9, doc="share of the last step that is kept", source="printed: You et al. 2017", ge=0, lt=1
+    )
     weight_decay: float = option(
-        1e-6, doc="factor of the weights added to the gradient", source="[P] SimCLR 2.2", ge=0, le=10
+        1e-6, doc="factor of the weights added to the gradient", source="printed: SimCLR 2.2", ge=0, le=10
     )
     trust_coefficient: float = option(
         0.001,
         doc="a step's length by that of the weights, at rate 1",
-        source="[P] You et al. 2017; [C] SimCLR",
+        source="printed: You et al. 2017; code: SimCLR",
         gt=0,
         le=1,
     )
     decay_norm_and_bias: bool = option(
         False,
         doc="whether weight decay and the trust ratio apply to biases and the parameters of norms",
-        source="[C] SimCLR",
+        source="code: SimCLR",
     )
 
 

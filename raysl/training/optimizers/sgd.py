@@ -16,13 +16,15 @@ class SGDOptions(Options):
     """Options of SGD."""
 
     learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
-    momentum: float = option(0.9, doc="share of the last step that is kept", source="[P] CVRL, [C] CSTP", ge=0, lt=1)
-    nesterov: bool = option(False, doc="Nesterov's momentum", source="[C] CVRL")
+    momentum: float = option(
+        0.9, doc="share of the last step that is kept", source="printed: CVRL; code: CSTP", ge=0, lt=1
+    )
+    nesterov: bool = option(False, doc="Nesterov's momentum", source="code: CVRL")
     weight_decay: float = option(
-        1e-6, doc="factor of the weights added to the gradient", source="[C] CVRL", ge=0, le=10
+        1e-6, doc="factor of the weights added to the gradient", source="code: CVRL", ge=0, le=10
     )
     decay_norm_and_bias: bool = option(
-        False, doc="whether weight decay applies to biases and the parameters of norms", source="[C] CVRL"
+        False, doc="whether weight decay applies to biases and the parameters of norms", source="code: CVRL"
     )
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ class CosineOptions(WarmupOptions):
     final_factor: float = option(
         0.0,
         doc="factor of the base rate that the cosine ends at",
-        source="[P] CVRL, half cosine; [C] ends at 0",
+        source="printed: CVRL, half cosine; code: ends at 0",
         ge=0,
         le=1,
     )

@@ -19,11 +19,15 @@ class MultistepOptions(WarmupOptions):
     milestones: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
         doc="epochs of the training, warm-up counted, after which the rate falls; fractions are allowed",
         unit="epochs",
-        source="per recipe; [P] TaCo fine-tunes with 50, 100, 150 of 200",
+        source="per recipe; printed: TaCo fine-tunes with 50, 100, 150 of 200",
         min_length=1,
     )
     factor: float = option(
-        0.1, doc="what the rate is multiplied by at each", source="[P] TaCo; SSTL 0.15 when fine-tuning", gt=0, lt=1
+        0.1,
+        doc="what the rate is multiplied by at each",
+        source="printed: TaCo; SSTL 0.15 when fine-tuning",
+        gt=0,
+        lt=1,
     )
 
     @field_validator("milestones")

@@ -16,20 +16,20 @@ class PlateauOptions(WarmupOptions):
     """Options of the plateau schedule."""
 
     factor: float = option(
-        0.1, doc="what the rate is multiplied by at a plateau", source="[P] TCLR, CSTP: divided by 10", gt=0, lt=1
+        0.1, doc="what the rate is multiplied by at a plateau", source="printed: TCLR, CSTP: divided by 10", gt=0, lt=1
     )
     patience: int = option(
         10,
         doc="epochs without a new best loss that are waited for; the rate falls after one more",
         unit="epochs",
-        source="[C] CSTP 10; TCLR 8",
+        source="code: CSTP 10; TCLR 8",
         ge=0,
         le=10000,
     )
     threshold: float = option(
         1e-4,
         doc="by how much of the best loss a new one must be lower to count",
-        source="[C] torch.optim.lr_scheduler.ReduceLROnPlateau",
+        source="code: torch.optim.lr_scheduler.ReduceLROnPlateau",
         ge=0,
         lt=1,
     )

@@ -41,7 +41,7 @@ class CstpOptions(CropOptions):
     strong: float = option(
         0.3,
         doc="probability of the strong chain, without which a clip is cropped and flipped",
-        source="[C]",
+        source="code",
         ge=0,
         le=1,
     )
@@ -49,45 +49,51 @@ class CstpOptions(CropOptions):
         10.0,
         doc="x, greatest angle that a clip is turned by; strong chain",
         unit="degrees",
-        source="[C], [P] 10; [P] none in Table 1",
+        source="code; printed: 10, and none in Table 1",
         ge=0,
         le=45,
     )
     rotation_from: Literal["minus", "zero"] = option(
         "minus",
         doc="where the range of that angle begins; zero: drawn from 0 to x, always the same way round",
-        source="[C] minus; [P] zero, of the words 0-10",
+        source="code: minus; printed: zero, of the words 0-10",
     )
-    jitter: float = option(0.8, doc="probability of colour jitter; strong chain", source="[C]", ge=0, le=1)
-    brightness: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="[C]", ge=0, le=10)
+    jitter: float = option(0.8, doc="probability of colour jitter; strong chain", source="code", ge=0, le=1)
+    brightness: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="code", ge=0, le=10)
     contrast: float = option(
-        0.4, doc="factor drawn from 1 - x to 1 + x, at least 0; about each frame's mean grey", source="[C]", ge=0, le=10
+        0.4,
+        doc="factor drawn from 1 - x to 1 + x, at least 0; about each frame's mean grey",
+        source="code",
+        ge=0,
+        le=10,
     )
-    saturation: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="[C]", ge=0, le=10)
-    hue: float = option(0.1, doc="hue shift drawn from -x to x", unit="turns of the circle", source="[C]", ge=0, le=0.5)
+    saturation: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="code", ge=0, le=10)
+    hue: float = option(
+        0.1, doc="hue shift drawn from -x to x", unit="turns of the circle", source="code", ge=0, le=0.5
+    )
     pick_channel: float = option(
         0.2,
         doc="probability that each frame shows one channel, drawn for the frame, in all three; strong chain",
-        source="[C]",
+        source="code",
         ge=0,
         le=1,
     )
-    blur: float = option(0.5, doc="probability of Gaussian blur; strong chain", source="[C]", ge=0, le=1)
+    blur: float = option(0.5, doc="probability of Gaussian blur; strong chain", source="code", ge=0, le=1)
     min_sigma: float = option(
-        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="[C]", gt=0, le=20
+        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="code", gt=0, le=20
     )
     max_sigma: float = option(
-        2.0, doc="largest standard deviation of the blur", unit="pixels", source="[C]", gt=0, le=20
+        2.0, doc="largest standard deviation of the blur", unit="pixels", source="code", gt=0, le=20
     )
-    min_area: float = option(0.2, doc="smallest crop", unit="share of the frame", source="[C]", gt=0, le=1)
+    min_area: float = option(0.2, doc="smallest crop", unit="share of the frame", source="code", gt=0, le=1)
     min_aspect: float = option(
         0.75,
         doc="least aspect, width by height; between the two uniform, with probability 1/2 height by width",
-        source="[C] 3/4",
+        source="code: 3/4",
         gt=0,
         le=10,
     )
-    max_aspect: float = option(4 / 3, doc="largest aspect", source="[C] 4/3", gt=0, le=10)
+    max_aspect: float = option(4 / 3, doc="largest aspect", source="code: 4/3", gt=0, le=10)
 
     @model_validator(mode="after")
     def _sigmas_ordered(self) -> Self:

@@ -28,25 +28,27 @@ class CvrlOptions(ColorOptions):
     The blur has ``size // 10`` taps, made odd, at least 3: 23 at 224 pixels.
     """
 
-    blur: float = option(1.0, doc="probability of Gaussian blur", source="[P] CVRL Algorithm 1", ge=0, le=1)
+    blur: float = option(1.0, doc="probability of Gaussian blur", source="printed: CVRL Algorithm 1", ge=0, le=1)
     min_sigma: float = option(
-        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="[C] CVRL", gt=0, le=20
+        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="code: CVRL", gt=0, le=20
     )
     max_sigma: float = option(
-        2.0, doc="largest standard deviation of the blur", unit="pixels", source="[C] CVRL", gt=0, le=20
+        2.0, doc="largest standard deviation of the blur", unit="pixels", source="code: CVRL", gt=0, le=20
     )
     solarise: float = option(
         0.0,
         doc="probability that values from `solarise_threshold` on are inverted",
-        source="[P] CVRL Algorithm 1 has none",
+        source="printed: CVRL Algorithm 1 has none",
         ge=0,
         le=1,
     )
-    solarise_threshold: float = option(0.5, doc="value from which on solarising inverts", source="[C] CVRL", ge=0, le=1)
+    solarise_threshold: float = option(
+        0.5, doc="value from which on solarising inverts", source="code: CVRL", ge=0, le=1
+    )
     asymmetric: bool = option(
         False,
         doc="blur and solarise as CVRL's code: query 1.0 and 0.0, key 0.1 and 0.2; any other view as the query",
-        source="[P] CVRL Algorithm 1; true: [C] CVRL",
+        source="printed: CVRL Algorithm 1; code: true: CVRL",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""No random spatial operation: centre crop and resize (CVRL Table 9, spatial off [I])."""
+"""No random spatial operation: centre crop and resize (inferred: CVRL Table 9, spatial off)."""
 
 from __future__ import annotations
 

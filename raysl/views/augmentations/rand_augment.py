@@ -36,10 +36,14 @@ class RandAugmentOptions(CropOptions):
     """How many operators, and how strong they are."""
 
     operations: int = option(
-        2, doc="operators drawn of the 14, with repetition, applied in turn", source="[P] CVRL Table 12", ge=1, le=14
+        2,
+        doc="operators drawn of the 14, with repetition, applied in turn",
+        source="printed: CVRL Table 12",
+        ge=1,
+        le=14,
     )
     magnitude: int = option(
-        10, doc="strength of every operator that has one, of 30", source="[?] CVRL gives none", ge=0, le=MOST
+        10, doc="strength of every operator that has one, of 30", source="ours: CVRL gives none", ge=0, le=MOST
     )
 
 

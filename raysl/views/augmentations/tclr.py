@@ -1,11 +1,11 @@
 """TCLR's augmentation (Dave et al. 2021, https://arxiv.org/abs/2101.07974), one draw for all frames of a clip.
 
 The paper's Algorithm 1 is lost, so all numbers are those of the released loader (github.com/DAVEISHAN/TCLR,
-tclr_pretraining/dl_tclr.py) [C]. The order is the loader's: crop, contrast, hue, saturation, brightness, contrast, grey
+tclr_pretraining/dl_tclr.py). The order is the loader's: crop, contrast, hue, saturation, brightness, contrast, grey
 with gamma or a dropped channel, flip, erasing. Where this departs from it:
 
 - The loader keeps the crop's left edge within ``width * (1 - c)``: it never shows the right end of a wide frame, and of
-  the largest crops the left square alone. Here the crop lies anywhere in the frame [I].
+  the largest crops the left square alone. Here the crop lies anywhere in the frame (inferred).
 - The loader reads BGR, so its grey weighs red as blue; here RGB. It rounds to 8 bits after each step; here only the
   resize does.
 - The network then reads normalised pixels (`network_input`); the paper subtracts no mean and divides by no deviation.
@@ -29,9 +29,9 @@ from raysl.views.color import adjust_gamma, to_grey
 from raysl.views.pixel_operations import OPERATIONS, Jitter, crop_and_flip
 
 ERASED, ERASED_OF = (9, 18), 112
-"""Shortest and longest side of the erased rectangle in a clip of 112 pixels, and that size [C]."""
+"""Shortest and longest side of the erased rectangle in a clip of 112 pixels, and that size (code)."""
 RADII = 3
-"""Blur has 1 to 3 taps on each side of the middle one: kernels of 3 to 7 pixels [?]."""
+"""Blur has 1 to 3 taps on each side of the middle one: kernels of 3 to 7 pixels (ours)."""
 EVENTS = ("contrast", "hue", "saturation", "brightness", "channels", "gamma", "flip", "erase", "blur", "shear_rotate")
 AMOUNTS = (
     *("side", "top", "left", "contrast", "hue", "saturation", "brightness", "gamma", "channel"),
@@ -67,7 +67,7 @@ class TclrParameters(NamedTuple):
 class TclrAugmentation(CroppedAugmentation[TclrParameters]):
     """Crop, resize (bilinear, antialiased) and flip on uint8, the rest on float.
 
-    Shear and rotation, then blur, stand before the erasing [?]; what they turn in is black, and the box that is
+    Shear and rotation, then blur, stand before the erasing (ours); what they turn in is black, and the box that is
     returned is the crop's.
     """
 

@@ -1,4 +1,4 @@
-"""Strengths and probabilities of TCLR's augmentation; [C] is the released loader (tclr_pretraining/dl_tclr.py)."""
+"""Strengths and probabilities of TCLR's augmentation; the code is the released loader, tclr_pretraining/dl_tclr.py."""
 
 from __future__ import annotations
 
@@ -19,77 +19,77 @@ class TclrOptions(AugmentationOptions):
     """
 
     min_side: float = option(
-        0.6, doc="smallest side of the square crop", unit="share of the short side", source="[C] TCLR", gt=0, le=1
+        0.6, doc="smallest side of the square crop", unit="share of the short side", source="code: TCLR", gt=0, le=1
     )
     max_side: float = option(
         1.0,
         doc="largest side of the square crop; between the two uniform",
         unit="share of the short side",
-        source="[C] TCLR",
+        source="code: TCLR",
         gt=0,
         le=1,
     )
     contrast: float = option(
-        0.25, doc="factor drawn from 1 - x to 1 + x; about each frame's mean grey", source="[C] TCLR", ge=0, le=1
+        0.25, doc="factor drawn from 1 - x to 1 + x; about each frame's mean grey", source="code: TCLR", ge=0, le=1
     )
     contrast_probability: float = option(
         0.25,
         doc="probability of the contrast change, half of it before hue, saturation and brightness, half after them",
-        source="[C] TCLR",
+        source="code: TCLR",
         ge=0,
         le=1,
     )
     hue: float = option(
-        0.1, doc="hue shift drawn from -x to x", unit="turns of the circle", source="[C] TCLR", ge=0, le=0.5
+        0.1, doc="hue shift drawn from -x to x", unit="turns of the circle", source="code: TCLR", ge=0, le=0.5
     )
-    saturation: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="[C] TCLR", ge=0, le=1)
-    brightness: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="[C] TCLR", ge=0, le=1)
+    saturation: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, le=1)
+    brightness: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, le=1)
     color_probability: float = option(
-        0.3, doc="probability of hue, of saturation and of brightness, each by itself", source="[C] TCLR", ge=0, le=1
+        0.3, doc="probability of hue, of saturation and of brightness, each by itself", source="code: TCLR", ge=0, le=1
     )
-    grey: float = option(0.175, doc="probability of a grey clip", source="[C] TCLR", ge=0, le=1)
+    grey: float = option(0.175, doc="probability of a grey clip", source="code: TCLR", ge=0, le=1)
     gamma: float = option(
-        0.25, doc="a grey clip is raised to a power drawn from 1 - x to 1 + x", source="[C] TCLR", ge=0, lt=1
+        0.25, doc="a grey clip is raised to a power drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, lt=1
     )
     gamma_probability: float = option(
-        0.75, doc="probability of that power where the clip is grey", source="[C] TCLR", ge=0, le=1
+        0.75, doc="probability of that power where the clip is grey", source="code: TCLR", ge=0, le=1
     )
     drop_channel: float = option(
-        0.125, doc="probability that one colour channel is zero; never of a grey clip", source="[C] TCLR", ge=0, le=1
+        0.125, doc="probability that one colour channel is zero; never of a grey clip", source="code: TCLR", ge=0, le=1
     )
-    flip: float = option(0.5, doc="probability of a horizontal flip", source="[C] TCLR", ge=0, le=1)
+    flip: float = option(0.5, doc="probability of a horizontal flip", source="code: TCLR", ge=0, le=1)
     erase: float = option(
         0.5,
         doc="probability that a rectangle is zero: sides 9/112 to 18/112 of the clip's, its top left corner anywhere",
-        source="[C] TCLR: 9 to 18 pixels of 112; [?] in other sizes in proportion",
+        source="code: TCLR: 9 to 18 pixels of 112; ours: in other sizes in proportion",
         ge=0,
         le=1,
     )
     blur: float = option(
         0.0,
         doc="probability of Gaussian blur, 3 to 7 taps",
-        source="[C] TCLR has none; its Table 8 adds it at 0.3",
+        source="code: TCLR has none; its Table 8 adds it at 0.3",
         ge=0,
         le=1,
     )
     min_sigma: float = option(
-        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="[?] lost, as CVRL", gt=0, le=20
+        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="ours: lost, as CVRL", gt=0, le=20
     )
     max_sigma: float = option(
-        2.0, doc="largest standard deviation of the blur", unit="pixels", source="[?] lost, as CVRL", gt=0, le=20
+        2.0, doc="largest standard deviation of the blur", unit="pixels", source="ours: lost, as CVRL", gt=0, le=20
     )
     shear_rotate: float = option(
         0.0,
         doc="probability of a shear along the rows with a rotation",
-        source="[C] TCLR has none; its Table 8 adds it at 0.3",
+        source="code: TCLR has none; its Table 8 adds it at 0.3",
         ge=0,
         le=1,
     )
     max_angle: float = option(
-        10.0, doc="angle of each of the two drawn from -x to x", unit="degrees", source="[?] lost", ge=0, le=45
+        10.0, doc="angle of each of the two drawn from -x to x", unit="degrees", source="ours: lost", ge=0, le=45
     )
     temporally_consistent: bool = option(
-        True, doc="one draw for all frames of a clip; false: every frame draws its own parameters", source="[C] TCLR"
+        True, doc="one draw for all frames of a clip; false: every frame draws its own parameters", source="code: TCLR"
     )
 
     @model_validator(mode="after")

@@ -8,8 +8,8 @@ u = t / M and exponent p, the cumulative distributions are
 - increasing: ``F(u) = u^(p + 1)``, mean ``(p + 1) / (p + 2)``: 2/3 for p = 1.
 
 The paper's ``P(t) = a t^b + c`` is this family, as the code writes it. Both search t by halving integers: Algorithm 2
-never gives 0, the code's loop never M - 1. Here F is inverted exactly and t rounded down [I]. The decreasing law with
-p = 1 makes all pairs of starts equally likely, so it equals the pair sampler ``random`` but for the rounding.
+never gives 0, the code's loop never M - 1. Here F is inverted exactly and t rounded down (inferred). The decreasing law
+with p = 1 makes all pairs of starts equally likely, so it equals the pair sampler ``random`` but for the rounding.
 """
 
 from __future__ import annotations
@@ -32,12 +32,18 @@ Law = Literal["decreasing", "uniform", "increasing"]
 class IntervalOptions(Options):
     """How likely each distance is, and which clip comes first."""
 
-    law: Law = option("decreasing", doc="how the probability changes with the distance", source="[P] CVRL Figure 3")
+    law: Law = option(
+        "decreasing", doc="how the probability changes with the distance", source="printed: CVRL Figure 3"
+    )
     exponent: float = option(
-        1.0, doc="p of the law, see the module; of no effect on uniform", source="[C] CVRL: power 1, linear", gt=0, le=8
+        1.0,
+        doc="p of the law, see the module; of no effect on uniform",
+        source="code: CVRL: power 1, linear",
+        gt=0,
+        le=8,
     )
     order: Literal["random", "forward"] = option(
-        "random", doc="random: either clip may be the query; forward: the query comes first", source="[C] CVRL 7.2"
+        "random", doc="random: either clip may be the query; forward: the query comes first", source="code: CVRL 7.2"
     )
 
     @model_validator(mode="after")
@@ -48,7 +54,7 @@ class IntervalOptions(Options):
 
 
 class IntervalPair(PairSampler):
-    """Starts a drawn distance apart; in a video too short for that, two independent ones that wrap around [C]."""
+    """Starts a drawn distance apart; in a video too short for that, two independent ones that wrap around (code)."""
 
     def __init__(self, options: IntervalOptions, clip: ClipOptions) -> None:
         super().__init__(clip)

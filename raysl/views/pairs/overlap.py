@@ -9,10 +9,10 @@ space: a random first crop; the second has its size, and shares with it a rectan
 
 A second clip or crop may leave the video or the frame:
 
-- ``released`` [C]: its rate is drawn again with the rest of it, the first one is kept. Large overlaps fit more often,
-  so labels are far from uniform: on UCF101 two of three crops have rate 1 (recipe's simulation).
-- ``balanced`` [?]: labels are uniform. Whatever the label, the first clip or crop is drawn until the smallest candidate
-  fits beside it, so that its size and place say nothing; the second one is any that fits. Which of the two is
+- ``released`` (code): its rate is drawn again with the rest of it, the first one is kept. Large overlaps fit more
+  often, so labels are far from uniform: on UCF101 two of three crops have rate 1 (recipe's simulation).
+- ``balanced`` (ours): labels are uniform. Whatever the label, the first clip or crop is drawn until the smallest
+  candidate fits beside it, so that its size and place say nothing; the second one is any that fits. Which of the two is
   the query is drawn too. What is left: of two crops with a middling overlap one lies further inside than any crop of
   the smallest, so where a crop lies in its frame, if its picture tells, is a weak hint; likewise in time, stronger the
   shorter the video. (Where the rate is kept and the rest drawn again, as the recipe has it, a small overlap goes with a
@@ -44,7 +44,7 @@ AnyChoice = TypeVar("AnyChoice")
 SPATIAL, TEMPORAL = "spatial_overlap", "temporal_overlap"
 """Names of the answers, positions in `OverlapOptions.candidates`."""
 TRIES, CROPS = 1000, 2000
-"""Released, second crops of one first crop, where candidates near 1 hardly ever miss; balanced, first crops [?]."""
+"""Released, second crops of one first crop, where candidates near 1 hardly ever miss; balanced, first crops (ours)."""
 NEARLY_ONE = 0.95
 """What the largest candidate must reach: where no second place fits, both clips are equal and it is their label."""
 
@@ -56,22 +56,22 @@ class OverlapOptions(Options):
         (0.2, 0.4, 0.6, 0.8, 1.0),
         doc="overlap rates, increasing, the last 0.95 or more",
         unit="share of a clip",
-        source="[P] CSTP Table 4",
+        source="printed: CSTP Table 4",
         min_length=2,
     )
     label_balance: Literal["released", "balanced"] = option(
-        "released", doc="what is drawn again where the second clip does not fit; see the module", source="[C] CSTP"
+        "released", doc="what is drawn again where the second clip does not fit; see the module", source="code: CSTP"
     )
-    min_area: float = option(0.2, doc="smallest first crop", unit="share of the frame", source="[C] CSTP", gt=0, le=1)
-    max_area: float = option(1.0, doc="largest first crop", unit="share of the frame", source="[C] CSTP", gt=0, le=1)
+    min_area: float = option(0.2, doc="smallest first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1)
+    max_area: float = option(1.0, doc="largest first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1)
     min_aspect: float = option(
         0.75,
         doc="least aspect, width by height; between the two uniform, with probability 1/2 height by width",
-        source="[C] CSTP: 3/4",
+        source="code: CSTP: 3/4",
         gt=0,
         le=10,
     )
-    max_aspect: float = option(4 / 3, doc="largest aspect", source="[C] CSTP: 4/3", gt=0, le=10)
+    max_aspect: float = option(4 / 3, doc="largest aspect", source="code: CSTP: 4/3", gt=0, le=10)
 
     @model_validator(mode="after")
     def _ordered(self) -> OverlapOptions:
@@ -92,7 +92,7 @@ class OverlapOptions(Options):
 class OverlapPair(PairSampler):
     """See the module. The query is the first clip drawn; balanced, either.
 
-    A video shorter than a clip gives two equal clips that wrap around, with the last label [C].
+    A video shorter than a clip gives two equal clips that wrap around, with the last label (code).
     """
 
     def __init__(self, options: OverlapOptions, clip: ClipOptions) -> None:

@@ -1,7 +1,7 @@
 """Two clips of the pair at independent uniform times, each at a stride of its own (TCLR D.5).
 
 The paper finds that an instance pair at different skip rates teaches less than one at equal rates; which rates it drew
-from is lost, so the set here is ours [?].
+from is lost, so the set here is ours.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class SkipsOptions(Options):
         (1, 2, 4, 8),
         doc="strides to draw from, all equally likely; those at which a clip does not fit the video are not drawn",
         unit="frames",
-        source="[?] TCLR D.5 draws them; the set is lost",
+        source="ours: TCLR D.5 draws them; the set is lost",
         min_length=1,
     )
-    same: bool = option(False, doc="one draw for both clips", source="[P] TCLR D.5: different skip rates")
+    same: bool = option(False, doc="one draw for both clips", source="printed: TCLR D.5: different skip rates")
 
 
 class SkipsPair(PairSampler):

@@ -3,7 +3,7 @@
 With N_T timesteps and clips of T frames the window is N_T T frames at stride ``skip / N_T``: local clip j takes those
 from j T on, the global clip every ``skip``-th frame of all. At N_T = 4, T = 16 and skip 4 it has 64 consecutive frames;
 slice j of the global clip's feature map is of the same part of the video as local clip j. At N_T = 2 the two local
-clips are halves sampled at skip 2 [I] (Table 10 does not say).
+clips are halves sampled at skip 2 (inferred) (Table 10 does not say).
 
 Of every clip there are two views, augmented independently: ``local/2`` and ``local/2/copy``.
 
@@ -30,25 +30,25 @@ class GlobalLocalOptions(WindowOptions):
     """Timesteps, skip rates, and where the instance pair comes from."""
 
     local_clips: int = option(
-        4, doc="N_T, local clips of a window", unit="clips", source="[P] TCLR Table 10", ge=1, le=16
+        4, doc="N_T, local clips of a window", unit="clips", source="printed: TCLR Table 10", ge=1, le=16
     )
     skips: tuple[Annotated[int, Field(ge=1, le=64)], ...] = option(
         (4,),
         doc="stride of the global clip; of several, one is drawn for each window among those that fit the video",
         unit="frames",
-        source="[P] TCLR; [C] D.5: 4, 8, 12, 16, local clips at a quarter",
+        source="printed: TCLR; code: D.5: 4, 8, 12, 16, local clips at a quarter",
         min_length=1,
     )
     instance_pair: Literal["random", "reuse_global"] = option(
         "random",
         doc="reuse_global: the global clip is the pair's query, so that one forward pass is saved",
-        source="[P] random timesteps, independent of the window",
+        source="printed: random timesteps, independent of the window",
     )
     shortest: float = option(
         0.875,
         doc="a video with no more than this share of the window's frames (clip.frames times the smallest skip) is left "
         "out; in others shorter than the window it starts at 0, and the missing frames are reflected at the end",
-        source="[C] TCLR: 56 of 64",
+        source="code: TCLR: 56 of 64",
         ge=0,
         le=1,
     )
