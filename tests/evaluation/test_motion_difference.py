@@ -127,3 +127,14 @@ def test_one_task_on_clips_of_its_own() -> None:
     pair = Chosen("pretext task", "rotation", rotation(view="pair"))
     with pytest.raises(ConfigError, match="the task rotation has no clips of its own"):
         check(options_of(task={"rotation": pair}), tiny_cell())
+
+
+def test_no_pair_of_frames_is_measured_twice() -> None:
+    """The tiny clip has four frames, and one more before they are subtracted."""
+    check: Any = find("protocol", "motion_difference").check
+    check(options_of("reverse", pairs=3), tiny_cell())
+    check(options_of("reverse", pairs=4), tiny_cell({"clip.input": "difference"}))
+    with pytest.raises(
+        ConfigError, match=r"pairs 4: a clip of the task has 3 pairs of consecutive frames; take at most 3"
+    ):
+        check(options_of("reverse", pairs=4), tiny_cell())

@@ -204,7 +204,7 @@ FITTING: dict[str, dict[str, Any]] = {
         "network": "small",
         "updates": 1,
         "pairs": 1,
-        "videos": 2,
+        "videos": 1,
     },
 }
 FILMS = {"name": "synthetic_boxes", "train": 4, "test": 2, "height": 32, "width": 32}

@@ -205,7 +205,14 @@ def _result(
 
 
 def _check(options: MotionDifferenceOptions, cell: CellConfig) -> None:
-    own_views(options, cell)
+    views = own_views(options, cell)
+    subtracted = cell.clip.input == "difference"  # of a frame more
+    most = min(views.frames(view, cell.clip) for view in views.own_views) - 1 + subtracted
+    if options.pairs > most:
+        raise ConfigError(
+            f"motion_difference: pairs {options.pairs}: a clip of the task has {most} pairs of consecutive frames; "
+            f"take at most {most}"
+        )
 
 
 COMPONENT = Component(
