@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
+from typing import Any
 
 from raysl.errors import NodeFault, RayslError
 
@@ -21,6 +25,38 @@ SOCKET_NAMES = 32
 """Of which Python's names of a folder and a socket in it take so many: ``/pymp-xxxxxxxx/listener-xxxxxxxx``."""
 PATIENCE_SECONDS = 60.0
 """For an interpreter to say what it is."""
+
+
+class _Process(ForkServerProcess):
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802
+        with _script_hidden():
+            return ForkServerProcess._Popen(process_obj)
+
+
+class _Context(ForkServerContext):
+    Process = _Process
+
+
+PROCESSES = _Context()
+"""Starts processes from a server: not forked from this one, which may hold threads.
+
+Unlike others of `multiprocessing` they do not run the script that this process runs: nothing of it is sent to them, and
+a script without ``if __name__ == "__main__":`` would begin anew in each.
+"""
+
+
+@contextmanager
+def _script_hidden() -> Iterator[None]:
+    main = sys.modules["__main__"]
+    spec, file = main.__spec__, main.__dict__.pop("__file__", None)
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
 
 
 def ready_for_processes() -> None:
@@ -44,7 +80,7 @@ def ready_for_processes() -> None:
 def _check_locks() -> None:
     """Makes one, which needs the servers."""
     try:
-        multiprocessing.get_context("forkserver").Lock()
+        PROCESSES.Lock()
     except OSError as error:
         raise NodeFault(
             f"processes cannot be started: no lock can be made in /dev/shm ({error.strerror}): free some of it, or "

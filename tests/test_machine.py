@@ -95,6 +95,25 @@ def test_what_lies_in_the_working_folder_is_not_taken_for_what_processes_import(
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["3", "True"]), done.stderr
 
 
+@pytest.mark.parametrize("guard", ["", "if __name__ == '__main__':\n    "])
+def test_a_script_without_a_guard_is_not_begun_anew_in_its_processes(tmp_path: Path, guard: str) -> None:
+    """As `multiprocessing` alone would; afterwards everything is as it was."""
+    (tmp_path / "script.py").write_text(
+        "import sys\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from raysl.machine import PROCESSES, ready_for_processes\n"
+        "print('begun')\n"
+        f"{guard}ready_for_processes(); pool = ProcessPoolExecutor(1, PROCESSES)\n"
+        f"{guard[-4:]}print(pool.submit(len, 'abc').result(), __file__)\n"
+    )
+    paths = os.pathsep.join([str(Path(raysl.__file__).parents[1]), *filter(None, sys.path)])
+    command, environment = [sys.executable, "script.py"], {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stdout.split(), done.stderr) == (["begun", "3", str(tmp_path / "script.py")], "")
+
+
 @pytest.mark.slow
 def test_a_process_without_a_path_imports_the_decoders() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PATH"}

@@ -16,7 +16,7 @@ from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
 from raysl.errors import RayslError
-from raysl.machine import ready_for_processes
+from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.signals import leave_ending_to_parent
 
@@ -114,16 +114,13 @@ def _check_start(pool: ProcessPoolExecutor) -> None:
         pool.submit(said).result()
     except BrokenProcessPool as error:
         raise RayslError(
-            "the processes that decode videos end as they start; what they print says why. A script of your own needs "
-            "a file (not standard input), and `if __name__ == '__main__':` before what it calls; --processes 1 starts "
-            "none"
+            "the processes that decode videos end as they start; what they print says why; --processes 1 starts none"
         ) from error
 
 
 def _pool(work: Work, processes: int) -> ProcessPoolExecutor:
     ready_for_processes()
-    # Not forked from this process: the caller may hold threads, a Ray actor above all.
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("forkserver"), _begin, (work,))
+    return ProcessPoolExecutor(processes, PROCESSES, _begin, (work,))
 
 
 _work: Work | None = None

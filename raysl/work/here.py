@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context, set_forkserver_preload
+from multiprocessing import active_children, set_forkserver_preload
 
 import torch
 
@@ -20,7 +20,7 @@ from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
 from raysl.errors import RayslError, StoreLostError
-from raysl.machine import ready_for_processes
+from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.results import Found
 from raysl.signals import asked_to_leave, leave_ending_to_parent
@@ -92,8 +92,7 @@ class Here:
         threads = max(1, cpus_of_rank() // self.processes)
         while waiting:
             ready_for_processes()
-            # Not forked from this process, which holds threads.
-            with ProcessPoolExecutor(self.processes, get_context("forkserver"), _begin_process, (threads,)) as pool:
+            with ProcessPoolExecutor(self.processes, PROCESSES, _begin_process, (threads,)) as pool:
                 try:
                     self._work_through(pool, waiting, site, changed, order)
                 except BrokenProcessPool:

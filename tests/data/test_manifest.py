@@ -179,18 +179,23 @@ def test_a_cache_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_pat
 
 
 @pytest.mark.slow
-def test_processes_that_cannot_start_are_no_videos_fault(tmp_path: Path) -> None:
-    """As where a script lacks the guard of its main module, or is read from standard input."""
+@pytest.mark.parametrize("broken", [False, True])
+def test_processes_that_cannot_start_are_no_videos_fault(tmp_path: Path, broken: bool) -> None:
+    """As where memory is short; a script without a guard of its main module, read from standard input, starts them."""
     write_set(tmp_path / "set", videos=2, frames=4)
     script = f"""
+import os
 from pathlib import Path
+from raysl.data import manifest_pool
 from raysl.data.manifest import build_manifest
 from raysl.errors import RayslError
 from tests.data.rendered import catalog_of
 root = Path({str(tmp_path)!r})
 catalog = catalog_of(["some folder/v 0.mp4", "some folder/v 1.mp4"])
+if {broken}:
+    manifest_pool._begin = os._exit
 try:
-    build_manifest(catalog, root / "set", folder=root / "manifests", processes=2)
+    print(len(build_manifest(catalog, root / "set", folder=root / "manifests", processes=2).unreadable()))
 except RayslError as error:
     print(error)
 """
@@ -199,5 +204,6 @@ except RayslError as error:
     done = subprocess.run(
         [sys.executable, "-"], input=script, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.stdout.startswith("the processes that decode videos end as they start"), done.stderr
-    assert not list((tmp_path / "manifests").glob("*.jsonl")), "nothing is known of the videos"
+    expected = "the processes that decode videos end as they start" if broken else "0\n"
+    assert done.stdout.startswith(expected), done.stderr
+    assert bool(list((tmp_path / "manifests").glob("*.jsonl"))) != broken, "nothing is known of the videos"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +27,7 @@ from raysl.data.rendering.motions import MOTIONS, displacement
 from raysl.data.rendering.scene import SceneShape, render
 from raysl.data.shared_folder import give_rights, make_folder
 from raysl.errors import ConfigError, DataError
-from raysl.machine import ready_for_processes
+from raysl.machine import PROCESSES, ready_for_processes
 from raysl.signals import leave_ending_to_parent
 from raysl.streams import stream
 
@@ -201,7 +200,7 @@ def _helped(helpers: int, options: SyntheticOptions, root: Path) -> Iterator[Non
             ready_for_processes()
         for _ in range(helpers):
             # As `raysl.data.manifest_pool`, which decodes next, so that one server is started for both.
-            process = multiprocessing.get_context("forkserver").Process(target=_help, args=(options, root))
+            process = PROCESSES.Process(target=_help, args=(options, root))
             process.start()
             started.append(process)
         yield
