@@ -1,23 +1,29 @@
-"""What features are like while a backbone trains: whether neighbours share a class, how far and wide they spread.
+"""Features while a backbone trains: whether neighbours share a class, and how widely they spread.
 
 No test video is looked at, and no random number is drawn.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
 
+from raysl.config.cell import CellConfig
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
 from raysl.data.source import VideoSource
 from raysl.distributed import on_first_rank
+from raysl.errors import CellFailure, NodeFault
 from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, middle_features, spread
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.protocols.geometry import rankme, sphere_spread
 from raysl.evaluation.protocols.retrieval import unit
 from raysl.models.backbone import Backbone
+from raysl.notes import say_once
+from raysl.training.monitor import Monitor, is_monitored
+from raysl.training.precision import choose_device, resolve_precision
 
 
 def monitored_videos(source: VideoSource, most: int) -> tuple[Video, ...]:
@@ -62,3 +68,30 @@ def look(
         return knn | {"rankme": rankme(values.astype("float64")), "spread": sphere_spread(unit(values))}
 
     return on_first_rank(measured)
+
+
+def monitor_of(cell: CellConfig, source: VideoSource, title: str) -> Monitor | None:
+    """The cell's monitor as its option `training.monitor` sets it; None where that is off.
+
+    A measurement that fails does not end the training: it is left out, with one note. It opens the data's files a
+    second time, since the training may load clips at the same moment.
+    """
+    if not is_monitored(cell):
+        return None
+    reader, videos = copy.copy(source), monitored_videos(source, cell.training.monitor.videos)
+    device = choose_device()
+    precision = resolve_precision(cell.training.precision, device)
+    if not can_vote(videos):
+        say_once(
+            f"{title}: the training set {source.catalog.name} has no labels of several classes: no kNN vote while it "
+            "trains"
+        )
+
+    def measure(backbone: Backbone) -> dict[str, float]:
+        try:
+            return look(backbone, reader, videos, cell.clip, device=device, precision=precision)
+        except (NodeFault, CellFailure) as error:
+            say_once(f"{title}: a look at the representation is left out: {error}")
+            return {}
+
+    return Monitor(cell.training.monitor.points, measure, title)

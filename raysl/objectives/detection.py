@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -15,7 +16,6 @@ from raysl.distributed import all_reduce_sum, world_size
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.models.classifier import Classifier
-from raysl.models.roi import roi_features
 from raysl.objectives.supervised import dropout_factors
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.views.batch import Batch
@@ -73,3 +73,23 @@ class Detection(Term):
             return None
         drawn = dropout_factors(self.seed, self._step, keys.tolist(), feature_map.shape[1], self.options.dropout)
         return drawn.to(feature_map)
+
+
+def roi_features(feature_map: Tensor, row: Tensor, box: Tensor, size: int) -> Tensor:
+    """``[P, D]``: RoIAlign of a map that is averaged over time, then the largest over space (CVRL 4.4).
+
+    RoIAlign is linear, so the mean over time can come first, where it costs less.
+
+    Args:
+        feature_map: ``[B, D, H', W']``, mean over time.
+        row: ``[P]`` int64, the clip of each box.
+        box: ``[P, 4]``, (left, top, right, bottom) as shares of the clip.
+        size: bins in height and width that RoIAlign reads a box at.
+    """
+    from torchvision.ops import roi_align  # seconds: not where a study is only read
+
+    height, width = feature_map.shape[-2:]
+    scale = box.new_tensor([width, height, width, height])
+    regions = torch.cat([row.to(box.dtype)[:, None], box * scale], dim=1)
+    features: Tensor = roi_align(feature_map.float(), regions, (size, size), aligned=True)
+    return features.amax(dim=(2, 3))

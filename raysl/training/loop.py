@@ -22,7 +22,7 @@ from raysl.objectives.build import build_objective
 from raysl.signals import saving_first
 from raysl.training.batches import Signals, StepBatches, exchange
 from raysl.training.check_cell import check_accumulation
-from raysl.training.checkpoint import Checkpoint
+from raysl.training.checkpoint import Checkpoint, random_state, restore_random_state, seed_rank
 from raysl.training.curves import curve_row
 from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
@@ -31,7 +31,6 @@ from raysl.training.parameter_groups import weight_penalty
 from raysl.training.precision import Precision
 from raysl.training.probe import Probe
 from raysl.training.progress import Pace, Progress
-from raysl.training.random_state import random_state, restore_random_state, seed_rank
 from raysl.training.recorder import Recorder
 from raysl.training.summary import Summary
 from raysl.training.unreadable import Unreadable

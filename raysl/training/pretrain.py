@@ -28,15 +28,16 @@ from raysl.distributed import (
 from raysl.errors import CellFailure, ConfigError, DataError, NodeFault
 from raysl.models.backbone import Backbone
 from raysl.models.inflate import weights_record
+from raysl.objectives.build import build_backbone
 from raysl.results import CellFolder
 from raysl.training.check_cell import check_world
 from raysl.training.checkpoint import Checkpoint, newest_checkpoint
+from raysl.training.load_backbone import PREFIX
 from raysl.training.loop import ProgressCallback, Run
 from raysl.training.monitor import Monitor
 from raysl.training.precision import Precision, choose_device, resolve_precision
 from raysl.training.probe import Probe
 from raysl.training.provenance import git_state, hardware, package_versions
-from raysl.training.random_backbone import store_random_backbone
 from raysl.training.recorder import Recorder, begin
 from raysl.training.summary import Summary
 from raysl.training.threads import cpu_threads, cpus_of_rank
@@ -190,3 +191,33 @@ def _provenance(
         "unreadable": unreadable,
         "attempts": attempts,
     }
+
+
+def store_random_backbone(
+    cell: CellConfig, folder: CellFolder, provenance: dict[str, Any], files: Mapping[str, Path] = NOTHING
+) -> Summary:
+    """``pretraining: none``: stores the backbone as drawn (or inflated) as final checkpoint and marks the cell done.
+
+    For rank 0 alone.
+    """
+    weights = build_backbone(cell, files).state_dict()
+    model = {PREFIX + name: value for name, value in weights.items()}
+    summary = Summary(
+        steps=0,
+        minutes=0.0,
+        clips_per_second=0.0,
+        clips_per_second_per_core=0.0,
+        final_loss=None,
+        precision=provenance["precision"],
+        unreadable=0,
+        unreadable_paths=(),
+        missing=0,
+        too_short=0,
+        left_out=0,
+        attempts=1,
+    )
+    begin(cell, folder, provenance)
+    with Recorder(folder, None) as recorder:
+        recorder.save(Checkpoint(cell_id(cell), step=0, precision=provenance["precision"], model=model))
+        recorder.finish(summary, provenance)
+    return summary

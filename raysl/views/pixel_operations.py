@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from raysl.views.blur import blur_radius, gaussian_blur
-from raysl.views.color import adjust_brightness, adjust_contrast, adjust_saturation, solarise, to_grey
-from raysl.views.hue import adjust_hue
+from raysl.views.color import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation, solarise, to_grey
 
 
 class Jitter(NamedTuple):

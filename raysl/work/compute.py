@@ -22,6 +22,7 @@ from raysl.distributed import (
 )
 from raysl.errors import CellFailure, LeftError, NodeFault, RayslError, StorageError, StoreLostError
 from raysl.evaluation.evaluate import evaluate, reads_network, record
+from raysl.evaluation.monitor import monitor_of
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.models.backbone import Backbone
 from raysl.objectives.objective import Objective
@@ -35,7 +36,6 @@ from raysl.training.probe import Probe
 from raysl.training.progress import Progress
 from raysl.training.threads import cpu_threads
 from raysl.work.claims import claimed
-from raysl.work.monitoring import monitor_of
 from raysl.work.site import OnReading, Site
 
 OnStage = Callable[[str, Progress | None], None]

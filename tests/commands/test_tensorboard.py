@@ -161,7 +161,7 @@ def test_names_of_rows_become_distinct_folders() -> None:
 
 
 def test_factors_are_what_any_row_changes_and_of_each_row_what_it_reads(tmp_path: Path) -> None:
-    from raysl.planning.factors import factors
+    from raysl.planning.plan_study import factors
 
     rows = """rows:
   random: {pretraining: none}

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from raysl.config.component import find
-from raysl.evaluation.class_means import nearest_mean
 from raysl.evaluation.protocol import EvaluationResult, Features
 from raysl.evaluation.protocols.geometry import GeometryOptions, distances, rankme
+from raysl.evaluation.protocols.retrieval import nearest_mean
 from raysl.objectives.losses.representation_metrics import representation_metrics, uniformity
 from tests.evaluation.toy import class_names, toy_features
 

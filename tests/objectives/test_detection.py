@@ -11,8 +11,7 @@ from torch import Tensor
 from raysl.config.objective_sections import SupervisedOptions
 from raysl.distributed import average_over_ranks
 from raysl.errors import ConfigError
-from raysl.models.roi import roi_features
-from raysl.objectives.detection import Detection
+from raysl.objectives.detection import Detection, roi_features
 from raysl.views.batch import Batch, Boxes
 from tests.objectives.batches import TinyBackbone, context, view
 from tests.ranks import run_ranks

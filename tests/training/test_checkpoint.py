@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from raysl.errors import StorageError
-from raysl.training.checkpoint import Checkpoint, read_checkpoint
-from raysl.training.random_state import random_state, restore_random_state, seed_rank
+from raysl.training.checkpoint import Checkpoint, random_state, read_checkpoint, restore_random_state, seed_rank
 
 CPU = torch.device("cpu")
 

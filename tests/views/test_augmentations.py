@@ -16,7 +16,7 @@ from raysl.streams import stream
 from raysl.views.augmentation import Augmentation
 from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
 from raysl.views.center_crop import center_box, center_crop
-from raysl.views.hue import adjust_hue
+from raysl.views.color import adjust_hue
 from raysl.views.pixel_operations import Jitter, Parameters, apply
 from tests.views.sets import clip_options
 

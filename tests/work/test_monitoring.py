@@ -12,6 +12,7 @@ from raysl.commands.inputs import load_studies
 from raysl.commands.status import print_status
 from raysl.commands.terminal import PlainConsole
 from raysl.data.places import Places
+from raysl.evaluation.monitor import monitor_of
 from raysl.notes import heard
 from raysl.planning.plan_study import plan_study
 from raysl.planning.study import load_study
@@ -21,7 +22,6 @@ from raysl.training.monitor import is_monitored
 from raysl.training.monitored import PREFIX
 from raysl.training.progress import Progress
 from raysl.work.compute import pretrain_cell
-from raysl.work.monitoring import monitor_of
 from tests.cells import tiny_cell
 from tests.planning.studies import SMALL_RECIPE, write_study
 from tests.training.material import tiny_source

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raysl.config.component import Component
-from raysl.evaluation.class_means import nearest_mean
 from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
-from raysl.evaluation.protocols.retrieval import unit
+from raysl.evaluation.protocols.retrieval import nearest_mean, unit
 
 Floats = NDArray[np.float64]
 VIDEOS_AT_ONCE = 512

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.evaluation.class_means import nearest_mean
 from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
+from raysl.evaluation.protocols.retrieval import nearest_mean
 from raysl.streams import stream
 
 Floats = NDArray[np.float64]

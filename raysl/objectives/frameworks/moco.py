@@ -22,10 +22,8 @@ from raysl.objectives.losses.info_nce import info_nce, queue_logits
 from raysl.objectives.losses.nt_xent import unit_rows
 from raysl.objectives.losses.reduction import Reduction, reduced, reduction_option
 from raysl.objectives.losses.representation_metrics import representation_metrics
-from raysl.objectives.memory.key_queue import KeyQueue
-from raysl.objectives.memory.shuffled import shuffled
-from raysl.objectives.memory.target_encoder import TargetEncoder, momentum_at
-from raysl.objectives.memory.transformed_keys import TransformedKeys
+from raysl.objectives.memory.key_queue import KeyQueue, TransformedKeys
+from raysl.objectives.memory.target_encoder import TargetEncoder, momentum_at, shuffled
 from raysl.objectives.tasks.transformed import TransformedViewLosses, original_weight_option, sum_over_tasks
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.views.batch import Batch

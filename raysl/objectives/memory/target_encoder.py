@@ -2,19 +2,25 @@
 
 He et al. 2020 (MoCo), https://arxiv.org/abs/1911.05722, Eq. 2; Grill et al. 2020 (BYOL),
 https://arxiv.org/abs/2006.07733, section 3.3 for the cosine schedule of the momentum.
+
+`shuffled` is MoCo's shuffled batch norm (section 3.3): batch norm over parts of the batch lets a query recognise its
+key by the statistics that both were normalised with. Computed among other videos, the key does not carry them.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from raysl.distributed import all_gather, rank
 from raysl.models.backbone import Backbone, pool
 from raysl.models.chunks import in_chunks
+from raysl.streams import Key, stream
 
 MomentumSchedule = Literal["constant", "cosine"]
 
@@ -75,3 +81,22 @@ def momentum_at(step: int, total_steps: int, first: float, schedule: MomentumSch
     if schedule == "constant":
         return first
     return 1 - (1 - first) * (math.cos(math.pi * step / total_steps) + 1) / 2
+
+
+@torch.no_grad()
+def shuffled(network: Callable[[Tensor], Tensor], clips: Tensor, *key: Key) -> Tensor:
+    """``network`` of this rank's ``clips``, ``[B, ...]`` to ``[B, d]``, computed in a permuted batch. Collective.
+
+    Args:
+        network: row by row but for its batch norm.
+        clips: ``[B, ...]``, the same B on every rank.
+        key: of the stream that draws the permutation of the global batch: the same on every rank.
+    """
+    everything = all_gather(clips.contiguous())
+    order = torch.from_numpy(stream(*key).permutation(len(everything))).to(clips.device)
+    mine = slice(rank() * len(clips), (rank() + 1) * len(clips))
+    permuted = everything[order[mine]]
+    if clips.ndim == 5:
+        permuted = permuted.contiguous(memory_format=torch.channels_last_3d)
+    del everything
+    return all_gather(network(permuted))[order.argsort()[mine]]

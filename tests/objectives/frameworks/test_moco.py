@@ -14,8 +14,7 @@ from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.frameworks.moco import MoCo, MoCoOptions
 from raysl.objectives.losses.info_nce import info_nce, queue_logits
 from raysl.objectives.losses.nt_xent import unit_rows
-from raysl.objectives.memory.shuffled import shuffled
-from raysl.objectives.memory.target_encoder import momentum_at
+from raysl.objectives.memory.target_encoder import momentum_at, shuffled
 from raysl.streams import stream
 from raysl.views.batch import Batch
 from tests.cells import tiny_cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from raysl.models.roi import roi_features
+from raysl.objectives.detection import roi_features
 
 MAP = torch.arange(2 * 3 * 4 * 6, dtype=torch.float32).reshape(2, 3, 4, 6)
 
