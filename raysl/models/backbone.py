@@ -33,7 +33,7 @@ def pool(feature_map: Tensor) -> Tensor:
 
 
 def refuse_training(name: str) -> Callable[[Any, CellConfig], None]:
-    """The check of a backbone without weights: nothing can be trained of it but a head on top."""
+    """The check of a backbone without weights: only a head on top of it can be trained."""
 
     def check(options: Any, cell: CellConfig) -> None:
         if cell.pretraining != "none" and cell.train != "head":
@@ -75,7 +75,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 def stem_channels(width: float, full: int = 64) -> int:
-    """Channels after the stem of a ResNet whose every layer is ``width`` times as wide; later stages are its multiples.
+    """Channels after the stem of a ResNet with every layer ``width`` times as wide; later stages are its multiples.
 
     Raises:
         ValueError: ``width`` does not give a whole number of channels.
@@ -84,7 +84,7 @@ def stem_channels(width: float, full: int = 64) -> int:
 
 
 def check_clip(clip: Sequence[int], smallest: tuple[int, int]) -> None:
-    """For networks whose unpadded pools leave nothing of a small clip.
+    """For networks with unpadded pools, which leave nothing of a small clip.
 
     Args:
         clip: frames, height and width.

@@ -79,7 +79,7 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def average_statistics(module: nn.Module) -> None:
-    """Gives every rank the mean over ranks of the running statistics that each tracked of its own groups. Collective.
+    """Averages over ranks the running statistics that each rank tracked for its own groups. Collective.
 
     A moving average is linear, so the mean of the ranks' averages is the average of their means: whenever this is
     called, the result is that of one rank with the whole batch.

@@ -26,7 +26,7 @@ class Grouping:
     Args:
         batch_size: global batch, videos.
         group: videos of a group, or ``batch``: all of them.
-        per_view: each view's rows have statistics of their own.
+        per_view: each view's rows have their own statistics.
         rank, world_size: of this process where absent.
 
     Attributes:
@@ -92,7 +92,7 @@ class Grouping:
             self.first, self.videos = before
 
     def segments(self, rank: int) -> list[tuple[int, int]]:
-        """Of each group with videos on ``rank``: its index in the global batch and how many are there."""
+        """Each group with videos on ``rank``: its index in the global batch and how many of its videos are there."""
         begin, end = rank * self.share, (rank + 1) * self.share
         groups = range(begin // self.group, -(-end // self.group))
         return [(g, min(end, (g + 1) * self.group) - max(begin, g * self.group)) for g in groups]
@@ -104,9 +104,9 @@ class Grouping:
         return [length for _, length in self.segments(self.rank)]
 
     def parts(self, rows: Tensor) -> list[Tensor]:
-        """The rows of each group in the window: slices where there is one view, gathered where there are more.
+        """The rows of each group in the window: slices for one view, gathered for more.
 
-        Where views have statistics of their own, those of the first view's groups come first.
+        If views have their own statistics, the first view's groups come first.
 
         Raises:
             ValueError: the rows are not the same number of each video of the window.

@@ -56,7 +56,7 @@ class TrackedBatchNorm(_BatchNorm):
 
 
 class GlobalBatchNorm(TrackedBatchNorm):
-    """nn.BatchNorm1d, 2d or 3d whose statistics are over the batch of all ranks: ``[N, C, ...]`` to the same shape.
+    """nn.BatchNorm1d, 2d or 3d with statistics over the batch of all ranks: ``[N, C, ...]`` to the same shape.
 
     The running variance is the unbiased one of the global batch. Under bfloat16 autocast statistics are float32, as in
     nn.BatchNorm; in eval mode it is nn.BatchNorm. Ranks may hold different numbers of samples.
@@ -79,11 +79,11 @@ class GlobalBatchNorm(TrackedBatchNorm):
 class GroupedBatchNorm(TrackedBatchNorm):
     """nn.BatchNorm1d, 2d or 3d over each group of videos: view-major ``[V * videos, C, ...]`` to the same shape.
 
-    The running statistics move towards the mean, over the groups of the global batch (and over views, where each has
-    groups of its own), of their means and unbiased variances, once for each time that a rank's whole share has passed,
-    however many views passed with it; the windows of a share add up. So with V views apart they are the mean over views
-    of what V nn.BatchNorm would track that see one view each. Where groups are within a rank it tracks those of its own
-    rank, and `raysl.models.batch_norm.average_statistics` makes them those of all. In eval mode it is nn.BatchNorm.
+    The running statistics move towards the mean of the groups' means and unbiased variances, over the groups of the
+    global batch (and over views, if each has its own groups). They move once each time a rank's whole share has passed,
+    however many views passed with it; the windows of a share add up. So with V separate views they are the mean of what
+    V nn.BatchNorm would track that see one view each. If groups are within a rank it tracks those of its own rank, and
+    `raysl.models.batch_norm.average_statistics` averages over ranks. In eval mode it is nn.BatchNorm.
 
     Attributes:
         grouping: shared by all batch norms of a network, so that one window holds for all.

@@ -28,7 +28,7 @@ from raysl.models.backbone import Backbone
 NESTING = ("state_dict", "model_state_dict", "model")
 """Where training programs put the weights in what they save."""
 TRAINED = {"", "module", "backbone", "encoder_q", "encoder", "model", "net"}
-"""Prefixes of the network that is trained, where a file holds several (MoCo: ``encoder_q`` beside ``encoder_k``)."""
+"""Prefixes of the trained network, if a file holds several (MoCo: ``encoder_q``, not ``encoder_k``)."""
 UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, UnpicklingError)
 """What torch.load raises for bytes that are not what it wrote."""
 
@@ -44,7 +44,7 @@ class InflatableOptions(Options):
     inflate_from: str | None = option(
         None,
         doc="name of the file with the image network's weights (a torchvision state dict, saved by torch.save); where "
-        "it lies is said by --root NAME=FILE, as for data sets",
+        "it is comes from --root NAME=FILE, as for data sets",
         source="ours: no path enters a configuration",
         min_length=1,
     )
@@ -147,7 +147,7 @@ def read_image_weights(name: str, file: Path) -> dict[str, Tensor]:
 
 
 def _prefix(tensors: Mapping[str, Tensor], name: str) -> str:
-    """What stands before ``conv1.weight``."""
+    """The prefix before ``conv1.weight``."""
     ends = [key.removesuffix("conv1.weight") for key in tensors if key.endswith("conv1.weight")]
     stems = [prefix for prefix in ends if "layer" not in prefix and (not prefix or prefix.endswith("."))]
     if len(stems) > 1:

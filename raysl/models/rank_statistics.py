@@ -1,4 +1,4 @@
-"""Batch norm of several groups whose samples may lie on several ranks: statistics by collectives, with gradient.
+"""Batch norm of several groups with samples on one or several ranks: statistics by collectives, with gradient.
 
 Shapes: a part is what this rank holds of one group, ``[n, C, ...]``; G groups, C channels.
 """
@@ -77,7 +77,7 @@ def _part_statistics(part: Tensor) -> Tensor:
 
 
 def _rows_of_groups(where: RankParts, slots: int) -> list[list[int]]:
-    """Of each group its rows among those of all ranks, filled up to one length with the row after the last."""
+    """Each group's rows among those of all ranks, padded to one length with the index after the last row."""
     rows: list[list[int]] = [[] for _ in range(where.groups)]
     for rank, groups in enumerate(where.every):
         for slot, group in enumerate(groups):

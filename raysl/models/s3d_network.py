@@ -42,7 +42,7 @@ def slow_option() -> Any:
 
 
 def smallest_clip(slow: bool) -> tuple[int, int]:
-    """Frames and pixels of which the last max pool, which is not padded, still finds two."""
+    """The smallest frames and pixels that leave two for the last max pool, which is not padded."""
     return 3 if slow else 5, 17
 
 
@@ -55,7 +55,7 @@ class S3DNetwork(Backbone):
         width: factor of every layer's channels.
         gating: self-gating after every branch of an inception block (S3D-G).
         slow: no temporal stride in the stem.
-        norm: batch norm of so many channels.
+        norm: makes the batch norm for a number of channels.
     """
 
     def __init__(self, width: float, *, gating: bool, slow: bool, norm: Callable[[int], nn.Module]) -> None:

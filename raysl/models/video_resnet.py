@@ -18,7 +18,7 @@ from raysl.config.options import option
 from raysl.models.backbone import Backbone
 
 Shortcut = Callable[[int, int, tuple[int, int, int]], nn.Module]
-"""Inputs, outputs and stride to the network beside a block that changes the shape."""
+"""From inputs, outputs and stride to the shortcut of a block that changes the shape."""
 
 Convolution = Literal["Conv3DSimple", "Conv3DNoTemporal", "Conv2Plus1D"]
 """torchvision's builders of convolutions, by name: full 3-D, over space alone, factorised."""
@@ -46,7 +46,7 @@ class VideoResNet(Backbone):
         stem: from 3 channels to ``channels``.
         convolutions: of each of the four stages: one of torchvision's, or a class of its kind.
         blocks: basic blocks in a stage.
-        shortcut: beside the first block of a stage that changes the shape.
+        shortcut: of the first block of a stage that changes the shape.
         last_stage_time: of stage 4; ``kept``: see `keep_time`.
     """
 

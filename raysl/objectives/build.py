@@ -29,7 +29,7 @@ from raysl.views.pair_sampler import pair_classes
 from raysl.views.task_views import task_views
 
 DETECTION = "detection"
-"""The term of people's boxes."""
+"""The detection term, for a training set with boxes of people."""
 
 
 def build_backbone(cell: CellConfig, files: Mapping[str, Path] = NOTHING) -> Backbone:
@@ -68,7 +68,7 @@ def build_objective(
 
     Batch norm is local as built; `raysl.models.batch_norm.convert_batch_norm` makes it follow ``batch_norm_group``.
 
-    Supervised pretraining has one term, `Supervised` or, of people's boxes, `Detection`, and reads nothing of
+    Supervised pretraining has one term, `Supervised` or, for people's boxes, `Detection`, and reads nothing from
     ``cell.objective``.
 
     Args:
@@ -77,7 +77,7 @@ def build_objective(
         classes: of the training set; 0 where it has no labels.
         files: name of a weights file to the file; see `build_backbone`.
         start: the trained backbone of the cell that this one starts from, copied; None: `build_backbone`, also for a
-            cell with ``init`` of which shapes alone matter.
+            cell with ``init`` where only shapes matter.
 
     Raises:
         ConfigError: the objective has no term, a term cannot be built as asked, or the backbone has no such module.
@@ -88,10 +88,10 @@ def build_objective(
 
 
 def freeze(backbone: Backbone, train: str | tuple[str, ...]) -> None:
-    """Leaves gradients to what is trained: all of the backbone, none of it (``head``), or modules by name.
+    """Freezes what is not trained: nothing of the backbone, all of it (``head``), or all but the modules named.
 
     Raises:
-        ConfigError: it has no module of a name.
+        ConfigError: the backbone has no module of that name.
     """
     modules = dict(backbone.named_modules())
     for name in () if isinstance(train, str) else train:
@@ -107,7 +107,7 @@ def freeze(backbone: Backbone, train: str | tuple[str, ...]) -> None:
 def objective_on(
     backbone: Backbone, cell: CellConfig, videos: Sequence[int], total_steps: int, *, classes: int = 0
 ) -> Objective:
-    """The cell's loss terms on a backbone that is given and not copied; otherwise as `build_objective`."""
+    """The cell's loss terms on this very backbone, not on a copy; otherwise as `build_objective`."""
     chosen = chosen_terms(cell.objective)
     if cell.pretraining != "supervised" and not chosen:
         raise ConfigError("objective: every term is null, so there is nothing to minimise; set objective.contrastive")

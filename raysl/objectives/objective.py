@@ -18,7 +18,7 @@ from raysl.objectives.term import Term
 from raysl.views.batch import Batch
 
 Features = dict[str, dict[str, Tensor]]
-"""By term and view: what the term is given of the view."""
+"""By term and view: the features that the term receives."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Objective(nn.Module):
     Args:
         backbone: from clips to feature maps.
         terms: by name, each with its weight in the sum (0 or more).
-        same_view: a view's name to that of the view whose clips stand in for it, and pass the backbone once for both.
+        same_view: from a view's name to that of the view whose clips replace it; they pass the backbone once for both.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Objective(nn.Module):
         return self._made((*self.online_view_names, *targets))
 
     def _made(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Each view once, those that others stand in for by the names of these."""
+        """Each view once; a view that another replaces, by the name of that one."""
         return tuple(dict.fromkeys(self._same_view.get(name, name) for name in names))
 
     @property

@@ -26,9 +26,9 @@ LABEL = "label"
 class Supervised(Term):
     """Mean cross-entropy over the global batch, from the view ``query`` and the target ``label``.
 
-    Which channels dropout keeps is drawn for each video and step by itself, so the number of ranks moves nothing.
+    Dropout is drawn separately for each video and step, so it does not depend on the number of ranks.
 
-    Metric: ``accuracy`` (share of clips whose most likely class is the true one), of the batch as trained on.
+    Metric: ``accuracy``, the share of clips classified correctly, of the batch as trained on.
     """
 
     compares_across_batch = False

@@ -1,4 +1,4 @@
-"""What every term of the objective is: it names the views it needs and turns their features into a loss."""
+"""The base of the objective's terms: a term names the views it needs and turns their features into a loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from raysl.views.batch import Batch
 
 @dataclass(frozen=True)
 class TransformedViews:
-    """Attributes: names: of the views, whose features are projected side by side. hidden_dim: D', of each (TaCo)."""
+    """A task's own views, for the framework to contrast.
+
+    Attributes:
+        names: of the views; their features are projected side by side.
+        hidden_dim: D', channels of each in the first layer (TaCo).
+    """
 
     names: tuple[str, ...]
     hidden_dim: int
@@ -41,8 +46,8 @@ class TermContext:
         chunk: videos that pass a network at once on this rank; None: all of its batch.
         clip: of every view.
         timesteps: N_T, the local clips of a window; 0 where the cell has no windows.
-        shared_projector: of the terms whose ``projector`` is ``shared``, and of the bank; None where there is none.
-        memory: the temporal memory bank, of embeddings of the shared projector; None where there is none.
+        shared_projector: of the terms with ``projector: shared``, and of the bank; None if there is none.
+        memory: the temporal memory bank, of embeddings of the shared projector; None if there is none.
         pair_classes: of each answer that the placement of the pair gives, by target: how many there are.
         transformed: by task, its own views, which the framework contrasts with the original clip.
     """
@@ -66,12 +71,12 @@ class TermContext:
         """A new projector, or the one that terms share.
 
         Raises:
-            ConfigError: a shared one is asked for, and the objective has none.
+            ConfigError: the projector is to be shared, and the objective has no shared one.
         """
         if not isinstance(options, str):
             return Projector(self.feature_dim, options)
         if self.shared_projector is None:
-            raise ConfigError("projector: shared needs objective.projector, which says what is shared")
+            raise ConfigError("projector: shared needs objective.projector, the projector that is shared")
         return self.shared_projector
 
     def temporal_memory(self) -> TemporalMemory:
@@ -91,7 +96,7 @@ class TermOutput:
 
     Attributes:
         loss: unweighted scalar on this rank; its mean over ranks is the loss of the global batch.
-        metrics: scalars worth a curve on this rank; likewise their means. Names are unique among all terms.
+        metrics: scalars for the curves, on this rank; averaged over ranks too. Names are unique among all terms.
     """
 
     loss: Tensor
@@ -123,11 +128,11 @@ class Term(nn.Module, ABC):
 
     @property
     def target_view_names(self) -> tuple[str, ...]:
-        """The views whose clips ``forward`` passes through a momentum encoder of its own."""
+        """The views whose clips ``forward`` passes through the term's momentum encoder."""
         return ()
 
     def reduce(self, feature_map: Tensor) -> Tensor:
-        """What ``forward`` is given of a view: ``[B, D, T', H', W']`` to ``[B, ...]``, by default `pool` to ``[B, D]``.
+        """What ``forward`` receives of a view: ``[B, D, T', H', W']`` to ``[B, ...]``, by default `pool` to ``[B, D]``.
 
         Without parameters and sample by sample: under gradient caching it is all that is kept of a chunk.
         """

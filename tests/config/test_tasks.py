@@ -100,7 +100,7 @@ class TestNothingReadsIt:
             "objective.contrastive": {"framework": "tclr_released"},
         }
         with pytest.raises(
-            ConfigError, match=r"pretext\.reverse.*tclr_released contrasts no such views.*contrast: fal"
+            ConfigError, match=r"pretext\.reverse.*tclr_released does not contrast tasks' views.*contrast: fal"
         ):
             tiny_cell({**windows, **with_tasks(reverse={})})
         tiny_cell({**windows, **with_tasks(reverse={"contrast": False})})

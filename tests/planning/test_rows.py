@@ -145,7 +145,7 @@ MISFITS = {
     ),
     "a task that has nothing to ask about": (
         "objective.pretext: {playback_rate: {}}",
-        r"study\.yaml:7: objective\.pretext\.playback_rate tells rates apart, and sampling\.playback_rates has one",
+        r"study\.yaml:7: objective\.pretext\.playback_rate classifies rates, and sampling\.playback_rates has one",
     ),
     "local clips that do not divide the skips": (
         "sampling.windows: {name: global_local, local_clips: 4, skips: [3]}",

@@ -33,7 +33,7 @@ class C3DOptions(Options):
 
 
 def smallest_clip(last_stage_time: LastStageTime) -> tuple[int, int]:
-    """Frames and pixels of which four poolings leave something."""
+    """The smallest frames and pixels that four poolings do not reduce to nothing."""
     return 8 if last_stage_time == "halved" else 4, 16
 
 

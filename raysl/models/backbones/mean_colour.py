@@ -1,4 +1,4 @@
-"""No network: the mean colour of a clip. What an accuracy says beside it is not about the scene's colours."""
+"""No network: the mean colour of a clip. Accuracy above this baseline does not come from the scene's colours alone."""
 
 from __future__ import annotations
 

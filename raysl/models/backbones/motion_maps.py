@@ -1,6 +1,6 @@
-"""No network: where in the frame something moves. What an accuracy says beside it is not about the place of motion.
+"""No network: where in the frame something moves. Accuracy above this baseline does not come from that alone.
 
-On data sets of a few classes filmed in like ways these maps are better than much that is learned from little data.
+On data sets of a few classes filmed in similar ways these maps beat many features that are learned from little data.
 """
 
 from __future__ import annotations

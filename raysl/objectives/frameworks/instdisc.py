@@ -1,4 +1,4 @@
-"""InstDisc: every video is a class of its own, told apart from entries drawn from a memory bank.
+"""InstDisc: every video is its own class, distinguished from entries drawn from a memory bank.
 
 Wu et al. 2018, https://arxiv.org/abs/1805.01978, with the constants of its code (lemniscate.pytorch).
 """

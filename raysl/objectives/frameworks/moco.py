@@ -62,8 +62,8 @@ class MoCoOptions(Options):
     original_weight: float = original_weight_option()
     anchor: Literal["transformed", "original"] = option(
         "transformed",
-        doc="which clip is the query where a task's own view meets the original clip; original: the view's keys have a "
-        "queue of their own, and its projection, which only keys pass, stays as drawn; of no effect without such views",
+        doc="which clip is the query when a task's own view is contrasted with the original; original: its keys have a "
+        "separate queue, and its projection, which only keys pass, stays as drawn; of no effect without such views",
         source="printed: TaCo Eq. 1: transformed; its introduction and Figure 3: original",
     )
     symmetric: Literal["mean", "one_way"] = option(

@@ -115,7 +115,7 @@ class SimCLR(Term):
         )
 
     def _from_bank(self, embeddings: Mapping[str, Tensor], batch: Batch) -> Tensor | None:
-        """The negatives of this step, after the embeddings were shown to the bank. Collective where there is one."""
+        """The negatives of this step, after the bank has seen the embeddings. Collective if there is a bank."""
         if self.memory is None:
             return None
         for name, embedding in embeddings.items():

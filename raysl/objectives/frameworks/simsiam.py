@@ -1,4 +1,4 @@
-"""SimSiam: a clip's embedding predicts the other clip's, whose branch gets no gradient; no negatives, no copy.
+"""SimSiam: a clip's embedding predicts the other clip's, without gradient to that one; no negatives, no copy.
 
 Chen and He 2021, https://arxiv.org/abs/2011.10566. Its recipe: SGD, learning rate 0.05 at batch 256 with a cosine,
 weight decay 1e-4.

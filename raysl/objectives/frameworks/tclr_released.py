@@ -49,7 +49,7 @@ class TCLRReleasedOptions(Options):
 class TCLRReleased(Term):
     """NT-Xent between the global copies, plus a quarter of the sum of it over all pairs of local views.
 
-    The quarter is for the four pairs of copies, says the code: it is the same at any number of timesteps.
+    The code divides by 4 for the four pairs of copies, at any number of timesteps.
 
     Metrics: ``contrastive_accuracy``, ``contrastive_entropy`` and those of `representation_metrics`, of the global
     copies.

@@ -1,4 +1,4 @@
-"""InfoNCE: one positive against K negatives, as a cross-entropy of which the positive is the right answer.
+"""InfoNCE: one positive against K negatives, as a cross-entropy with the positive as the right class.
 
 van den Oord et al. 2018, https://arxiv.org/abs/1807.03748, Eq. 4; with a queue, He et al. 2020 (MoCo),
 https://arxiv.org/abs/1911.05722, Eq. 1: the mean over rows of ``-log exp(l_0) / sum_{k = 0..K} exp(l_k)``.
@@ -18,10 +18,12 @@ from raysl.objectives.losses.nt_xent import entropy_of, unit_rows
 
 
 class InfoNCE(NamedTuple):
-    """Attributes: loss: scalar. accuracy: scalar, share of queries nearer to their positive than to every negative.
-    entropy: scalar in nats, mean over queries of `entropy_of`: of the positive among the negatives.
+    """Over this rank's queries; the means over ranks are the values of the global batch.
 
-    All are over this rank's queries; their means over ranks are the values of the global batch.
+    Attributes:
+        loss: scalar.
+        accuracy: scalar, share of queries nearer to their positive than to every negative.
+        entropy: scalar in nats, mean over queries of `entropy_of`: of the positive among the negatives.
     """
 
     loss: Tensor
@@ -34,8 +36,8 @@ def queue_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) 
 
     Args:
         query: ``[B, d]`` float, of any length (normalised here), with gradient.
-        key: ``[B, d]``, row i from the same video as ``query[i]``; no gradient goes to it.
-        queue: ``[d, K]``, columns of length 1; no gradient goes to it.
+        key: ``[B, d]``, row i from the same video as ``query[i]``; gets no gradient.
+        queue: ``[d, K]``, columns of length 1; gets no gradient.
         temperature: greater than 0.
 
     Raises:

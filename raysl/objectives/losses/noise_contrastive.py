@@ -27,7 +27,7 @@ def bank_logits(query: Tensor, bank: Tensor, drawn: Tensor, temperature: float) 
 
     Args:
         query: ``[B, d]`` float, of any length (normalised here), with gradient.
-        bank: ``[N, d]``, taken as it is; no gradient goes to it.
+        bank: ``[N, d]``, not normalised here; gets no gradient.
         drawn: ``[B, 1 + K]`` int64, rows of the bank: the video's own in column 0.
         temperature: greater than 0.
 

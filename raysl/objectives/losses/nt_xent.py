@@ -23,10 +23,12 @@ Symmetric = Literal["mean", "sum", "one_way"]
 
 
 class NTXent(NamedTuple):
-    """Attributes: loss: scalar. accuracy: scalar, share of anchors nearer to their positive than to every negative.
-    entropy: scalar in nats, mean over anchors of `entropy_of`: of the positive among the negatives.
+    """Over this rank's anchors; the means over ranks are the values of the global batch.
 
-    All are over this rank's anchors; their means over ranks are the values of the global batch.
+    Attributes:
+        loss: scalar.
+        accuracy: scalar, share of anchors nearer to their positive than to every negative.
+        entropy: scalar in nats, mean over anchors of `entropy_of`: of the positive among the negatives.
     """
 
     loss: Tensor
@@ -113,7 +115,7 @@ def _direction(
     temperature: float,
     positive_in_denominator: bool,
 ) -> NTXent:
-    """Anchors ``[B, d]`` against all rows ``[N, d]`` of the other view and, where given, of their own and a bank's."""
+    """Anchors ``[B, d]`` against all rows ``[N, d]`` of the other view and, if given, of their own view and a bank."""
     rows = torch.arange(len(anchors), device=anchors.device)
     video = rows + rank() * len(anchors)
     logits = anchors @ other_view.T / temperature

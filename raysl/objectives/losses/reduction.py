@@ -16,7 +16,7 @@ def reduction_option() -> Any:
     """The option ``reduction`` of the frameworks that CSTP compares."""
     return option(
         "mean",
-        doc="over the videos of the global batch; a sum, and its weight beside other terms, grows with the batch",
+        doc="over the videos of the global batch; a sum, and its weight relative to other terms, grows with the batch",
         source="printed: each framework's own paper; CSTP Eq. 1 and 3: sum",
     )
 

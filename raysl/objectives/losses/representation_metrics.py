@@ -1,4 +1,4 @@
-"""What the embeddings of a step look like: collapsed or spread, aligned or not; over the global batch.
+"""Metrics of a step's embeddings, over the global batch: whether they collapse, spread, and align.
 
 Shapes: B videos of this rank, d embedding.
 """

@@ -1,8 +1,8 @@
 """TCLR's temporal losses as pure functions of embeddings, vectorised over videos and timesteps.
 
 Dave et al. 2022, "TCLR: Temporal Contrastive Learning for Video Representation", https://arxiv.org/abs/2101.07974,
-Eq. 2 to 4 (lost in the text we have; inferred from the rest of it and the released code). With h(u, v) = exp(cos(u, v)
-/ t), G and G' the embeddings of a video's local clips in two augmented copies, g those of its global clip's timesteps:
+Eq. 2 to 4 (not in our source text; inferred from its prose and the released code). With h(u, v) = exp(cos(u, v) /
+t), G and G' the embeddings of a video's local clips in two augmented copies, g those of its global clip's timesteps:
 
 - local-local: ``- sum_p log h(G_p, G'_p) / sum_q [1_{q != p} h(G_p, G_q) + h(G_p, G'_q)]``;
 - global-local: ``- sum_p log h(g_p, G_p) / sum_q h(g_p, G_q)``, and the same with the roles exchanged.

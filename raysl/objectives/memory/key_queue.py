@@ -2,8 +2,8 @@
 
 `TransformedKeys` holds one queue per pretext task, for MoCo with the original clip as query and a task's view as key:
 TaCo's introduction and Figure 3, not its Eq. 1. The denominator of Eq. 1 mirrored runs over views that the same task
-transformed, so the tasks share no queue (inferred): among the keys of other projections a query would recognise its key by the
-projection.
+transformed, so the tasks share no queue (inferred): among the keys of other projections a query would recognise its key
+by the projection.
 
 Shapes: B videos of this rank, d embedding, K keys of a queue.
 """

@@ -32,7 +32,7 @@ class _Seen(NamedTuple):
 
 
 def check_negatives(negatives: int, videos: int, batch_size: int, options: MemoryOptions) -> None:
-    """Refuses more negatives than a step can be given.
+    """Refuses more negatives than the bank can supply.
 
     Raises:
         ConfigError: the bank has fewer entries of videos outside a batch of ``batch_size`` videos.
@@ -40,7 +40,7 @@ def check_negatives(negatives: int, videos: int, batch_size: int, options: Memor
     available = max(videos - batch_size, 0) * options.cells
     if negatives > available:
         raise ConfigError(
-            f"{negatives} negatives are asked for, and outside a batch of {batch_size} videos the temporal memory "
+            f"{negatives} negatives are requested, and outside a batch of {batch_size} videos the temporal memory "
             f"bank has {available} entries ({videos} training videos, {options.cells} cells each); "
             f"lower objective.contrastive.bank_negatives to {available} or less"
         )

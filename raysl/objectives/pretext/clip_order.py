@@ -1,4 +1,4 @@
-"""Clip order: in which order of time do three short clips stand?
+"""Clip order: in which temporal order are three short clips?
 
 VCOP, Xu et al. 2019, "Self-Supervised Spatiotemporal Learning via Video Clip Order Prediction", with the constants of
 its code (github.com/xudejing/video-clip-order-prediction); a task that TaCo tried and dropped (Table 9). The clips
@@ -39,7 +39,7 @@ class ClipOrderOptions(OwnViewOnlyOptions):
 
     gap: float = option(
         0.5,
-        doc="frames left out between two clips, so that the seam does not tell, as a share of a clip's",
+        doc="frames left out between two clips, so that the seam gives no clue, as a share of a clip's",
         source="code: VCOP: 8 of 16",
         ge=0,
         le=8,
@@ -84,7 +84,7 @@ class ClipOrder(ClassificationTask):
     """Six classes.
 
     Each two of the clips side by side pass one linear layer and ReLU; the pairs side by side, dropout and a linear
-    layer. Which channels dropout keeps is drawn for each video and step by itself: the number of ranks moves nothing.
+    layer. Dropout is drawn separately for each video and step, so it does not depend on the number of ranks.
     """
 
     name = "clip_order"

@@ -20,7 +20,7 @@ PAIR = ("query", "key")
 
 
 class OverlapTaskOptions(TaskOptions):
-    """Options of an overlap task; the rates to tell apart are those of ``sampling.pair``."""
+    """Options of an overlap task; the classes are the rates of ``sampling.pair``."""
 
     head: HeadOptions = option(
         HeadOptions(),

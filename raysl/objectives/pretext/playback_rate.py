@@ -62,13 +62,13 @@ def _check(options: PlaybackRateOptions, cell: CellConfig) -> None:
         raise ConfigError("objective.pretext.playback_rate asks about the clips of the pair: set sampling.pair")
     if len(rates) == 1:
         raise ConfigError(
-            f"objective.pretext.playback_rate tells rates apart, and sampling.playback_rates has one, {rates[0]}: give "
+            f"objective.pretext.playback_rate classifies rates, and sampling.playback_rates has one, {rates[0]}: give "
             "two or more, for instance [1, 2, 4, 8], or switch the task off"
         )
     if sampler.strides != (sampler.clip.stride,):
         assert cell.sampling.pair is not None
         raise ConfigError(
-            f"objective.pretext.playback_rate: sampling.pair {cell.sampling.pair.name} sets strides of its own, so "
+            f"objective.pretext.playback_rate: sampling.pair {cell.sampling.pair.name} sets the strides itself, so "
             "sampling.playback_rates is not the rate of its clips; choose another pair sampler"
         )
 

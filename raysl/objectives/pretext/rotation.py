@@ -1,7 +1,7 @@
 """Rotation: by how many quarters was the clip turned? (3DRotNet; TaCo with jitter between frames; CSTP)
 
 Frames are turned after the crop, so the corners that turning by a jittered angle leaves black are the same for all four
-classes. CSTP's code turns the frame before the crop, which makes its overlap labels wrong (recipe 6.2); not copied.
+classes. CSTP's code turns the frame before the crop, which makes its overlap labels wrong; this is not copied.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RotationOptions(OneClipOptions):
 
     jitter: float = option(
         3.0,
-        doc="every frame is turned further by an angle of its own, uniform from minus to plus this",
+        doc="each frame is turned by a further angle, uniform from minus to plus this",
         unit="degrees",
         source="printed: TaCo; CSTP: 0",
         ge=0,
@@ -35,7 +35,7 @@ class RotationOptions(OneClipOptions):
 
 
 class RotationViews(OneClipViews):
-    """Turns a view of its own, or each clip of the pair by a multiple of its own."""
+    """Turns the task's own view, or each clip of the pair separately, by a multiple of 90 degrees."""
 
     name = "rotation"
     sets = frozenset({"angle"})

@@ -66,7 +66,7 @@ class ShuffleViews(TaskViews):
 
 
 def permuted(placement: Placement, generator: np.random.Generator) -> Placement:
-    """All frames of a clip in another order: any but the right one, all equally likely.
+    """All frames of a clip in a wrong order; all wrong orders are equally likely.
 
     Args:
         placement: of two or more frames.

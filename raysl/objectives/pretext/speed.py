@@ -1,4 +1,4 @@
-"""Speed: at which of several sampling rates does a clip run, beside another of its video at the rate 1? (TaCo)"""
+"""Speed: at which of several sampling rates was a clip taken, compared with a clip of its video at rate 1? (TaCo)"""
 
 from __future__ import annotations
 
@@ -48,10 +48,11 @@ class SpeedOptions(OwnViewOnlyOptions):
 
 
 class SpeedViews(TaskViews):
-    """Makes a clip at a drawn rate, which the place of its middle says nothing of.
+    """Makes a clip at a drawn rate, so that the position of its middle gives no clue to the rate.
 
-    The middle is that of a clip at the highest rate at a uniform place (ours): clips that could each lie anywhere would
-    show the ends of a video at low rates more often. In a video too short for the highest rate, the clip lies anywhere.
+    The middle is that of a clip at the highest rate at a uniform place (ours): clips placed anywhere would
+    show the ends of a video at low rates more often. In a video too short for the highest rate, the clip is placed
+    anywhere.
     """
 
     def __init__(self, options: SpeedOptions) -> None:
@@ -89,8 +90,8 @@ def _at_rate(clip: ClipOptions, rate: int) -> ClipOptions:
 class Speed(ClassificationTask):
     """One class for each rate.
 
-    The head compares the clip with the view ``query`` of the same video, placed and augmented by itself: a linear layer
-    of each, the same for both, their difference, and a linear layer, ReLU, a linear layer.
+    The head compares the clip with the view ``query`` of the same video, placed and augmented independently: a linear
+    layer of each, the same for both, their difference, and a linear layer, ReLU, a linear layer.
     """
 
     name = "speed"
@@ -129,7 +130,7 @@ def _check(options: SpeedOptions, cell: CellConfig) -> None:
     if strides != {cell.clip.stride}:
         raise ConfigError(
             "objective.pretext.speed: rate 1 is that of the pair's clips, and sampling.playback_rates or sampling.pair "
-            f"gives them the strides {', '.join(map(str, sorted(strides)))} in the place of clip.stride "
+            f"gives them the strides {', '.join(map(str, sorted(strides)))} instead of clip.stride "
             f"{cell.clip.stride}; keep them at that, or set objective.pretext.speed.supervise: false"
         )
 

@@ -1,4 +1,4 @@
-"""Temporal overlap: what share of one clip's duration lies within the other's? (STOR; CSTP)"""
+"""Temporal overlap: what share of one clip's duration is within the other's? (STOR; CSTP)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pretext tasks of a cell cannot be together; refused when the cell is loaded."""
+"""Combinations of pretext tasks that are refused when a cell is loaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_tasks(cell: CellConfig) -> None:
 
 
 def is_contrasted(task: Chosen) -> bool:
-    """Whether the framework, where there is one, is to contrast the task's own views with the original clip."""
+    """Whether the framework, if there is one, contrasts the task's own views with the original clip."""
     return bool(getattr(task.options, "contrast", False))
 
 
@@ -31,11 +31,11 @@ def _check_contrast(name: str, cell: CellConfig) -> None:
     framework = cell.objective.contrastive
     if framework is None or not is_contrasted(cell.objective.pretext[name]):
         return
-    # The option says what share the original clip has beside the tasks' views: without it there is no such loss.
+    # The option is the original clip's share against the tasks' views: a framework without it has no such loss.
     if "original_weight" not in type(framework.options).model_fields:
         raise ConfigError(
-            f"objective.pretext.{name}: its own view is to be contrasted with the original clip, and the framework "
-            f"{framework.name} contrasts no such views; set objective.pretext.{name}.contrast: false, or choose "
+            f"objective.pretext.{name}: its own view should be contrasted with the original clip, but the framework "
+            f"{framework.name} does not contrast tasks' views; set objective.pretext.{name}.contrast: false, or choose "
             "another framework"
         )
 
@@ -48,6 +48,6 @@ def _check_read(name: str, views: TaskViews, cell: CellConfig) -> None:
         return
     missing = "contrast is false" if cell.objective.contrastive is not None else "there is no framework to contrast it"
     raise ConfigError(
-        f"objective.pretext.{name} does nothing: it makes a view of its own that no term reads (supervise is false, "
+        f"objective.pretext.{name} does nothing: no term reads the view that it makes (supervise is false, "
         f"and {missing}); switch one of them on, or switch the task off with objective.pretext.{name}: null"
     )

@@ -1,7 +1,7 @@
-"""What tasks have in common that change one clip and ask what was done to it.
+"""Base of tasks that change one clip and ask what was done to it.
 
-The clip is a view of the task's own (TaCo), or each clip of the pair, changed and asked about by itself (CSTP). A task
-says what it does to a clip and how many answers there are.
+The clip is the task's own view (TaCo), or each clip of the pair separately (CSTP). A task defines how it changes a clip
+and how many answers there are.
 
 Shapes: B videos of this rank, D feature channels, K classes.
 """
@@ -44,13 +44,13 @@ class OneClipOptions(OwnViewOptions):
 
 
 class OneClipViews(TaskViews):
-    """Changes each clip by a draw of its own; a subclass is ``COMPONENT.views`` itself.
+    """Changes each clip by a separate draw; a subclass is ``COMPONENT.views`` itself.
 
-    A subclass that reads options of its own declares their type, ``options: ItsOptions``.
+    A subclass with further options declares their type, ``options: ItsOptions``.
 
     Class attributes:
         name: of the task, and of its own view.
-        sets: what it changes of a clip, as `TaskViews.changes` says it.
+        sets: what it changes of a clip, in the words of `TaskViews.changes`.
     """
 
     name: str

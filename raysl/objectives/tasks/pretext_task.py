@@ -1,4 +1,4 @@
-"""What classification tasks have in common: options, loss, and accuracy beside that of always saying the commonest.
+"""Base of classification tasks: options, loss, accuracy, and the accuracy of always giving the commonest answer.
 
 Shapes: B videos of this rank, K classes.
 """
@@ -33,11 +33,11 @@ class TaskOptions(Options):
 
 
 class OwnViewOptions(TaskOptions):
-    """Options of tasks that may stand on views of their own."""
+    """Options of tasks that can have their own views."""
 
     view: Literal["own", "pair"] = option(
         "own",
-        doc="own: a view beside the pair (TaCo); pair: both clips of the pair are changed (CSTP)",
+        doc="own: a further view (TaCo); pair: both clips of the pair are changed (CSTP)",
         source="printed",
     )
     contrast: bool = option(
@@ -58,9 +58,7 @@ class OwnViewOptions(TaskOptions):
 class OwnViewOnlyOptions(OwnViewOptions):
     """Options of tasks that cannot be asked about the pair."""
 
-    view: Literal["own"] = option(
-        "own", doc="views beside the pair; it cannot change the pair's", source="printed: TaCo"
-    )
+    view: Literal["own"] = option("own", doc="further views; it cannot change the pair's", source="printed: TaCo")
 
 
 class ClassificationTask(Term):

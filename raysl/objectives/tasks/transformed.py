@@ -1,7 +1,7 @@
 """A framework's contrast of the views that pretext tasks transformed, with the original clip (TaCo Eq. 1 and 2).
 
-Every task n has a projection of its own; its embedding takes the place of the query's in the framework's loss, which
-gives l_n. With l_0 the loss of the original clip alone and N tasks the contrastive loss is
+Every task n has its own projection; its embedding replaces the query's in the framework's loss, which gives l_n. With
+l_0 the loss of the original clip alone and N tasks the contrastive loss is
 ``sum_n (1 - w) l_n + w l_0``, so l_0 counts once for each task: w = 1/2 is PIRL's form
 (https://arxiv.org/abs/1912.01991, section 3.2; inferred), w = 0 is TaCo's Eq. 2 to the letter, in which nothing trains
 the projector of the original. Without tasks it is l_0.
@@ -27,7 +27,7 @@ def original_weight_option() -> Any:
     """The option ``original_weight`` of every framework that contrasts the tasks' views."""
     return option(
         0.5,
-        doc="w, share of the original clip's loss beside that of each task's view; of no effect without such views",
+        doc="w, share of the original clip's loss against that of each task's view; of no effect without such views",
         source="inferred: TaCo after PIRL: 0.5; printed: TaCo Eq. 2: 0",
         ge=0,
         le=1,
@@ -35,7 +35,7 @@ def original_weight_option() -> Any:
 
 
 def sum_over_tasks(own: TermOutput, losses: Mapping[str, Tensor], weight: float) -> TermOutput:
-    """``sum_n (1 - w) l_n + w l_0``; ``own`` itself where there is no task.
+    """``sum_n (1 - w) l_n + w l_0``; ``own`` itself without tasks.
 
     Args:
         own: of the original clip; its loss is l_0.
@@ -53,10 +53,10 @@ def sum_over_tasks(own: TermOutput, losses: Mapping[str, Tensor], weight: float)
 
 
 class TransformedViewLosses(nn.Module):
-    """The projections of all tasks, each drawn from a stream of its own; without tasks it has no parameters.
+    """The projections of all tasks, each drawn from its own stream; without tasks it has no parameters.
 
     Args:
-        context: says which tasks have views, and how their projections look.
+        context: has the tasks that have views, and the sizes of their projections.
         output_dim: d, of the framework's embeddings.
     """
 
@@ -92,7 +92,7 @@ class TransformedViewLosses(nn.Module):
         Args:
             own: of the original clip.
             weight: w.
-            against: the framework's loss with an embedding ``[B, d]`` in the place of the query's.
+            against: the framework's loss with an embedding ``[B, d]`` instead of the query's.
         """
         losses = {task: against(embedding) for task, embedding in self.embed(features).items()}
         return sum_over_tasks(own, losses, weight)

@@ -1,4 +1,4 @@
-"""TCLR's local-local loss: the local clips of a window are told apart from one another (TCLR Eq. 2)."""
+"""TCLR's local-local loss: the local clips of a window are contrasted with one another (TCLR Eq. 2)."""
 
 from __future__ import annotations
 

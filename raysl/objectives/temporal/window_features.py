@@ -44,7 +44,7 @@ def timestep_rows(features: Tensor, timesteps: int) -> list[Tensor]:
 
 
 def local_rows(features: Mapping[str, Tensor], names: Sequence[str]) -> list[Tensor]:
-    """Of each local clip its feature, the mean over time, ``[B, D]``."""
+    """The feature of each local clip, the mean over time, ``[B, D]``."""
     return [features[name].mean(dim=2) for name in names]
 
 
@@ -73,10 +73,10 @@ def check_timesteps(term: str, cell: CellConfig) -> None:
     """
     timesteps = check_windows(term, cell)
     options = cell.backbone.options.model_dump_json()
-    found = timesteps_left(cell.backbone.name, options, cell.clip.frames, cell.clip.size)
-    if found % timesteps:
+    left = timesteps_left(cell.backbone.name, options, cell.clip.frames, cell.clip.size)
+    if left % timesteps:
         raise ConfigError(
-            f"{term}: a window has {timesteps} local clips, which do not divide the {found} timestep(s) that backbone "
+            f"{term}: a window has {timesteps} local clips, which do not divide the {left} timestep(s) that backbone "
             f"{cell.backbone.name} leaves of a clip of {cell.clip.frames} frames; change sampling.windows.local_clips, "
             "clip.frames or backbone.last_stage_time"
         )
@@ -84,7 +84,7 @@ def check_timesteps(term: str, cell: CellConfig) -> None:
 
 @functools.lru_cache(maxsize=256)
 def timesteps_left(backbone: str, options: str, frames: int, size: int) -> int:
-    """T' that a backbone with these options (JSON) leaves; remembered, since the rows of a study ask for few."""
+    """T' that a backbone with these options (JSON) leaves; cached, since the rows of a study have few of them."""
     component = find("backbone", backbone)
     with torch.device("meta"):
         built: Backbone = component.build(component.options.model_validate_json(options))

@@ -1,8 +1,8 @@
 """TCLR's augmentation (Dave et al. 2021, https://arxiv.org/abs/2101.07974), one draw for all frames of a clip.
 
-The paper's Algorithm 1 is lost, so all numbers are those of the released loader (github.com/DAVEISHAN/TCLR,
-tclr_pretraining/dl_tclr.py). The order is the loader's: crop, contrast, hue, saturation, brightness, contrast, grey
-with gamma or a dropped channel, flip, erasing. Where this departs from it:
+The paper's Algorithm 1 is not in our source text, so all numbers are those of the released loader
+(github.com/DAVEISHAN/TCLR, tclr_pretraining/dl_tclr.py). The order is the loader's: crop, contrast, hue,
+saturation, brightness, contrast, grey with gamma or a dropped channel, flip, erasing. Where this departs from it:
 
 - The loader keeps the crop's left edge within ``width * (1 - c)``: it never shows the right end of a wide frame, and of
   the largest crops the left square alone. Here the crop lies anywhere in the frame (inferred).

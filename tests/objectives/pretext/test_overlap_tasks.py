@@ -154,7 +154,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "playback_rate",
         {"sampling": {"pair": {"name": "skips"}, "playback_rates": [1, 2]}},
-        r"sampling\.pair skips sets strides of its own",
+        r"sampling\.pair skips sets the strides itself",
     ),
     (
         "playback_rate",

@@ -117,8 +117,8 @@ def test_options_are_checked() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sampling": {"playback_rates": [1, 2]}}, r"strides 3, 6 in the place of clip\.stride 3"),
-        ({"sampling": {"pair": {"name": "skips", "skips": [1, 2]}}}, r"strides 1, 2 in the place"),
+        ({"sampling": {"playback_rates": [1, 2]}}, r"strides 3, 6 instead of clip\.stride 3"),
+        ({"sampling": {"pair": {"name": "skips", "skips": [1, 2]}}}, r"strides 1, 2 instead"),
         ({"sampling": {"pair": None, "windows": {"name": "global_local"}}}, r"set sampling\.pair"),
         ({"sampling": {"windows": {"name": "global_local", "instance_pair": "reuse_global"}}}, "instance_pair: random"),
     ],
