@@ -1,4 +1,4 @@
-"""Cells as trials on a Ray cluster: the only part that imports Ray, which reads what is set here as it is imported."""
+"""Cells as trials on a Ray cluster. Only this package imports Ray, which reads the variables set here on import."""
 
 import os
 import sys
@@ -18,5 +18,5 @@ def _home() -> Path | None:
     return None
 
 
-if _home() is None:  # no HOME, and nobody of this number in the system's list: Ray could not be imported
+if _home() is None:  # no HOME and no passwd entry for this user id: Ray could not be imported
     os.environ["HOME"] = "/"

@@ -1,4 +1,4 @@
-"""Who may talk to a Ray: the token of one that we start, and its dashboard, as a person opens it."""
+"""Access to a Ray cluster that we start: its token and its dashboard."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from raysl.errors import RayslError
 
 @cache
 def _own_token() -> str:
-    """One a process, since Ray keeps the first that it reads."""
+    """One per process: Ray keeps the first token that it reads."""
     return secrets.token_hex(32)
 
 
 def token_variables() -> dict[str, str]:
-    """A token for a Ray of our own where the user has none, and no home that Ray could keep a new one in."""
+    """A token for our own Ray, if the user has none and no home where Ray could keep a new one."""
     given = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
     if given or os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
         return {}
@@ -40,7 +40,7 @@ def token_variables() -> dict[str, str]:
 
 
 def check_dashboard() -> None:
-    """Refuses to start a dashboard that lacks packages: Ray's own reason is in its log alone.
+    """Refuses to start a dashboard that lacks packages: Ray would give the reason only in its log.
 
     Raises:
         RayslError: naming what is missing.
@@ -54,7 +54,7 @@ def check_dashboard() -> None:
 
 
 def dashboard_line(address: str, own: bool) -> str:
-    """What to tell of a dashboard that runs: where it is, and what it asks for.
+    """The note about a running dashboard: its address, and how to log in.
 
     Args:
         own: started by this process.
@@ -65,5 +65,5 @@ def dashboard_line(address: str, own: bool) -> str:
     if not is_token_auth_enabled():
         return line
     if own and token_variables():
-        return f"{line}; it asks for a token, and none can be kept below {Path.home()}: set RAY_AUTH_TOKEN to your own"
-    return f"{line}; it asks for the token that `ray get-auth-token` prints"
+        return f"{line}; it requires a token, and none can be kept below {Path.home()}: set RAY_AUTH_TOKEN to your own"
+    return f"{line}; it requires the token that `ray get-auth-token` prints"

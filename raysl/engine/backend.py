@@ -1,4 +1,4 @@
-"""Cells on a cluster: their data is read where it lies, and each cell is a Tune trial."""
+"""Cells on a cluster: data is read on a node that has it, and each cell is a Tune trial."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from raysl.work.run_cells import AS_IT_FITS, RunOptions
 from raysl.work.site import Site, listing_of
 
 LEAVING_SECONDS = 15.0
-"""Given to cells to end in order, when a run is ended: the step that they are in must end first."""
+"""How long cells may take to end in order when a run is ended: they finish their current step first."""
 
 
 class OnCluster:
@@ -38,9 +38,9 @@ class OnCluster:
 
     Args:
         places: as on this machine; roots may be bound on some nodes alone.
-        store: from which data sets that are not on this machine are planned, where earlier runs read them.
+        store: has the data sets that earlier runs read, to plan those that are not on this machine.
         note: called with each line worth keeping.
-        sites: those that cells were computed at are added.
+        sites: receives the sites at which cells were computed.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class OnCluster:
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         """On a Ray of our own in this process.
 
-        On a cluster nothing is decoded here: it is as it was decoded here before, or as the store has it where it is
-        not on this machine; else a node reads it.
+        On a cluster nothing is decoded here: the data set is taken as decoded here before, or, if it is not on this
+        machine, as in the store; otherwise a node reads it.
         """
 
         def look(posted: Posted) -> None:
@@ -85,7 +85,7 @@ class OnCluster:
         if known is not None:
             return known
         if unbound := self.places.unbound(data):
-            raise DataError(unbound)  # nodes are given the same places
+            raise DataError(unbound)  # nodes get the same places
         on_event(Reading(data.bound_name, "waiting for a node", 0, 0))
         with Watch(self.board, look):
             return self._read_on_a_node(data, resize, on_event)
@@ -111,7 +111,7 @@ class OnCluster:
         return known
 
     def _read_on_a_node(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
-        """Asks for a node, and where that lacks the data for another one."""
+        """Asks for a node, and for another one if that lacks the data."""
         asked, tried = {"CPU": 1.0, **self.cluster.options.custom}, list[str]()
         while True:
             labels = avoiding(self.cluster.options.labels, tried)
@@ -193,7 +193,7 @@ class OnCluster:
         self.say_notes()
 
     def say_notes(self) -> None:
-        """Says what processes have said up to now; a board that was lost has nothing to say."""
+        """Passes on the notes of processes up to now; a lost board has none."""
         with contextlib.suppress(RayError):
             cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).say_notes()
 
@@ -201,7 +201,7 @@ class OnCluster:
         """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
         until = time.monotonic() + LEAVING_SECONDS
         while time.monotonic() < until:
-            with contextlib.suppress(RayError):  # a board that was lost is started again, and asked again
+            with contextlib.suppress(RayError):  # a lost board is restarted, and asked again
                 ray.get(self.board.ask.remote(True, frozenset()), timeout=LEAVING_SECONDS)
                 posted: Posted = ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)
                 if all(one.stage not in ("pretraining", "fine-tuning") for one in posted.cells.values()):
@@ -209,7 +209,7 @@ class OnCluster:
             time.sleep(0.1)
 
     def _hear(self, posted: Posted) -> None:
-        """The latest word counts: an end may have come by Tune, and the board may have been lost with what it knew."""
+        """The latest report counts: Tune may have reported an end, and a lost board its reports with it."""
         for cell, said in posted.cells.items():
             known = self.said.get(cell)
             if known is None or said.changed > known.changed:

@@ -1,4 +1,4 @@
-"""The Ray cluster that cells run on: one of our own on this machine, or one that is there already."""
+"""The Ray cluster that cells run on: one started on this machine, or one that is already running."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     # The controller takes one report a poll; at its default of 2 s every second report waits for it.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    # As many trials as there are may wait for nodes: Tune's own limit is fixed by the CPUs at the start.
+    # All trials may wait for nodes at once: Tune's own limit is fixed by the CPUs at the start.
     "TUNE_MAX_PENDING_TRIALS_PG": "100000",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
@@ -45,7 +45,7 @@ ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""Set where the user has not set them; Ray reads them in the driver, and hands them on to the processes it starts."""
+"""Set unless the user has set them; Ray reads them in the driver and passes them on to the processes it starts."""
 
 
 LONGEST_FOLDER = 40
@@ -55,15 +55,15 @@ _AS_IT_FITS = WorkerOptions()
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where cells run, and what each of their workers is given.
+    """Where cells run, and what each of their workers gets.
 
     Attributes:
         node: id of this process's node.
         on_gpu: workers compute on GPUs.
-        own: started here, and stopped when it is left.
-        folder: of this machine, for temporary files; removed when the cluster is left.
+        own: started here, and stopped at the end.
+        folder: of this machine, for temporary files; removed at the end.
         tune_dir: folder or bucket in which Tune's own files are kept.
-        dashboard: address of Ray's, where there is one.
+        dashboard: address of Ray's dashboard, if there is one.
     """
 
     node: str
@@ -79,7 +79,7 @@ class Cluster:
         return "GPU" if self.on_gpu else "CPU"
 
     def bundle(self, training: TrainingOptions, size: int) -> dict[str, float]:
-        """What each of ``size`` workers asks for; as many CPUs as loader processes ask for only where a node has them.
+        """What each of ``size`` workers requests; CPUs for all loader processes only if a node has them.
 
         Loader processes are an estimate of what is good, and a smaller machine computes the same.
         """
@@ -90,14 +90,14 @@ class Cluster:
         return bundle
 
     def at_once(self, training: TrainingOptions, size: int) -> int:
-        """How many cells of so many workers fit beside each other on what there is or can be; 1 at least."""
+        """How many cells of ``size`` workers fit at the same time on the nodes that there are or can be; at least 1."""
         return max(1, offer().fitting(self.bundle(training, size), self.options.labels) // size)
 
     def check(self, training: TrainingOptions, size: int, title: str) -> None:
-        """Refuses a cell that would wait for ever.
+        """Refuses a cell that would wait for resources for ever.
 
         Raises:
-            RayslError: naming the cell, what it asks for, and what comes nearest.
+            RayslError: naming the cell, what it requests, and what comes nearest.
         """
         bundle = self.bundle(training, size)
         reason = offer(without=silent_nodes()).never(bundle, size, self.options.labels)
@@ -123,12 +123,13 @@ def cluster(
     dashboard: bool = False,
     tune_dir: str | None = None,
 ) -> Iterator[Cluster]:
-    """Joins the Ray at ``address``, or the one this process is in already, or starts one and stops it at the end.
+    """Joins the Ray cluster at ``address``, or the one this process is in already, or starts one and stops it at the
+    end.
 
     Args:
         address: of a running cluster (``auto``, ``HOST:6379``, ``ray://HOST:10001``).
-        options: what a worker is given.
-        cpus: of our own Ray; the CPUs that this process may use where None.
+        options: what a worker gets.
+        cpus: of our own Ray; None: the CPUs that this process may use.
         dashboard: of our own Ray; it takes 2 s to start.
         tune_dir: folder or bucket in which Tune's own files are kept.
 
@@ -138,7 +139,7 @@ def cluster(
     _refuse_blank(address)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    given = address or os.environ.get("RAY_ADDRESS") or None  # set and empty is not set, as Ray has it
+    given = address or os.environ.get("RAY_ADDRESS") or None  # empty counts as unset, as in Ray
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
     usable, board = cpus or len(os.sched_getaffinity(0)), ""
@@ -157,7 +158,7 @@ def cluster(
 
 
 def _refuse_blank(address: str | None) -> None:
-    """A variable that was never set, as in ``--address "$HEAD"``, does not mean this machine."""
+    """Refuses an empty address: an unset variable, as in ``--address "$HEAD"``, does not mean this machine."""
     variable = os.environ.get("RAY_ADDRESS", "")
     if address is not None and not address.strip():
         raise ConfigError("--address is empty: give HOST:PORT of a Ray cluster, or leave it out to start one here")
@@ -167,9 +168,9 @@ def _refuse_blank(address: str | None) -> None:
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """Removed after the processes that write to it have ended.
+    """A folder that is removed after the processes that write to it have ended.
 
-    Those of trials make sockets below it, in a folder of their own: its path is short.
+    Trials make sockets in a subfolder, so its path is short.
     """
     folder = tempfile.mkdtemp(prefix="raysl-tune-", dir=short_folder(LONGEST_FOLDER))
     try:
@@ -188,7 +189,9 @@ def _start(cpus: int, dashboard: bool) -> str:
     if dashboard:
         check_dashboard()
     try:
-        with _set(_interpreter_variables() | token_variables()):  # its processes have them; ours may meet another Ray
+        with _set(
+            _interpreter_variables() | token_variables()
+        ):  # its processes have them; this one may join another Ray later
             context = ray.init(
                 address="local",
                 num_cpus=cpus,
@@ -230,12 +233,12 @@ seen = f"Python {sys.version_info[0]}.{sys.version_info[1]}, " + ", ".join(f"{n}
 
 
 def _interpreter_variables() -> dict[str, str]:
-    """What Ray's processes need so that the interpreter, which they are started with, finds the packages of this one.
+    """What Ray's processes need so that their interpreter finds the packages of this one.
 
-    Launchers put folders on this process's path alone, hide the interpreter, or are given its name.
+    Launchers may add folders to the path of this process only, or hide the interpreter, or take its name.
 
     Raises:
-        RayslError: it does not run, is another Python, or does not find them.
+        RayslError: the interpreter does not run, is another Python, or does not find them.
     """
     find_interpreter()
     here: dict[str, str] = {}
@@ -248,43 +251,43 @@ def _interpreter_variables() -> dict[str, str]:
         if there[-1] == here["seen"]:
             return variables
     raise RayslError(
-        f"Ray starts its processes with {sys.executable}, which does not find what this process runs with ({there[0]}; "
+        f"Ray starts its processes with {sys.executable}, which does not find this process's packages ({there[0]}; "
         f"here {here['seen']}): start raysl with the interpreter that it is installed for (/path/to/python -m raysl), "
         "or compute without Ray (--local)"
     )
 
 
 def _seen(environment: dict[str, str]) -> str:
-    """What `SEEN` says in another process."""
-    # Not from the working folder, which no process of Ray's imports from.
+    """What `SEEN` prints in another process."""
+    # Not in the working folder, from which no process of Ray imports.
     command = [sys.executable, "-P", "-c", f"{SEEN}\nprint(seen)"]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:
         return error.strerror or type(error).__name__
-    return ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it says nothing"])[-1]
+    return ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it prints nothing"])[-1]
 
 
 class _OurPaths(JobConfig):
-    """Has workers import raysl from where this process did, and from the working folder only what this process may.
+    """Makes workers import raysl from where this process did, and from the working folder only what this process may.
 
-    Ray puts the working folder first on their path. A folder ``raysl`` there, as above a checkout, would then be the
-    package, and ``raysl/results`` its results.
+    Ray puts the working folder first on their path. A folder ``raysl`` there, for instance a checkout's parent, would
+    then be taken for the package, and ``raysl/results`` for its results.
     """
 
     def __init__(self) -> None:
-        # Each goes before those that are given before it.
+        # Each is put before the earlier ones.
         here = [str(Path.cwd())] if {"", str(Path.cwd())} & set(sys.path) else []
         super().__init__(_py_driver_sys_path=[*here, str(Path(raysl.__file__).parents[1])])
 
     def _runtime_env_has_working_dir(self) -> bool:
-        return True  # which is what keeps Ray from adding folders of its own
+        return True  # this keeps Ray from adding folders
 
 
 def _join(address: str, whence: str) -> str:
     """Joins it; the address of its dashboard, if it has one."""
     variables = {name: os.environ[name] for name in ENVIRONMENT}
-    if "://" not in address and ":" in address:  # beside another Ray here, processes do not find theirs
+    if "://" not in address and ":" in address:  # next to another Ray here, processes do not find their own
         variables["RAY_ADDRESS"] = address
     of_job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}")).get("runtime_env", {}).get("env_vars", {})
     try:
@@ -293,7 +296,7 @@ def _join(address: str, whence: str) -> str:
             address=address,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            # What the job that this is was given too has its value already, and Ray refuses to be given it twice.
+            # The job may have set the same variables already, and Ray refuses to set them twice.
             runtime_env={"env_vars": {name: value for name, value in variables.items() if name not in of_job}},
             job_config=_OurPaths(),
         )
@@ -308,18 +311,18 @@ def _join(address: str, whence: str) -> str:
                 "versions on both: constraints.txt has those of raysl"
             ) from error
         if "Authentication" in f"{error} {error.__cause__}":
-            # Ray looks for a token by itself only where it finds the cluster by itself.
-            hint = "it asks for a token: set RAY_AUTH_MODE=token, or give --address auto on one of its nodes"
+            # Ray looks for a token only if it finds the cluster itself.
+            hint = "it requires a token: set RAY_AUTH_MODE=token, or pass --address auto on one of its nodes"
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RayslError(f"there is no Ray cluster to join at {address!r}{whence} ({reason}); {hint}") from error
     return str(context.dashboard_url or "")
 
 
 def _check_listening(address: str) -> None:
-    """Ray itself tries for many minutes before it gives an address up.
+    """Checks the address first: Ray itself would try for many minutes before giving up.
 
     Raises:
-        OSError: nobody listens at ``HOST:PORT``.
+        OSError: nothing listens at ``HOST:PORT``.
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():

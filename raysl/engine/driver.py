@@ -1,4 +1,4 @@
-"""A run on a Ray cluster: what searches lack is tried, then what rows and the best configurations lack is computed."""
+"""A run on a Ray cluster: missing trials of searches first, then missing cells of rows and best configurations."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def run_on_cluster(
 ) -> RunOutcome:
     """`raysl.work.run_cells.run_cells` on a cluster.
 
-    An interrupt (Ctrl-C) stops the workers and goes on upwards; the next run continues from the store.
+    An interrupt (Ctrl-C) stops the workers and is raised again; the next run continues from the store.
 
     Raises:
-        RayslError: nothing was begun: the store cannot be written, there is no such cluster, or a cell asks for more
-            workers than there are CPUs.
+        RayslError: before anything starts: the store cannot be written, there is no such cluster, or a cell requests
+            more workers than there are CPUs.
     """
     store.check_writable()
 
@@ -61,13 +61,13 @@ def run_searches(
     options: RunOptions = AS_IT_FITS,
     on_event: OnEvent = lambda event: None,
 ) -> None:
-    """Runs what is missing of each search, one after the other.
+    """Runs the missing trials of each search, one search after the other.
 
     Raises:
-        RayslError: the store cannot be written, there is no such cluster, a data set cannot be read, or a trial asks
-            for more workers than there are CPUs.
+        RayslError: the store cannot be written, there is no such cluster, a data set cannot be read, or a trial
+            requests more workers than there are CPUs.
     """
-    from raysl.engine.search.driver import run_search  # which imports Optuna: of the extra `search`
+    from raysl.engine.search.driver import run_search  # imports Optuna, which comes with the extra `search`
 
     store.check_writable()
     sites = list[Site]()
@@ -95,7 +95,7 @@ def run_searches(
                 if name is not None and not one.search.missing(store.search(name).trials()):
                     continue
                 raise RayslError(f"{one.title}: {'; '.join(data.unavailable.values())}")
-            assert name is not None  # its data was read just now
+            assert name is not None  # its data has just been read
             for reason in store.search(name).drop_damaged():
                 note(f"{one.title}: {reason}")
             if options.retry_failed:
@@ -115,7 +115,7 @@ def run_searches(
 
 
 def _check_all(on: Cluster, cells: Sequence[Cell]) -> None:
-    """`Cluster.check`, which asks every node, once of what is alike."""
+    """`Cluster.check`, which asks every node, once for each kind of cell."""
     alike: dict[tuple[object, ...], tuple[Cell, int]] = {}
     for cell in cells:
         size = cell.config.training.workers if cell.pretrains else 1
@@ -127,21 +127,21 @@ def _check_all(on: Cluster, cells: Sequence[Cell]) -> None:
 
 @contextmanager
 def _cluster_of(options: RunOptions, note: Callable[[str], None]) -> Iterator[Cluster]:
-    """The cluster that a run asks for; its dashboard is named."""
+    """The cluster of a run; a note gives the address of its dashboard."""
     with cluster(options.address, options.workers, dashboard=options.dashboard, tune_dir=options.tune_dir) as on:
         if on.dashboard:
             note(dashboard_line(on.dashboard, on.own))
         elif options.dashboard:
-            note("--dashboard is for a Ray that is started here: this one was there before, and shows none")
+            note("--dashboard is for a Ray that is started here: this one was already running, and has no dashboard")
         yield on
 
 
 @contextmanager
 def _ending_killed(sites: Sequence[Site]) -> Iterator[None]:
-    """Where a run is interrupted, Ray kills its processes: what they began is said to have ended, not to be running.
+    """Marks cells of an interrupted run as ended: Ray kills its processes, and they would seem to be running.
 
     Args:
-        sites: they may be added to in the body.
+        sites: may grow in the body.
     """
     try:
         yield

@@ -16,11 +16,11 @@ import yaml
 from ray.experimental.internal_kv import _internal_kv_get
 
 AUTOSCALER_STATUS = "__autoscaling_status"
-"""Where Ray's autoscaler says how it is, and for which nodes. Without one the names of nodes begin as below."""
+"""Key under which Ray's autoscaler publishes its status and nodes. Without an autoscaler node names begin as below."""
 NO_TYPE = "node_"
 
 AUTOSCALER_SECONDS = 15.0
-"""Within which the autoscaler of a head that was just started says something; it does so every 5 s."""
+"""Seconds within which the autoscaler of a new head publishes its status; it does so every 5 s."""
 
 Resources = Mapping[str, float]
 
@@ -60,7 +60,7 @@ class Offer:
     """What a cluster has and can get.
 
     Attributes:
-        types: node types, the autoscaler's too where it can be asked for them.
+        types: node types, with the autoscaler's if they are known.
         grows: there is an autoscaler.
         known: all of its node types are among ``types``.
     """
@@ -70,19 +70,19 @@ class Offer:
     known: bool
 
     def most(self, name: str, now: bool = False) -> float:
-        """All of a resource that there can be, or that there is now."""
+        """The amount of a resource that there can be, or that there is now."""
         return sum(one.resources.get(name, 0.0) * (one.alive if now else one.most) for one in self.types)
 
     def fitting(self, bundle: Resources, labels: Mapping[str, str], now: bool = False) -> int:
-        """How many workers fit beside each other on what there can be, or on what there is now."""
+        """How many workers fit at the same time on the nodes that there can be, or that there are now."""
         fit = [one.fitting(bundle) * (one.alive if now else one.most) for one in self.types if one.has(labels)]
         return sum(fit)
 
     def never(self, bundle: Resources, size: int, labels: Mapping[str, str]) -> str | None:
-        """Why so many workers can never run, and the nearest that can; None where they can, or may.
+        """Why this number of workers can never run, with what comes nearest; None if they can, or may.
 
-        Nodes may still join a cluster where there are none for work yet, and an autoscaler that cannot be asked for
-        its node types may have one that fits.
+        Nodes may still join a cluster without worker nodes, and an autoscaler with unknown node types may have one that
+        fits.
         """
         fit = self.fitting(bundle, labels)
         if fit >= size or (self.grows and not self.known):
@@ -102,7 +102,7 @@ class Offer:
             return f"no node has any {lacking}: there is {self._nearest(with_labels, bundle)}"
         if not fit:
             return f"no node is as large: the nearest is {self._nearest(useful, bundle)}"
-        return f"{fit} fit on all nodes that there can be: {'; '.join(one.shown() for one in useful)}"
+        return f"only {fit} fit on all nodes that there can be: {'; '.join(one.shown() for one in useful)}"
 
     @staticmethod
     def _nearest(types: Sequence[NodeType], bundle: Resources) -> str:
@@ -119,7 +119,7 @@ def shown(resources: Resources) -> str:
 
 
 def offer(without: Sequence[str] = ()) -> Offer:
-    """What the cluster that this process is connected to has now, and can get.
+    """What this process's cluster has now, and can get.
 
     Args:
         without: ids of nodes that do not count.
@@ -145,12 +145,12 @@ def offer(without: Sequence[str] = ()) -> Offer:
 
 
 def room(bundle: Resources, labels: Mapping[str, str], without: Sequence[str] = ()) -> int:
-    """How many workers fit beside each other on what nobody uses now.
+    """How many workers fit at the same time on what is free now.
 
     Args:
         without: ids of nodes that do not count.
     """
-    from ray._private.state import state  # what nodes have left is in no public call
+    from ray._private.state import state  # no public call gives what is free on each node
 
     free: dict[str, Resources] = cast(Any, state).available_resources_per_node()
     nodes = [node for node in alive_nodes() if node["NodeID"] not in without]
@@ -164,8 +164,8 @@ def alive_nodes() -> list[dict[str, Any]]:
 
 
 def silent_nodes() -> list[str]:
-    """Ids of nodes that Ray counts as alive, and that take no connection: it notices a lost machine after its
-    processes, some 15 s later."""
+    """Ids of nodes that Ray counts as alive but that accept no connection: it notices a lost machine some 15 s after
+    its processes."""
     return [
         node["NodeID"] for node in alive_nodes() if not _listens(node["NodeManagerAddress"], node["NodeManagerPort"])
     ]
@@ -180,7 +180,7 @@ def _listens(host: str, port: int) -> bool:
 
 
 def nodes_that_leave() -> frozenset[str]:
-    """Ids of the nodes that will soon be gone: spot machines with notice, and what the autoscaler gives back."""
+    """Ids of the nodes that will soon be gone: spot machines with notice, and those the autoscaler releases."""
     from ray._private.state import state
 
     return frozenset(cast(Any, state).get_draining_nodes())
@@ -202,14 +202,14 @@ def _same(one: Resources, other: Resources) -> bool:
 
 
 def _status() -> dict[str, Any]:
-    """What the autoscaler said last; of the first seconds of a cluster nothing."""
+    """The autoscaler's last status; empty in the first seconds of a cluster."""
     said = _internal_kv_get(AUTOSCALER_STATUS)
     status: dict[str, Any] = json.loads(said) if said else {}
     return status
 
 
 def await_autoscaler() -> None:
-    """Waits until the autoscaler of a cluster that was just started has said what it can add, as far as it has one."""
+    """Waits until the autoscaler of a new cluster, if it has one, has published what it can add."""
     until = time.monotonic() + AUTOSCALER_SECONDS
     while "autoscaler_report" not in _status() and not _of_autoscaler_2() and time.monotonic() < until:
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The task on a node that a data set is read on. It imports no more than that takes: a run begins by waiting for it."""
+"""The Ray task that reads a data set on a node. It imports little, since every run begins by waiting for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import Any, cast
 
 import ray
-from ray._private.state import state  # which nodes have CPUs left is in no public call
+from ray._private.state import state  # no public call gives the free CPUs of each node
 
 from raysl.config.component import Chosen
 from raysl.data.places import Places
@@ -17,7 +17,7 @@ from raysl.work.events import Reading
 
 
 def read_here(data: Chosen, resize: int, places: Places, board: Any) -> tuple[str, bytes | RayslError]:
-    """This node, and the snapshot, made with the CPUs that are free here, or why this node cannot make it."""
+    """This node's id, and the snapshot, made with the CPUs that are free here, or why this node cannot make it."""
 
     def progress(done: int, total: int) -> None:
         board.post_reading.remote(data.bound_name, Reading(data.bound_name, "reading", done, total))

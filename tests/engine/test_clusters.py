@@ -152,7 +152,7 @@ def test_a_cell_that_lost_a_node_gives_its_reservation_back_and_goes_on_with_the
             os.kill(autoscaler, signal.SIGCONT)
         status, log = run.ended()
     assert status == 0, log
-    assert "tiny/waiting/seed0: a node is gone, and no other came; asks for its nodes anew" in log, log
+    assert "tiny/waiting/seed0: a node is gone, and no other came; requests its nodes again" in log, log
     assert "1 cells done (1 worked on now), 0 failed, 0 missing" in log
     (cell,) = store.cells()
     provenance = cell.provenance()

@@ -144,7 +144,7 @@ def address_told(run: subprocess.Popen[str]) -> str:
         lines.append(line)
         if "Ray's dashboard: " in line:
             break
-    told = r"(http://127\.0\.0\.1:(?!8265)\d+) \(another process has port 8265\); it asks for the token that `ray get-"
+    told = r"(http://127\.0\.0\.1:(?!8265)\d+) \(another process has port 8265\); it requires the token that `ray get-"
     found = re.search(told, lines[-1])
     assert found is not None, lines
     return found[1]
@@ -194,7 +194,7 @@ def until(happened: Callable[[], bool]) -> None:
 def test_a_ray_that_was_there_before_is_given_no_dashboard(tmp_path: Path, places: Places, local_ray: None) -> None:
     told = list[Event]()
     run_on_cluster([], results.open(tmp_path / "store"), places, RunOptions(dashboard=True), told.append)
-    assert "--dashboard is for a Ray that is started here: this one was there before, and shows none" in [
+    assert "--dashboard is for a Ray that is started here: this one was already running, and has no dashboard" in [
         event.text for event in told if isinstance(event, Note)
     ]
 
@@ -204,10 +204,10 @@ def test_a_token_that_nobody_knows_is_not_asked_for_in_silence(monkeypatch: pyte
     monkeypatch.setattr("raysl.engine.access.is_token_auth_enabled", lambda: True)
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
-    asks = "; it asks for the token that `ray get-auth-token` prints"
+    asks = "; it requires the token that `ray get-auth-token` prints"
     assert dashboard_line("127.0.0.1:8265", own=False) == f"Ray's dashboard: http://127.0.0.1:8265{asks}"
     monkeypatch.setenv("HOME", "/dev/null")
-    said = "; it asks for a token, and none can be kept below /dev/null: set RAY_AUTH_TOKEN to your own"
+    said = "; it requires a token, and none can be kept below /dev/null: set RAY_AUTH_TOKEN to your own"
     assert dashboard_line("127.0.0.1:8265", own=True) == f"Ray's dashboard: http://127.0.0.1:8265{said}"
 
 

@@ -188,14 +188,14 @@ def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_and_with_all_onc
         with nodes.on.running(*run_in(tmp_path), "--address", nodes.on.address) as run:
             run.until(lambda: saved(store) == [2])
             goes.close()
-            run.until_said("tiny/waiting/seed0: a node is gone; goes on with 1 of 2 workers")
+            run.until_said("tiny/waiting/seed0: a node is gone; continues with 1 of 2 workers")
             run.until(lambda: saved(store) == [4])
             goes.enter_context(node(nodes.on, "back", "--num-cpus=1"))
             run.until_said("tiny/waiting/seed0: there is room for 2 workers again")
             go(tmp_path)
             status, log = run.ended()
     assert status == 0, log
-    assert "tiny/waiting/seed0: nodes are back; goes on with 2 of 2 workers" in log
+    assert "tiny/waiting/seed0: nodes are back; continues with 2 of 2 workers" in log
     (cell,) = store.cells()
     provenance, curves = cell.provenance(), cell.curves()
     assert provenance is not None
@@ -223,12 +223,12 @@ def test_cells_that_wait_for_a_node_that_is_gone_have_fewer_workers_too(nodes: N
         with nodes.on.running(*run_in(tmp_path), "--address", nodes.on.address) as run:
             run.until(lambda: saved(store) == [2])
             goes.close()
-            run.until_said("tiny/waiting/seed0: a node is gone; goes on with 1 of 2 workers")
+            run.until_said("tiny/waiting/seed0: a node is gone; continues with 1 of 2 workers")
             go(tmp_path)
             status, log = run.ended()
     assert status == 0, log
     assert "1 CPU cell waits for nodes; the cluster has 1 of 2 CPUs" in log
-    assert "tiny/waiting-1/seed0: a node is gone; goes on with 1 of 2 workers" in log
+    assert "tiny/waiting-1/seed0: a node is gone; continues with 1 of 2 workers" in log
     assert "2 cells done (2 worked on now), 0 failed, 0 missing" in log
 
 

@@ -44,7 +44,7 @@ def test_labels_choose_nodes() -> None:
 @pytest.mark.parametrize(
     ("offer", "bundle", "size", "reason"),
     [
-        (fixed(SMALL), CPU, 3, "2 fit on all nodes that there can be: small (2 CPU; 1)"),
+        (fixed(SMALL), CPU, 3, "only 2 fit on all nodes that there can be: small (2 CPU; 1)"),
         (fixed(SMALL), {"CPU": 3.0}, 1, "no node is as large: the nearest is small (2 CPU; 1)"),
         (fixed(SMALL), GPU, 1, "no node has any GPU: there is small (2 CPU; 1)"),
         (
@@ -53,7 +53,7 @@ def test_labels_choose_nodes() -> None:
             1,
             "no node is as large: the nearest is cards (16 CPU, 4 GPU; 0 of up to 3)",
         ),
-        (Offer((HEAD, CARDS), grows=True, known=True), GPU, 13, "12 fit on all nodes"),
+        (Offer((HEAD, CARDS), grows=True, known=True), GPU, 13, "only 12 fit on all nodes"),
     ],
 )
 def test_what_no_node_can_give_is_said_with_the_nearest(

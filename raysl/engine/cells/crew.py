@@ -1,10 +1,10 @@
-"""The workers of a cell: a Train run inside the trial's placement group, which stays and does one job after the other.
+"""The workers of a cell: a Train run in the trial's placement group that stays alive and does one job after the other.
 
-Starting processes, importing PyTorch and building a process group takes longer than many a cell. So one Train run
+Starting processes, importing PyTorch and building a process group takes longer than many cells. So one Train run
 serves all cells of a trial's actor (Tune reuses it for cells of equal resources), and its workers take their jobs from
 a small actor, the desk.
 
-The run's workers stand in the placement group of the trial: see `raysl.engine.cells.train_in_place`.
+The run's workers use the placement group of the trial: see `raysl.engine.cells.train_in_place`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ from ray.util import get_current_placement_group, placement_group_table
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 LOST_PROCESSES = 2
-"""How many times in a row a cell is taken up again, from its checkpoint, after one of its processes was lost before
-it came any further."""
+"""How many times in a row a cell is resumed from its checkpoint after it lost a process without making progress."""
 
 LOOK_SECONDS = 1.0
-"""Between two looks of the trial at whether its Train run still lives, and its reservation is whole."""
+"""Seconds between two checks that the Train run is alive and the reservation complete."""
 NODE_SECONDS = 20.0
-"""That a reservation may lack a node. Train would wait for ever: for a node like it, and also where there is none."""
+"""Seconds that a reservation may lack a node. Train would wait for such a node for ever."""
 RESERVATION_LOST = "a node of its reservation is gone"
 
 
 @dataclass(frozen=True)
 class Team:
-    """What the workers of a cell are given.
+    """What the workers of a cell get.
 
     Attributes:
         size: DDP workers.
@@ -57,7 +56,7 @@ class Team:
 
     @property
     def backend(self) -> str:
-        """NCCL takes each GPU once; workers that share one go through the host."""
+        """NCCL uses each GPU once; workers that share one communicate through the host."""
         if not self.on_gpu:
             return "gloo"
         return "nccl" if self.bundle["GPU"] >= 1 else "cpu:gloo,cuda:gloo"
@@ -78,7 +77,7 @@ class _Job:
 
 
 class Desk:
-    """The actor's class: the trial gives a job, the workers take it, rank 0 says how it goes and how it ended."""
+    """The actor's class: the trial gives a job, the workers take it, rank 0 reports its progress and its end."""
 
     def __init__(self) -> None:
         self._job = _Job(0, b"", ended=True)
@@ -93,8 +92,8 @@ class Desk:
     async def take(self, workers: str, rank: int, after: int) -> tuple[int, bytes]:
         """By every rank of ``workers``: the job after the one that they did last; waits for it.
 
-        Workers that were started again take up the job that did not end. Where that came no further several times in
-        a row, it ends here, without a result. The other ranks follow rank 0.
+        Restarted workers resume the job that did not end. If it made no progress several times in a row, it ends here,
+        without a result. The other ranks follow rank 0.
         """
         async with self._changed:
             if rank:
@@ -121,12 +120,12 @@ class Desk:
             self._changed.notify_all()
 
     async def lose(self, number: int, reason: str) -> None:
-        """By a rank that cannot go on: Train starts all of them again."""
+        """By a rank that cannot continue: Train restarts all of them."""
         if number == self._job.number:
             self._job.lost = reason
 
     async def end(self, number: int, result: Any) -> None:
-        """By rank 0: what the job gave."""
+        """By rank 0: the job's result."""
         async with self._changed:
             if number == self._job.number:
                 self._job.result, self._job.ended = result, True
@@ -144,11 +143,11 @@ class Done:
     """How a job ended.
 
     Attributes:
-        failed: why anything failed, as its result.
-        fault: why anything could not be done this time.
-        not_here: ids of the nodes that lack what the run read; others may be able to.
+        failed: why the cell or an evaluation failed, as its result.
+        fault: why something could not be done this time.
+        not_here: ids of the nodes that lack the data; others may have it.
         store_lost: the fault is the store's.
-        more: it saved a checkpoint and ended, to go on with more workers.
+        more: it saved a checkpoint and ended, to continue with more workers.
     """
 
     failed: str | None = None
@@ -159,24 +158,24 @@ class Done:
 
 
 class LostError(Exception):
-    """The workers of a job were lost again and again before it came any further."""
+    """The workers of a job were lost repeatedly without progress in between."""
 
 
 class ReservationError(Exception):
-    """The trial's placement group is no longer whole: to be asked for anew."""
+    """The trial's placement group is incomplete and must be requested again."""
 
 
 class Crew:
     """A Train run in the placement group of this trial, and the desk of its workers.
 
     Args:
-        work: ``module:function``, called with a job's content on every rank. Named: it imports PyTorch and more, which
-            this process and the desk, that only wait, need not.
+        work: ``module:function``, called with a job's content on every rank. By name, since it imports
+            PyTorch and more, which this process and the desk do not need.
     """
 
     def __init__(self, team: Team, work: str, name: str) -> None:
         self.team = team
-        # Beside the trial, so that the loss of another node is not that of the desk.
+        # On the trial's node, so that the desk is not lost with another one.
         here = PlacementGroupSchedulingStrategy(cast(Any, get_current_placement_group()), 0)
         self._desk = cast(Any, ray.remote(num_cpus=0, scheduling_strategy=here)(Desk)).remote()
         self._error: BaseException | None = None
@@ -193,7 +192,7 @@ class Crew:
         """Gives the workers a job; yields its reports with None, then None with what rank 0 returned.
 
         Raises:
-            LostError: they were lost `LOST_PROCESSES` + 1 times in a row before the job came any further.
+            LostError: they were lost `LOST_PROCESSES` + 1 times in a row without progress.
             ReservationError: a node is gone, and no other came.
             ray.exceptions.RayError, ray.train.TrainingFailedError: the Train run itself is gone.
         """
@@ -226,7 +225,7 @@ class Crew:
 
 
 def _is_whole() -> bool:
-    """Whether every bundle of this trial's placement group stands on a node."""
+    """Whether every bundle of this trial's placement group is on a node."""
     state: str = placement_group_table(cast(Any, get_current_placement_group()))["state"]
     return state == "CREATED"
 
@@ -242,7 +241,7 @@ class Worker:
         self._desk, self._number, self.rank, self.nodes = desk, number, rank, nodes
 
     def report(self, at: float, numbers: dict[str, float]) -> None:
-        """Says on rank 0 how far the job is; never waits. ``at`` grows with what need not be done again."""
+        """Reports on rank 0 how far the job is; never waits. ``at`` grows with what need not be done again."""
         if self.rank == 0:
             self._desk.report.remote(self._number, at, numbers)
 
@@ -283,8 +282,8 @@ def _trainer(team: Team, config: dict[str, Any], name: str) -> Any:
         torch_config=TorchConfig(backend=team.backend),
         run_config=RunConfig(
             name=name,
-            # Workers are started again as often as it takes: the desk counts for each job. What the controller cannot
-            # do, Tune tries again, with another reservation.
+            # Workers are restarted without limit: the desk counts for each job. What the controller cannot
+            # do, Tune retries, with another reservation.
             failure_config=cast(Any, FailureConfig)(max_failures=-1, controller_failure_limit=0),
             **team.storage,
         ),

@@ -1,4 +1,4 @@
-"""How trials end: with their cells' results, with lost processes, or all of them where the store is lost."""
+"""How trials end: with their cells' results, with lost processes, or all together if the store is lost."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ NODE_LOST = (
     "InsufficientClusterResources",
     RESERVATION_LOST,
 )
-"""What Ray says where a process ended with its node, or a worker's node is gone."""
+"""Ray's texts for a process that ended with its node, and for a worker whose node is gone."""
 
 TUNES_FILES = ("ray.tune.execution.experiment_state", "ray.tune.tune")
-"""Loggers that say, with a traceback, that Tune's own files could not be written."""
+"""Loggers that report, with a traceback, that Tune's own files could not be written."""
 
 OnEnd = Callable[[str, str | None, str | None], None]
 """Takes a cell's key, why it failed as its result, and why it ended without one."""
 
 
 class Ending(Stopper):
-    """Ends a Tune run whose store is lost; a context manager of its `fit`, which raises why.
+    """Ends a Tune run if the store is lost; a context manager around its `fit` that raises the reason.
 
-    In its body Tune keeps to itself what it could not write of its own files, where nobody reads them.
+    In its body Tune does not report which of its own files it could not write, unless the user keeps them.
 
     Attributes:
-        again: the run is ended to begin again with what is left.
+        again: the run is ended to restart with the cells that are left.
     """
 
     def __init__(self, store: Store, cluster: Cluster) -> None:
@@ -53,7 +53,7 @@ class Ending(Stopper):
         self.again = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        """Empty: Tune's copy is for its own resume, which is not used; ours is from the store."""
         return {"_store": None, "_silent": [], "_levels": [], "_why": None, "again": False}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -63,7 +63,7 @@ class Ending(Stopper):
         return self.again or self._why is not None
 
     def begin_again(self) -> None:
-        """By the driver, where what is left cannot go on as it was asked for."""
+        """By the driver, if the cells that are left cannot continue with the resources they requested."""
         self.again = True
 
     def lose(self, why: StorageError) -> None:
@@ -71,10 +71,12 @@ class Ending(Stopper):
         self._why = self._why or why
 
     def is_lost(self, why: str) -> bool:
-        """Whether the store that a worker lost is lost to the driver too, and not to the worker's node alone."""
+        """Whether the store that a worker lost is lost for the driver too, not only for the worker's node."""
         try:
             self._store.check_writable()
-            lost = any(os.strerror(number) in why for number in FULL)  # of a full disk, the check fits on what is left
+            lost = any(
+                os.strerror(number) in why for number in FULL
+            )  # the check itself is small enough for a full disk
         except StorageError:
             lost = True
         if lost:
@@ -98,7 +100,7 @@ class Ending(Stopper):
 
 
 class Ends(Callback):
-    """Hands on how trials ended: what they post on the board may be lost with it."""
+    """Passes on how trials ended: what they post on the board may be lost with it."""
 
     def __init__(self, on_end: OnEnd, keys: Mapping[str, str], ending: Ending) -> None:
         self._on_end, self._keys, self._ending = on_end, keys, ending
@@ -119,7 +121,7 @@ class Ends(Callback):
 
 
 def last_error(trial: Trial) -> str:
-    """Why its actor was lost the last time, or empty.
+    """Why its actor was last lost, or empty.
 
     Tune appends it to a file of the driver. `Trial.get_error` reads a copy in the storage, which may come later.
     """
@@ -130,5 +132,5 @@ def last_error(trial: Trial) -> str:
 
 
 def lost_its_node(error: str) -> bool:
-    """Whether the machine is gone, of which the cell is not the cause: spot machines may go any number of times."""
+    """Whether the machine is gone, which is not the cell's fault: spot machines may go any number of times."""
     return any(said in error for said in NODE_LOST)

@@ -1,4 +1,4 @@
-"""What the processes of a trial compute: one cell, alone or on every rank of a crew. Imports PyTorch."""
+"""The jobs of a trial's processes: computing one cell, alone or on every rank of a crew. Imports PyTorch."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell
 from raysl.work.site import Site
 
 MOST_REPORTS = 20
-"""Of one cell to Ray; a person follows the board."""
+"""Seconds between a cell's reports to Ray; people follow the board."""
 
 MORE_SECONDS = 60.0
-"""A cell that has less to train goes on with the workers that it has: to start more takes some 20 s."""
+"""A cell with less training left keeps its workers: starting more takes some 20 s."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Job:
     """A cell to compute.
 
     Attributes:
-        post: where it says how far it is.
+        post: where it reports its progress.
     """
 
     cell: Cell
@@ -44,7 +44,7 @@ class Job:
 
 
 def packed(cell: Cell, site: Site, post: Post) -> bytes:
-    """A job as it travels: processes that hand it on need not import what it is made of."""
+    """A pickled job: processes that pass it on need not import its classes."""
     return pickle.dumps(Job(cell, site, post))
 
 
@@ -52,7 +52,7 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
     """Trains and evaluates in this process.
 
     Raises:
-        RayslError: as `compute_cell`, but for faults of this node, which are in what is returned.
+        RayslError: as `compute_cell`, except for faults of this node, which are returned.
     """
     job: Job = pickle.loads(content)
     job.post.listen()
@@ -76,10 +76,10 @@ def alone(content: bytes, report: Callable[[float, dict[str, float]], None]) -> 
 
 
 def together(content: bytes, worker: Worker) -> Done:
-    """What every rank of a crew does; frozen features are evaluated by rank 0 while the others wait for the next job.
+    """The job of every rank of a crew; rank 0 evaluates frozen features while the others wait for the next job.
 
     Raises:
-        RayslError: one that may pass, or of one rank alone: all ranks are started again.
+        RayslError: one that may pass, or that only one rank met: all ranks are restarted.
     """
     job: Job = pickle.loads(content)
     job.post.listen()
@@ -112,7 +112,7 @@ def left_by_all(error: RayslError, worker: Worker) -> Done:
     """As `left_by`, on every rank of a crew.
 
     Raises:
-        RayslError: the error itself, where it may pass or only some ranks met it: all of them are started again.
+        RayslError: the error itself, if it may pass or only some ranks met it: all of them are restarted.
     """
     if getattr(error, "may_pass", False) or not is_of_all_ranks(error):
         raise error
@@ -120,10 +120,10 @@ def left_by_all(error: RayslError, worker: Worker) -> Done:
 
 
 def left_by(error: RayslError, nodes: Sequence[str] = ()) -> Done:
-    """What there is in place of a result.
+    """What is returned instead of a result.
 
     Args:
-        nodes: ids of the nodes of each rank; empty where this process is the only one.
+        nodes: ids of the nodes of each rank; empty if this process is the only one.
     """
     unfit: frozenset[int] = getattr(error, "unfit", frozenset())
     if unfit and not nodes:
@@ -133,7 +133,7 @@ def left_by(error: RayslError, nodes: Sequence[str] = ()) -> Done:
 
 
 def _evaluate(job: Job, first: bool) -> Done:
-    """Tests of the trained network by all ranks; frozen features by the first, while the others wait."""
+    """Evaluations of the trained network by all ranks; of frozen features by the first, while the others wait."""
     if first:
         job.post.stage("evaluating", None)
         gauge(job.cell, None)
@@ -151,7 +151,7 @@ def _evaluate(job: Job, first: bool) -> Done:
 
 
 class _More:
-    """Has a cell that is trained by fewer workers than its own save and end where there is room for more."""
+    """Makes a cell with fewer workers than it asks for save and end when there is room for more."""
 
     def __init__(self, job: Job, workers: int) -> None:
         self._post, self._fewer = job.post, workers < job.cell.config.training.workers
@@ -170,7 +170,7 @@ class _More:
 
 
 class _Due:
-    """Which progress goes to Ray."""
+    """Selects the progress that is reported to Ray."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -194,7 +194,7 @@ def _gauges() -> tuple[Gauge, Gauge, Gauge]:
 
 
 def gauge(cell: Cell, progress: Progress | None) -> None:
-    """Shows how a cell trains in Ray's metrics; between its stages it has no speed."""
+    """Shows a cell's training in Ray's metrics; between its stages it has no speed."""
     tags = {"study": cell.study, "row": cell.row, "seed": str(cell.seed)}
     loss, speed, wait = _gauges()
     speed.set(0.0 if progress is None else progress.clips_per_second, tags)

@@ -1,4 +1,4 @@
-"""Where trials run: what they ask for, which nodes are left out, and how a cell that lost its processes goes on."""
+"""Where trials run: what they request, which nodes are left out, and how a cell resumes after losing its processes."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from raysl.errors import ConfigError
 from raysl.training.check_cell import check_world
 
 MOST_NODES_TRIED = 3
-"""One after the other (for a crew, as many at once as it has workers on), on which a cell's data is looked for before
-the cell ends without a result: an autoscaler adds more for ever."""
+"""How many nodes in turn (for a crew, one per worker at once) are searched for a cell's data before the cell ends
+without a result: an autoscaler would add nodes for ever."""
 
 WAITING = "waiting"
-"""Stage of a cell that is to be taken up again."""
+"""Stage of a cell that will be resumed."""
 
 MOST_GROWN = 3
-"""How often a cell that has fewer workers than its own is ended in a run to go on with more: nodes that come and go all
-the time would cost more than they give."""
+"""How often in a run a cell with fewer workers than it asks for is ended to continue with more: nodes that come and go
+all the time would cost more than they give."""
 
 LOOK_SECONDS = 5.0
-"""Between two looks at whether such cells have room for more."""
+"""Seconds between two checks for room for more workers of such cells."""
 
 
 def reservation(team: Team, cluster: Cluster, avoid: Sequence[str] = ()) -> PlacementGroupFactory:
-    """What a trial asks for: a bundle for each worker.
+    """The placement group that a trial requests: a bundle for each worker.
 
     A trial of one worker trains in its own actor; one of several needs nothing for the actor that waits for them.
 
     Args:
-        avoid: ids of nodes that are not fit for it.
+        avoid: ids of nodes that lack what it needs.
     """
     selector = avoiding(cluster.options.labels, avoid)
     bundles = [team.bundle] * team.size if team.size == 1 else [{}, *[team.bundle] * team.size]
@@ -61,7 +61,7 @@ def avoiding(labels: Mapping[str, str], nodes: Sequence[str]) -> dict[str, str]:
 
 
 class LeftOut:
-    """Nodes that lack what trials read: each is said once, and left out of what these trials ask for from then on.
+    """Nodes that lack what trials read: each is reported once, and excluded from later requests of these trials.
 
     Args:
         note: called with each line worth keeping.
@@ -76,7 +76,7 @@ class LeftOut:
         """As a trial reported them (`AVOID`).
 
         Args:
-            reader: who reads what they lack; what several read alike has no name.
+            reader: the cell that needs the data; empty for data that several cells read.
         """
         unfit = frozenset(nodes.split(","))
         for node in sorted(unfit - self._said):
@@ -85,15 +85,15 @@ class LeftOut:
         self._tries.setdefault(reader, []).append(unfit)
 
     def tries(self, reader: str = "") -> int:
-        """How often it met such nodes."""
+        """How often the trial met such nodes."""
         return len(self._tries.get(reader, ()))
 
     def nodes(self, reader: str = "") -> list[str]:
-        """Ids of all that are not fit for it."""
+        """Ids of all nodes that lack what it needs."""
         return sorted(frozenset[str]().union(*self._tries.get(reader, ())))
 
     def move(self, trial: Trial, team: Team, reader: str = "") -> bool:
-        """Has a trial ask for other nodes; whether there are, or can be, enough of them."""
+        """Makes a trial request other nodes; returns whether there are, or can be, enough of them."""
         unfit = self.nodes(reader)
         enough = offer(without=unfit).fitting(team.bundle, self._cluster.options.labels) >= team.size
         if enough:
@@ -110,7 +110,7 @@ def _shown(node: str) -> str:
 
 
 class TakenUpAgain(FIFOScheduler):
-    """First in, first out; and a trial that is tried again gets to know why, on nodes that may be fit for it.
+    """First in, first out; a retried trial gets the reason and is placed on nodes that may have what it needs.
 
     Args:
         teams, cells, posts: by `name_of`.
@@ -139,10 +139,10 @@ class TakenUpAgain(FIFOScheduler):
         return {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """It asks for all of its team; for fewer where a run begins again because nodes are gone (`too_wide`)."""
+        """It requests its whole team, or fewer if a run restarts because nodes are gone (`too_wide`)."""
         cell = name_of(trial.config[CELL])
         if self._teams[cell].size > 1:
-            if monotonic() - self._asked > LOOK_SECONDS:  # not for each of many trials: it asks every node
+            if monotonic() - self._asked > LOOK_SECONDS:  # once, not for each of many trials: it asks every node
                 self._silent, self._asked = silent_nodes(), monotonic()
             self._resize(trial, cell, self._silent, alone=False)
 
@@ -157,7 +157,7 @@ class TakenUpAgain(FIFOScheduler):
         return str(FIFOScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Tune calls it before the trial waits again, when what it asks for can still be changed."""
+        """Tune calls it before the trial waits again, while its request can still be changed."""
         cell = name_of(trial.config[CELL])
         self.posts[cell](stage=WAITING, progress=None)
         why = self._unfit.pop(cell, None)
@@ -169,18 +169,18 @@ class TakenUpAgain(FIFOScheduler):
                 return
             if silent or lost_its_node(error):
                 none = ", and no other came" if RESERVATION_LOST in error else ""
-                self._note(f"{self._cells[cell].title}: a node is gone{none}; asks for its nodes anew")
+                self._note(f"{self._cells[cell].title}: a node is gone{none}; requests its nodes again")
             else:
                 trial.config[LOST] += 1
                 trial.config[WHY] = lost_too_often(error)
         elif self._left_out.tries(cell) >= MOST_NODES_TRIED or not self._left_out.move(trial, self._team(cell), cell):
             trial.config[LOST], trial.config[WHY] = LOST_PROCESSES + 1, why
-            trial.update_resources(reservation(self._team(cell), self._cluster))  # somewhere, to say so
+            trial.update_resources(reservation(self._team(cell), self._cluster))  # anywhere, so that it can report this
 
     def with_room(self, trials: Sequence[Trial]) -> dict[str, int]:
-        """Cells under work with fewer workers than theirs that have room for more, and for how many in all.
+        """Running cells with fewer workers than they ask for that have room for more, and for how many in all.
 
-        Where a cell waits, what is free is for that one.
+        If a cell waits, what is free is for that one.
         """
         running = [name_of(one.config[CELL]) for one in trials if one.status == Trial.RUNNING]
         fewer = [cell for cell in running if cell in self._fewer and self._grown[cell] < MOST_GROWN]
@@ -191,9 +191,9 @@ class TakenUpAgain(FIFOScheduler):
         return {cell: size for cell, size in sizes.items() if size > self._fewer[cell].size}
 
     def too_wide(self, trials: Sequence[Trial]) -> bool:
-        """Whether all that is left waits for workers that fit nowhere any more, as nodes are gone for good.
+        """Whether all cells that are left wait for workers that no longer fit, because nodes are gone for good.
 
-        What a waiting trial asks for is with Ray already, and cannot be changed: the run has to begin again.
+        Ray cannot change the request of a waiting trial, so the run has to restart.
         """
         left = [one for one in trials if one.status not in (Trial.TERMINATED, Trial.ERROR)]
         if not left or any(one.status != Trial.PENDING for one in left):
@@ -209,13 +209,13 @@ class TakenUpAgain(FIFOScheduler):
         return self._fewer.get(cell, self._teams[cell])
 
     def _most(self, cell: str, away: Sequence[str]) -> int:
-        """The workers that a cell that has fewer than its own can have beside those that it has now."""
+        """How many more workers a cell with fewer than it asks for can have."""
         team, without = self._fewer[cell], [*away, *self._left_out.nodes(cell)]
         free = room(team.bundle, self._cluster.options.labels, without)
         return _dividing(self._cells[cell].config, min(self._teams[cell].size, team.size + free))
 
     def _resize(self, trial: Trial, cell: str, silent: Sequence[str], alone: bool) -> bool:
-        """Goes on with fewer workers where nodes are gone for good, and with more of its own where nodes are back.
+        """Continues with fewer workers if nodes are gone for good, and with more again when nodes are back.
 
         Args:
             alone: no other cell waits for what is free.
@@ -230,7 +230,7 @@ class TakenUpAgain(FIFOScheduler):
             return False
         own, title = self._teams[cell], self._cells[cell].title
         why = "a node is gone" if size < team.size else "nodes are back"
-        self._note(f"{title}: {why}; goes on with {size} of {own.size} workers")
+        self._note(f"{title}: {why}; continues with {size} of {own.size} workers")
         self._fewer[cell] = replace(own, size=size)
         if size == own.size:
             del self._fewer[cell]
@@ -244,13 +244,13 @@ def _any_waits(trials: Sequence[Trial]) -> bool:
 
 
 class Resizing(Callback):
-    """Lets cells that have fewer workers than theirs know when there is room for more, and ends a Tune run that waits
-    for more than there can be, to be begun again.
+    """Tells cells with fewer workers than they ask for when there is room for more, and ends a Tune run that waits for
+    more than there can be, so that it restarts.
 
     Args:
         board: handle of the `Board`, which they ask.
         note: called with each line worth keeping.
-        end: ends the Tune run.
+        end: ends the Tune run; it restarts with what is left.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class Resizing(Callback):
         if monotonic() - self._looked < LOOK_SECONDS:
             return
         before, self._with_room = self._with_room, self._scheduler.with_room(trials)
-        if before or self._with_room:  # again: the board may have been lost
+        if before or self._with_room:  # repeated: the board may have been lost
             self._board.set_room.remote(frozenset(self._scheduler.posts[cell].cell for cell in self._with_room))
         for cell in self._with_room.keys() - before.keys():
             self._note(f"{cell}: there is room for {self._with_room[cell]} workers again")
@@ -279,12 +279,12 @@ class Resizing(Callback):
 
 
 def still_fitting(cell: CellConfig, team: Team, cluster: Cluster, away: Sequence[str]) -> int:
-    """All of a cell's workers, or where nodes are gone for good, those that still fit and compute the same.
+    """All of a cell's workers; if nodes are gone for good, as many as still fit and compute the same.
 
-    An autoscaler brings other nodes: with one, a cell keeps its workers.
+    With an autoscaler a cell keeps its workers, since it brings other nodes.
 
     Args:
-        away: ids of nodes that are gone, or not fit for it.
+        away: ids of nodes that are gone, or lack what it needs.
     """
     there = offer(without=away)
     fit = there.fitting(team.bundle, cluster.options.labels)
@@ -294,7 +294,7 @@ def still_fitting(cell: CellConfig, team: Team, cluster: Cluster, away: Sequence
 
 
 def _dividing(cell: CellConfig, most: int) -> int:
-    """The most workers, of so many, that compute the cell's result; 0 where none do.
+    """The largest number of workers, up to ``most``, that computes the cell's result; 0 if none does.
 
     Loss and gradient do not depend on their number, but the global batch must divide by it.
     """

@@ -1,9 +1,9 @@
-"""A `TorchTrainer` whose workers stand in the placement group that Tune reserved for the trial that it runs in.
+"""A `TorchTrainer` with its workers in the placement group that Tune reserved for the trial that it runs in.
 
-Train V2 (Ray 2.60) reserves a group of its own for its workers, once the trial runs. An autoscaler then sees one cell
-after the other, two groups wait for each other on a full cluster, and a controller that is killed leaves its group
-reserved. Train has no option for it, so that these few methods of its own are replaced; tests/engine/test_run.py
-fails where another Ray has others.
+Train V2 (Ray 2.60) reserves another group for its workers once the trial runs. An autoscaler then sees one cell after
+the other, two groups wait for each other on a full cluster, and a killed controller leaves its group reserved. Train
+has no option for this, so these few methods are replaced; tests/engine/test_run.py fails if another version of Ray
+has changed them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Controller(TrainController):
 
 
 class _Fixed(FixedScalingPolicy):
-    """Asks the autoscaler for nothing: it sees the trial's group."""
+    """Requests nothing from the autoscaler, which sees the trial's group."""
 
     def after_controller_start(self, train_run_context: TrainRunContext) -> None: ...
 
@@ -51,14 +51,14 @@ class _Fixed(FixedScalingPolicy):
 
 
 class TrainerInPlace(TorchTrainer):
-    """To be run in an actor of a Tune trial whose first bundles are the workers'."""
+    """To be run in an actor of a Tune trial; the first bundles of its group are the workers'."""
 
     def _create_default_callbacks(self) -> list[Any]:
         callbacks = cast(Any, super())._create_default_callbacks()
         return [one for one in callbacks if not isinstance(one, NEEDLESS)]
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        """In this thread: an actor for it would be a process that imports all of Train, and one more to be lost."""
+        """Runs the controller in this thread: an actor would be one more process to import Train, and to be lost."""
         given["scaling_policy"] = _Fixed(scaling_config=cast(Any, self.scaling_config))
         controller = cast(Any, _Controller)(**given)
         asyncio.run(controller.run())

@@ -1,4 +1,4 @@
-"""The Tune trial: one cell, in this very actor or over a crew of workers. Imports little: it may only wait."""
+"""The Tune trial: one cell, in this actor or over a crew of workers. Imports little, since it often only waits."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ CELL, LOST, WHY, SIZE = "cell", "lost", "why", "workers"
 row its processes were lost, and why the last time; its workers since a node went or came back, or 0: all."""
 
 ROOM_AGAIN = "there is room for more of its workers again"
-"""What `MoreWorkersError` says."""
+"""The text of `MoreWorkersError`."""
 
 T = TypeVar("T")
 
 _crews: list[Crew] = []
-"""Of this process: Tune reuses it for cells of equal resources."""
+"""The crews of this process, which Tune reuses for cells of equal resources."""
 
 
 class NodeNotFitError(Exception):
-    """The cell is to be tried on another node."""
+    """The cell must be retried on another node."""
 
 
 class MoreWorkersError(Exception):
-    """The cell, which had fewer workers than its own, saved a checkpoint to go on with more."""
+    """The cell had fewer workers than it asks for and saved a checkpoint to continue with more."""
 
 
 def trial(
@@ -44,18 +44,18 @@ def trial(
 ) -> None:
     """Computes what is missing of the cell ``config["cell"]``.
 
-    What is the cell's result, a failure too, is in the store when this returns. A fault is reported and returned from,
-    so that Tune does not try it again: only lost processes and unfit nodes are, and what may pass by `compute_cell`.
+    The cell's result, which may be a failure, is in the store when this returns. A fault is reported before it returns,
+    so that Tune does not retry it: Tune retries lost processes and unfit nodes, `compute_cell` what may pass.
 
     Args:
         jobs: pickled, by `name_of`: what `raysl.engine.cells.jobs` does.
         teams, posts: by `name_of`.
 
     Raises:
-        NodeNotFitError: to be tried on another node.
-        MoreWorkersError: to be tried with more workers.
+        NodeNotFitError: to be retried on another node.
+        MoreWorkersError: to be retried with more workers.
         ReservationError, ray.exceptions.RayError, ray.train.TrainingFailedError: processes or nodes were lost; to be
-            tried again.
+            retried.
     """
     name = name_of(config[CELL])
     post, team = posts[name], replace(teams[name], size=config[SIZE] or teams[name].size)
@@ -94,7 +94,7 @@ def lost_too_often(why: str) -> str:
 
 
 def _end(post: Post, failed: str | None = None, fault: str | None = None, store_lost: bool = False) -> None:
-    if not store_lost:  # which is said once, for all cells
+    if not store_lost:  # reported once, for all cells
         post(stage="ended", failed=failed, error=fault)
     tune.report({ENDED: 1.0, FAILED: failed or "", FAULT: fault or "", STORE: store_lost})
 
@@ -107,7 +107,7 @@ def _here(job: bytes) -> Any:
 
 
 def beside_reports(work: Callable[[Callable[[dict[str, Any]], None]], T]) -> T:
-    """What ``work`` returns, in a thread of its own, while its reports are handed on to Tune.
+    """Runs ``work`` in a separate thread, passes its reports on to Tune, and returns its result.
 
     A report to Tune returns when the driver asks for the next one. A driver that was interrupted no longer does, and
     training that waited for it could not save first.

@@ -1,4 +1,4 @@
-"""The Tune run of a plan: every cell is a trial, and all of them ask for what they use at once."""
+"""The Tune run of a plan: every cell is a trial, and all of them request their resources at once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Trials:
     max_concurrent: int | None = None
 
     def run(self, tasks: Sequence[Found]) -> None:
-        """Runs every cell that may begin, or once it may, as a trial; in this order where they wait for one thing."""
+        """Runs every cell as a trial once it may begin; cells that wait for the same resources keep this order."""
         ended, left = set[str](), list(tasks)
 
         def on_end(cell: str, failed: str | None, fault: str | None) -> None:
@@ -65,7 +65,7 @@ class Trials:
             left = [task for task in left if task.cell.key not in ended]
 
     def _run(self, tasks: Sequence[Found], on_end: OnEnd) -> bool:
-        """Whether what is left is to be begun again."""
+        """Whether the run must restart with the cells that are left."""
         storage = ray_files(self.site.store, self.cluster)
         shown = parameters([task.cell for task in tasks])
         named = {name_of(own): task for own, task in zip(shown, tasks, strict=True)}
@@ -96,14 +96,14 @@ class Trials:
             tune_config=tune.TuneConfig(
                 search_alg=grid,
                 scheduler=again,
-                # Starting processes and importing PyTorch costs more than many a cell; nothing stops trials from
+                # Starting processes and importing PyTorch costs more than many cells; nothing stops trials from
                 # outside.
                 reuse_actors=True,
                 trial_name_creator=lambda one: name_of(one.config[CELL]),
                 trial_dirname_creator=lambda one: _folder_name(cells[name_of(one.config[CELL])]),
             ),
             run_config=tune.RunConfig(
-                # A trial counts by itself how often it was lost in vain, and ends.
+                # A trial counts how often it was lost without progress, and ends itself.
                 failure_config=tune.FailureConfig(max_failures=-1),
                 verbose=0,
                 stop=ending,
@@ -120,7 +120,7 @@ class Trials:
 
 
 class WhenTheyMay(BasicVariantGenerator):
-    """Tune's grid in its order, in which a trial comes once it may begin, and not at all where it never may.
+    """Tune's grid in its order; a trial comes once it may begin, and is left out if it never may.
 
     Args:
         may_begin: of a trial; None: never.
@@ -137,7 +137,7 @@ class WhenTheyMay(BasicVariantGenerator):
         return {}
 
     def save_to_dir(self, dirpath: str, session_str: str = "", **kwargs: Any) -> bool:
-        """As `__getstate__`; Tune's own generator keeps nothing either where it has many trials."""
+        """As `__getstate__`; Tune's own generator also keeps nothing for many trials."""
         return False
 
     def next_trial(self) -> Trial | None:
@@ -160,9 +160,9 @@ class WhenTheyMay(BasicVariantGenerator):
 
 
 def parameters(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """What Tune's tools show of each cell: where it stands in its study, and the row's values of the ablated factors.
+    """What Tune's tools show of each cell: its study and row, and the row's values of the ablated factors.
 
-    Cells that no study tells apart have an ``id`` too.
+    Cells that these do not distinguish have an ``id`` too.
     """
     titles = Counter(cell.title for cell in cells)
     return [
@@ -181,11 +181,11 @@ def _folder_name(cell: Cell) -> str:
 
 
 def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], *callbacks: Callback) -> dict[str, Any]:
-    """What a `RunConfig` is given: where Tune keeps the run's files, and Tune's loggers where a person wants them.
+    """Arguments of a `RunConfig`: where Tune keeps the run's files, and Tune's loggers if the user wants its files.
 
     Args:
         kind: how the folder's name begins.
-        storage: as `ray_files` gives it: what is not kept.
+        storage: from `ray_files`, for files that are not kept.
     """
     if cluster.tune_dir is None:
         return {"name": kind, "callbacks": [*callbacks], **storage}
@@ -199,7 +199,7 @@ def experiment(kind: str, cluster: Cluster, storage: dict[str, Any], *callbacks:
 
 
 def ray_files(store: Store, cluster: Cluster) -> dict[str, Any]:
-    """Where Ray keeps its own files, which nobody reads again: nodes may join a cluster, and all must see them."""
+    """Where Ray keeps its own files, which are not used again: all nodes of a cluster must see them."""
     if cluster.own:
         return {"storage_path": tempfile.mkdtemp(dir=cluster.folder)}
     place = store.place.below("ray")

@@ -1,4 +1,4 @@
-"""Where running cells say how far they are, and the driver reads it: a small actor."""
+"""The board: a small actor where running cells post their progress and the driver reads it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from raysl.training.progress import Progress
 from raysl.work.events import CellProgress, Reading
 
 MOST_WAITING = 100_000
-"""Processes of cells that wait for what the driver asks, beside each other."""
+"""Cell processes that can wait for the driver's requests at the same time."""
 
 ANSWER_SECONDS = 2.0
-"""That training waits for the board's answer."""
+"""Seconds that training waits for the board's answer."""
 
 SAVE_SECONDS = 5.0
-"""Between two checkpoints on a node that will soon be gone."""
+"""Seconds between two checkpoints on a node that will soon be gone."""
 
 
 @dataclass
 class Posted:
-    """Latest word of each cell, by `Cell.key`, and of each data set that is being read, by its name.
+    """The latest report of each cell, by `Cell.key`, and of each data set that is being read, by its name.
 
     Attributes:
-        notes: what any process said (`raysl.notes`), each once.
+        notes: of all processes (`raysl.notes`), each once.
     """
 
     cells: dict[str, CellProgress] = field(default_factory=dict)
@@ -43,12 +43,12 @@ class Posted:
     notes: dict[str, None] = field(default_factory=dict)
 
     def say_notes(self) -> None:
-        """Says them in this process."""
+        """Passes the notes on in this process."""
         say_once(*self.notes)
 
 
 class Board:
-    """The actor's class. What the driver asks of cells under work goes over it too."""
+    """The actor's class. It also carries the driver's requests to running cells."""
 
     def __init__(self) -> None:
         self._posted = Posted()
@@ -58,19 +58,19 @@ class Board:
         self._with_room: frozenset[str] = frozenset()
 
     async def ask(self, leave: bool, nodes: frozenset[str]) -> None:
-        """By the driver: cells are to save and end, or to save where one of their nodes will soon be gone."""
+        """By the driver: all cells must save and end, or those on nodes that will soon be gone must save."""
         async with self._asked:
             self._leave, self._leaving_nodes = self._leave or leave, nodes
             self._asked.notify_all()
 
     async def asked(self, node: str) -> bool:
-        """By a process of a cell: waits for news, True where it is to end and False where it is to save."""
+        """By a process of a cell: waits for a request; True: save and end, False: save."""
         async with self._asked:
             await self._asked.wait_for(lambda: self._leave or node in self._leaving_nodes)
             return self._leave
 
     async def set_room(self, cells: frozenset[str]) -> None:
-        """By the driver: the cells that have fewer workers than theirs, and room for more."""
+        """By the driver: the cells with fewer workers than they ask for that have room for more."""
         self._with_room = cells
 
     async def has_room(self, cell: str) -> bool:
@@ -83,7 +83,7 @@ class Board:
         self._posted.cells[cell] = replace(known, changed=now, **said)
 
     async def post_reading(self, name: str, reading: Reading | None) -> None:
-        """How far the reading of a data set is; None when it has ended."""
+        """The progress of reading a data set; None when it has ended."""
         if reading is None:
             self._posted.readings.pop(name, None)
         else:
@@ -97,7 +97,7 @@ class Board:
 
 
 class Post:
-    """One cell's end of the board; can be pickled. Posting never waits.
+    """One cell's connection to the board; can be pickled. Posting never waits.
 
     Args:
         board: handle of a `Board` actor.
@@ -112,11 +112,11 @@ class Post:
         self._board.post.remote(self.cell, **said)
 
     def notes(self) -> AbstractContextManager[None]:
-        """Within it what this process says goes to the board."""
+        """In its body the notes of this process go to the board."""
         return notes_to(self._board)
 
     def listen(self) -> None:
-        """Hands on to this process what the driver asks for; a board that was lost asks for nothing."""
+        """Passes the driver's requests on to this process; a lost board has none."""
         name = "raysl-board"
         if all(thread.name != name for thread in threading.enumerate()):
             threading.Thread(target=self._listen, name=name, daemon=True).start()
@@ -130,11 +130,11 @@ class Post:
                     return
                 ask_to_save()
             except RayError:
-                pass  # it is started again
+                pass  # it is restarted
             time.sleep(SAVE_SECONDS)
 
     def has_room(self) -> bool:
-        """Whether there is room for more of the cell's workers than it has; a board that was lost knows of none."""
+        """Whether there is room for more of the cell's workers; False if the board was lost."""
         try:
             return bool(ray.get(self._board.has_room.remote(self.cell), timeout=ANSWER_SECONDS))
         except RayError:
@@ -146,21 +146,21 @@ class Post:
 
 
 def notes_to(board: Any) -> AbstractContextManager[None]:
-    """As `Post.notes`, for what belongs to no cell; nothing changes without a board."""
+    """As `Post.notes`, for processes that belong to no cell; does nothing without a board."""
     return nullcontext() if board is None else heard(board.post_note.remote)
 
 
 def start_board() -> Any:
-    """The handle of a new board, on the driver's node: nodes that are lost or given back do not take it with them."""
+    """The handle of a new board, on the driver's node, so that it is not lost with another node."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     kept = {"max_restarts": -1, "max_concurrency": MOST_WAITING, "scheduling_strategy": here}
     return cast(Any, ray.remote)(num_cpus=0, **kept)(Board).remote()
 
 
 class Watch:
-    """A thread of the driver that reads the board every ``interval`` seconds and hands it to ``look``.
+    """A thread of the driver that reads the board every ``interval`` seconds and passes it to ``look``.
 
-    A board that was lost has no news.
+    A lost board is skipped.
     """
 
     def __init__(self, board: Any, look: Callable[[Posted], None], interval: float = 2.0) -> None:

@@ -1,6 +1,6 @@
-"""What Ray tells a driver by itself: one line for each message, among a run's notes.
+"""Ray's own messages to a driver: one line for each, among a run's notes.
 
-Ray prints such messages to standard output whatever it is told of logs, some with a dump of a process's last lines.
+Ray prints such messages to standard output whatever its logging options, some with a process's last lines of output.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 
 
 def in_one_line(message: str) -> str:
-    """Its first line, without what announces the others, and with ids as they are shown elsewhere."""
+    """A message's first line, without its introduction, and with ids as they are shown elsewhere."""
     first, _, more = message.strip().partition("\n")
     text = _ID.sub(r"\1", " ".join(first.split()))
     if more and text.endswith(":"):
@@ -32,16 +32,16 @@ def in_one_line(message: str) -> str:
 
 @contextmanager
 def told_by_ray(keeps_files: bool) -> Iterator[None]:
-    """Within it what Ray tells this process is said (`raysl.notes`), and not printed.
+    """In its body Ray's messages to this process become notes (`raysl.notes`) and are not printed.
 
     Args:
-        keeps_files: a person wants Ray's own files, and hears, with a traceback, that they cannot be written.
+        keeps_files: the user wants Ray's own files: errors in writing them are shown, with a traceback.
     """
 
     print_lines = worker.print_worker_logs
 
     def say(data: dict[str, Any], *others: Any, **more: Any) -> None:
-        if data.get("pid") != "raylet":  # what tasks print, to who started this Ray himself and wants to see it
+        if data.get("pid") != "raylet":  # output of tasks, for a user who started this Ray and wants to see it
             print_lines(data, *others, **more)
             return
         for message in data["lines"]:

@@ -1,7 +1,7 @@
 """An open search on a cluster: Optuna suggests, Tune runs, ASHA stops what falls behind, the store remembers.
 
-With trials beside each other the order in which they end decides what is suggested and stopped next, so that a search
-is repeatable only with one trial at a time; each trial by itself always is.
+If trials run at the same time, the order in which they end decides what is suggested and stopped next, so a search is
+reproducible only with one trial at a time; each single trial always is.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from raysl.work.site import Site
 from raysl.work.trial import Scoring
 
 SHARED, RECORDS = "search", "records"
-"""What is claimed beside the cells of trials: that a run is at work on the search, and that it begins a trial."""
+"""Claims besides those on the trials' cells: that a run works on the search, and that it begins a trial."""
 
 MOST_SKIPPED = 20
-"""Suggestions in a row that another run is at; then this one waits."""
+"""After this many suggestions in a row that another run computes, this one waits."""
 
 
 def run_search(
@@ -56,17 +56,17 @@ def run_search(
     max_concurrent: int | None = None,
     board: Any = None,
 ) -> list[SearchTrial]:
-    """Runs what is missing of a search; trials of earlier runs count, and those that were interrupted go on.
+    """Runs the missing trials of a search; trials of earlier runs count, and interrupted ones are resumed.
 
-    Other runs may be at work on it: each trial is computed by one of them, and each run learns from all.
+    Other runs may work on it too: each trial is computed by one of them, and each run learns from all.
 
     Args:
         title: of the study.
         folder: of the search in the store.
         site: its store is the search's own.
         note: called with each line worth keeping.
-        max_concurrent: trials beside each other; as many as fit where None.
-        board: handle of a `Board`, which trials post notes to.
+        max_concurrent: trials at the same time; None: as many as fit.
+        board: handle of a `Board`, for the notes of trials.
 
     Returns:
         All trials.
@@ -99,12 +99,12 @@ def run_search(
         end_killed(site.store, site.run)  # the trials that the scheduler stopped
     for trial in records.trials.values():
         if trial.ended and trial.cell:
-            folder.drop_weights(trial.cell)  # again: a worker that was stopped may have written one more
+            folder.drop_weights(trial.cell)  # repeated: a stopped worker may have written one more
     return [records.trials[number] for number in sorted(records.trials)]
 
 
 def _work_through(records: Records, work: SearchWork, at_once: int, cluster: Cluster, ending: Ending) -> None:
-    """Begins trials as long as there are any, and waits for those of other runs, which may leave them."""
+    """Begins trials as long as there are any, and waits for those of other runs, which may abandon them."""
     told = False
     while records.search.missing(records.trials.values()):
         free, begun = records.free(), records.begun()
@@ -112,11 +112,11 @@ def _work_through(records: Records, work: SearchWork, at_once: int, cluster: Clu
             with ending:
                 _tune(records, work, free, min(at_once, free), cluster, ending)
         elif not records.theirs():
-            return  # what is missing ended without a result in this run
+            return  # the missing trials ended without a result in this run
         elif not told:
             told = True
             numbers = ", ".join(map(str, sorted(records.theirs())))
-            records.note(f"{work.title}: another run is at trials {numbers}; they are begun here if it ends")
+            records.note(f"{work.title}: another run computes trials {numbers}; they are begun here if it ends")
         if records.begun() == begun:
             time.sleep(LOOK_SECONDS)
         records.refresh()
@@ -139,7 +139,7 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
                 time_attr=REPORT,
                 metric=SCORE,
                 mode="max",
-                # One more than there are: at its end a trial finishes by itself, and is not stopped.
+                # One more than there are: a trial finishes at its end, and is not stopped there.
                 max_t=options.reports + 1,
                 grace_period=options.grace_reports,
                 reduction_factor=options.reduction_factor,
@@ -157,14 +157,14 @@ def _tune(records: Records, work: SearchWork, trials: int, at_once: int, cluster
 
 
 class _Shared(OptunaSearch):
-    """Suggestions to a run that may share the search with others."""
+    """Suggestions for a run that may share the search with others."""
 
     def __init__(self, records: Records, site: Site, **options: Any) -> None:
         super().__init__(records.suggestion, **options)
         self._records, self._site = records, site
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """The next trial, which this run has begun then; ``FINISHED`` where there is none that it can begin."""
+        """Begins and returns the next trial; ``FINISHED`` if there is none that it can begin."""
         study: Any = self._ot_study
         with in_turn(self._site.store, RECORDS, self._site.run):
             for trial in self._records.refresh():
@@ -173,13 +173,13 @@ class _Shared(OptunaSearch):
                 config: dict[str, Any] | None = super().suggest(trial_id)
                 if config is None or THEIRS not in config:
                     return config
-                study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # which teaches Optuna nothing
+                study.tell(self._ot_trials.pop(trial_id), state=TrialState.FAIL)  # Optuna learns nothing from it
         return cast(dict[str, Any], Searcher.FINISHED)
 
 
 class _Halving(ASHAScheduler):
-    """ASHA, where a node that lacks what trials read is left out of all further ones, and these have fewer workers
-    where nodes are gone for good."""
+    """ASHA; a node that lacks what trials read is excluded from all further ones, and these have fewer workers if nodes
+    are gone for good."""
 
     def __init__(self, title: str, cluster: Cluster, team: Team, note: Callable[[str], None], **options: Any) -> None:
         cast(Any, super()).__init__(**options)
@@ -204,14 +204,14 @@ class _Halving(ASHAScheduler):
         self._settle(trial)
 
     def _settle(self, trial: Trial) -> None:
-        """Has a trial that is to be started ask for what there is."""
+        """Makes a trial request only nodes and workers that there are, before it starts."""
         if self._own.size > 1 and "cell" in trial.config:
             config, before = trial.config["cell"].config, self._team.size
             size = still_fitting(config, self._own, self._cluster, silent_nodes())
             if size != before:
                 self._team = replace(self._own, size=size)
                 why = "a node is gone" if size < before else "nodes are back"
-                self._note(f"{self._title}: {why}; trials go on with {size} of {self._own.size} workers")
+                self._note(f"{self._title}: {why}; trials continue with {size} of {self._own.size} workers")
             trial.config[SIZE] = size
         if self._left_out.nodes() or self._team is not self._own:
             self._left_out.move(trial, self._team)
@@ -238,7 +238,7 @@ def _suggestions(records: Records, site: Site) -> OptunaSearch:
 
 
 def _known(search: Search, trial: SearchTrial) -> optuna.trial.FrozenTrial:
-    """An ended trial as Optuna keeps it: as it was told when it ended, with 0 for what failed."""
+    """An ended trial as Optuna keeps it, with the value given to Optuna at its end: 0 for a failure."""
     kept = _Distributions(trial.point)
     point = suggest(search.axes, kept)
     value = 0.0 if trial.score is None else trial.score
@@ -247,7 +247,7 @@ def _known(search: Search, trial: SearchTrial) -> optuna.trial.FrozenTrial:
 
 @dataclass
 class _Distributions:
-    """Gives the values of a point, and keeps what they were drawn from."""
+    """Suggests the values of a point, and keeps their distributions."""
 
     point: Point
     found: dict[str, BaseDistribution] = field(default_factory=dict)

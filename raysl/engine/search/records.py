@@ -1,4 +1,4 @@
-"""Trials of a search as they come and go: what Tune, Optuna and the store each must know of them."""
+"""The records of a search's trials, for Tune, for Optuna and in the store."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ THEIRS = "theirs"
 class Records:
     """All trials of a search, in memory and in the store, which is written at every change.
 
-    Several runs may share a search: each writes the trials that it began. What is asked and begun (`refresh`, `free`,
-    `suggestion`), one run does at a time (`raysl.work.claims.in_turn`).
+    Several runs may share a search: each writes the trials that it began. Only one run at a time suggests and begins
+    trials (`refresh`, `free`, `suggestion`; see `raysl.work.claims.in_turn`).
 
     Attributes:
-        trials: by number; of those that have not ended and were not begun in this run, some are under work in others
-            (`theirs`), and the rest are interrupted ones.
+        trials: by number; those that have not ended and were not begun in this run are running in other runs
+            (`theirs`) or interrupted.
         run: name of this run.
-        living: names the other runs that are at work on the search.
-        note: told one line when a trial ends.
-        on_lost: told that the store could not be written: Tune would make a failure of its trial of what it raised.
+        living: gives the names of the other runs that work on the search.
+        note: called with one line when a trial ends.
+        on_lost: called with the error if the store cannot be written: raised, Tune would make it a failure of its
+            trial.
     """
 
     search: Search
@@ -50,14 +51,14 @@ class Records:
     run: str = ""
     living: Callable[[], Collection[str]] = tuple
     _begun: dict[int, float] = field(default_factory=dict)
-    """Number to the time, in seconds, from which its own are counted on."""
+    """From a trial's number to the time, in seconds, from which its duration is counted."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
         return {**vars(self), "note": None, "on_lost": None, "living": None}
 
     def refresh(self) -> list[SearchTrial]:
-        """Reads what other runs did meanwhile; returns their trials that have ended."""
+        """Reads what other runs wrote meanwhile; returns their trials that have ended."""
         ended = []
         for number in self.folder.numbers():
             known = self.trials.get(number)
@@ -70,7 +71,7 @@ class Records:
         return ended
 
     def theirs(self) -> dict[int, SearchTrial]:
-        """The trials that other runs are at."""
+        """The trials that other runs compute."""
         living = self.living()
         return {one.number: one for one in self._of_others() if one.run in living}
 
@@ -78,7 +79,7 @@ class Records:
         return [one for one in self.trials.values() if not one.ended and one.number not in self._begun]
 
     def interrupted(self) -> list[SearchTrial]:
-        """The trials that this run can take up."""
+        """The interrupted trials that this run can resume."""
         theirs = self.theirs()
         return [one for one in self._of_others() if one.number not in theirs]
 
@@ -94,7 +95,7 @@ class Records:
     def suggestion(self, optuna_trial: Suggests) -> dict[str, Any]:
         """The configuration of the next trial, as `search_trial` takes it; called by Optuna's search on the driver.
 
-        Where another run is at it, ``theirs``, its number, and nothing else.
+        If another run computes it, only ``theirs``, its number.
         """
         point = suggest(self.search.axes, optuna_trial)
         theirs = self.theirs().values()
@@ -124,7 +125,7 @@ class Records:
         return None
 
     def _begin(self, point: Point, id: str, same_as: int | None = None) -> int:
-        """Takes up an interrupted trial of this configuration, with the scores that it had, or begins a new one."""
+        """Resumes an interrupted trial of this configuration, with the scores that it had, or begins a new one."""
         trial = SearchTrial(max(self.trials, default=-1) + 1, point, id)
         for one in self.interrupted():
             if one.point == point and one.cell == id:
@@ -147,9 +148,9 @@ class Records:
             self.on_lost(error)
 
     def report(self, number: int, result: dict[str, Any]) -> None:
-        """What a trial reported; a report that a restarted trial makes again takes the place of the old one."""
+        """Records a trial's report; a report that a restarted trial repeats replaces the old one."""
         trial = replace(self.trials[number], seconds=round(time.monotonic() - self._begun[number], 1))
-        if trial.same_as is not None or result.get(LOST):  # what the other one scored is known, or will be
+        if trial.same_as is not None or result.get(LOST):  # the scores of the other one are known, or will be
             return
         if result.get(FAILED):
             self._keep(replace(trial, status="failed", reason=str(result[FAILED])))
@@ -159,11 +160,11 @@ class Records:
             self._keep(replace(trial, scores=tuple(scores)))
 
     def end(self, number: int, result: dict[str, Any]) -> None:
-        """A trial that ended by itself, or that the scheduler stopped."""
+        """A trial that ended, or that the scheduler stopped."""
         trial = self.trials[number]
-        if result.get(LOST):  # nothing that this configuration did: it stays open for the next run
+        if result.get(LOST):  # not because of its configuration: it stays open for the next run
             self.note(f"trial {number}: ended without a result: {result[LOST]}")
-            if CLAIMED in str(result[LOST]):  # by a process of a run that has ended, and soon will itself
+            if CLAIMED in str(result[LOST]):  # by a process of a run that has ended; it will end soon too
                 del self._begun[number]
             return
         if trial.same_as is not None:
@@ -182,7 +183,7 @@ class Records:
         self._close(replace(self.trials[number], status="failed", reason=text))
 
     def _close(self, trial: SearchTrial) -> None:
-        """Keeps how a trial ended, and ends those that wait for it."""
+        """Records how a trial ended, and ends those that wait for it."""
         self._keep(trial)
         with self._telling():
             self.folder.drop_weights(trial.cell)
@@ -205,7 +206,7 @@ class Records:
 
 
 def _as(twin: SearchTrial, trial: SearchTrial) -> SearchTrial:
-    """The trial, ended as the one that has the same configuration."""
+    """The trial, ended with the result of the one with the same configuration."""
     return replace(trial, status=twin.status, scores=twin.scores, reason=twin.reason)
 
 
@@ -220,7 +221,7 @@ def shown(point: Point) -> str:
 
 
 class Recording(Callback):
-    """Hands what happens to trials on to the records."""
+    """Passes the events of trials on to the records."""
 
     def __init__(self, records: Records, ending: Ending) -> None:
         self._records, self._ending = records, ending

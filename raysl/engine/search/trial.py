@@ -1,4 +1,4 @@
-"""The Tune trial of a search: one configuration at the search's length, stopped from outside where it falls behind."""
+"""The Tune trial of a search: one configuration at the search's length; the scheduler stops it if it falls behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCORE, REPORT, FAILED, LOST, STORE = "score", "report", "failed", "lost", "store
 fault or another."""
 
 UNKNOWN = math.nan
-"""Score of what says nothing of its configuration: Tune asks for one. Optuna, and ASHA without `REPORT`, ignore it."""
+"""Tune needs a score; this one says nothing about the configuration. Optuna, and ASHA without `REPORT`, ignore it."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class SearchWork:
 
     Attributes:
         title: of the study.
-        site: its store is the search's own, in which trials are trained.
+        site: its store is that of the search, in which trials are trained.
         team: the workers of a trial.
-        board: handle of a `Board`, which notes go to, and which asks trials to save and end; None: neither is done.
+        board: handle of a `Board`, for notes and for requests to save and end; None: neither.
     """
 
     title: str
@@ -45,7 +45,7 @@ class SearchWork:
     board: Any = None
 
     def post(self, cell: Cell) -> Post | None:
-        """The trial's end of the board."""
+        """The trial's connection to the board."""
         return None if self.board is None else Post(self.board, cell.key)
 
 
@@ -53,7 +53,7 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     """Reports ``score`` (percent) and ``report`` (from 1) as it trains; with ``failed``, why there is no score.
 
     Raises:
-        NodeNotFitError: to be tried on another node; reported with ``avoid`` first.
+        NodeNotFitError: to be retried on another node; reported with ``avoid`` first.
 
     Args:
         config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
@@ -102,7 +102,7 @@ def _scored(number: int, score: float) -> dict[str, Any]:
 
 
 def _worker(content: bytes, worker: Worker) -> Done:
-    """What every rank of a crew does; what only some ranks met, or may pass, starts all of them again."""
+    """The job of every rank of a crew; an error that only some ranks met, or that may pass, restarts all of them."""
     cell, work = pickle.loads(content)
 
     def report(number: int, score: float) -> None:
@@ -115,7 +115,7 @@ def _worker(content: bytes, worker: Worker) -> Done:
 
 
 def _run(cell: Cell, work: SearchWork, on_score: OnScore) -> Done:
-    """Trains in this process, which ends in order when the driver asks for it."""
+    """Trains in this process, which saves and ends when the driver requests it."""
     post = work.post(cell)
     if post is None:
         return Done(run_trial(cell, work.site, work.scoring, on_score))

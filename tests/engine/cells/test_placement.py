@@ -75,7 +75,7 @@ def _files(folder: Path) -> StorageContext:
 def test_a_cell_grows_where_nobody_waits_for_what_is_free(run: Run) -> None:
     assert run.with_room() == {}, "it has its own workers"
     run.lose("its node has died")
-    assert run.notes == ["tiny/one/seed0: a node is gone; goes on with 2 of 4 workers"]
+    assert run.notes == ["tiny/one/seed0: a node is gone; continues with 2 of 4 workers"]
     assert run.trial.config[SIZE] == 2
     assert run.with_room() == {"tiny/one/seed0": 4}
     run.other.status = Trial.PENDING

@@ -38,7 +38,7 @@ def test_two_workers_are_stopped_early_and_one_goes_on_where_a_node_is_gone(tmp_
             go.unlink()  # the processes of the third start meanwhile
             run.until(lambda: any(trial.number == 2 and trial.scores for trial in trials()))
             goes.close()
-            run.until_said("hunt: a node is gone; trials go on with 1 of 2 workers")
+            run.until_said("hunt: a node is gone; trials continue with 1 of 2 workers")
             go.touch()
             status, log = run.ended(60)
     # The best row is a cell of two workers, which no node can give any more.
