@@ -103,8 +103,7 @@ def _load_video(source: VideoSource, load: LoadClips, video: Video) -> Tensor:
         return load(video)
     except (RayslError, OSError) as error:
         raise NodeFault(
-            f"{source.catalog.name}: {video.path} could be read when the data set was, and cannot now ({error}): "
-            "restore the file",
+            f"{source.catalog.name}: {video.path} could be read earlier, and cannot now ({error}): restore the file",
             may_pass=True,
         ) from error
 

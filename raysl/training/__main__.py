@@ -31,9 +31,9 @@ from raysl.training.progress import Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Trains one cell; 0 when it is done, 1 when it failed, 2 when it cannot be run as asked, 128 + N after signal N.
+    """Trains one cell; returns 0 if it is done, 1 if it failed, 2 if the arguments are wrong, 128 + N after signal N.
 
-    A signal, as torchrun hands it on where its machine is taken away, ends it after its step and a checkpoint.
+    A signal, which torchrun passes on when its machine is taken away, ends it after its step and a checkpoint.
     """
     options = _parser().parse_args(arguments)
     with ended_by_signals():
@@ -49,7 +49,7 @@ def _main(options: argparse.Namespace) -> int:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         _train(options, device)
     except (LeftError, KeyboardInterrupt) as end:
-        _say(f"ended: {str(end) or 'what was saved is kept'}")
+        _say(f"ended: {str(end) or 'its last checkpoint is kept'}")
         return 128 + (received() or signal.SIGINT)
     except RayslError as error:
         prefix = f"rank {rank()}: " if world_size() > 1 else ""
@@ -96,7 +96,7 @@ def _train(options: argparse.Namespace, device: torch.device) -> None:
 
 
 def _folder(cell: Cell, shelf: results.Shelf) -> CellFolder:
-    """Where the cell is trained.
+    """The site at which the cell is trained.
 
     Raises:
         ConfigError: the store does not have the cell that it starts from.
@@ -131,7 +131,7 @@ def _places(options: argparse.Namespace) -> Places:
 
 
 def _source(cell: CellConfig, places: Places) -> VideoSource:
-    """Rank 0 reads the data set; the others are given its snapshot."""
+    """Rank 0 reads the data set; the others get its snapshot."""
     first = on_every_rank(lambda: open_source(cell.data, places, resize=cell.clip.resize) if rank() == 0 else None)
     snapshot = broadcast_object(None if first is None else first.snapshot)
     return on_every_rank(lambda: first or open_source(cell.data, places, resize=cell.clip.resize, snapshot=snapshot))

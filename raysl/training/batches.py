@@ -1,4 +1,4 @@
-"""The batches of every remaining step, epoch after epoch, and what ranks tell each other before each."""
+"""The batches of every remaining step, epoch by epoch, and the signals that ranks exchange before each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raysl.views.loader import PretrainingLoader
 
 
 class StepBatches:
-    """Hands out ``accumulate`` batches a step, from step ``first`` (from 0) on.
+    """Gives ``accumulate`` batches a step, from step ``first`` (from 0) on.
 
     Args:
         first: steps done already; the loader skips their videos without decoding them.
@@ -33,7 +33,7 @@ class StepBatches:
         )
 
     def next(self) -> tuple[list[Batch], RayslError | None]:
-        """The next step's batches on the device; or the failure, which the ranks then tell each other."""
+        """The next step's batches on the device, or the failure, which the ranks then exchange."""
         try:
             return [next(self._batches).to(self._device) for _ in range(self._accumulate)], None
         except RayslError as failure:
@@ -41,13 +41,13 @@ class StepBatches:
 
 
 class Signals(NamedTuple):
-    """What ranks tell each other at every step.
+    """Signals that ranks exchange at every step.
 
     Attributes:
-        unreadable: paths that failed on any rank since the last exchange.
+        unreadable: paths of videos that failed on any rank since the last exchange.
         tick: rank 0 wants a report.
-        save: a rank was asked to save a checkpoint.
-        leave: a rank was asked to end.
+        save: some rank got a request to save a checkpoint.
+        leave: some rank got a request to end.
     """
 
     unreadable: tuple[str, ...]
@@ -57,10 +57,10 @@ class Signals(NamedTuple):
 
 
 def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool, device: torch.device) -> Signals:
-    """One small all-reduce a step; the texts travel only where there are any. Collective.
+    """One small all-reduce a step; texts are sent only if there are any. Collective.
 
     Raises:
-        RayslError: on every rank, where any rank hands one in.
+        RayslError: on every rank, if any rank passes one.
     """
     if not is_distributed():
         if failure is not None:

@@ -1,4 +1,4 @@
-"""What a cell asks for and training refuses, with the reason; also called before money is spent, when planning."""
+"""Checks of what training cannot do, with the reason; planning runs them too, before money is spent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from raysl.views.order import EpochOrder
 from raysl.views.training_videos import training_lengths, training_videos
 
 _ANY_VIDEOS = range(2**16)
-"""Stands for videos that are not known yet: enough for the negatives of every published memory bank."""
+"""Number of videos assumed while it is unknown: enough for the negatives of every published memory bank."""
 
 
 def check_cell(cell: CellConfig) -> None:
-    """Refuses what cannot be trained as asked; needs no data.
+    """Refuses what cannot be trained as configured; needs no data.
 
     Raises:
         ConfigError: naming the key.
@@ -42,7 +42,7 @@ def check_on_videos(cell: CellConfig, source: VideoSource) -> None:
 
 
 def check_on_lengths(cell: CellConfig, lengths: Sequence[int]) -> None:
-    """Refuses a batch, a clip, a warm-up or an accumulation that so many training videos of these lengths do not fill.
+    """Refuses a batch, a clip, a warm-up or an accumulation that training videos of these lengths do not fill.
 
     Args:
         lengths: in frames.
@@ -60,7 +60,7 @@ def check_on_lengths(cell: CellConfig, lengths: Sequence[int]) -> None:
 
 
 def check_accumulation(cell: CellConfig, objective: Objective) -> None:
-    """Refuses accumulation where several small batches are not one large one.
+    """Refuses accumulation if several small batches are not equivalent to one large one.
 
     Raises:
         ConfigError: naming the key.
@@ -69,12 +69,12 @@ def check_accumulation(cell: CellConfig, objective: Objective) -> None:
         raise ConfigError(
             f"training.accumulate {cell.training.accumulate}: the loss compares the videos of a batch with each other, "
             "so summing the gradients of smaller batches would train with fewer negatives than training.batch_size "
-            "says; set accumulate to 1, and lower batch_size or add workers instead"
+            "implies; set accumulate to 1, and lower batch_size or add workers instead"
         )
 
 
 def check_world(cell: CellConfig, world_size: int) -> None:
-    """Refuses a number of ranks whose share of the batch is not whole, or no whole number of chunks.
+    """Refuses a number of ranks that does not divide the batch, or a chunk that does not divide a rank's share.
 
     Raises:
         ConfigError: naming the key.

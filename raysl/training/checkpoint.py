@@ -25,10 +25,10 @@ class Checkpoint:
     Attributes:
         cell: id of the configuration; a checkpoint of another one is refused.
         step: optimisation steps done.
-        precision: as resolved when the run began; kept on whatever machine it goes on.
-        model: the objective's state, heads and buffers included, under the names of the module that is not wrapped.
+        precision: as resolved when the run began; kept on whatever machine it resumes.
+        model: the objective's state, heads and buffers included, under the names of the unwrapped module.
         optimizer: the optimizer's state.
-        schedule: the schedule's state; empty where it follows the step alone.
+        schedule: the schedule's state; empty if it depends on the step only.
         random: per rank, the global random states.
         curves: column to values, one row per logged step so far.
         unreadable: paths that failed while training.
@@ -87,7 +87,7 @@ def newest_checkpoint(folder: CellFolder, cell_id: str) -> Checkpoint | None:
 
 
 def seed_rank(seed: int, rank: int) -> None:
-    """Seeds the global generators of this rank (dropout and the like; data and weights have streams of their own)."""
+    """Seeds the global generators of this rank (dropout and the like; data and weights have separate streams)."""
     values = stream(seed, "training", rank).integers(0, 2**31 - 1, size=3)
     random.seed(int(values[0]))
     np.random.seed(int(values[1]))
@@ -106,7 +106,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Sets what `random_state` gave."""
+    """Sets the states that `random_state` returned."""
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, position, has_gauss, cached = state["numpy"]

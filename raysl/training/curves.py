@@ -1,4 +1,4 @@
-"""Curves: one row per logged step, as a table and as TensorBoard events; a step stands in each once."""
+"""Curves: one row per logged step, as a table and as TensorBoard events; each step is in each of them once."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def curve_row(
 
 
 class Curves:
-    """The rows so far. TensorBoard's file is written in a folder of its own, whole for every attempt.
+    """The rows so far. TensorBoard's file is written in a separate folder, completely for every attempt.
 
     Args:
-        columns: what an earlier attempt's checkpoint held; its rows open the new event file, so what that attempt
-            logged after its last checkpoint is in neither.
+        columns: from an earlier attempt's checkpoint; the new event file begins with its rows, so steps that the
+            attempt logged after its last checkpoint are in neither.
     """
 
     def __init__(self, columns: dict[str, list[float]] | None = None) -> None:
@@ -83,7 +83,7 @@ class Curves:
         return len(self._columns.get("step", ()))
 
     def add(self, row: dict[str, float]) -> None:
-        """Adds a row with the columns of the rows before it, but for a monitor's: NaN stands where nobody looked."""
+        """Adds a row with the columns of earlier rows; a monitor's columns are NaN at steps without a measurement."""
         count = len(self)
         for name in row:
             if not count or (name.startswith(PREFIX) and name not in self._columns):
@@ -116,7 +116,7 @@ class Curves:
             if tag == "step":
                 continue
             for step, value in list(zip(steps, column, strict=True))[self._written :]:
-                if not (tag.startswith(PREFIX) and math.isnan(value)):  # nobody looked
+                if not (tag.startswith(PREFIX) and math.isnan(value)):  # not measured at this step
                     self._writer.add_scalar(tag, value, step)
         self._written = len(self)
         self._writer.flush()

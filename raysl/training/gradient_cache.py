@@ -1,4 +1,4 @@
-"""Gradient caching: the gradient of a whole batch in the memory of a part of it.
+"""Gradient caching: the gradient of a whole batch in the memory that a part of it needs.
 
 Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
 https://arxiv.org/abs/2101.06983, section 3.2. A loss that compares samples needs all features at once, but the network
@@ -23,7 +23,7 @@ from raysl.views.batch import Batch
 
 
 class GradientCache:
-    """An objective whose backbone sees a chunk of this rank's videos at a time; heads and losses see all of them.
+    """Runs an objective's backbone on a chunk of this rank's videos at a time; heads and losses see all of them.
 
     Batch norms keep their groups, which must be within a chunk, so the loss, its gradient and the running statistics
     are those of the batch in one piece, up to rounding. The backbone runs forward twice.
@@ -59,7 +59,7 @@ class GradientCache:
         return output
 
     def _features(self, batch: Batch, draws: list[_Draws]) -> Features:
-        """The features of all chunks, ``[B, ...]`` leaves that will hold their gradient; no activation is kept."""
+        """The features of all chunks, ``[B, ...]`` leaves that will hold their gradients; no activations are kept."""
         parts: dict[tuple[str, str], list[Tensor]] = {}
         with torch.no_grad(), frozen_statistics(self.objective.backbone):
             for names, rows in self._passes(batch):
@@ -79,7 +79,7 @@ class GradientCache:
             torch.autograd.backward([part for part, _ in used], [gradient for _, gradient in used])
 
     def _forward(self, batch: Batch, names: list[str], rows: slice) -> Features:
-        # A context of its own: autocast keeps the weights it has cast, and without gradient where there was none.
+        # A separate context: autocast caches the weights it has cast, without gradient if cast under no_grad.
         with self._autocast(), self.grouping.window(rows.start, self.chunk):
             return self.objective.reduced(self.objective.together(batch, names, rows))
 
@@ -105,7 +105,7 @@ def _each(features: Features) -> Iterator[tuple[str, str, Tensor]]:
 
 
 class _Draws:
-    """The state of torch's generators before a chunk's first pass, so that its second drops out the same."""
+    """The state of torch's generators before a chunk's first pass, so that dropout is the same in its second."""
 
     def __init__(self, device: torch.device) -> None:
         self._devices = [device] if device.type == "cuda" else []

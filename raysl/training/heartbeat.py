@@ -1,4 +1,4 @@
-"""A small thread that says "still at work" to the store, also while one step takes minutes."""
+"""A small thread that renews the cell's heartbeat in the store, also while one step takes minutes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Calls ``beat(state)`` every ``interval`` seconds until closed; ``state`` is what ``update`` gave last.
+    """Calls ``beat(state)`` every ``interval`` seconds until closed; ``state`` is that of the last ``update``.
 
-    A beat that the store refuses is logged, of several in a row the first, and the next one tried: a store that stays
-    away stops the run at its next checkpoint, where something would be lost.
+    If the store refuses a beat, this is logged once for several in a row, and the next one is tried: a store that
+    stays away stops the run at its next checkpoint, where something would be lost.
     """
 
     def __init__(self, beat: Callable[[dict[str, object]], None], interval: float = 15.0) -> None:

@@ -28,7 +28,7 @@ from raysl.views.batch import Batch
 
 @dataclass(frozen=True)
 class StepValues:
-    """What one step gave, means over the global batch: the same on every rank."""
+    """The values of one step, means over the global batch: the same on every rank."""
 
     loss: float
     terms: dict[str, float]
@@ -40,11 +40,11 @@ class StepValues:
 class Learner:
     """The objective, its optimizer and schedule on one rank.
 
-    Ranks take one step together, on parts of one global batch: DDP averages their gradients. Where ``training.chunk``
-    is less than a rank's share of the batch, a `GradientCache` takes DDP's place.
+    Ranks take one step together, on parts of one global batch: DDP averages their gradients. If ``training.chunk`` is
+    less than a rank's share of the batch, a `GradientCache` replaces DDP.
 
     Args:
-        objective: as built, on the CPU, the same on every rank.
+        objective: newly built, on the CPU, the same on every rank.
         total_steps, steps_per_epoch: optimisation steps, for the schedule.
     """
 
@@ -82,7 +82,7 @@ class Learner:
     def _wrap(self) -> nn.Module:
         if not is_distributed():
             return self.objective
-        # Queues and banks are built the same on every rank and written the same: a broadcast would only cost.
+        # Queues and banks are built and updated identically on every rank: a broadcast would only cost time.
         # Under every name: terms may share a bank.
         buffers = self.objective.named_buffers(remove_duplicate=False)
         kept = [name for name, _ in buffers if name.startswith("terms.")]
@@ -94,7 +94,7 @@ class Learner:
         devices = [self._device] if self._device.type == "cuda" else None
         wrapped = DistributedDataParallel(self.objective, device_ids=devices)
         # Batch statistics are the same on every rank, or `average_statistics` makes them so: no broadcast each step.
-        # Set afterwards: the argument was renamed, and under its old name it leaves out the first broadcast too.
+        # Set afterwards: the argument was renamed, and under its old name it skips the first broadcast too.
         wrapped.broadcast_buffers = False
         return wrapped
 
@@ -167,17 +167,17 @@ class Learner:
         return self.objective.state_dict()
 
     def load(self, model: dict[str, Any], optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
-        """Takes weights, buffers and the states of optimizer and schedule from a checkpoint."""
+        """Loads weights, buffers and the states of optimizer and schedule from a checkpoint."""
         self.objective.load_state_dict(model)
         self.optimizer.load_state_dict(optimizer)
         self.schedule.load_state_dict(schedule)
 
 
 def use_channels_last(module: nn.Module) -> None:
-    """Brings 3-D convolution weights to ``channels_last_3d`` (``nn.Module.to`` would refuse 2-D ones beside them).
+    """Converts 3-D convolution weights to ``channels_last_3d`` (``nn.Module.to`` would refuse a model with 2-D ones).
 
-    1x1x1 kernels are contiguous in both layouts. They get the strides of their gradients, with which an optimizer works
-    on all weights at once: on the CPU those of the layout, on CUDA those that they had.
+    1x1x1 kernels are contiguous in both layouts. They get the strides of their gradients, so that an optimizer can
+    update all weights at once: on the CPU those of the layout, on CUDA those that they had.
     """
     for parameter in module.parameters():
         if parameter.dim() == 5:

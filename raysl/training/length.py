@@ -11,14 +11,19 @@ from raysl.errors import CellFailure
 
 @dataclass(frozen=True)
 class Length:
-    """Attributes: steps: optimisation steps in all. steps_per_epoch: in one pass over the videos."""
+    """The length of a training.
+
+    Attributes:
+        steps: optimisation steps in total.
+        steps_per_epoch: in one pass over the videos.
+    """
 
     steps: int
     steps_per_epoch: int
 
     @property
     def epochs(self) -> int:
-        """Epochs begun; the last may be partial where steps are given."""
+        """Epochs begun; the last may be partial if the length is given in steps."""
         return math.ceil(self.steps / self.steps_per_epoch)
 
     def epoch(self, done: int) -> int:
@@ -26,15 +31,15 @@ class Length:
         return max(1, math.ceil(done / self.steps_per_epoch))
 
     def ends_epoch(self, done: int) -> bool:
-        """True after an epoch's last step, and after the last step of all."""
+        """True after an epoch's last step, and after the very last step."""
         return done == self.steps or done % self.steps_per_epoch == 0
 
 
 def training_length(options: TrainingOptions, batches_per_epoch: int) -> Length:
-    """From epochs or steps, whichever was given; batches left over by ``accumulate`` are dropped from the epoch.
+    """From epochs or steps, whichever is configured; batches left over by ``accumulate`` are dropped from the epoch.
 
     Raises:
-        CellFailure: an epoch has not enough batches for one step.
+        CellFailure: an epoch has too few batches for one step.
     """
     steps_per_epoch = batches_per_epoch // options.accumulate
     if steps_per_epoch < 1:

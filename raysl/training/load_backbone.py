@@ -1,4 +1,4 @@
-"""What a finished cell trained: its backbone, which is evaluated and exported, or all of its network."""
+"""Loads the backbone of a finished cell, for evaluation and export, or its whole network."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def load_network(cell: CellConfig, folder: CellFolder, source: VideoSource) -> O
     """Backbone and heads of a cell that is done, on the CPU, in eval mode; batch norm as in `torch.nn`.
 
     Args:
-        source: of the cell's data, whose classes and videos give heads and banks their sizes.
+        source: of the cell's data; its classes and videos give heads and banks their sizes.
 
     Raises:
         RayslError: as `load_backbone`; nothing of the cell was trained.
     """
     if cell.pretraining == "none":
-        raise RayslError(f"cell {folder.name} has no trained network: nothing is trained with pretraining: none")
+        raise RayslError(f"cell {folder.name} has no trained network: pretraining: none trains nothing")
     model = _weights(cell, folder)
     objective = objective_on(
         draw_backbone(cell), cell, training_videos(cell, source), 1, classes=len(source.catalog.classes)

@@ -39,26 +39,26 @@ from raysl.views.order import EpochOrder
 from raysl.views.training_videos import training_videos, trains_boxes
 
 REPORT_SECONDS = 10.0
-"""At least so often is progress reported."""
+"""Progress is reported at least this often."""
 
 ProgressCallback = Callable[[Progress], None]
 
 
 class KilledError(Exception):
-    """What `pretrain` raises after ``stop_after`` steps."""
+    """Raised by `pretrain` after ``stop_after`` steps."""
 
 
 class Run:
     """Objective, data and totals of one rank; the constructor and `train` are collective.
 
     Args:
-        found: the checkpoint to go on from.
-        unreadable: what the manifest says of the training split; the run adds what fails later.
+        found: the checkpoint to resume from; None: begin.
+        unreadable: videos of the training split that the manifest marks; the run adds those that fail later.
         attempts: those that reached a checkpoint, and this one, with their hardware.
         cores: CPU cores that all ranks use.
         files: name of a weights file to the file, for backbones that are inflated.
         start: the trained backbone of the cell that this one starts from; None: as `build_objective` makes it.
-        monitor: looks at the backbone, and its numbers are columns of the curves.
+        monitor: measures the backbone; its numbers become columns of the curves.
     """
 
     def __init__(
@@ -144,11 +144,11 @@ class Run:
             recorder: on rank 0; None elsewhere.
             on_progress: called on every rank at the same steps: after each epoch, and every `REPORT_SECONDS`.
             stop_after: raises `KilledError` after this step (from 1).
-            probe: looks at the backbone, whose running statistics are those of all ranks then.
+            probe: evaluates the backbone, with running statistics over all ranks.
 
         Raises:
             CellFailure: on every rank at the same step, with the step and the last good values.
-            LeftError: it was asked to end (`raysl.signals`), on every rank, after a checkpoint.
+            LeftError: the run was requested to end (`raysl.signals`); on every rank, after a checkpoint.
         """
         with saving_first():
             self._train(recorder, on_progress, stop_after, probe)
@@ -179,7 +179,7 @@ class Run:
             if done % every == 0 or done == self.length.steps or signals.save or signals.leave:
                 self.save(recorder, done)
             if signals.leave and done < self.length.steps:
-                raise of_all_ranks(LeftError(f"it was ended from outside, and goes on after step {done}"))
+                raise of_all_ranks(LeftError(f"it was ended from outside; a rerun continues after step {done}"))
             number = None if probe is None else probe.due(done, self.length.steps)
             if probe is not None and number is not None:
                 average_statistics(self.learner.objective)
@@ -193,11 +193,10 @@ class Run:
         failed_paths = tuple(path for batch in step_batches for path in batch.unreadable)
         signals = exchange(failure, failed_paths, due, self.device)
         if signals.unreadable and self.cell.init is not None:
-            # No other video stands in: all rows of a table are fine-tuned on the same ones.
+            # No other video replaces one: all rows of a table are fine-tuned on the same ones.
             raise of_all_ranks(
                 NodeFault(
-                    f"{', '.join(signals.unreadable)} could be read when the data set was, and cannot be read now: "
-                    "restore the file",
+                    f"{', '.join(signals.unreadable)} could be read earlier, and cannot be read now: restore the file",
                     may_pass=True,
                 )
             )
@@ -249,7 +248,7 @@ class Run:
         """Writes a checkpoint after ``done`` steps. Collective.
 
         Raises:
-            StorageError: on every rank, where rank 0 cannot write it.
+            StorageError: on every rank, if rank 0 cannot write it.
         """
         random, model = gather_objects(random_state(self.device)), self.learner.state()
 

@@ -1,4 +1,4 @@
-"""Looking at a backbone at a few steps of its pretraining, which does not notice."""
+"""Measures a backbone at a few steps of its pretraining, without influence on it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from raysl.training.probe import look_due
 
 @dataclass(frozen=True)
 class Monitor:
-    """Looks at the backbone.
+    """What is measured, and how often.
 
     Attributes:
-        points: looks, the last one after the last step.
-        measure: names to numbers, ``spread`` among them; empty where it could not look. Called on every rank at the
-            same steps; it must leave the backbone as it was and draw no random number.
+        points: number of measurements, the last one after the last step.
+        measure: returns names and numbers, ``spread`` among them; empty if the measurement failed. Called on every rank
+            at the same steps; it must leave the backbone as it was and draw no random number.
         title: of the cell, for warnings.
     """
 
@@ -40,10 +40,10 @@ def is_monitored(cell: CellConfig) -> bool:
 
 
 class Watch:
-    """The looks of a run, on one rank.
+    """The measurements of a run, on one rank.
 
     Args:
-        monitor: None: nobody looks.
+        monitor: None: nothing is measured.
         columns: curves of earlier attempts.
     """
 
@@ -52,7 +52,7 @@ class Watch:
         self.last = Monitored.last_of(columns)
 
     def look(self, backbone: Backbone, step: int, steps: int) -> dict[str, float]:
-        """Columns of the curves after ``step`` of ``steps``, the same on every rank; empty where none is due.
+        """Columns of the curves after ``step`` of ``steps``, the same on every rank; empty if no measurement is due.
 
         Collective.
         """
@@ -64,7 +64,7 @@ class Watch:
         return {PREFIX + name: value for name, value in found.items()}
 
     def take(self, row: Mapping[str, float]) -> None:
-        """Keeps what the row of the curves after a look says, and warns where it has collapsed."""
+        """Keeps the values of a measurement, and warns if the representation has collapsed."""
         found = Monitored.of_row(row)
         if found is None:
             return
@@ -74,9 +74,9 @@ class Watch:
 
 
 def initial_statistics(backbone: Backbone) -> float:
-    """What is left of the statistics that batch norms begin with (mean 0, variance 1) in their moving averages, 0 to 1.
+    """The share of the initial statistics (mean 0, variance 1) in the moving averages of batch norms, 0 to 1.
 
-    The largest share of any; 0 without batch norms that track.
+    The largest share of any batch norm; 0 without batch norms that track.
     """
     norms = (module for module in backbone.modules() if isinstance(module, _BatchNorm) and module.track_running_stats)
     return max((_initial_share(norm) for norm in norms), default=0.0)
@@ -89,7 +89,7 @@ def _initial_share(norm: _BatchNorm) -> float:
 
 @contextmanager
 def _statistics_of_all_ranks(backbone: Backbone) -> Iterator[None]:
-    """Running statistics are those of all ranks within, and each rank's own again afterwards, to the bit."""
+    """In its body running statistics are averaged over ranks; afterwards each rank's own are restored exactly."""
     norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
     tracked = [value for norm in norms for value in (norm.running_mean, norm.running_var) if value is not None]
     own = [value.clone() for value in tracked]

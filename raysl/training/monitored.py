@@ -1,6 +1,6 @@
-"""What a look at a backbone found while it was pretrained, and whether its representation has collapsed.
+"""Measurements of a backbone during its pretraining, and whether its representation has collapsed.
 
-Imports little: it is part of what cells say of themselves.
+Imports little: it is part of the progress that cells report.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 COLLAPSED = 0.02
 """Spread below which a representation has collapsed: 0 is a point, 1 the whole sphere (SimSiam 4.1, Figure 2).
 
-Of unit length, two different videos then have a cosine of 0.9996. The lowest of 351 pretrainings that did not collapse
+At unit length, two different videos then have a cosine of 0.9996. The lowest of 351 pretrainings that did not collapse
 (256 at smoke scale, 95 on real video) is 0.089 in embeddings; without negatives, predictor and stop-gradient 60 steps
 of a small network lead from 0.4 to 0.015.
 """
 UNSETTLED = 0.01
-"""Share of the initial running statistics from which on features say nothing of a collapse: with mean 0 and variance 1
-in the place of the true ones, a deep network gives nearly the same feature of everything (0.0003 at the least)."""
+"""Share of the initial running statistics from which on features do not show a collapse: with mean 0 and variance 1
+instead of the true ones, a deep network gives nearly the same feature for everything (0.0003 at the least)."""
 PREFIX = "monitor/"
 SPREAD = PREFIX + "spread"
 INITIAL = "initial_statistics"
@@ -28,11 +28,11 @@ EMBEDDING = "embedding_std"
 
 @dataclass(frozen=True)
 class Monitored:
-    """What the last look found.
+    """The last measurement.
 
     Attributes:
-        step: after which it was.
-        values: by the names of the monitor.
+        step: after which it was made.
+        values: by the monitor's names.
         embedding: spread of that step's embeddings; None where no term has any.
     """
 
@@ -42,7 +42,7 @@ class Monitored:
 
     @classmethod
     def of_row(cls, row: Mapping[str, float]) -> Monitored | None:
-        """Of a row of the curves; None where nobody looked at its step."""
+        """From a row of the curves; None if nothing was measured at its step."""
         if not math.isfinite(row.get(SPREAD, math.nan)):
             return None
         values = {name.removeprefix(PREFIX): value for name, value in row.items() if name.startswith(PREFIX)}
@@ -51,16 +51,16 @@ class Monitored:
 
     @classmethod
     def last_of(cls, columns: Mapping[str, list[float]]) -> Monitored | None:
-        """Of the last row of the curves that has one."""
+        """From the last row of the curves that has a measurement."""
         looked = [at for at, value in enumerate(columns.get(SPREAD, ())) if math.isfinite(value)]
         return cls.of_row({name: column[looked[-1]] for name, column in columns.items()}) if looked else None
 
     @property
     def collapsed(self) -> str:
-        """What has collapsed, in words; empty where nothing has.
+        """What has collapsed, in words; empty if nothing has.
 
-        The features of different videos, or the embeddings of a batch, are one point but for `COLLAPSED`. A loss does
-        not say so: SimSiam's without stop-gradient falls to its minimum, InfoNCE stays at chance.
+        The features of different videos, or the embeddings of a batch, are one point up to `COLLAPSED`. A loss does not
+        show it: SimSiam's without stop-gradient falls to its minimum, InfoNCE stays at chance.
         """
         settled = self.values.get(INITIAL, 0.0) <= UNSETTLED
         found = {"features": self.values["spread"] if settled else None, "embeddings": self.embedding}
@@ -73,7 +73,7 @@ class Monitored:
 
     @classmethod
     def from_dict(cls, beat: Mapping[str, Any]) -> Monitored | None:
-        """Of a heartbeat; None where nobody looked yet."""
+        """From a heartbeat; None before the first measurement."""
         values, embedding = beat.get("monitored"), beat.get("embedding")
         if not isinstance(values, dict) or not {"step", "spread"} <= values.keys():
             return None
@@ -81,7 +81,7 @@ class Monitored:
         return cls(int(values["step"]), numbers, None if embedding is None else float(embedding))
 
     def text(self) -> str:
-        """``kNN 41.2 %, RankMe 12.3, spread 0.31``, and ``COLLAPSED`` where it has."""
+        """``kNN 41.2 %, RankMe 12.3, spread 0.31``, with ``COLLAPSED`` if the representation has."""
         shown = [f"kNN {100 * self.values['knn_accuracy']:.1f} %"] if "knn_accuracy" in self.values else []
         shown += [f"RankMe {self.values['rankme']:.1f}"] if "rankme" in self.values else []
         shown += [f"spread {self.values['spread']:.2g}"]

@@ -20,8 +20,8 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
         decay_norm_and_bias: False leaves biases and the parameters of norms out of weight decay.
 
     Returns:
-        At most four groups, none of them empty: the decayed parameters, then those that are not. Of each, those below a
-        module with ``constant_rate`` (SimSiam's predictor), which the schedule leaves alone, are a group of their own.
+        At most four groups, none of them empty: the decayed parameters, then the others. Parameters of a module with
+        ``constant_rate`` (SimSiam's predictor), which the schedule does not change, are separate groups.
 
     Raises:
         ValueError: nothing in ``module`` is trainable.
@@ -48,7 +48,7 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
 
 
 def weight_penalty(groups: Iterable[Mapping[str, Any]]) -> float:
-    """What weight decay adds to the loss: of each group its decay times half the sum of squares of its parameters.
+    """What weight decay adds to the loss: the sum over groups of the decay times half the parameters' sum of squares.
 
     CVRL's regularisation loss (code). AdamW decays weights beside the loss; it is the same sum there.
 

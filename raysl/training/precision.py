@@ -1,4 +1,4 @@
-"""Which arithmetic the forward pass runs in, on which device, the same on every rank."""
+"""Precision and device of the forward pass, the same on every rank."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def choose_device(device: torch.device | str | None = None) -> torch.device:
-    """The device given, or this process's GPU (by ``LOCAL_RANK``), or the CPU.
+    """``device``, or this process's GPU (by ``LOCAL_RANK``), or the CPU.
 
-    A GPU is made current, and PyTorch is held to algorithms that give the same bits each time, for the whole process;
-    where it has none for an operation it warns. On an H100 convolutions lost nothing by it (reports/gpu); what other
-    operations lose was not measured.
+    A GPU is made current, and PyTorch is set to deterministic algorithms for the whole process; it warns about an
+    operation without one. On an H100 convolutions are not slower with them (reports/gpu); other operations were not
+    measured.
     """
     if device is None:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
@@ -33,7 +33,7 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """True where bfloat16 is right and faster than float32: CUDA from sm80 on, CPUs with AMX.
+    """Whether bfloat16 is correct and faster than float32: CUDA from sm80 on, CPUs with AMX.
 
     On a CPU with AVX512 and no AMX the weight gradients of padded 3x3x3 convolutions over two frames are read, in
     bfloat16, from memory that nothing wrote (torch 2.15.0 with its oneDNN, AMD Zen 4: wrong, at times infinite).
@@ -44,12 +44,12 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def multiplies_bfloat16_wrongly(device: torch.device) -> bool:
-    """True on a CPU with AVX512 and no AMX, see `multiplies_bfloat16`; with AVX2 alone PyTorch emulates it rightly."""
+    """True on a CPU with AVX512 and no AMX, see `multiplies_bfloat16`; with only AVX2 PyTorch emulates it correctly."""
     return device.type == "cpu" and torch.cpu._is_avx512_supported() and not torch.cpu._is_amx_tile_supported()
 
 
 def resolve_precision(asked: Literal["float32", "bfloat16", "auto"], device: torch.device) -> Precision:
-    """``auto`` becomes bfloat16 where every rank's device multiplies it natively; collective.
+    """``auto`` becomes bfloat16 if every rank's device multiplies it natively; collective.
 
     Raises:
         ConfigError: on every rank: bfloat16 on a CPU whose convolutions give wrong gradients in it.

@@ -64,20 +64,20 @@ def pretrain(
 
     Args:
         source: the videos of ``cell.data``; None only for ``pretraining: none``, which needs none.
-        device: this rank's GPU, or the CPU, where absent.
+        device: None: this rank's GPU, or the CPU.
         on_progress: called on every rank at the same steps: after each epoch, and every ten seconds.
         stop_after: raises `raysl.training.loop.KilledError` after this step (from 1): a kill, for tests.
-        files: name of a weights file to the file, for a backbone whose ``init`` is ``inflate``.
-        probe: looks at the backbone while it trains.
-        start: the trained backbone of ``cell.start``, where the cell starts from another; it is copied.
-        monitor: looks at the backbone, for the curves and a warning.
+        files: from the name of a weights file to the file, for a backbone with ``init: inflate``.
+        probe: evaluates the backbone while it trains.
+        start: the trained backbone of ``cell.start``, if the cell starts from another; it is copied.
+        monitor: measures the backbone, for the curves and a warning.
 
     Returns:
         The same on every rank.
 
     Raises:
-        CellFailure: what the configuration itself determines, on every rank at the same step; stored in the folder.
-        NodeFault: what this machine could not do this time, on every rank; nothing is stored.
+        CellFailure: a failure that the configuration determines, on every rank at the same step; stored in the folder.
+        NodeFault: something this machine could not do this time, on every rank; nothing is stored.
         ConfigError: the global batch does not divide by the number of ranks.
         StorageError: on every rank: the folder cannot be read or written, or holds a checkpoint of another cell.
     """
@@ -110,7 +110,7 @@ def _pretrain(
 ) -> Summary | None:
     """The summary on rank 0."""
     if (start is None) != (cell.init is None):
-        raise ValueError(f"cell {folder.name} starts from another cell's backbone: give it, and to no other cell")
+        raise ValueError(f"cell {folder.name}: pass a backbone if, and only if, the cell starts from another one")
     attempt = _attempt(cell, device, threads)
     if cell.init is None:
         attempt |= on_every_rank(lambda: weights_record(cell.backbone.options, files))
@@ -118,7 +118,7 @@ def _pretrain(
         random_weights = _provenance(cell, "float32", None, [attempt], {})
         return on_first_rank(lambda: store_random_backbone(cell, folder, random_weights, files))
     if source is None:
-        raise DataError(f"cell {folder.name} is to be pretrained, but no source of videos was given")
+        raise DataError(f"cell {folder.name} must be pretrained, but no source of videos was passed")
     found = newest_checkpoint(folder, cell_id(cell))
     precision = _precision(cell, found, device)
     attempt["from_step"] = found.step if found is not None else 0
@@ -154,7 +154,7 @@ def _pretrain(
 
 
 def _precision(cell: CellConfig, found: Checkpoint | None, device: torch.device) -> Precision:
-    """A run that began in one arithmetic goes on in it, whatever machine it is on now."""
+    """The precision that the run began with, whatever machine it is on now."""
     asked = cell.training.precision if found is None else cast(Precision, found.precision)
     return resolve_precision(asked, device)
 

@@ -1,4 +1,4 @@
-"""How far a run is and how fast: for the person who waits, and as totals that survive restarts."""
+"""Progress and speed of a run: for display, and as totals that survive restarts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from raysl.training.monitored import Monitored
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, the same on every rank but for the speed.
+    """The progress of a run, the same on every rank except for the speed.
 
     Attributes:
-        epoch: the epoch under work, from 1; ``epochs`` of them (the last may be partial where steps are given).
+        epoch: the current epoch, from 1, of ``epochs`` (the last may be partial if the length is given in steps).
         step: steps done, of ``steps``.
         clips_per_second: over all ranks, in this attempt, without its first step. 0.0 before that.
         loss: of the last step, mean over the global batch.
         seconds_left: at this speed; None before it is known.
         data_wait_share: of the time of this attempt's steps, without the first, in which ranks waited for batches.
-        monitored: what the last look at the backbone found; None before the first.
+        monitored: the last measurement of the backbone; None before the first.
     """
 
     epoch: int
@@ -58,7 +58,7 @@ class Pace:
         self._started = time.perf_counter()
 
     def step(self, seconds: float, waited: float) -> None:
-        """Counts a step that took so long, ``waited`` of it until every rank had its batch."""
+        """Counts a step of ``seconds``, ``waited`` of them until every rank had its batch."""
         self._steps += 1
         if self._steps > 0:
             self._seconds += seconds
@@ -79,7 +79,7 @@ class Pace:
         return self._before[0] + self._seconds, self._before[1] + max(self._steps, 0) * self._clips
 
     def seconds_left(self, steps: int) -> float | None:
-        """For so many more steps."""
+        """Estimated seconds for this many more steps."""
         return steps * self._seconds / self._steps if self._steps > 0 else None
 
     def elapsed(self) -> float:

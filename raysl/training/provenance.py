@@ -31,13 +31,13 @@ CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
 
 
 COMMIT = "RAYSL_COMMIT"
-"""Environment variable that names the commit where raysl runs from a copy without ``.git``, as jobs on clusters do."""
+"""Environment variable with the commit, for a copy of raysl without ``.git``, as jobs on clusters have."""
 
 DIRTY = "-dirty"
-"""What follows the commit there if files differ from it, as in ``git describe --dirty``."""
+"""Suffix of that commit if files differ from it, as in ``git describe --dirty``."""
 
 ARCHIVED = ".git_archival.txt"
-"""Has the commit in what ``git archive`` makes, the ``.zip`` files of a hosting service too."""
+"""File with the commit in a ``git archive``, and in the ``.zip`` files of a hosting service."""
 
 UNKNOWN = "unknown"
 
@@ -45,8 +45,8 @@ UNKNOWN = "unknown"
 def git_state(checkout: Path | None = None) -> dict[str, Any]:
     """Commit of raysl's checkout and whether files differ from it.
 
-    Where it is not run from a checkout: the commit that ``RAYSL_COMMIT`` names, taken on trust, or that of which it is
-    an archive, or from which pip installed it, or ``unknown``.
+    If it does not run from a checkout: the commit in ``RAYSL_COMMIT``, which is not checked, or that of the archive, or
+    of pip's installation, or ``unknown``.
     """
     folder = checkout or Path(__file__).resolve().parents[2]
     commit = _git(folder, "rev-parse", "HEAD") if (folder / ".git").exists() else None
@@ -58,14 +58,14 @@ def git_state(checkout: Path | None = None) -> dict[str, Any]:
 
 
 def _archived(folder: Path) -> str | None:
-    """None too where git has not filled the file in."""
+    """None also if git has not filled in the file."""
     file = folder / ARCHIVED
     commit = file.read_text().partition("node:")[2].strip() if file.is_file() else ""
     return commit if commit.isalnum() else None
 
 
 def _installed(folder: Path) -> str | None:
-    """Where ``pip install git+https://...`` took the package from (PEP 610)."""
+    """The commit that ``pip install git+https://...`` installed (PEP 610)."""
     try:
         package = metadata.distribution("raysl")
     except metadata.PackageNotFoundError:
@@ -77,7 +77,7 @@ def _installed(folder: Path) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """None where git is not installed, takes too long or refuses (a checkout owned by another user)."""
+    """None if git is not installed, takes too long or refuses (a checkout owned by another user)."""
     try:
         done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
@@ -86,14 +86,14 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def package_versions() -> dict[str, str]:
-    """Name to version; ``absent`` where a package is not installed."""
+    """From name to version; ``absent`` for a package that is not installed."""
     others = {name: _version(name) for name in PACKAGES}
     return {"python": platform.python_version(), "raysl": __version__, **others}
 
 
 @cache
 def _version(package: str) -> str:
-    """Looked up once a process: what it has imported stays, whatever is installed meanwhile."""
+    """Looked up once per process: imported modules stay, whatever is installed meanwhile."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What rank 0 writes to the store while a cell trains; nobody else writes anything."""
+"""What rank 0 writes to the store while a cell trains; no other rank writes anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def begin(cell: CellConfig, folder: CellFolder, provenance: dict[str, Any]) -> None:
-    """Says what is computed, and takes an earlier failure back: to pretrain a failed cell is to try it again."""
+    """Writes the cell and its provenance, and removes an earlier failure: pretraining a failed cell retries it."""
     folder.write_config(resolved(cell))
     folder.write_provenance(provenance)
     folder.clear_failure()
@@ -31,7 +31,7 @@ class Recorder:
     """One attempt at a cell, from its start to its end; a context manager.
 
     Args:
-        found: the checkpoint that this attempt goes on from.
+        found: the checkpoint that this attempt resumes from; None: it begins.
     """
 
     def __init__(self, folder: CellFolder, found: Checkpoint | None) -> None:
@@ -50,19 +50,19 @@ class Recorder:
     ) -> None:
         self._heartbeat.__exit__(kind, error, trace)
         try:
-            if isinstance(error, CellFailure):  # nobody goes on from here, and the way to the failure is worth seeing
+            if isinstance(error, CellFailure):  # there is no resume, and the curves up to the failure are worth seeing
                 self._save_curves()
             self._attempt.end(self._state)
         except StoreLostError:
             with suppress(StorageError):  # on a full disk there is room for less
                 self._attempt.forget()
-        except StorageError as problem:  # what ended the run says more than that its end could not be written
+        except StorageError as problem:  # the error that ended the run says more than a failed write
             logger.warning("%s", problem)
         finally:
             self.curves.__exit__(kind, error, trace)
 
     def alive(self, progress: Progress) -> None:
-        """What the next heartbeats say."""
+        """The state in the next heartbeats."""
         self._state = {
             "epoch": progress.epoch,
             "epochs": progress.epochs,
@@ -89,7 +89,7 @@ class Recorder:
 
     @property
     def attempts(self) -> int:
-        """How many there were, this one included; also those that were killed before their first checkpoint."""
+        """The number of attempts, this one included; also those that were killed before their first checkpoint."""
         return len(self._folder.attempts())
 
     def finish(self, summary: Summary, provenance: dict[str, Any]) -> Summary:

@@ -1,4 +1,4 @@
-"""What every learning-rate schedule is: the factor of the base rate at each step."""
+"""The base of learning-rate schedules: the factor of the base rate at each step."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 class Schedule(ABC):
     """Base of every schedule: ``COMPONENT.build(options, total_steps=..., steps_per_epoch=...) -> Schedule``.
 
-    Training calls it before each step and `observe` after it, in order. What `observe` leaves is in the checkpoint, so
-    a resumed training goes on with the same rates.
+    Training calls it before each step and `observe` after it, in order. The state that `observe` leaves is in the
+    checkpoint, so a resumed training continues with the same rates.
     """
 
     @abstractmethod
@@ -22,11 +22,11 @@ class Schedule(ABC):
         """
 
     def observe(self, step: int, loss: float) -> None:  # noqa: B027  (most schedules follow the step alone)
-        """Takes note of the step's loss, the mean over the global batch: the same on every rank."""
+        """Receives the step's loss, the mean over the global batch: the same on every rank."""
 
     def state_dict(self) -> dict[str, Any]:
         """Plain numbers, for the checkpoint."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027  (most schedules have no state)
-        """Takes what `state_dict` gave."""
+        """Loads what `state_dict` returned."""

@@ -1,4 +1,4 @@
-"""What a finished cell says of its pretraining."""
+"""The summary of a finished cell's pretraining."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ class Summary:
     Attributes:
         steps: optimisation steps; 0 for random weights.
         minutes: wall time of the attempts that reached the store.
-        clips_per_second: over all ranks, warm-up steps excluded; 0.0 where nothing was measured.
+        clips_per_second: over all ranks, warm-up steps excluded; 0.0 if nothing was measured.
         clips_per_second_per_core: the same, by the CPU cores that the ranks used.
         final_loss: of the last step; None for random weights.
         precision: as resolved.
         unreadable: videos of the training split that could not be read, with ``unreadable_paths``.
-        missing: videos that the data set lists and that have no file, of all splits.
-        too_short: videos shorter than the views asked for, whose clips wrap around or are reflected.
+        missing: videos that the data set lists but that have no file, of all splits.
+        too_short: videos shorter than the configured views; their clips wrap around or are reflected.
         left_out: readable videos that are not trained on: no window fits them, or they have no label that is needed.
-        attempts: how many it took.
-        collapsed: what of the representation had collapsed at the last look, in words; empty where nothing had, or
-            nobody looked.
+        attempts: number of attempts.
+        collapsed: what had collapsed at the last measurement, in words; empty if nothing had, or nothing was measured.
     """
 
     steps: int

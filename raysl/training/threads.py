@@ -13,9 +13,9 @@ from raysl.distributed import launcher_number
 
 
 def cpus_of_rank() -> int:
-    """CPUs this rank was given: its share of those the process may run on, or what Ray says by ``OMP_NUM_THREADS``.
+    """CPUs of this rank: its share of those that the process may run on, or what Ray sets as ``OMP_NUM_THREADS``.
 
-    torchrun sets ``OMP_NUM_THREADS=1`` whatever the machine, so there it says nothing.
+    torchrun sets ``OMP_NUM_THREADS=1`` whatever the machine, so it is ignored there.
     """
     share = max(1, len(os.sched_getaffinity(0)) // launcher_number("LOCAL_WORLD_SIZE"))
     given = os.environ.get("OMP_NUM_THREADS", "")
@@ -25,7 +25,7 @@ def cpus_of_rank() -> int:
 
 
 def free_cpus() -> int:
-    """CPUs of this machine that nobody used in the last minute, or those of this rank where they are more."""
+    """CPUs of this machine that were idle in the last minute, or this rank's if they are more."""
     return max(cpus_of_rank(), int(len(os.sched_getaffinity(0)) - os.getloadavg()[0]))
 
 

@@ -32,7 +32,7 @@ class StepReport:
     """Attributes:
     loss: of the first step; None for random weights, which take none.
     seconds: of the step, loading its clips included; the first of a process, so slower than later ones.
-    peak_memory_mb: of the process while it ran (of the GPU where there is one), MiB.
+    peak_memory_mb: of the process during the step (of the GPU if there is one), MiB.
     backbone: after the step.
     network: backbone and heads after the step; None for random weights.
     """
@@ -53,7 +53,7 @@ def try_step(
 ) -> StepReport:
     """Builds the cell as `pretrain` does and takes its first step, on one rank with the whole global batch.
 
-    One that starts from another cell takes it from weights drawn from the seed.
+    A cell that starts from another one starts from weights drawn from the seed here.
 
     Raises:
         CellFailure, ConfigError: as `pretrain` would.
@@ -67,7 +67,7 @@ def try_step(
             backbone = build_backbone(cell, files)
             return StepReport(None, time.perf_counter() - started, _peak_mb(chosen), backbone)
         if source is None:
-            raise DataError("a training step needs a source of videos, and none was given")
+            raise DataError("a training step needs a source of videos, and none was passed")
         precision = resolve_precision(cell.training.precision, chosen)
         unreadable = Unreadable(source, cell.training.max_unreadable)
         run = Run(
@@ -92,7 +92,7 @@ def try_step(
 
 
 def _reset_peak(device: torch.device) -> None:
-    """Linux keeps the peak of the process's memory until told to forget it."""
+    """Linux keeps the peak of the process's memory until it is reset."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":

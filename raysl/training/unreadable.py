@@ -39,7 +39,7 @@ class Unreadable:
         return {**self.known, **dict.fromkeys(self.later, "failed while training; replaced by another video")}
 
     def add(self, paths: Iterable[str]) -> None:
-        """Counts what failed while training; the same video is one video however often it fails."""
+        """Counts videos that failed while training, each once however often it fails."""
         counted = set(self.paths)
         for path in paths:
             if path not in counted:
@@ -47,11 +47,11 @@ class Unreadable:
                 self.later.append(path)
 
     def check(self, step: int) -> None:
-        """Refuses to go on where the share is above ``training.max_unreadable``; every rank counts the same videos.
+        """Refuses to continue if the share is above ``training.max_unreadable``; every rank counts the same videos.
 
         Raises:
-            CellFailure: of what the manifest knows, which is the same wherever these files are.
-            NodeFault: of that and of what could not be read this time.
+            CellFailure: counting videos that the manifest marks, which are the same wherever these files are.
+            NodeFault: counting also videos that could not be read this time.
         """
         if self._total == 0:
             raise CellFailure("the training split has no videos", {"step": step})

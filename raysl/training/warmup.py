@@ -14,7 +14,7 @@ from raysl.training.schedule import Schedule
 
 
 class WarmupOptions(Options):
-    """Options that every schedule has; at most one of the two lengths is given."""
+    """Options of every schedule; at most one of the two lengths may be set."""
 
     warmup_epochs: float = option(
         0.0,
@@ -47,7 +47,7 @@ class WarmupOptions(Options):
 class WarmedUp(Schedule):
     """The factor rises linearly through the warm-up, then follows `after_warmup`.
 
-    With w warm-up steps the factor is (step + 1) / (w + 1): the first step is not lost at rate 0, and step w has the
+    With w warm-up steps the factor is (step + 1) / (w + 1): the first step is not wasted at rate 0, and step w has the
     full rate (Goyal et al. 2017, https://arxiv.org/abs/1706.02677, 2.2, warm up linearly; the exact steps are ours).
 
     Args:
@@ -56,7 +56,7 @@ class WarmedUp(Schedule):
         steps_per_epoch: at least 1.
 
     Raises:
-        ConfigError: no step is left behind the warm-up.
+        ConfigError: no step is left after the warm-up.
     """
 
     def __init__(self, options: WarmupOptions, total_steps: int, steps_per_epoch: int) -> None:
@@ -77,15 +77,15 @@ class WarmedUp(Schedule):
 
     @abstractmethod
     def after_warmup(self, step: int) -> float:
-        """The factor at a step of training that is not of the warm-up."""
+        """The factor at a step after the warm-up."""
 
     def done(self, step: int) -> float:
-        """The share of the steps behind the warm-up that is done at ``step``, 0 (included) to 1 (excluded)."""
+        """The share of the steps after the warm-up that is done at ``step``, 0 (included) to 1 (excluded)."""
         return (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
 
 
 def check_warmup(options: Any, cell: CellConfig) -> None:
-    """Refuses a warm-up that is as long as the training, where that is known without data.
+    """Refuses a warm-up as long as the training, if that is known without data.
 
     Raises:
         ConfigError: with both lengths.

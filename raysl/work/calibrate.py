@@ -45,11 +45,11 @@ from raysl.views.training_videos import training_videos
 WARM_UP, FEWEST, MOST = 2, 5, 50
 """Steps, batches or blocks that are not measured, and how many are."""
 SECONDS = 3.0
-"""Measuring goes on for so long, between those numbers."""
+"""Seconds of measuring, within those numbers."""
 UNDISTURBED = 0.7
-"""CPU time by wall time of a computation that has the machine for itself, at least."""
+"""The least CPU time by wall time of a computation that has the machine for itself."""
 SAMPLE = 64
-"""Videos that stand for a data set, evenly over its list."""
+"""Videos that represent a data set, evenly over its list."""
 LOADED_TOGETHER = 8
 FITTED = 2000
 """Training videos at most of a fit that is measured; its time is taken to grow with their number."""
@@ -61,7 +61,7 @@ def calibrate(shape: Shape, places: Places, device: torch.device) -> Measurement
 
     Raises:
         DataError: a data set that is to be read is not here.
-        ConfigError, CellFailure: what training it would meet.
+        ConfigError, CellFailure: as training it would raise.
     """
     device = choose_device(device)
     if shape.kind == "training":
@@ -70,13 +70,13 @@ def calibrate(shape: Shape, places: Places, device: torch.device) -> Measurement
         wall, cpu = time.perf_counter(), time.process_time()
         measured = _measure(shape, places, device)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    # Reading waits for disks, a GPU's process for the GPU: neither says that others were at work.
+    # Reading waits for disks, a GPU's process for the GPU: neither means that other processes were running.
     waits = device.type == "cuda" or shape.kind in ("loading", "forward")
     return measured if waits else replace(measured, disturbed=is_disturbed(wall, cpu))
 
 
 def is_disturbed(wall: float, cpu: float) -> bool:
-    """Whether computing had so little of a CPU that other work must have run beside it."""
+    """Whether computing had so little of a CPU that other processes must have been running."""
     return cpu < UNDISTURBED * wall
 
 
@@ -251,7 +251,7 @@ def sampled(data: Chosen, places: Places, resize: int) -> tuple[VideoSource, str
 
 
 class _Drawn(VideoSource):
-    """Videos of noise, whose reading takes no decoding."""
+    """Videos of noise, which need no decoding."""
 
     def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
         shape = (len(frame_indices), 3, *self.frame_size(index))

@@ -1,7 +1,7 @@
-"""Which run works on what, so that two runs on one store share its cells in place of computing each twice.
+"""Which run works on what, so that two runs on one store share its cells instead of computing each twice.
 
-Nothing here compares the clocks of two machines: who came first is told by numbers that each run draws when it has seen
-those of the others (Lamport's bakery), and who still lives by the store's clock.
+Nothing here compares the clocks of two machines. Numbers that each run draws after it has seen those of the others
+(Lamport's bakery) decide which run was first, and the store's clock decides which is alive.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ CLAIMS = "claims"
 """Folder of a store."""
 
 LOOK_SECONDS = 0.1
-"""Between two looks at a claim whose number is being drawn, or that keeps others out for a moment."""
+"""Seconds between two checks of a claim while its number is drawn, or while it briefly keeps others out."""
 
 _held: Counter[str] = Counter()
 """Claims that this process holds, by their addresses."""
 
 
 class ClaimedError(RayslError):
-    """Another run works on it: it is left to that run."""
+    """Another run works on the cell, which is left to that run."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a run says of what it works on.
+    """A run's claim on what it works on.
 
     Attributes:
         run: its name.
@@ -71,9 +71,9 @@ class Claim:
 
 
 def claims(store: Store, name: str) -> list[Claim]:
-    """All claims on the cell's folder of this name, or on what else is claimed, dead ones too.
+    """All claims on the cell's folder of this name, or on another claimed name, including dead ones.
 
-    One that is being written may be left out.
+    One that is being written may be missing.
     """
     place, found = store.place.below(f"{CLAIMS}/{name}"), []
     for path in place.sizes():
@@ -94,7 +94,7 @@ def _address(place: Place, run: str) -> str:
 
 
 def _machine() -> str:
-    """This machine since it was started, and this container of it: process ids mean something there alone."""
+    """Identifies this machine's boot and container: process ids are valid only there."""
     try:
         return (
             f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}-{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -104,7 +104,7 @@ def _machine() -> str:
 
 
 def _process(pid: str) -> tuple[str, ...]:
-    """A process of this machine that lives; empty where it does not, or nothing is known of it."""
+    """A living process of this machine; empty if it has ended or is unknown."""
     try:
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -113,7 +113,7 @@ def _process(pid: str) -> tuple[str, ...]:
 
 
 def others(store: Store, name: str, run: str) -> list[Claim]:
-    """Claims of other runs whose processes live, as far as is known here."""
+    """Claims of other runs with living processes, as far as is known here."""
     return [one for one in claims(store, name) if one.run != run and not one.is_dead]
 
 
@@ -157,13 +157,13 @@ class _Own:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """In the body it counts, unless its process ends; then it is deleted."""
+        """In its body the claim is valid, unless its process ends; afterwards it is deleted."""
         address = _address(self.place, self.run)
         _held[address] += 1
         lost = False
         try:
             yield
-        except StoreLostError:  # says more than that the claim cannot be deleted either
+        except StoreLostError:  # says more than a failed deletion of the claim
             lost = True
             raise
         finally:
@@ -176,7 +176,7 @@ class _Own:
 
 @contextmanager
 def claimed(store: Store, name: str, run: str) -> Iterator[None]:
-    """Claims a cell's folder for a run while the body computes it; other processes of the run may do so too.
+    """Claims a cell's folder for a run while the body computes it; other processes of the run may claim it too.
 
     Raises:
         ClaimedError: another run has it.
@@ -195,7 +195,7 @@ def claimed(store: Store, name: str, run: str) -> Iterator[None]:
 
 @contextmanager
 def in_turn(store: Store, name: str, run: str) -> Iterator[None]:
-    """Waits until no other run is in such a body, which takes less than a heartbeat's time."""
+    """Waits until no other run is in such a body, which takes less time than a heartbeat."""
     own = _Own(store, name, run)
     while True:
         with own.held():
@@ -213,7 +213,7 @@ def in_turn(store: Store, name: str, run: str) -> Iterator[None]:
 
 @contextmanager
 def announced(store: Store, name: str, run: str) -> Iterator[None]:
-    """Says that a run is at work on something that it shares with others; they see it by `others`."""
+    """Announces that a run works on something that it shares with others; they see it by `others`."""
     own = _Own(store, name, run)
 
     def beat(state: dict[str, Any]) -> None:
@@ -226,7 +226,7 @@ def announced(store: Store, name: str, run: str) -> Iterator[None]:
 
 
 def end_killed(store: Store, run: str) -> None:
-    """Says of what a run had claimed, and whose processes were killed, that nobody works on it any more."""
+    """Releases the claims of a run whose processes were killed."""
     for path in store.place.sizes(CLAIMS):
         folder, _, file = path.removeprefix(f"{CLAIMS}/").rpartition("/")
         if file == f"{run}.json":

@@ -39,10 +39,10 @@ from raysl.work.claims import claimed
 from raysl.work.site import OnReading, Site
 
 OnStage = Callable[[str, Progress | None], None]
-"""Takes the stage that a cell is in, and how far that is."""
+"""Takes the stage of a cell and its progress."""
 
 PRETRAINING = "pretraining"
-"""The part of a cell that faults of its training are kept under; those of evaluations, under their names."""
+"""The name under which faults of a cell's training are stored; faults of evaluations are under their names."""
 
 
 def pretrain_cell(
@@ -55,12 +55,12 @@ def pretrain_cell(
     """Pretrains the cell unless it is done, from its newest checkpoint on. Collective.
 
     Args:
-        probe: looks at the backbone while it trains, in the place of the cell's own monitor.
-        on_reading: told how far the data set is prepared on this node.
+        probe: evaluates the backbone while it trains, instead of the cell's own monitor.
+        on_reading: called with the progress of preparing the data set on this node.
 
     Returns:
-        Why it failed, on every rank, where the configuration itself determines that (it is then stored as the cell's
-        result); None where it is done.
+        Why it failed, on every rank, if the configuration determines that (it is then stored as the cell's result);
+        None if it is done.
 
     Raises:
         NodeFault: this machine could not do it this time; noted in the cell's folder.
@@ -113,7 +113,7 @@ def _begin(folder: CellFolder, cell: Cell) -> None:
 
 
 def evaluate_cell(cell: Cell, site: Site, *, of_network: bool | None = None) -> str | None:
-    """Computes the evaluations that the store lacks, on a trained cell, but for those of cells behind them. Collective.
+    """Computes the missing evaluations of a trained cell, except those of other cells that they train. Collective.
 
     Args:
         of_network: those that read the whole network, or those that do not; None: both.
@@ -141,7 +141,7 @@ def evaluate_cell(cell: Cell, site: Site, *, of_network: bool | None = None) -> 
 
 
 def _evaluate(cell: Cell, kept: _Kept) -> None:
-    """What fails is in ``kept`` on rank 0."""
+    """Failures are in ``kept`` on rank 0."""
 
     def network() -> tuple[Objective, tuple[str, ...]]:
         source = kept.site.open(config.data, resize)
@@ -176,7 +176,7 @@ def _evaluate(cell: Cell, kept: _Kept) -> None:
 
 
 class _Kept:
-    """Stores what evaluations give, on rank 0."""
+    """Stores the results of evaluations, on rank 0."""
 
     def __init__(self, folder: CellFolder, site: Site, wanted: dict[str, FoundEvaluation]) -> None:
         self.folder, self.site, self.wanted = folder, site, wanted
@@ -189,7 +189,7 @@ class _Kept:
         self.folder.clear_faults(name)
 
     def fail(self, name: str, error: RayslError) -> None:
-        """A fault of this machine is noted; whatever else an evaluation meets is its result."""
+        """A fault of this machine is noted; any other error of an evaluation is its result."""
         config, reason = self.wanted[name].config, self.site.without_paths(str(error))
         if isinstance(error, NodeFault):
             self.folder.note_fault(name, rank(), {"reason": reason, "traceback": _traceback(error)})
@@ -236,18 +236,18 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
 
 
 def workers_of(found: Found) -> int:
-    """DDP workers that what is missing of a cell needs: one process where nothing is trained."""
+    """DDP workers that the missing parts of a cell need: one process if nothing is trained."""
     return found.cell.config.training.workers if found.to_train else 1
 
 
 @contextmanager
 def noted_faults(folder: CellFolder, part: str, site: Site) -> Iterator[None]:
-    """Keeps what this rank meets with the cell, traceback included, and goes on raising.
+    """Stores this rank's fault with the cell, traceback included, and raises it again.
 
-    What the configuration determines (`CellFailure`) is no fault. An exception that is not ours becomes a `NodeFault`
-    with its name.
+    A failure that the configuration determines (`CellFailure`) is no fault. An exception that is not ours becomes a
+    `NodeFault` with its name.
     """
-    this = rank()  # which can no longer be asked for once the process group is closed
+    this = rank()  # not available any more once the process group is closed
     try:
         yield
     except (CellFailure, LeftError, StoreLostError):
@@ -268,7 +268,7 @@ def noted_faults(folder: CellFolder, part: str, site: Site) -> Iterator[None]:
 
 
 def _is_of_a_lost_rank(error: Exception) -> bool:
-    """Whether a collective failed since another rank is gone, whose own error says why."""
+    """Whether a collective failed because another rank is gone; that rank's error has the reason."""
     return isinstance(error, RuntimeError) and "onnection" in str(error)
 
 

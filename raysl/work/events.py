@@ -1,6 +1,6 @@
-"""What a run says while it goes on: notes, phases, and how far its cells are.
+"""Events of a run: notes, phases, and the progress of its cells.
 
-Imports little: the actor that collects what cells say reads it, and computes nothing.
+Imports little: the actor that collects reports of cells imports it, and computes nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from raysl.training.progress import Progress
 
 @dataclass
 class CellProgress:
-    """The latest word of one cell under work.
+    """The latest report of a running cell.
 
     Attributes:
         started, changed: seconds since 1970.
-        stage: ``starting``, ``pretraining``, ``evaluating``, ``fine-tuning``, ``waiting`` (to be taken up again) or
+        stage: ``starting``, ``pretraining``, ``evaluating``, ``fine-tuning``, ``waiting`` (to be resumed) or
             ``ended``.
         failed: why it failed, as its result.
         error: why it ended without a result.
@@ -36,7 +36,7 @@ class CellProgress:
 
     @property
     def total_seconds(self) -> float | None:
-        """From start to end, measured or as its speed says; None while it has no speed."""
+        """Seconds from start to end, measured or estimated from its speed; None while it has no speed."""
         spent = self.changed - self.started
         if self.ended:
             return spent
@@ -61,7 +61,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Running:
-    """One cell under work; ``progress`` is None before its first report."""
+    """A running cell; ``progress`` is None before its first report."""
 
     title: str
     stage: str
@@ -86,8 +86,8 @@ class Overview:
 
     Attributes:
         done, failed, stopped, total: cells; stopped ones ended without a result. What the store held before counts.
-        seconds_left: of the whole run; None while nothing tells.
-        waiting: what cells wait for; empty where they wait for no nodes.
+        seconds_left: of the whole run; None while unknown.
+        waiting: what cells wait for; empty if they wait for no nodes.
     """
 
     elapsed: float
@@ -111,7 +111,7 @@ class Overview:
 
 @dataclass(frozen=True)
 class Reading:
-    """A data set under work; ``stage`` is making or reading. Videos done, of all; zeros before it is known."""
+    """A data set in preparation; ``stage`` is making or reading. Videos done, of all; zeros while unknown."""
 
     name: str
     stage: str

@@ -1,4 +1,4 @@
-"""Cells computed on this machine without Ray: in this process, or beside each other in a few."""
+"""Cells computed on this machine without Ray: in this process, or in several at the same time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from raysl.work.order import Order
 from raysl.work.site import Site
 
 ENDING_SECONDS = 20.0
-"""Given to a process to leave its cell in order: the step that it is in must end first."""
+"""Seconds for a process to leave its cell in order: it finishes its current step first."""
 
 
 class Here:
@@ -41,7 +41,7 @@ class Here:
     Cells that ask for several DDP workers are trained on one: the same global batch, so the same cell.
 
     Args:
-        processes: where more than one: so many cells beside each other, each in a process; they share the CPUs.
+        processes: if more than one, this many cells at the same time, each in a process; they share the CPUs.
     """
 
     def __init__(self, places: Places, processes: int = 1) -> None:
@@ -69,7 +69,9 @@ class Here:
             self._compute_beside(list(tasks), site, changed, order)
             return
         for task in tasks:
-            if not order.may_begin(task.cell.key):  # each comes after what it starts from, which has ended in vain
+            if not order.may_begin(
+                task.cell.key
+            ):  # each comes after the cell that it starts from, which has ended without a result
                 continue
             said = self._begin(task)
 
@@ -98,7 +100,11 @@ class Here:
                 except BrokenProcessPool:
                     for key, said in self.said.items():
                         if not said.ended:
-                            _end(said, None, "its process, or one beside it, died: it may have run out of memory")
+                            _end(
+                                said,
+                                None,
+                                "its process, or another one of the run, died: it may have run out of memory",
+                            )
                             order.end(key)
                     changed()
                 except BaseException:  # an interrupt, above all: the pool itself would wait for the cells' ends
@@ -153,7 +159,7 @@ def _begin_process(threads: int) -> None:
 
 
 def _compute_apart(cell: Cell, site: Site) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """`_compute` in a process of a pool, and what that said; it ends with its cell where its parent asked for that."""
+    """`_compute` in a process of a pool, and its notes; the process ends with its cell if its parent requested that."""
     try:
         failed, error = _compute(cell, site)
     finally:
@@ -166,7 +172,7 @@ def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress:
     """Why the cell failed, as its result, and why it ended without one."""
     try:
         return compute_cell(cell, site, on_stage), None
-    except StoreLostError:  # the next cell could not be kept either
+    except StoreLostError:  # the next cell could not be stored either
         raise
     except RayslError as error:
         return None, str(error)
@@ -175,8 +181,8 @@ def _compute(cell: Cell, site: Site, on_stage: OnStage = lambda stage, progress:
 
 
 def _collect() -> None:
-    """What was imported up to the end of a process's first cell is set aside: to look through it takes 0.3 s a cell."""
+    """Freezes what a process has imported by the end of its first cell: collecting garbage there takes 0.3 s a cell."""
     gc.collect()
     if not gc.get_freeze_count():
         gc.freeze()
-        atexit.register(gc.unfreeze)  # or extensions that count what they made call it leaked
+        atexit.register(gc.unfreeze)  # or extensions that count their objects report them as leaked

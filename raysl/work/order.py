@@ -1,4 +1,4 @@
-"""Which cells of a run begin when: one that starts from another as soon as that one is done, beside all others."""
+"""The order in which cells of a run begin: a cell that starts from another begins as soon as that one is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from raysl.work.site import Site
 
 
 class Order:
-    """Says of each cell whether it may begin.
+    """Decides whether each cell may begin.
 
     Args:
         tasks: cells of a run.
@@ -76,7 +76,7 @@ def in_order(tasks: Sequence[Found], known: Mapping[str, Found]) -> tuple[list[F
 
 
 def not_done(task: Found, known: Mapping[str, Found]) -> Found | None:
-    """What a cell starts from, where that is not done; None: nothing keeps it from beginning."""
+    """The cell that this one starts from, if that is not done; None: it can begin."""
     begun = None if task.cell.start is None else known[task.cell.start.key]
     return None if begun is None or begun.state.status == "done" else begun
 

@@ -1,4 +1,4 @@
-"""How far the cells of a run are, from what each of them said last, and how long the rest will take."""
+"""The progress of a run's cells, from their latest reports, and an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def overview(
     began: float,
     waiting: str = "",
 ) -> Overview:
-    """Puts together what the cells said, by `Cell.key`.
+    """Summarises the latest reports of cells, by `Cell.key`.
 
     Args:
         later: cells that wait for others, or for data; how long these take is not known yet.
@@ -51,8 +51,8 @@ def overview(
 def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_once: int, now: float) -> float | None:
     """From how long cells of the same kind took, or will take by their own word; None while that is not known.
 
-    Cells of one kind (trained, fine-tuned or neither, with so many evaluations, over so many workers) count as equally
-    long, and as many run beside each other as fit: good enough to decide whether to wait.
+    Cells of one kind (trained, fine-tuned or neither, with the same number of evaluations and workers) count as equally
+    long, and as many run at the same time as fit: good enough to decide whether to wait.
     """
     lengths: dict[tuple[str, int, int], list[float]] = {}
     for task in tasks:

@@ -1,4 +1,4 @@
-"""A whole run: what cells are asked for and the store lacks is computed, here or on a cluster."""
+"""A whole run: computes what the store lacks of the requested cells, here or on a cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from raysl.work.site import ReadData, Site, needed_data, read_data
 from raysl.work.workers import WorkerOptions
 
 LOOK_SECONDS = 5.0
-"""Between two looks at whether another run still works on what this one waits for."""
+"""Seconds between two checks that another run still works on what this one waits for."""
 
 DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"
 
@@ -36,38 +36,38 @@ class Backend(Protocol):
 
     @property
     def said(self) -> Mapping[str, CellProgress]:
-        """Latest word of each cell under work, by `Cell.key`."""
+        """The latest report of each running cell, by `Cell.key`."""
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
-        """Reads a data set where it lies.
+        """Reads a data set on a machine that has it.
 
         Raises:
             DataError, NodeFault: it cannot be read.
         """
 
     def at_once(self, tasks: Sequence[Found]) -> int:
-        """How many cells run beside each other."""
+        """How many cells run at the same time."""
 
     def waiting(self, tasks: Sequence[Found]) -> str:
         """What cells wait for, where no more of them can begin before that comes; empty otherwise."""
 
     def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
-        """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` now and then.
+        """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` from time to time.
 
-        A cell begins when ``order`` says so, and is left where it says that it never may.
+        A cell begins when ``order`` allows it, and is skipped if it never may.
         """
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about its work.
+    """Options of a run.
 
     Attributes:
         address: of a running Ray cluster; one is started on this machine, and stopped at the end, where None.
         retry_failed: what failed before is computed again.
         read_again: data sets that are not on this machine are read by a node, though the store has them.
-        max_concurrent: cells or trials beside each other, at most; as many as fit where None.
-        workers: what each DDP worker is given.
+        max_concurrent: cells or trials at the same time, at most; None: as many as fit.
+        workers: what each DDP worker gets.
         dashboard: a Ray that is started on this machine has its dashboard.
         tune_dir: folder or bucket in which Tune's own files are kept, for Tune's tools.
     """
@@ -123,7 +123,7 @@ def run_cells(
         cells: with their evaluations; what they start from and what their evaluations train is computed too, each as
             soon as the cell that it starts from is done.
         retry_failed: what failed before is computed again.
-        on_event: called with what goes on, from this thread and from one that watches.
+        on_event: called with each event, from this thread and from one that watches.
 
     Raises:
         StorageError: the store cannot be read or written.
@@ -194,12 +194,12 @@ class _Run:
             self._said_of_others.add(name)
             self._note(
                 f"{task.cell.title}: another run ({holders[0].run}) works on it; it is left to that run, and computed "
-                f"here if nothing is heard of it for {HEARTBEAT_LIMIT:.0f} s"
+                f"here if that run gives no sign of life for {HEARTBEAT_LIMIT:.0f} s"
             )
         return bool(holders)
 
     def _left_to_others(self, tasks: list[Found]) -> set[str]:
-        """Folders whose cells another run had taken meanwhile."""
+        """Folders of cells that another run has claimed meanwhile."""
         said = {folder_name(task): self.backend.said.get(task.cell.key) for task in tasks}
         return {str(name) for name, one in said.items() if one is not None and one.error and CLAIMED in one.error}
 
@@ -211,7 +211,7 @@ class _Run:
         return [shelf.find(cell) for cell in self.cells]
 
     def _take_back(self, found: Found) -> int:
-        """Takes evaluations back whose predictions are not those that were stored; returns how many."""
+        """Removes evaluations with predictions that differ from those that were stored; returns how many."""
         folder, damaged = found.folder, 0
         for one in found.evaluations if folder is not None else ():
             if one.status != "done" or one.name is None or folder is None or one.behind is not None:
@@ -241,7 +241,7 @@ class _Run:
             changed()
 
     def _overview(self, tasks: list[Found], found: list[Found], waiting: str) -> Overview:
-        """Of the cells ``tasks`` beside those that were done or failed before, as ``found``."""
+        """The cells ``tasks``, and those of ``found`` that were done or failed before."""
         known, named = {one.cell.key: one for one in found}, {folder_name(task) for task in tasks}
         return overview(
             dict(self.backend.said),
@@ -346,7 +346,7 @@ def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
     merged = []
     for group in alike.values():
         ones = [one for task in group for one in task.evaluations]
-        # Of two that train other cells the names may be equal: these are tested alike.
+        # Two that train other cells may have equal names: they are evaluated in the same way.
         named = {evaluation_key(one.config) if one.behind is not None else one.name: one.config for one in ones}
         cell = replace(group[0].cell, evaluations=tuple(named.values()))
         merged.append(group[0] if len(group) == 1 else site.shelf.find(cell))
@@ -365,10 +365,10 @@ def reopen(found: Found) -> None:
 
 
 def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData, *, failed: bool = False) -> None:
-    """Refuses a run whose data shows already that cells or evaluations of it must fail, before anything is paid for.
+    """Refuses a run if its data shows that cells or evaluations must fail, before money is spent.
 
     Args:
-        failed: asks of what failed before instead of what is missing.
+        failed: about what failed before instead of what is missing.
 
     Raises:
         ConfigError: each reason once, with the cells that it is for.

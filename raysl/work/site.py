@@ -68,7 +68,7 @@ class Site:
         by one of the processes of a node that ask.
 
         Args:
-            on_reading: told how far that is, as a person is.
+            on_reading: called with its progress.
 
         Raises:
             NodeFault: it is not on this node, or not the same there.
@@ -104,7 +104,7 @@ class Site:
         return source
 
     def without_paths(self, text: str) -> str:
-        """A reason as it may be stored and reported: folders of this machine by their names, or left out."""
+        """A reason that may be stored and reported: folders of this machine are replaced by names, or left out."""
         named = {f"<{name}>": path for name, path in self.places.roots.items()}
         named |= {"<cache>": self.places.cache, "<store>": Path(self.store.place.root)}
         named |= {"<tmp>": Path(tempfile.gettempdir())}

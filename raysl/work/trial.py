@@ -25,7 +25,7 @@ OnScore = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a trial is judged while it trains.
+    """How a trial is scored while it trains.
 
     Attributes:
         data: labelled set.
@@ -39,7 +39,7 @@ class Scoring:
 
 
 def run_trial(cell: Cell, site: Site, scoring: Scoring, on_score: OnScore) -> str | None:
-    """Trains the trial's cell from its newest checkpoint to its end, and gives each score. Collective.
+    """Trains the trial's cell from its newest checkpoint to its end, and passes on each score. Collective.
 
     Args:
         site: its store is the search's own.
@@ -68,7 +68,7 @@ def _run_trial(cell: Cell, site: Site, scoring: Scoring, on_score: OnScore) -> s
 
     failure = pretrain_cell(cell, site, probe=Probe(scoring.reports, look))
     if failure is None and scoring.reports not in scored:
-        # Its last report was lost with a process that had trained to the end.
+        # Its last report was lost with a process that had finished training.
         backbone = on_every_rank(lambda: load_backbone(cell.config, site.folder(cell)))
         look(backbone.to(choose_device()), scoring.reports)
     return failure

@@ -1,4 +1,4 @@
-"""What one DDP worker of a cell is given: CPUs, a GPU or a share of one, and on which nodes."""
+"""What one DDP worker of a cell gets: CPUs, a GPU or a share of one, and on which nodes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Device = Literal["auto", "cpu", "gpu"]
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """What a worker asks a cluster for.
+    """What a worker requests from a cluster.
 
     Attributes:
-        device: ``auto`` is a GPU where the cluster has any or can add one.
+        device: ``auto``: a GPU if the cluster has any or can add one.
         cpus: of a worker; None: one and one for each of its loader processes.
         gpus: of a worker that computes on GPUs; a share below 1 is one card for several workers.
         custom: other resources that nodes declare (``ray start --resources``), with the amount for a worker.

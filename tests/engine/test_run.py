@@ -190,7 +190,9 @@ def test_a_cell_that_cannot_write_is_missing_and_the_others_go_on(first: First, 
 
 def test_more_workers_than_cpus_are_refused_before_anything_is_written(tmp_path: Path, places: Places) -> None:
     work = plan(tmp_path, {"plain": "{}", "wide": "{training.workers: 8, objective.contrastive.temperature: 0.2}"})
-    with pytest.raises(RayslError, match=r"tiny/wide/seed0: training.workers is 8, .*1 CPU, but only 2 fit on all nodes"):
+    with pytest.raises(
+        RayslError, match=r"tiny/wide/seed0: training.workers is 8, .*1 CPU, but only 2 fit on all nodes"
+    ):
         run_on_cluster(work, results.open(tmp_path / "store"), places)
     assert results.open(tmp_path / "store").cells() == []
 

@@ -209,7 +209,7 @@ def test_boxes_that_are_not_there_cannot_be_tested(source: VideoSource) -> None:
 def test_a_film_that_is_lost_is_a_fault_of_the_machine(source: VideoSource, tmp_path: Path) -> None:
     of = behind()
     elsewhere = VideoSource(source.catalog, source.manifest, tmp_path, replace_cache(source, tmp_path))
-    with pytest.raises(NodeFault, match="could be read when the data set was"):
+    with pytest.raises(NodeFault, match="could be read earlier"):
         measure(elsewhere, of, drawn(of))
 
 

@@ -285,7 +285,7 @@ def test_a_training_video_that_is_lost_is_an_error_and_not_replaced(own_places: 
     source = open_tiny(own_places)
     lost = source.readable("train")[0].path
     damage(source.root / lost)
-    with pytest.raises(NodeFault, match=f"{lost} could be read when the data set was"):
+    with pytest.raises(NodeFault, match=f"{lost} could be read earlier"):
         run(source, finetune(), tmp_path)
 
 

@@ -154,7 +154,7 @@ def test_a_video_that_cannot_be_read_any_more_is_an_error(own_places: Places) ->
     source = open_tiny(own_places)
     lost = labelled_videos(source, "train")[0].path
     damage(source.root / lost)
-    with pytest.raises(NodeFault, match=f"{lost} could be read when the data set was"):
+    with pytest.raises(NodeFault, match=f"{lost} could be read earlier"):
         online_knn(backbone(), source, CLIP, OPTIONS, device=CPU)
 
 

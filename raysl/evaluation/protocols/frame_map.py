@@ -163,8 +163,7 @@ def _loaded(source: VideoSource, block: list[int], clip: ClipOptions) -> Tensor:
     except (RayslError, OSError) as error:
         video = source.catalog.videos[source.catalog.annotated[block[0]].video]
         raise NodeFault(
-            f"{source.catalog.name}: {video.path} could be read when the data set was, and cannot now ({error}): "
-            "restore the file",
+            f"{source.catalog.name}: {video.path} could be read earlier, and cannot now ({error}): restore the file",
             may_pass=True,
         ) from error
 

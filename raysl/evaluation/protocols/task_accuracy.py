@@ -94,7 +94,7 @@ def _questions(
     for batch in loader.epoch(0):
         if batch.unreadable:
             raise NodeFault(
-                f"{source.catalog.name}: {batch.unreadable[0]} could be read when the data set was, and cannot be read "
+                f"{source.catalog.name}: {batch.unreadable[0]} could be read earlier, and cannot be read "
                 "now: restore the file",
                 may_pass=True,
             )

@@ -1,6 +1,6 @@
 """Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980); weight decay is added to the gradient.
 
-Adam divides the decay by the gradient's size like all else in the gradient; `adamw` does not.
+Adam normalises the decay together with the gradient; `adamw` does not.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class LARSOptions(Options):
 
 
 class LARS(torch.optim.Optimizer):
-    """See the module.
+    """The optimizer of this module.
 
     Args:
         groups: each with ``params``, ``weight_decay`` and ``adapt`` (whether the trust ratio applies).
@@ -87,7 +87,7 @@ def trust_ratio(weights: Tensor, direction: Tensor, coefficient: float) -> Tenso
 
 def _build(options: LARSOptions, module: nn.Module, learning_rate: float) -> LARS:
     """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
-    # Grouped at a decay of 1, so that a decay of 0 still tells weights from biases and norms.
+    # Grouped with a decay of 1, so that a decay of 0 still separates weights from biases and norms.
     groups = parameter_groups(module, 1.0, options.decay_norm_and_bias)
     for group in groups:
         group["adapt"] = group["weight_decay"] > 0

@@ -22,7 +22,7 @@ class CosineOptions(WarmupOptions):
 
 
 class Cosine(WarmedUp):
-    """The end of the cosine is one step behind the last, so that no step is lost at rate 0."""
+    """The cosine ends one step after the last, so that no step is wasted at rate 0."""
 
     def __init__(self, options: CosineOptions, total_steps: int, steps_per_epoch: int) -> None:
         super().__init__(options, total_steps, steps_per_epoch)

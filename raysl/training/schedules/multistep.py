@@ -51,9 +51,9 @@ class Multistep(WarmedUp):
 
 
 def check_milestones(options: Any, cell: CellConfig) -> None:
-    """Refuses what `check_warmup` refuses, and milestones none of which is ever reached, where that is known.
+    """Refuses what `check_warmup` refuses, and milestones of which none is ever reached, if that is known.
 
-    Only the last ones may lie behind the end: a scale that rounds a few epochs down must not be refused for it.
+    The last ones may be after the end: a scale that rounds a few epochs down must not be refused for it.
 
     Raises:
         ConfigError: naming both.

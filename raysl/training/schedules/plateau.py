@@ -1,6 +1,6 @@
 """The rate falls by a factor whenever the training loss has stopped falling, after a linear warm-up.
 
-The loss is an epoch's mean over its steps, as it was minimised: nothing is held out, and the test split is never read.
+The loss is the mean over an epoch's training steps: nothing is held out, and the test split is never read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class PlateauOptions(WarmupOptions):
     )
     patience: int = option(
         10,
-        doc="epochs without a new best loss that are waited for; the rate falls after one more",
+        doc="epochs to wait without a new best loss; the rate falls after one more",
         unit="epochs",
         source="code: CSTP 10; TCLR 8",
         ge=0,
@@ -28,7 +28,7 @@ class PlateauOptions(WarmupOptions):
     )
     threshold: float = option(
         1e-4,
-        doc="by how much of the best loss a new one must be lower to count",
+        doc="share of the best loss by which a new one must be lower to count",
         source="code: torch.optim.lr_scheduler.ReduceLROnPlateau",
         ge=0,
         lt=1,
@@ -38,7 +38,7 @@ class PlateauOptions(WarmupOptions):
 class Plateau(WarmedUp):
     """As `torch.optim.lr_scheduler.ReduceLROnPlateau`; epochs that begin within the warm-up do not count.
 
-    For losses below zero (SimSiam) it is stricter than PyTorch, which takes a slightly higher one for a new best there.
+    For losses below zero (SimSiam) it is stricter than PyTorch, which accepts a slightly higher one as a new best.
     """
 
     def __init__(self, options: PlateauOptions, total_steps: int, steps_per_epoch: int) -> None:
