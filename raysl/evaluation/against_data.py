@@ -1,4 +1,4 @@
-"""What can be said of a cell and its evaluations once their data is known, before anything is trained."""
+"""Checks of a cell and its evaluations against their data, before anything is trained."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ class LabelledSplits:
 
 
 def check_against_data(config: CellConfig, evaluation: EvaluationConfig | None, data: Snapshot) -> None:
-    """Refuses what the data cannot fill.
+    """Refuses a cell or an evaluation for which the data is not sufficient.
 
     Args:
         config: the pretraining.
-        evaluation: made on ``data``; None: ``data`` is what is pretrained on.
-        data: as it was read; no video is decoded here.
+        evaluation: made on ``data``; None: ``data`` is the pretraining set.
+        data: as read; no video is decoded here.
 
     Raises:
         ConfigError: naming the key, or the evaluation: a batch that is larger than the set, a protocol that needs
-            more videos, longer ones, or labels; what training asks of its videos (`check_on_videos`).
+            more videos, longer ones, or labels; whatever `check_on_videos` refuses.
     """
     if evaluation is None:
         _check_pretraining(config, data)
@@ -84,12 +84,12 @@ def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
 
 
 def _unread(data: Snapshot) -> VideoSource:
-    """The data set for questions that no frame answers."""
+    """The data set, opened for checks that read no frame."""
     return VideoSource(data.catalog, data.manifest, Path(), FrameCache(Path(), 1, budget_bytes=0))
 
 
 def _check_number(config: CellConfig, data: Snapshot) -> None:
-    """Refuses a batch that is larger than the set, and labels that teach nothing."""
+    """Refuses a batch that is larger than the set, and labels of fewer than two classes."""
     readable = [
         video
         for video in data.catalog.videos

@@ -1,6 +1,6 @@
-"""Top-1 and top-5 accuracy from class probabilities, as every protocol that classifies videos reports them.
+"""Top-1 and top-5 accuracy from class probabilities, for every protocol that classifies videos.
 
-Shapes: N test videos, P classes that were taught.
+Shapes: N test videos, P classes of the training videos.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ METRICS = ("top1", "top5", "mean_class")
 """What `classification` measures."""
 
 NEEDS_CLASSES = {"top5": 6}
-"""Among five classes or fewer every video is in the top five."""
+"""With five classes or fewer every video is in the top five."""
 
 
 def classification(
     probabilities: NDArray[np.float64], taught: NDArray[np.int64], test: LabelledVideos, classes: tuple[str, ...]
 ) -> EvaluationResult:
-    """Metrics ``top1``, ``top5`` (more than five classes taught), ``mean_class`` (mean of the classes' accuracies).
+    """Metrics ``top1``, ``top5`` (for more than five classes), ``mean_class`` (mean of the classes' accuracies).
 
-    Predictions have ``predicted`` (class index) and ``probability`` (of the true class; 0 where it was not taught);
+    Predictions have ``predicted`` (class index) and ``probability`` (of the true class; 0 if no training video has it);
     the details have ``class_accuracy``.
 
     Args:

@@ -1,7 +1,7 @@
-"""The class of each test video by the cell's own classifier, averaged over clips: of any cell trained on labels.
+"""Tests the classifier of a cell that was trained on labels, with scores averaged over each video's clips.
 
-The network that is tested is the last one: the released codes of TCLR and CSTP keep the best of all epochs on the test
-list, which measures less.
+The network of the last epoch is tested. The released codes of TCLR and CSTP keep the epoch that is best on the test
+list, which is no honest estimate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from raysl.objectives.supervised import Supervised
 
 
 class ClassifierOptions(NetworkOptions, ReadOptions):
-    """Options of the test of a trained classifier."""
+    """Options of testing a trained classifier."""
 
     clips: int = option(
         10,
@@ -46,7 +46,7 @@ class ClassifierOptions(NetworkOptions, ReadOptions):
 
 
 class ClassifierTest(NetworkProtocol):
-    """See the module. Metrics and predictions are those of `classification`."""
+    """The test of a trained classifier. Metrics and predictions are those of `classification`."""
 
     def __init__(self, options: ClassifierOptions) -> None:
         self.options = options
@@ -56,9 +56,8 @@ class ClassifierTest(NetworkProtocol):
         classes = task.source.catalog.classes
         if classes != trained_on:
             raise ConfigError(
-                f"the network was trained on the {len(trained_on)} classes of another set, and "
-                f"{task.source.catalog.name} has {len(classes)} of other names or in another order: test it on the set "
-                "that it was trained on"
+                f"the network learned {len(trained_on)} classes, and {task.source.catalog.name} has {len(classes)} "
+                "with other names or in another order: test the network on the set that it was trained on"
             )
         train, test = (LabelledVideos.of(labelled_videos(task.source, split)) for split in ("train", "test"))
         check_videos(train, test, classes)
@@ -69,7 +68,7 @@ class ClassifierTest(NetworkProtocol):
     def _probabilities(
         self, task: Task, clip: ClipOptions, network: Objective, test: LabelledVideos
     ) -> NDArray[np.float64]:
-        """``[N, classes]``, averaged over the clips of each test video as ``average`` says."""
+        """``[N, classes]`` scores, averaged over the clips of each test video according to ``average``."""
         term, backbone = network.term("supervised"), network.backbone
         assert isinstance(term, Supervised)
 

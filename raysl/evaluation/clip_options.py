@@ -9,7 +9,7 @@ from raysl.config.sections import ClipOptions
 
 
 class ClipChange(Options):
-    """What differs from another clip; null: the same."""
+    """Changes to a clip; null: unchanged."""
 
     frames: int | None = option(
         None, doc="frames of a clip", unit="frames", source="printed: CVRL 32 on K400", ge=2, le=256
@@ -30,7 +30,7 @@ class ClipChange(Options):
 
 
 class ReadOptions(Options):
-    """What protocols share that read clips spread evenly over a video."""
+    """Options of protocols that read clips spread evenly over a video."""
 
     crops: Literal[1, 3] = option(
         1,

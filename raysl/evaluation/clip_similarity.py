@@ -1,4 +1,4 @@
-"""How similar a video's clips are: to one another, to copies augmented in time, to other videos' (SSTL Fig. 1, 2).
+"""Similarity of a video's clips to one another, to copies augmented in time, and to other videos (SSTL Fig. 1, 2).
 
 All similarities are cosines of pooled features times 100. A feature of zero length is similar to nothing.
 
@@ -23,16 +23,16 @@ BINS = np.linspace(-100.0, 100.0, 101)
 
 
 def reduce_clips(values: Tensor, clips: int) -> Tensor:
-    """What is kept of a video: ``[V, K + E K, D]`` features to ``[V, P + E + D]`` float64.
+    """Reduces a video's features, ``[V, K + E K, D]`` to ``[V, P + E + D]`` float64.
 
     The similarities of its pairs of clips (0 with 1, 0 with 2, ..., 1 with 2, ...), the mean similarity of a clip with
     its copy of each kind, and the mean of the clips' features at unit length.
 
     Args:
-        values: of each video its K clips, then for each kind of copies those of all clips.
+        values: for each video its K clips, then for each kind of copies those of all clips.
         clips: K.
     """
-    rows = functional.normalize(values.double(), dim=2)  # float64 is left alone by autocast
+    rows = functional.normalize(values.double(), dim=2)  # autocast does not change float64
     own, copies = rows[:, :clips], rows[:, clips:].view(len(rows), -1, clips, rows.shape[2])
     first, second = torch.triu_indices(clips, clips, offset=1, device=rows.device)
     pairs = (own @ own.transpose(1, 2))[:, first, second]
@@ -42,7 +42,7 @@ def reduce_clips(values: Tensor, clips: int) -> Tensor:
 
 @dataclass(frozen=True)
 class ClipSimilarities:
-    """What `reduce_clips` keeps, taken apart.
+    """The parts of what `reduce_clips` returns.
 
     Attributes:
         pairs: ``[V, P]``. augmented: ``[V, E]``. mean: ``[V, D]``, of unit features.
@@ -61,7 +61,7 @@ class ClipSimilarities:
 
 @dataclass(frozen=True)
 class OtherVideos:
-    """Of each video's clips with those of all others.
+    """Similarities of each video's clips with those of all others.
 
     Attributes:
         mean: ``[V]``, over all other videos. nearest: ``[V]``, with the other video they are most similar to.
@@ -91,7 +91,7 @@ def other_videos(mean: Floats) -> OtherVideos:
 
 
 def counts(values: Floats) -> NDArray[np.int64]:
-    """A histogram over `BINS`; what rounding put outside counts at the ends."""
+    """A histogram over `BINS`; values that rounding put outside count in the end bins."""
     return np.asarray(np.histogram(values.clip(BINS[0], BINS[-1]), BINS)[0], dtype=np.int64)
 
 
@@ -103,7 +103,7 @@ def pair_distances(starts: Sequence[int], length: int) -> Floats:
 
 
 def mean_where(values: Floats, chosen: NDArray[np.bool_]) -> Floats:
-    """``[V]`` means over the chosen ones of each row of ``[V, P]``; NaN where none is chosen."""
+    """``[V]`` means over the chosen entries of each row of ``[V, P]``; NaN if none is chosen."""
     count = chosen.sum(axis=1)
     total = np.where(chosen, values, 0.0).sum(axis=1)
     return np.asarray(np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0), dtype=np.float64)

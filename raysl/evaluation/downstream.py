@@ -1,4 +1,4 @@
-"""Protocols that train a classifier from a cell's backbone: their options, and the cell that such a training is.
+"""Protocols that train a classifier from a cell's backbone: their options, and the cell of the training.
 
 The defaults are CVRL's for UCF101 and HMDB51 (Qian et al. 2021, https://arxiv.org/abs/2008.03800, 4.3); recipes set
 those of the other papers.
@@ -34,10 +34,10 @@ CROP_AND_FLIP = Chosen("augmentation", "standard", StandardOptions(jitter=0.0, g
 
 
 class DownstreamOptions(ClassifierOptions):
-    """What protocols share that train a classifier from a cell's backbone. Defaults are those of fine-tuning.
+    """Options of protocols that train a classifier from a cell's backbone. Defaults are those of fine-tuning.
 
     Attributes:
-        protocol: how messages call it.
+        protocol: its name in messages.
     """
 
     protocol: ClassVar[str] = "finetune"
@@ -59,7 +59,7 @@ class DownstreamOptions(ClassifierOptions):
         le=2**20,
     )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(
-        SGD, doc="the optimizer, of backbone and classifier", source="printed: CVRL: SGD, 0.16 at batch 128; ours: wd 0"
+        SGD, doc="the optimizer of backbone and classifier", source="printed: CVRL: SGD, 0.16 at batch 128; ours: wd 0"
     )
     schedule: Annotated[Chosen, Slot("schedule")] = option(
         Chosen("schedule", "cosine", CosineOptions()),
@@ -128,11 +128,11 @@ class DownstreamOptions(ClassifierOptions):
 
     @property
     def trained(self) -> Literal["all", "head"] | tuple[str, ...]:
-        """What is trained, as `CellConfig.train` says it."""
+        """What is trained, in the form of `CellConfig.train`."""
         return "all"
 
     def train_clip(self, cell: CellConfig) -> tuple[ClipOptions, SamplingOptions]:
-        """The clips that are trained on: with the largest stride that `strides` are multiples of, and those."""
+        """The training clips: their stride is the largest that divides all of `strides`, with the resulting rates."""
         clip = self.clip.of(cell.clip)
         if self.strides is None:
             return clip, SamplingOptions()
@@ -142,9 +142,9 @@ class DownstreamOptions(ClassifierOptions):
 
 
 def training_of(cell: CellConfig, protocol: str, epochs: int, batch_size: int, workers: int | None) -> TrainingOptions:
-    """A training downstream of a cell, with its precision, loader and, unless others are given, workers.
+    """A training downstream of a cell, with the cell's precision, loader and, unless ``workers`` is set, workers.
 
-    Its seed is drawn from that cell's: order, crops and dropout are others than those of pretraining.
+    Its seed is drawn from the cell's, so order, crops and dropout differ from those of pretraining.
 
     Raises:
         ConfigError: the batch does not divide by the workers.
@@ -167,7 +167,7 @@ def training_of(cell: CellConfig, protocol: str, epochs: int, batch_size: int, w
 
 
 def fine_tuned(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> CellConfig:
-    """The training as a cell that starts from ``cell``, whose backbone, precision and loader it has (`training_of`).
+    """The training as a cell that starts from ``cell``, with its backbone, precision and loader (`training_of`).
 
     Raises:
         ConfigError: the options do not fit the cell.
@@ -207,7 +207,7 @@ def fine_tuned(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> Ce
 
 
 def check_parts(protocol: str, training: CellConfig) -> None:
-    """Lets augmentation, optimizer and schedule refuse what they cannot be combined with.
+    """Lets augmentation, optimizer and schedule refuse combinations.
 
     Raises:
         ConfigError: with the reason.
@@ -217,11 +217,11 @@ def check_parts(protocol: str, training: CellConfig) -> None:
             try:
                 chosen.component.check(chosen.options, training)
             except ConfigError as error:
-                raise ConfigError(f"{protocol}, as a training of its own: {error}") from error
+                raise ConfigError(f"{protocol}: its training: {error}") from error
 
 
 def downstream(options: DownstreamOptions, cell: CellConfig, data: Chosen) -> tuple[CellConfig, Chosen]:
-    """`Component.downstream`: the training, and the test of its classifier on the clips that were asked for."""
+    """`Component.downstream`: the training, and the test of its classifier on the configured clips."""
     training, wanted = fine_tuned(options, cell, data), options.clip.of(cell.clip)
     stride = None if training.clip.stride == wanted.stride else wanted.stride
     test = ClassifierOptions(

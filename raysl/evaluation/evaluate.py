@@ -1,4 +1,4 @@
-"""All evaluations of one cell: on features extracted once for those that share them, on clips, on its whole network."""
+"""All evaluations of one cell: on features (extracted once for all that share them), on clips, on the whole network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OpenSource = Callable[[EvaluationConfig], VideoSource]
 OnResult = Callable[[str, EvaluationResult, Snapshot], None]
 OnFailure = Callable[[str, RayslError], None]
 READS = ("features", "clips", "network")
-"""What protocols read, in the order in which evaluations are made."""
+"""What protocols read, in the order of evaluation."""
 
 
 def evaluate(
@@ -52,26 +52,26 @@ def evaluate(
 ) -> dict[str, EvaluationResult]:
     """Results by the names of ``evaluations``, in their order, the same on every rank.
 
-    Called by all ranks of a process group, or by one process without a group. An evaluation that fails does not keep
-    the others from being computed: they reach ``on_result``, and the first failure is raised at the end.
+    Called by all ranks of a process group, or by one process without a group. If an evaluation fails, the others are
+    still computed and passed to ``on_result``; the first failure is raised at the end.
 
     Args:
         backbone: on ``device``; left as it was found.
-        evaluations: by names, which only have to differ: labels, or names in a store.
-        clip: what the backbone was trained on.
+        evaluations: by unique names: labels, or names in a store.
+        clip: that of the backbone's training.
         open_source: the data of an evaluation, on this node; called once for evaluations on the same data.
         precision: of the backbone's forward pass.
-        cell: that the backbone was trained as; only evaluations of the whole network read it, and need it.
-        network: called once, where evaluations read it; its network is brought to ``device``.
-        files: name of a file to the file, for protocols that read one.
-        on_result: called on rank 0 with each result as soon as there is one: the place to store it.
-        on_failure: called on rank 0 with each evaluation that failed, and why: a `NodeFault` where this machine could
-            not do it now, anything else where the evaluation itself cannot be done.
+        cell: of the backbone's training; needed only for evaluations of the whole network.
+        network: called once, if evaluations read it; its network is moved to ``device``.
+        files: from the name of a file to the file, for protocols that read one.
+        on_result: called on rank 0 with each result as soon as it is there, to store it.
+        on_failure: called on rank 0 with each evaluation that failed, and why: a `NodeFault` if this machine could not
+            do it now, any other error if the evaluation itself cannot be done.
 
     Raises:
-        ConfigError: a protocol that is none.
-        ValueError: an evaluation reads the whole network, and none was given; or it trains one, which is another cell.
-        DataError, CellFailure, NodeFault: what an evaluation met, on every rank.
+        ConfigError: what a component builds is not a protocol.
+        ValueError: an evaluation reads the whole network, and none was passed; or it trains one, which is another cell.
+        DataError, CellFailure, NodeFault: raised by an evaluation, on every rank.
         StorageError: from ``on_result``, on every rank and at once.
     """
     protocols = {name: _protocol(one) for name, one in evaluations.items()}
@@ -105,7 +105,7 @@ def evaluate(
 
 
 def _opened(open_source: OpenSource, evaluation: EvaluationConfig) -> VideoSource:
-    """The data, whose absence says nothing of the evaluation."""
+    """The data; if it is absent, this is no failure of the evaluation."""
     try:
         return open_source(evaluation)
     except DataError as error:
@@ -114,7 +114,7 @@ def _opened(open_source: OpenSource, evaluation: EvaluationConfig) -> VideoSourc
 
 @dataclass
 class _Told:
-    """Hands results and failures on from rank 0, and keeps both on every rank."""
+    """Passes results and failures on from rank 0, and keeps both on every rank."""
 
     on_result: OnResult | None
     on_failure: OnFailure | None
@@ -128,7 +128,7 @@ class _Told:
 
     @contextmanager
     def failures_of(self, names: Sequence[str]) -> Iterator[None]:
-        """What fails inside is the failure of these; a store that cannot be written and a run's end end everything."""
+        """An error in its body fails these; a store that cannot be written, or a run's end, ends everything."""
         try:
             yield
         except (StorageError, LeftError):
@@ -145,7 +145,7 @@ def _call_each(on_failure: OnFailure, names: Sequence[str], error: RayslError) -
 
 
 def record(result: EvaluationResult, evaluation: EvaluationConfig, snapshot: Snapshot) -> dict[str, Any]:
-    """What the results store keeps of an evaluation beside its predictions: plain JSON values.
+    """What the results store keeps of an evaluation besides its predictions: plain JSON values.
 
     Raises:
         ValueError, TypeError: a protocol put something into its details that JSON cannot hold.
@@ -169,7 +169,7 @@ def record(result: EvaluationResult, evaluation: EvaluationConfig, snapshot: Sna
 
 
 def reads_network(evaluation: EvaluationConfig) -> bool:
-    """Whether the protocol reads the cell's whole network, which all ranks test together."""
+    """Whether the protocol reads the cell's whole network; all ranks then test it together."""
     return _protocol(evaluation).reads == "network"
 
 
@@ -177,7 +177,7 @@ def _protocol(evaluation: EvaluationConfig) -> Protocol:
     """The protocol of an evaluation.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: what the component builds is not a protocol.
         ValueError: it trains another cell.
     """
     if evaluation.protocol.component.downstream is not None:
@@ -197,7 +197,7 @@ def _protocol(evaluation: EvaluationConfig) -> Protocol:
 
 
 def _recorded(evaluation: EvaluationConfig, protocol: Protocol, task: Task) -> EvaluationResult:
-    """What the protocol gives, with what is recorded of every evaluation."""
+    """The protocol's result, with the details that are recorded for every evaluation."""
     started = time.perf_counter()
     result = protocol.evaluate(task)
     clips = getattr(evaluation.protocol.options, "clips", None)
@@ -211,7 +211,7 @@ def _recorded(evaluation: EvaluationConfig, protocol: Protocol, task: Task) -> E
 
 
 def left_out(source: VideoSource) -> dict[str, object]:
-    """What the catalog lists and the evaluation does not use, by split and reason."""
+    """Number of videos that the catalog lists and the evaluation does not use, by split and reason."""
     unreadable = source.manifest.unreadable()
     listed = {split: source.catalog.split(split) for split in ("train", "test")}
     return {
@@ -219,7 +219,7 @@ def left_out(source: VideoSource) -> dict[str, object]:
             split: {video.path: unreadable[video.path] for video in videos if video.path in unreadable}
             for split, videos in listed.items()
         },
-        # Where people have boxes, videos have no labels, and none is left out for it.
+        # If people have boxes, videos have no labels, and none is left out for that.
         "unlabelled": {
             split: 0 if source.catalog.annotated else sum(video.label is None for video in videos)
             for split, videos in listed.items()

@@ -1,4 +1,4 @@
-"""Protocols on features of whole videos under the frozen backbone: how these are made, extracted once and measured."""
+"""Protocols on features of whole videos: how a frozen backbone's features are extracted, shared and measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from raysl.evaluation.protocol import (
 
 
 class FeatureOptions(ReadOptions):
-    """How the features of a video are made; evaluations that agree in these share one extraction.
+    """How the features of a video are made; evaluations with the same values share one extraction.
 
     ``version`` here enters the id of every evaluation on features: raise it when extraction computes something else.
     """
@@ -66,12 +66,12 @@ class FeatureOptions(ReadOptions):
 
     @property
     def each_clip(self) -> bool:
-        """Whether each clip has a feature, in the place of a mean over those of its video."""
+        """Whether each clip has a feature, instead of a mean over the clips of its video."""
         return False
 
     @property
     def projected(self) -> bool:
-        """Whether the projector's output is read, in the place of the backbone's."""
+        """Whether the projector's output is read, instead of the backbone's."""
         return False
 
     def clips_of(self, split: str) -> int:
@@ -79,10 +79,12 @@ class FeatureOptions(ReadOptions):
         return self.clips if split == "test" or self.train_clips is None else self.train_clips
 
 
-NO_PROJECTOR = "features: projection is of cells that train a projector, and this one has none: take features: backbone"
+NO_PROJECTOR = (
+    "features: projection needs a cell that trains a projector, and this one has none: set features: backbone"
+)
 
 Reading = tuple[object, ...]
-"""All that decides the features of a split beside backbone and data."""
+"""All that determines the features of a split, except backbone and data."""
 
 
 def reading(options: FeatureOptions, split: str) -> Reading:
@@ -119,7 +121,7 @@ class FeatureProtocol(Protocol):
         return replace(result, details={**result.details, **seconds})
 
     def features(self, task: Task, split: str) -> Features:
-        """Of one split, extracted unless another evaluation of the cell has read the same. Collective."""
+        """Features of one split, extracted unless another evaluation of the cell has read the same. Collective."""
         options: FeatureOptions = task.options
         key = reading(options, split), task.source.catalog.name, task.source.snapshot.hashes.evaluated
         try:
@@ -144,7 +146,7 @@ class FeatureProtocol(Protocol):
                     projector=_projector(task) if options.projected else None,
                     each_clip=options.each_clip,
                 )
-            except RayslError as error:  # for the others that read the same it would fail again, after as long
+            except RayslError as error:  # it would fail again, after as long, for the others that read the same
                 task.known[key] = error
         found: Features | RayslError = task.known[key]
         if isinstance(found, RayslError):
@@ -152,7 +154,7 @@ class FeatureProtocol(Protocol):
         return found
 
     def on_features(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
-        """Learns on ``train`` alone, measures on ``test``; neither is changed.
+        """Learns on ``train`` only, measures on ``test``; neither is changed.
 
         Args:
             classes: class names by index; those without a training or a test video are listed in the details.
@@ -175,12 +177,12 @@ class FeatureProtocol(Protocol):
 
 
 def one_row_each(features: Features) -> LabelledVideos:
-    """The videos of features that may have a row for each clip."""
+    """The videos of features, which may have a row for each clip."""
     return features.rows(np.unique(features.video, return_index=True)[1].astype(np.int64))
 
 
 def _projector(task: Task) -> nn.Module | None:
-    """Of the cell's network; None where nothing of it is trained. Collective.
+    """The projector of the cell's network; None if nothing of it is trained. Collective.
 
     Raises:
         ConfigError: the network has none.

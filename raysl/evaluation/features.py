@@ -54,10 +54,11 @@ def extract_features(
         backbone: on ``device``; its modes are left as they were found.
         clips: a video's clips, spread evenly over its length.
         batch_clips, crops: see `over_videos`.
-        space: the mean is over space alone, so that a feature is D * T' numbers, those of one channel side by side.
+        space: the mean is over space only, so that a feature is D * T' numbers, those of one channel next to each
+            other.
         normalize: each clip's feature has length one before the mean.
-        projector: on ``device``; what it makes of the pooled features is read in their place.
-        each_clip: a row for each clip, the mean over its crops; those of a video stand together, in order.
+        projector: on ``device``; its output is used instead of the pooled features.
+        each_clip: a row for each clip, the mean over its crops; those of a video are consecutive, in order.
 
     Raises:
         DataError: on all ranks: no video, or one that cannot be read; see `over_videos`.

@@ -1,9 +1,9 @@
 """Average precision of boxes in single frames, as ActivityNet evaluates AVA (Pascal VOC, intersection over union 0.5).
 
-Followed is ``Evaluation/get_ava_performance.py`` of github.com/activitynet/ActivityNet: of a frame the 50 surest pairs
-of a box and an action count; each is matched with the true box of its action that it overlaps most, and a true box that
-is matched already makes it wrong; precision is made to fall with recall, and summed over every step of recall. Where
-scores are equal, the order is that of a stable sort: the official one leaves it open.
+It follows ``Evaluation/get_ava_performance.py`` of github.com/activitynet/ActivityNet: the 50 most confident pairs of a
+box and an action count in each frame; each is matched with the true box of its action that it overlaps most, and is
+wrong if that box is matched already; precision is made monotonic and summed over every step of recall. Equal scores
+are in the order of a stable sort: the official code leaves it open.
 
 Shapes: P boxes of a frame, C actions.
 """
@@ -27,7 +27,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ScoredFrame:
-    """One frame. Attributes: people: who is there. box: ``[P, 4]`` given boxes, as `Person.box`. score: ``[P, C]``."""
+    """One frame.
+
+    Attributes:
+        people: the true boxes with their actions.
+        box: ``[P, 4]`` boxes to score, as `Person.box`.
+        score: ``[P, C]``.
+    """
 
     people: Sequence[Person]
     box: Floats
@@ -35,7 +41,7 @@ class ScoredFrame:
 
 
 def frame_average_precision(frames: Sequence[ScoredFrame], actions: int) -> Floats:
-    """``[C]``: of each action, 0 to 1; NaN where nobody does it in any frame."""
+    """``[C]``: average precision of each action, 0 to 1; NaN for an action that occurs in no frame."""
     scores: list[list[float]] = [[] for _ in range(actions)]
     hits: list[list[bool]] = [[] for _ in range(actions)]
     total = np.zeros(actions, dtype=np.int64)
@@ -49,7 +55,7 @@ def frame_average_precision(frames: Sequence[ScoredFrame], actions: int) -> Floa
 
 
 def _matched(frame: ScoredFrame) -> dict[int, tuple[list[float], list[bool]]]:
-    """By action, the scores of the pairs that count, the surest first, and whether each is right."""
+    """By action, the scores of the pairs that count, in descending order, and whether each is right."""
     count = frame.score.shape[1] if frame.score.size else 0
     found: dict[int, tuple[list[float], list[bool]]] = {}
     taken: set[tuple[int, int]] = set()
@@ -79,11 +85,11 @@ def overlap(box: Floats, others: Floats) -> Floats:
 
 
 def average_precision(scores: Sequence[float], hits: Sequence[bool], total: int) -> float:
-    """The area below precision over recall, where precision is the largest at this recall or a larger one.
+    """The area under the precision-recall curve, with the precision at each recall the largest at this or a larger one.
 
     Args:
         scores: of detections in any order. hits: whether each is right.
-        total: true boxes; of none the result is NaN.
+        total: number of true boxes; for 0 the result is NaN.
     """
     if total == 0:
         return float("nan")

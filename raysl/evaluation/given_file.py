@@ -1,4 +1,4 @@
-"""Files that protocols read besides the data: named in a study, bound by ``--root NAME=FILE``."""
+"""Files that protocols read besides the data: a study names them, ``--root NAME=FILE`` binds the names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def given_file(name: str, what: str, files: Mapping[str, Path]) -> Path:
     """The file bound to a name.
 
     Args:
-        what: the file is, for the message.
+        what: what the file is, for the message.
 
     Raises:
         MissingFileError: (a ConfigError) nothing is bound to it, or no file is there.

@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Logistic:
-    """A fitted classifier with the normalisation it was fitted behind.
+    """A fitted classifier with its normalisation.
 
     Attributes:
         classes: the labels it knows, increasing.
@@ -73,9 +73,9 @@ class Solver:
     """L-BFGS on ``sum of losses * c + |w|^2 / 2``, in float64.
 
     Attributes:
-        tolerance: it ends where no entry of the gradient of the mean loss, penalty included, is larger.
+        tolerance: it ends when no entry of the gradient of the mean loss, penalty included, is larger.
         iterations: most steps for each c.
-        warm_start: along a grid, each c begins at the weights of the c before; otherwise all begin at zero.
+        warm_start: along a grid, each c starts from the weights of the previous c; otherwise all start from zero.
     """
 
     tolerance: float = 1e-7
@@ -85,8 +85,8 @@ class Solver:
     def along(
         self, values: NDArray[np.float32], label: Labels, grid: Sequence[float], normalize: Normalize
     ) -> Iterator[Logistic]:
-        """The fit of each c of the grid, in its order: the same input, the same weights."""
-        from sklearn.exceptions import ConvergenceWarning  # a second to import: not where a study is only read
+        """The fit of each c of the grid, in its order; deterministic."""
+        from sklearn.exceptions import ConvergenceWarning  # takes a second to import: not when a study is only read
         from sklearn.linear_model import LogisticRegression
 
         shift, scale = _normalization(values, normalize)
@@ -110,16 +110,16 @@ class Solver:
 def choose(
     train: Features, grid: tuple[float, ...], folds: int, normalize: Normalize, solver: Solver, seed: int
 ) -> Choice:
-    """The c of the best accuracy over left-out training videos; of equals the smallest: the strongest penalty.
+    """The c with the best accuracy on left-out training videos; if several, the smallest: the strongest penalty.
 
     Videos of one group stay together, so that a scene or a person is never on both sides; without groups the folds
-    are stratified. Fewer folds than asked for where classes or groups are fewer.
+    are stratified. There are fewer than ``folds`` if there are fewer classes or groups.
 
     Args:
         grid: increasing.
 
     Raises:
-        DataError: the videos cannot be split so that both sides have something to say.
+        DataError: the videos cannot be split with at least two classes on both sides.
     """
     splits = _splits(train, folds, seed)
     hits, unsolved = dict.fromkeys(grid, 0), 0
@@ -147,7 +147,7 @@ def check_folds(train: Features, folds: int) -> None:
 
 
 def _groups(train: Features) -> NDArray[np.int64] | None:
-    """Group numbers; a video without a group is one of its own; None where no video has one."""
+    """Group numbers; a video without a group gets its own; None if no video has a group."""
     if all(group is None for group in train.group):
         return None
     keys = [(row, "") if group is None else (-1, group) for row, group in enumerate(train.group)]
@@ -156,7 +156,7 @@ def _groups(train: Features) -> NDArray[np.int64] | None:
 
 
 def _splits(train: Features, folds: int, seed: int) -> list[tuple[Rows, Rows]]:
-    """Rows to learn from and rows left out, of each fold that has at least two classes to learn."""
+    """Training rows and left-out rows of each fold that has at least two classes to learn."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     groups = _groups(train)
@@ -170,7 +170,7 @@ def _splits(train: Features, folds: int, seed: int) -> list[tuple[Rows, Rows]]:
     count = max(2, min(folds, parts, smallest))
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
-        # A class smaller than the folds is absent from some of them, and wrong there for every c alike.
+        # A class with fewer videos than folds is absent from some of them, and wrong there for every c.
         warnings.filterwarnings("ignore", message="The least populated class")
         folded = splitter(count, shuffle=True, random_state=seed).split(train.label, train.label, groups)
         usable = [
@@ -195,7 +195,7 @@ def _normalization(values: NDArray[np.float32], normalize: Normalize) -> tuple[F
         return np.zeros(values.shape[1]), np.ones(values.shape[1])
     shift = values.mean(axis=0, dtype=np.float64)
     deviation = values.std(axis=0, dtype=np.float64)
-    # A channel that never moves holds nothing; dividing its rounding noise by itself would make it the loudest.
+    # A constant channel has no information; dividing its rounding noise by itself would make it the largest.
     return shift, np.where(deviation > 1e-6 * np.maximum(np.abs(shift), 1e-6), deviation, np.inf)
 
 

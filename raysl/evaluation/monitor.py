@@ -27,7 +27,7 @@ from raysl.training.precision import choose_device, resolve_precision
 
 
 def monitored_videos(source: VideoSource, most: int) -> tuple[Video, ...]:
-    """At most so many readable training videos, spread evenly: labelled ones, or all where none has a label."""
+    """At most ``most`` readable training videos, spread evenly: labelled ones, or any if none has a label."""
     readable = source.readable("train")
     return spread([video for video in readable if video.label is not None] or readable, most)
 
@@ -47,15 +47,15 @@ def look(
     device: torch.device,
     precision: Precision = "float32",
 ) -> dict[str, float]:
-    """Of pooled features of one clip a video, from its middle; the same on every rank. Collective.
+    """Metrics of pooled features of one clip a video, from its middle; the same on every rank. Collective.
 
-    - ``knn_accuracy``: share whose class wins the weighted vote of its nearest videos (`online_knn`), 0 to 1; absent
-      where they cannot vote.
+    - ``knn_accuracy``: share of videos whose class wins the weighted vote of their nearest videos (`online_knn`), 0 to
+      1; absent if they cannot vote.
     - ``rankme``: effective dimensions, 1 to min(N, D) (`raysl.evaluation.protocols.geometry.rankme`).
-    - ``spread``: of features of unit length, 0 where they are one point (`sphere_spread` there).
+    - ``spread``: of features at unit length, 0 if they are one point (`sphere_spread` there).
 
     Args:
-        backbone: on ``device``; its modes are left as they were found.
+        backbone: on ``device``; its modes are restored.
         videos: N, of the training split.
 
     Raises:
@@ -91,7 +91,7 @@ def monitor_of(cell: CellConfig, source: VideoSource, title: str) -> Monitor | N
         try:
             return look(backbone, reader, videos, cell.clip, device=device, precision=precision)
         except (NodeFault, CellFailure) as error:
-            say_once(f"{title}: a look at the representation is left out: {error}")
+            say_once(f"{title}: a measurement of the representation is left out: {error}")
             return {}
 
     return Monitor(cell.training.monitor.points, measure, title)

@@ -11,6 +11,6 @@ class NetworkOptions(Options):
 
 
 class NetworkProtocol(Protocol):
-    """Base of these protocols, which test the network as it is at the end of its training, on all ranks at once."""
+    """Base of these protocols, which test the network at the end of its training, on all ranks at once."""
 
     reads = "network"

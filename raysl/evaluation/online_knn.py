@@ -1,7 +1,6 @@
-"""How good a backbone is, cheaply and while it trains: nearest neighbours among the training videos.
+"""A cheap score of a backbone while it trains: nearest neighbours among the training videos.
 
-For choosing between configurations, and never for a table: it looks at no test video, and one clip a video is all that
-it computes.
+It is for choosing between configurations, never for a table: it reads no test video, and only one clip per video.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class OnlineKnnOptions(Options):
 
     neighbors: int = option(
         20,
-        doc="k, videos that vote; all there are where fewer may",
+        doc="k, videos that vote; all of them if there are fewer",
         unit="videos",
         source="ours; printed: InstDisc 200 on ImageNet",
         ge=1,
@@ -43,7 +42,7 @@ class OnlineKnnOptions(Options):
     )
     max_videos: int = option(
         2000,
-        doc="labelled training videos looked at, spread evenly over the catalog",
+        doc="labelled training videos to use, spread evenly over the catalog",
         unit="videos",
         source="ours",
         ge=2,
@@ -111,7 +110,7 @@ def middle_features(
 
 
 def spread(videos: Sequence[Video], most: int) -> tuple[Video, ...]:
-    """At most so many videos, evenly spaced in catalog order, so that every class keeps its share."""
+    """At most ``most`` videos, evenly spaced in catalog order, so that every class keeps its share."""
     count = min(most, len(videos))
     return tuple(videos[index * len(videos) // count] for index in range(count))
 
@@ -127,7 +126,7 @@ def knn_accuracy(
     names = np.array([video.group if video.group is not None else f"\0{i}" for i, video in enumerate(videos)])
     groups = np.unique(names, return_inverse=True)[1]
     if groups.max() == 0:
-        raise DataError(f"{of}: all labelled training videos are of one group: there are no neighbours to ask")
+        raise DataError(f"{of}: all labelled training videos are of one group: none has a neighbour")
     labels = np.array([video.label for video in videos], dtype=np.int64)
     units = values.astype(np.float64)
     units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), np.finfo(np.float64).tiny)
@@ -135,7 +134,7 @@ def knn_accuracy(
     similarity[groups[:, None] == groups[None, :]] = -np.inf
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, : options.neighbors]
     near = np.take_along_axis(similarity, nearest, axis=1)
-    # Relative to the nearest: a low temperature takes no vote to zero.
+    # Relative to the nearest, so that a low temperature makes no vote zero.
     weights = np.exp((near - near[:, :1]) / options.temperature)
     votes = np.zeros((len(labels), int(labels.max()) + 1))
     np.add.at(votes, (np.arange(len(labels))[:, None], labels[nearest]), weights)

@@ -1,7 +1,7 @@
-"""RAFT, the network that says how pixels move from one frame to the next, with weights from a file.
+"""RAFT, a network that estimates optical flow, with weights from a file.
 
-Teed and Deng 2020, https://arxiv.org/abs/2003.12039, as torchvision has it. Nothing is downloaded: the file is a state
-dict of `torchvision.models.optical_flow.raft_large` or ``raft_small``, as torchvision publishes them.
+Teed and Deng 2020, https://arxiv.org/abs/2003.12039, in torchvision's implementation. Nothing is downloaded: the file
+is a state dict of `torchvision.models.optical_flow.raft_large` or ``raft_small``, as torchvision publishes them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from raysl.models.inflate import UNREADABLE
 
 STATE_DICT = "the state dict of torchvision's RAFT"
 SMALLEST = 128
-"""Pixels of height and width that its pyramid of correlations needs."""
+"""The least height and width, in pixels, for its pyramid of correlations."""
 
 
 class OpticalFlow(nn.Module):
@@ -47,7 +47,7 @@ def load_raft(name: str, files: Mapping[str, Path], network: Literal["small", "l
     Raises:
         ConfigError: there is no file, or it holds no weights of this network.
     """
-    from torchvision.models import optical_flow  # a second: not where a study is only read
+    from torchvision.models import optical_flow  # takes a second: not when a study is only read
 
     file = given_file(name, STATE_DICT, files)
     raft: nn.Module = {"small": optical_flow.raft_small, "large": optical_flow.raft_large}[network]()
@@ -62,6 +62,6 @@ def load_raft(name: str, files: Mapping[str, Path], network: Literal["small", "l
 
 
 def raft_hash(name: str, files: Mapping[str, Path]) -> str:
-    """SHA-256 of the file, which a result keeps."""
+    """SHA-256 of the file, stored with a result."""
     with given_file(name, STATE_DICT, files).open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

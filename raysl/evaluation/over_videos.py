@@ -1,4 +1,4 @@
-"""A network over the clips of videos: every video exactly once, on any number of ranks.
+"""Runs a network on the clips of videos: every video exactly once, on any number of ranks.
 
 Shapes: K clips of a video, V videos of a block, C channels, T frames, H, W, D values of a video.
 """
@@ -51,23 +51,23 @@ def over_videos(
 ) -> NDArray[np.float32]:
     """``[N, D]`` float32, means over a video's clips, in the order of ``videos``, the same on every rank. Collective.
 
-    Videos are cut into blocks in their order and the ranks take blocks in turn, so a forward pass holds the same clips
-    on any number of ranks: the rows are the same to the last bit on one machine type, and nothing is padded. Decoding
+    Videos are cut into blocks in their order and the ranks take blocks in turn, so a forward pass has the same clips on
+    any number of ranks: the rows are the same to the last bit on one machine type, and nothing is padded. Decoding
     runs in a thread, one block ahead of the network.
 
     Args:
         compute: clips ``[V * K, C, T, H, W]`` on ``device`` to ``[V * K, D]``; run without gradients, under autocast.
-        network: what ``compute`` runs, on ``device``; in eval mode meanwhile, its modes are left as they were found.
+        network: what ``compute`` runs, on ``device``; in eval mode meanwhile, its modes are restored.
         videos: at least one.
-        clips: spread evenly over a video's length unless ``load`` says otherwise.
-        batch_clips: about how many clips a forward pass holds; whole videos, at least one.
+        clips: spread evenly over a video's length unless ``load`` places them.
+        batch_clips: about how many clips a forward pass has; whole videos, at least one.
         load: a video's clips ``[K, C, T, H, W]``, as many of every video; None: `evaluation_clips`.
         crops: of each clip, 1 or 3 (`raysl.views.evaluation_clips.clips_at`); K counts them all.
-        reduce: ``[V, K, D']`` of what was computed to ``[V, D]``, each video by itself.
+        reduce: ``[V, K, D']`` computed values to ``[V, D]``, independently for each video.
 
     Raises:
-        NodeFault: on all ranks, naming the video: the manifest says it can be read, and now it cannot. It is not left
-            out, because all rows of a table share one set of test videos.
+        NodeFault: on all ranks, naming the video: it cannot be read any more, though the manifest has it as readable.
+            It is not left out, because all rows of a table share one set of test videos.
     """
     size = max(1, batch_clips // (clips * crops))
     blocks = [tuple(videos[start : start + size]) for start in range(0, len(videos), size)]
@@ -109,7 +109,7 @@ def _load_video(source: VideoSource, load: LoadClips, video: Video) -> Tensor:
 
 
 def prefetched(load: Callable[[B], Tensor], blocks: Sequence[B]) -> Iterator[Tensor]:
-    """The blocks' clips in order, the next one loaded while one is used."""
+    """The blocks' clips in order; the next block is loaded while one is used."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation-clips") as loader:
         following = [loader.submit(load, block) for block in blocks[:1]]
         for index in range(len(blocks)):
@@ -121,7 +121,7 @@ def prefetched(load: Callable[[B], Tensor], blocks: Sequence[B]) -> Iterator[Ten
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; every module's own mode is put back, also where they differ (frozen batch norm)."""
+    """Eval mode without gradients; every module's own mode is restored, also if they differ (frozen batch norm)."""
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:

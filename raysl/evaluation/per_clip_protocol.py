@@ -7,9 +7,10 @@ from raysl.evaluation.protocol import Protocol
 
 
 class PerClipOptions(Options):
-    """The options that all such protocols share.
+    """Base of the options of these protocols.
 
-    ``version`` here enters the id of every such evaluation: raise it when their clips or features are made otherwise.
+    ``version`` here enters the id of every such evaluation: raise it when their clips or features are computed
+    differently.
     """
 
     clips: int = option(

@@ -1,4 +1,4 @@
-"""What every evaluation protocol is: what it reads and gives, and the checks that all share."""
+"""The base of evaluation protocols: what they read and return, and the checks that all share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LabelledVideos:
         video: ``[N]`` int64, catalog indices.
         label: ``[N]`` int64, class indices.
         path: N names.
-        group: N groups, None where a video has none.
+        group: N groups, None for a video without one.
     """
 
     video: NDArray[np.int64]
@@ -43,7 +43,7 @@ class LabelledVideos:
 
     @classmethod
     def of(cls, videos: Sequence[Video]) -> LabelledVideos:
-        """Of a catalog's videos, all of which have labels."""
+        """From a catalog's videos, which must all have labels."""
         return LabelledVideos(
             video=np.array([video.index for video in videos], dtype=np.int64),
             label=np.array([video.label for video in videos], dtype=np.int64),
@@ -55,7 +55,7 @@ class LabelledVideos:
         return len(self.path)
 
     def rows(self, chosen: NDArray[np.int64]) -> LabelledVideos:
-        """Some rows, which may be repeated."""
+        """Selected rows, which may be repeated."""
         return LabelledVideos(
             video=self.video[chosen],
             label=self.label[chosen],
@@ -82,12 +82,12 @@ class Features(LabelledVideos):
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What one protocol measured.
+    """The result of one protocol.
 
     Attributes:
         metrics: name to percent (``top1``, ``R@1``) or to a cosine times 100; the first one, the headline, is percent.
-        predictions: one row per test video: video (int), path, label, correct (bool, or the share of a video's clips
-            where these are asked one by one; its mean is the headline), and the protocol's own columns.
+        predictions: one row per test video: video (int), path, label, correct (bool, or the share of a video's clips if
+            clips are scored one by one; its mean is the headline), and the protocol's own columns.
         details: what the protocol chose (regularisation), counts of videos, seconds; JSON-serialisable.
     """
 
@@ -102,20 +102,20 @@ LoadNetwork = Callable[[], tuple[Objective, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Task:
-    """What a protocol is given, on every rank.
+    """The input of a protocol, on every rank.
 
     Attributes:
-        backbone: on ``device``; left as it was found.
+        backbone: on ``device``; restored afterwards.
         source: the labelled set.
-        clip: what the backbone was trained on.
-        seed: of everything the protocol draws, but for what all cells share.
-        batch_clips: about how many clips a forward pass holds.
-        cell: that trained the backbone; None where that is not known.
-        load_network: where the cell's heads are to be had.
+        clip: that of the backbone's training.
+        seed: of everything the protocol draws, except what all cells share.
+        batch_clips: about how many clips a forward pass has.
+        cell: that trained the backbone; None if unknown.
+        load_network: loads the cell's backbone and heads.
         label: of the evaluation, for messages.
-        options: of the protocol, which say how what it reads is made.
-        files: name of a file to the file, of protocols that read one (`Component.file`).
-        known: what other evaluations of the cell have made already, and what this one makes for them.
+        options: of the protocol; they determine what it reads.
+        files: from the name of a file to the file, for protocols that read one (`Component.file`).
+        known: shared with other evaluations of the cell: features that were extracted already.
     """
 
     backbone: Backbone
@@ -136,7 +136,7 @@ class Task:
         """The cell with its backbone and heads, on ``device``, and the names of its training's classes. Collective.
 
         Raises:
-            ValueError: the task came without them.
+            ValueError: the task has no network.
         """
         if self.cell is None or self.load_network is None:
             raise ValueError(f"evaluation {self.label} needs the cell's whole network")
@@ -150,8 +150,8 @@ class Task:
 class Protocol(ABC):
     """Base of every evaluation protocol: ``COMPONENT.build(options) -> Protocol``.
 
-    The same backbone, data and seed give the same result on any number of ranks. A protocol that trains is none of
-    these: it declares `Component.downstream`, a cell, and which protocol measures that.
+    The same backbone, data and seed give the same result on any number of ranks. A protocol that trains does
+    not extend it: it declares `Component.downstream`, a cell, and which protocol measures that cell.
 
     Attributes:
         reads: ``features``: of whole videos, extracted once for all protocols that read the same
@@ -166,11 +166,11 @@ class Protocol(ABC):
         """Measures the cell on the labelled set. Collective.
 
         Returns:
-            The same on every rank; its predictions have one row per test video in use, in catalog order. A headline
-            that is no share of videos that are right has no column ``correct``, and no test over videos is made of it.
+            The same on every rank; its predictions have one row per test video in use, in catalog order. If the
+            headline is not a share of correct videos, there is no column ``correct``, and no test over videos.
 
         Raises:
-            DataError: no video to measure, or labels that say nothing; on every rank.
+            DataError: no video to measure, or too few classes; on every rank.
             NodeFault: a video that cannot be read any more; on every rank.
             ConfigError: the options do not fit the cell; on every rank.
             CellFailure: features or scores that are not finite; on every rank.
@@ -191,7 +191,7 @@ def percent(hits: NDArray[np.bool_]) -> float:
 
 
 def check_videos(train: LabelledVideos, test: LabelledVideos, classes: tuple[str, ...]) -> None:
-    """What `FeatureProtocol.evaluate` says of a `DataError`."""
+    """Refuses what `FeatureProtocol.evaluate` documents as `DataError`."""
     for split, videos in (("train", train), ("test", test)):
         if len(videos) == 0:
             raise DataError(f"there is no readable labelled video in the {split} split: nothing to evaluate")
@@ -208,8 +208,8 @@ def check_videos(train: LabelledVideos, test: LabelledVideos, classes: tuple[str
     parted = sorted((set(train.group) & set(test.group)) - {None}, key=str)
     if parted:
         raise DataError(
-            f"{len(parted)} groups are in both the train and the test split, e.g. {parted[0]}: what is learned of one "
-            "of its videos is known of the others. Split by whole groups, or leave `group` out where it names none"
+            f"{len(parted)} groups are in both the train and the test split, e.g. {parted[0]}: training on some of its "
+            "videos reveals the others. Split by whole groups, or leave `group` out if it names no groups"
         )
 
 
@@ -217,7 +217,7 @@ def check_finite(split: str, path: tuple[str, ...], values: NDArray[np.float32],
     """Refuses rows of ``values`` with NaN or infinity.
 
     Raises:
-        CellFailure: with how many there are, and the first one's path.
+        CellFailure: with their number.
     """
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
@@ -228,7 +228,7 @@ def check_finite(split: str, path: tuple[str, ...], values: NDArray[np.float32],
 
 
 def coverage(train: LabelledVideos, test: LabelledVideos, classes: tuple[str, ...]) -> dict[str, object]:
-    """Counts of videos and of classes that one of the splits lacks, for the details of a result."""
+    """Numbers of videos, and classes that one of the splits lacks, for the details of a result."""
     taught, asked = set(train.label.tolist()), set(test.label.tolist())
     return {
         "train_videos": len(train),

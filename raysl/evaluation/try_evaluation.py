@@ -1,4 +1,4 @@
-"""An evaluation of a few videos: what would fail after the training fails before it."""
+"""An evaluation of a few videos, so that what would fail after the training fails before it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def try_evaluation(
         backbone: of the cell, however far it is trained.
         source: of the evaluation's whole data set.
         network: of the cell; None: nothing of it is trained.
-        files: name of a file to the file, for a protocol that reads one.
+        files: from the name of a file to the file, for a protocol that reads one.
 
     Returns:
         Seconds that it took.
 
     Raises:
-        ConfigError: the data cannot fill what the evaluation asks for.
-        DataError, CellFailure: what the evaluation met.
+        ConfigError: the data is not sufficient for the evaluation.
+        DataError, CellFailure: raised by the evaluation.
     """
     check_against_data(cell, evaluation, source.snapshot)
     protocol = evaluation.protocol
@@ -79,7 +79,7 @@ def try_evaluation(
 
 
 def few_videos(source: VideoSource) -> VideoSource:
-    """A few labelled videos of the classes that have most groups, each group in turn, the longest first."""
+    """A few labelled videos of the classes with most groups, from each group in turn, the longest first."""
     splits = LabelledSplits.of(source.snapshot)
     train, test = _by_class(splits.train, splits.lengths), _by_class(splits.test, splits.lengths)
     both = sorted(train.keys() & test.keys(), key=lambda label: (-len({video.group for video in train[label]}), label))
@@ -93,11 +93,11 @@ def few_videos(source: VideoSource) -> VideoSource:
 
 
 def few_frames(source: VideoSource) -> VideoSource:
-    """The films as they are, with a few annotated frames of each split."""
+    """The films unchanged, with a few annotated frames of each split."""
     annotated, chosen = source.catalog.annotated, list[int]()
     for split, most in (("train", TRAIN), ("test", TEST)):
         usable = [index for index in annotated_frames(source, split) if annotated[index].people]
-        # Frames with detected boxes first: without any there is nothing to score.
+        # Frames with detected boxes first: without boxes there is nothing to score.
         chosen += sorted(usable, key=lambda index: not annotated[index].detected)[: CLASSES * most]
     catalog = replace(source.catalog, annotated=tuple(annotated[index] for index in sorted(chosen)))
     return VideoSource(catalog, source.manifest, source.root, source.cache)

@@ -1,4 +1,4 @@
-"""What an evaluation computes, counted before it is paid for."""
+"""The work of an evaluation, counted before it is run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from raysl.evaluation.feature_protocol import FeatureOptions
 
 @dataclass(frozen=True)
 class Workload:
-    """What one evaluation computes.
+    """The work of one evaluation.
 
     Attributes:
-        videos: that pass the network without gradients.
-        clips: of each of them.
+        videos: number that pass the network without gradients.
+        clips: of each video.
         clip: their shape.
         fits: the protocol learns on the features of these videos, outside the network.
     """
@@ -29,7 +29,7 @@ class Workload:
 
 
 def workload(evaluation: EvaluationConfig, cell: CellConfig, splits: LabelledSplits) -> Workload | None:
-    """What the evaluation of a cell computes; None where its protocol does not say.
+    """The work of the evaluation of a cell; None if its protocol does not tell.
 
     Raises:
         ConfigError: the options do not fit the cell.

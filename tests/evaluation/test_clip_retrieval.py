@@ -136,7 +136,7 @@ def test_a_network_is_read_by_all_ranks_where_its_projector_is() -> None:
     ]
 
 
-NO_PROJECTOR = "retrieval: features: projection is of cells that train a projector"
+NO_PROJECTOR = "retrieval: features: projection needs a cell that trains a projector"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_cell_without_a_projector_is_refused(change: dict[str, Any], tiny: Vid
     with pytest.raises(ConfigError, match=NO_PROJECTOR):
         CHECK(RetrievalOptions(features="projection"), config)
     made = build_objective(config, range(16), 4, classes=3).eval()
-    with pytest.raises(ConfigError, match="evaluation one: features: projection is of cells"):
+    with pytest.raises(ConfigError, match="evaluation one: features: projection needs a cell"):
         measured(tiny, config, made, one={"features": "projection"})
 
 

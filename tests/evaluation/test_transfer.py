@@ -144,5 +144,5 @@ def test_a_row_without_a_task_has_nothing_to_ask() -> None:
     protocol = evaluation_from(given, "test").protocol
     assert protocol.component.check is not None
     for change in ({"pretraining": "none"}, {"pretraining": "supervised"}):
-        with pytest.raises(ConfigError, match="no pretext task under supervision"):
+        with pytest.raises(ConfigError, match="no supervised pretext task"):
             protocol.component.check(protocol.options, cell(**change))

@@ -78,7 +78,7 @@ def test_a_look_that_fails_is_said_and_fails_nothing(tmp_path: Path) -> None:
     with heard(notes.append):
         assert monitor.measure(cell.backbone.build()) == {}
     assert len(notes) == 1
-    assert notes[0].startswith("study/plain: a look at the representation is left out: synthetic: ")
+    assert notes[0].startswith("study/plain: a measurement of the representation is left out: synthetic: ")
 
 
 @pytest.mark.slow

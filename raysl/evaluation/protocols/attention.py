@@ -2,9 +2,9 @@
 
 TCLR's Figures 17 to 20 draw the attention of the last convolutional block, made as by Zagoruyko and Komodakis 2017
 ("Paying More Attention to Attention", https://arxiv.org/abs/1612.03928, sums over channels of powers), CSTP's Figure 6
-the activation of the last convolution. Here it is the mean over channels and time of the squared feature map (p = 2,
-ours), of the middle clip of every test video: no class needs to be learned for it. Pictures alone compare
-nothing, so each map is also correlated with how much the frames change there.
+the activation of the last convolution. Here they are the means over channels and time of the squared feature map (p =
+2, ours), of the middle clip of every test video: no class needs to be learned. Pictures alone compare nothing, so each
+map is also correlated with how much the frames change there.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class AttentionOptions(PerClipOptions):
 
 
 class Attention(PerClipProtocol):
-    """See the module.
+    """Attention maps, and their correlation with motion.
 
-    Metrics: ``on_motion``, percent of videos whose map is stronger where the frames change more (a positive correlation
-    over the places of the map); ``motion_correlation``, the mean of these correlations times 100. A map or a change
-    that is the same everywhere counts as no correlation. Every video counts the same.
+    Metrics: ``on_motion``, percent of videos with a map that is stronger where the frames change more (a positive
+    correlation over the positions of the map); ``motion_correlation``, the mean of these correlations times 100. A map
+    or a change that is the same everywhere counts as no correlation. Every video counts the same.
     """
 
     def __init__(self, options: AttentionOptions) -> None:
@@ -65,7 +65,7 @@ class Attention(PerClipProtocol):
         """Predictions have the correlation of each video; the details a few maps, ``attention``.
 
         Raises:
-            ConfigError: the feature map has fewer than four places; on every rank.
+            ConfigError: the feature map has fewer than four positions; on every rank.
         """
         videos = labelled_videos(task.source, "test")
 
@@ -89,14 +89,14 @@ class Attention(PerClipProtocol):
 
 
 def change_at_places(feature_map: Tensor, clips: Tensor, task: Task) -> Tensor:
-    """``[B, H', W']``: how much the frames of clips change, at the places of their maps ``[B, D, T', H', W']``.
+    """``[B, H', W']``: how much the frames of clips change, at the positions of their maps ``[B, D, T', H', W']``.
 
     Raises:
-        ConfigError: the map has fewer than four places, too few to correlate over.
+        ConfigError: the map has fewer than four positions, too few to correlate over.
     """
     height, width = feature_map.shape[3:]
     if height * width < LEAST_PLACES:
-        raise ConfigError(f"the feature map has {height * width} place(s) to compare; use larger clips")
+        raise ConfigError(f"the feature map has {height * width} position(s) to compare; use larger clips")
     return F.adaptive_avg_pool2d(change(clips.float(), already=task.clip.input == "difference"), (height, width))
 
 

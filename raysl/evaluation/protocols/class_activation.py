@@ -1,8 +1,8 @@
-"""Where in the frame the evidence for a class lies, by a linear classifier on the pooled features.
+"""Class activation maps: where in the frame the evidence for a class is, by a linear classifier on pooled features.
 
 Zhou et al. 2016, "Learning Deep Features for Discriminative Localization" (https://arxiv.org/abs/1512.04150), Eq. 1 and
-2: features are means over places, so a class's score is the mean over places of its weights times what the last
-feature map has there. CSTP's Figure 6 and TCLR's Figures 17 to 20 draw maps over frames; which of them are of a class
+2: features are means over positions, so a class's score is the mean over positions of its weights times the
+last feature map there. CSTP's Figure 6 and TCLR's Figures 17 to 20 draw maps over frames; which of them are of a class
 was not recovered (ours). The class is the one that is predicted. Each map is correlated with how much the frames
 change, as those of `attention`.
 
@@ -62,10 +62,10 @@ class ClassActivationOptions(PerClipOptions):
 
 
 class ClassActivation(PerClipProtocol):
-    """See the module.
+    """Class activation maps, and their correlation with motion.
 
-    Metrics: ``top1``, percent of test videos whose class is predicted; ``on_motion``, percent whose map of the
-    predicted class is stronger where the frames change more; ``motion_correlation``, the mean of these correlations
+    Metrics: ``top1``, percent of test videos classified correctly; ``on_motion``, percent with a map of the predicted
+    class that is stronger where the frames change more; ``motion_correlation``, the mean of these correlations
     times 100. Every video counts the same.
     """
 
@@ -77,7 +77,7 @@ class ClassActivation(PerClipProtocol):
 
         Raises:
             DataError: the training videos are of one class, or cannot be split to choose c; on every rank.
-            ConfigError: the feature map has fewer than four places; on every rank.
+            ConfigError: the feature map has fewer than four positions; on every rank.
         """
         train = self._features(task)
         videos = labelled_videos(task.source, "test")
@@ -189,7 +189,7 @@ def _result(
 
 
 def _check_data(options: ClassActivationOptions, cell: CellConfig, splits: LabelledSplits) -> None:
-    """The folds in which c is chosen depend on labels and groups alone."""
+    """The folds that choose c depend only on labels and groups."""
     if isinstance(options.c, str):
         videos = LabelledVideos.of(splits.train)
         check_folds(Features(**vars(videos), values=np.zeros((len(videos), 1), np.float32)), LinearOptions().folds)

@@ -1,4 +1,4 @@
-"""The test of a cell's own classifier: of any cell that is trained on labels, pretrained or fine-tuned."""
+"""The test of a cell's own classifier, for any cell that is trained on labels, pretrained or fine-tuned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raysl.evaluation.workload import Workload
 def _check(options: ClassifierOptions, cell: CellConfig) -> None:
     if cell.pretraining != "supervised":
         raise ConfigError(
-            f"classifier: pretraining: {cell.pretraining} trains no classifier to test: take linear or finetune"
+            f"classifier: pretraining: {cell.pretraining} trains no classifier to test: use linear or finetune"
         )
 
 

@@ -1,4 +1,4 @@
-"""Detection of actions: from the cell's backbone a head on people's boxes is trained (CVRL 4.4 and Table 5, on AVA).
+"""Detection of actions: trains a head on people's boxes from the cell's backbone (CVRL 4.4 and Table 5, on AVA).
 
 A box's feature is RoIAlign of the last map, mean over time, largest over space; each action has a sigmoid. Boxes are
 given, as in SlowFast and mmaction2: the annotated ones to train on, a person detector's to test. The training is a cell
@@ -36,7 +36,7 @@ CROP_AND_FLIP = Chosen(
 
 
 class DetectionOptions(FrameMapOptions):
-    """How the head is trained and tested, by default as CVRL, which prints no momentum and no weight decay for it."""
+    """How the head is trained and tested; defaults are CVRL's, which prints no momentum and no weight decay."""
 
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",
@@ -104,8 +104,8 @@ def trained(options: DetectionOptions, cell: CellConfig, data: Chosen) -> CellCo
         raise ConfigError(f"detection: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
     if not options.augment.build(found.clip).keeps_boxes or found.temporal.buffer_frames:
         raise ConfigError(
-            f"detection: augment {options.augment.name!r} moves pixels or frames otherwise than by one crop and one "
-            "flip of the whole clip, which boxes cannot follow: take standard, cvrl or none, temporally consistent"
+            f"detection: augment {options.augment.name!r} moves pixels or frames other than by one crop and one "
+            "flip of the whole clip, which boxes cannot follow: use standard, cvrl or none, temporally consistent"
         )
     check_parts("detection", found)
     return found

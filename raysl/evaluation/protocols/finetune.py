@@ -1,6 +1,6 @@
-"""Fine-tuning: all layers, or some, and a new classifier are trained on labels, from the cell's backbone.
+"""Fine-tuning: trains all layers, or some, and a new classifier on labels, starting from the cell's backbone.
 
-Of a cell without pretraining this is training from scratch. The training is a cell of its own, which the classifier's
+For a cell without pretraining this is training from scratch. The training is a cell of its own, which the classifier's
 test is an evaluation of (`raysl.evaluation.protocols.classifier`).
 """
 

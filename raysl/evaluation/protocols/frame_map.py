@@ -1,8 +1,8 @@
 """Mean average precision of actions in annotated frames (AVA), by the cell's own head on people's boxes.
 
-The clip around each frame is read whole, its short side as long as in training, and each given box is scored once:
-those of a person detector as they come with the data set, or the annotated ones, with which no person is missed and
-nobody is invented: then the metric has another name.
+The clip around each frame is read whole, with the short side of training, and each box is scored once: the boxes of a
+person detector that come with the data set, or the annotated ones. Annotated boxes miss no person and add none, so the
+metric then has another name.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ class FrameMapOptions(NetworkOptions):
         source="printed: CVRL Table 5 has a detector; code: SlowFast, mmaction2: given boxes of one",
     )
     min_score: float = option(
-        0.9, doc="detected boxes that the detector is less sure of are left out", source="code: mmaction2", ge=0, le=1
+        0.9, doc="detected boxes with a lower score of the detector are left out", source="code: mmaction2", ge=0, le=1
     )
 
 
 def metric_of(options: FrameMapOptions) -> str:
-    """What the metric is called."""
+    """The metric's name."""
     return "mAP" if options.boxes == "detected" else "mAP_of_true_boxes"
 
 
 class FrameMap(NetworkProtocol):
-    """Metric: ``mAP`` in percent, the mean over actions that somebody does in a test frame; ``mAP_of_true_boxes`` where
-    the annotated boxes are scored. Predictions: a row for each box, with the action that is most likely there.
+    """Metric: ``mAP`` in percent, the mean over actions that occur in a test frame; ``mAP_of_true_boxes`` if the
+    annotated boxes are scored. Predictions: a row for each box, with its most likely action.
     """
 
     def __init__(self, options: FrameMapOptions) -> None:
@@ -69,7 +69,7 @@ class FrameMap(NetworkProtocol):
         catalog = task.source.catalog
         if catalog.classes != trained_on:
             raise ConfigError(
-                f"the network was trained on other actions than those of {catalog.name}: test it on its own"
+                f"the network was trained on other actions than those of {catalog.name}: test it on its own data set"
             )
         frames = annotated_frames(task.source, "test")
         given = {index: _given(self.options, catalog.annotated[index]) for index in frames}
@@ -82,7 +82,7 @@ class FrameMap(NetworkProtocol):
         precision = 100.0 * frame_average_precision(scored, len(catalog.classes))
         known = ~np.isnan(precision)
         if not known.any():
-            raise ConfigError(f"{catalog.name}: nobody does any of its actions in a test frame")
+            raise ConfigError(f"{catalog.name}: none of its actions occurs in a test frame")
         details: dict[str, object] = {
             "boxes": self.options.boxes,
             "test_frames": len(frames),
@@ -153,7 +153,7 @@ def _check_given(options: FrameMapOptions, given: list[tuple[Person, ...]]) -> N
     if not any(given):
         raise ConfigError(
             f"no test frame has a detected box of score {options.min_score:g} (min_score) or more: put a detector's "
-            "file beside the lists of the data set, or set boxes: annotated"
+            "file next to the lists of the data set, or set boxes: annotated"
         )
 
 
@@ -184,7 +184,7 @@ def _predictions(
 
 def _check(options: FrameMapOptions, cell: CellConfig) -> None:
     if not trains_boxes(cell):
-        raise ConfigError("frame_map: this cell is not trained on people's boxes: take detection, which trains one")
+        raise ConfigError("frame_map: this cell is not trained on people's boxes: use detection, which trains one")
 
 
 def _check_data(options: FrameMapOptions, cell: CellConfig, splits: LabelledSplits) -> None:

@@ -1,4 +1,4 @@
-"""How the test videos' features lie: classes close together, all spread out, in how many dimensions.
+"""Geometry of the test videos' features: how close classes are, how spread all videos, in how many dimensions.
 
 Wang and Isola 2020, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
 Hypersphere", https://arxiv.org/abs/2005.10242; Garrido et al. 2023, "RankMe: Assessing the Downstream Performance of
@@ -32,11 +32,11 @@ class GeometryOptions(FeatureOptions):
 
 
 class Geometry(FeatureProtocol):
-    """See the module.
+    """The geometry of features.
 
     Metrics: ``nearest_mean``, percent of test videos that are nearest to their own class's mean of training videos;
     ``alignment``, mean squared distance of two test videos of one class, every video the same, times 100 (0 to 400;
-    absent where no class has two); ``uniformity``, log of the mean of exp(-2 squared distance) over pairs of test
+    absent if no class has two); ``uniformity``, log of the mean of exp(-2 squared distance) over pairs of test
     videos, times 100 (-800 to 0, the lower the more spread); ``spread``, standard deviation over videos, mean over
     dimensions, times sqrt(D), times 100 (0 collapsed, 100 over the whole sphere); ``rankme``, effective dimensions.
     All but the last are of features at unit length. Alignment of the clips of one video is in the protocol
@@ -60,13 +60,13 @@ class Geometry(FeatureProtocol):
 def sphere_spread(rows: Floats) -> float:
     """Standard deviation of ``[N, D]`` rows of unit length, mean over D, times sqrt(D) (SimSiam 4.1, Figure 2).
 
-    0 where all are one point, 1 where they lie over the whole sphere.
+    0 if all are one point, 1 if they are spread over the whole sphere.
     """
     return float(rows.std(axis=0).mean() * np.sqrt(rows.shape[1]))
 
 
 def distances(rows: Floats, label: NDArray[np.int64]) -> dict[str, float]:
-    """``alignment`` and ``uniformity`` of ``[N, D]`` rows of unit length; what no pair gives is absent."""
+    """``alignment`` and ``uniformity`` of ``[N, D]`` rows of unit length; a metric without pairs is absent."""
     own, potential = [], []
     for same, squared in _blocks(rows, label):
         count = same.sum(axis=1)
@@ -91,7 +91,7 @@ def _blocks(rows: Floats, label: NDArray[np.int64]) -> Iterator[tuple[NDArray[np
 def rankme(values: Floats) -> float:
     """exp of the entropy of the singular values' shares (RankMe Eq. 1): of ``[N, D]`` 1 to min(N, D); 0 of zeros.
 
-    At most as many as there are videos: it compares networks on one test set.
+    It is at most the number of videos, so it compares networks on one test set only.
     """
     singular = np.linalg.svd(values, compute_uv=False)
     if not singular.sum():

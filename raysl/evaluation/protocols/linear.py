@@ -45,7 +45,7 @@ class LinearOptions(FeatureOptions):
     )
     tolerance: float = option(
         1e-7,
-        doc="the solver ends where no entry of the gradient of the mean loss is larger; scikit-learn's own 1e-4 stops "
+        doc="the solver ends when no entry of the gradient of the mean loss is larger; scikit-learn's own 1e-4 stops "
         "early at c of 1 and more, where predictions still change",
         source="ours: `benchmarks/probe.py` compares tolerances",
         gt=0,
@@ -53,7 +53,7 @@ class LinearOptions(FeatureOptions):
     )
     warm_start: bool = option(
         True,
-        doc="along the grid each c begins at the weights of the c before; where the tolerance stops early, that "
+        doc="along the grid each c starts from the weights of the previous c; if the tolerance stops early, that "
         "changes them",
         source="ours",
     )
@@ -71,7 +71,7 @@ class LinearOptions(FeatureOptions):
 
 
 class LinearProbe(FeatureProtocol):
-    """Logistic regression on the training videos' features; the test videos are only ever predicted."""
+    """Logistic regression on the training videos' features; test videos are used only for prediction."""
 
     def __init__(self, options: LinearOptions) -> None:
         self.options = options
@@ -95,7 +95,7 @@ class LinearProbe(FeatureProtocol):
 
 
 def _check_data(options: LinearOptions, cell: CellConfig, splits: LabelledSplits) -> None:
-    """The folds in which c is chosen depend on labels and groups alone."""
+    """The folds that choose c depend only on labels and groups."""
     if isinstance(options.c, str):
         videos = LabelledVideos.of(splits.train)
         check_folds(Features(**vars(videos), values=np.zeros((len(videos), 1), np.float32)), options.folds)

@@ -1,8 +1,8 @@
 """Linear evaluation as the papers train it: a linear layer by SGD or Adam on augmented clips, over the frozen backbone.
 
-`raysl.evaluation.protocols.linear` solves the same problem on features that are extracted once, to its only answer.
-Here rate, epochs and augmentation are options, and change the answer: recipes set those of TaCo 4.2.4, TCLR's and
-CSTP's codes and CVRL 4.2. The training is a cell of its own, as of fine-tuning.
+`raysl.evaluation.protocols.linear` solves the same problem on features that are extracted once, to its only solution.
+Here rate, epochs and augmentation are options, and change the result: recipes set those of TaCo 4.2.4, TCLR's and
+CSTP's codes and CVRL 4.2. The training is a separate cell, as in fine-tuning.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far the motion differs between the cases that a pretext task tells apart (TaCo's Figure 5), by RAFT.
+"""How much the motion differs between the classes of a pretext task (TaCo's Figure 5), by RAFT.
 
 The figure subtracts the optical flows of two cases of a task. Here every case is of the same place in the video, about
 its middle, and each two cases count the same (ours). No network of the cell is read: the numbers are the task's and the
@@ -52,11 +52,11 @@ class MotionDifferenceOptions(Options):
     """Which task, on which videos, by which network."""
 
     task: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
-        doc="the pretext task, with its options, on clips of its own",
+        doc="the pretext task, with its options, on its own clips",
         source="printed: TaCo: rotation, reverse, shuffle, speed",
     )
     weights: str = option(
-        doc="name of the file with RAFT's weights, a torchvision state dict; --root NAME=FILE says where it lies",
+        doc="name of the file with RAFT's weights, a torchvision state dict; --root NAME=FILE says where it is",
         source="ours: no path enters a configuration",
         min_length=1,
     )
@@ -64,7 +64,7 @@ class MotionDifferenceOptions(Options):
     updates: int = option(12, doc="of the estimate", source="printed: RAFT trains with 12", ge=1, le=100)
     size: int = option(
         128,
-        doc="height and width of the frames that it sees, the centre square",
+        doc="height and width of the frames for RAFT, the centre square",
         unit="pixels",
         source="ours: the smallest that its pyramid takes",
         ge=SMALLEST,
@@ -100,7 +100,7 @@ class MotionDifference(Protocol):
         """Predictions have both lengths of each video; the details the flows of a few, ``motion_difference``.
 
         Raises:
-            NodeFault: the file of weights is not here, or no weights of this network; on every rank.
+            NodeFault: the file of weights is not here, or is not of this network; on every rank.
         """
         options = self.options
         videos = spread(labelled_videos(task.source, "test"), options.videos)
@@ -130,7 +130,7 @@ class MotionDifference(Protocol):
         try:
             raft = load_raft(options.weights, task.files, options.network, options.updates)
             return raft.to(task.device), raft_hash(options.weights, task.files)
-        except ConfigError as error:  # says nothing of the evaluation: another file may be bound to the name
+        except ConfigError as error:  # no failure of the evaluation: another file may be bound to the name
             raise NodeFault(str(error), unfit=getattr(error, "unfit", ())) from error
 
     def _load(self, task: Task, views: TaskViews, count: int, video: Video) -> Tensor:
@@ -169,13 +169,13 @@ def _pairs_of(cases: int) -> list[tuple[int, int]]:
 
 
 def own_views(options: MotionDifferenceOptions, cell: CellConfig) -> TaskViews:
-    """What the task does to its own clips.
+    """The changes that the task makes to its own clips.
 
     Raises:
         ConfigError: there are none, or several tasks.
     """
     if len(options.task) != 1:
-        raise ConfigError(f"motion_difference: give one task, not {len(options.task)}: an evaluation each")
+        raise ConfigError(f"motion_difference: give one task, not {len(options.task)}: write an evaluation for each")
     ((name, chosen),) = options.task.items()
     views = None if chosen.component.views is None else chosen.component.views(chosen.options, cell)
     if not isinstance(views, TaskViews) or not views.own_views:

@@ -1,8 +1,8 @@
 """Nearest-neighbour retrieval: test videos as queries, training videos as the gallery, cosine similarity of features.
 
 R@k is the share of queries with a video of the same class among the k nearest (VCOP; TCLR and CSTP report it so). SSTL
-asks each clip about all clips, by the output of its last fully-connected layer (``level: clip``, ``features:
-projection``).
+retrieves clips with each clip as a query, by the output of its last fully-connected layer (``level: clip``,
+``features: projection``).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from raysl.evaluation.feature_protocol import NO_PROJECTOR, FeatureOptions, Feat
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 
 QUERIES_AT_ONCE, SIMILARITIES_AT_ONCE = 256, 2**24
-"""At most so many queries, and fewer of a gallery of more than 65,536."""
+"""Queries in one block, fewer if the gallery has more than 65,536 rows."""
 EXAMPLES, NEAREST = 5, 5
 """Queries that are kept with their nearest videos, and how many of these."""
 DECIMALS = 10
-"""Similarities are rounded to this: equal features tie, whatever the order in which a product was summed."""
+"""Similarities are rounded to this, so that equal features tie in whatever order a product was summed."""
 
 Floats = NDArray[np.float64]
 
@@ -38,14 +38,14 @@ class RetrievalOptions(FeatureOptions):
 
     k: tuple[Annotated[int, Field(ge=1, le=10**8)], ...] = option(
         (1, 5, 10, 20, 50),
-        doc="sizes of the lists that are searched for one of the query's class; the first is the headline",
+        doc="list lengths; a list counts if it has one of the query's class; the first is the headline",
         unit="videos, or clips where level is clip",
         source="printed: SSTL, CSTP; TCLR has no 50",
         min_length=1,
     )
     level: Literal["video", "clip"] = option(
         "video",
-        doc="what is asked and searched: videos, by the mean of their clips; or each clip by itself",
+        doc="queries and gallery: videos, by the mean of their clips; or single clips",
         source="printed: SSTL: clip; TCLR, CSTP: video",
     )
     features: Literal["backbone", "projection"] = option(
@@ -64,7 +64,7 @@ class RetrievalOptions(FeatureOptions):
         return self.features == "projection"
 
     def items_of(self, split: str, videos: int) -> int:
-        """How many videos, or clips, of a split are asked or searched."""
+        """How many videos, or clips, of a split are queries or gallery."""
         return videos * self.clips_of(split) if self.each_clip else videos
 
     @model_validator(mode="after")
@@ -74,7 +74,7 @@ class RetrievalOptions(FeatureOptions):
                 "pool: space keeps time steps, and the projector takes one feature of a clip: leave one out"
             )
         if self.each_clip and self.normalize_clips:
-            raise ValueError("normalize_clips: true changes nothing where level is clip: no mean is taken over clips")
+            raise ValueError("normalize_clips: true changes nothing with level: clip: no mean is taken over clips")
         return self
 
     @field_validator("k")
@@ -87,7 +87,12 @@ class RetrievalOptions(FeatureOptions):
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Per query. Attributes: nearest: gallery row. first_hit: rank from 1 of the first same-class video, 0: none."""
+    """For each query.
+
+    Attributes:
+        nearest: gallery row.
+        first_hit: rank, from 1, of the first video of the same class; 0: none.
+    """
 
     nearest: NDArray[np.int64]
     first_hit: NDArray[np.int64]
@@ -101,9 +106,9 @@ class Retrieval(FeatureProtocol):
         self.reads = "network" if options.projected else "features"
 
     def measure(self, train: Features, test: Features, classes: tuple[str, ...], seed: int) -> EvaluationResult:
-        """Metrics ``R@k``; predictions add ``nearest`` (path) and ``first_hit`` (rank, missing where there is none).
+        """Metrics ``R@k``; predictions add ``nearest`` (path) and ``first_hit`` (rank, missing if there is none).
 
-        Where each clip is asked, a video is right by the share of its clips, and those two are of its middle one.
+        With ``level: clip``, ``correct`` is the share of a video's clips, and those two are of its middle clip.
 
         Raises:
             DataError: the gallery is smaller than the smallest k.
@@ -156,7 +161,7 @@ def neighbours(queries: Features, gallery: Features) -> Neighbours:
 
 
 def examples(queries: Features, gallery: Features, classes: tuple[str, ...]) -> list[dict[str, object]]:
-    """A few queries, the same for every network, with their nearest videos and the classes of all: to look at."""
+    """A few queries, the same for every network, with their nearest videos and the classes of all, for pictures."""
     rows = np.unique(np.linspace(0, len(queries) - 1, EXAMPLES).astype(np.int64))
     similarity = np.round(unit(queries.values[rows]) @ unit(gallery.values).T, DECIMALS)
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
@@ -183,7 +188,7 @@ def _ranks(similarity: Floats, same_class: NDArray[np.bool_]) -> Neighbours:
 
 
 def nearest_mean(train: Features, test: Features) -> NDArray[np.int64]:
-    """``[N]`` of each test video the class whose training videos' mean it is nearest to, by cosine.
+    """``[N]``: for each test video the class with the nearest mean of training videos, by cosine.
 
     Means are of features at unit length. Equal similarities, and features of zero length, go to the first class.
     """
@@ -210,7 +215,7 @@ def _check_gallery(options: RetrievalOptions, size: int) -> None:
 
 
 def _check(options: RetrievalOptions, cell: CellConfig) -> None:
-    """Random weights have no projector, and are read as they are; whatever else is trained must have one."""
+    """Random weights have no projector, and their features are read directly; any other cell must have one."""
     own = getattr(getattr(cell.objective.contrastive, "options", None), "projector", None)
     trained = cell.pretraining == "self_supervised" and (own is not None or cell.objective.projector is not None)
     if options.projected and cell.pretraining != "none" and not trained:
@@ -227,7 +232,7 @@ def _on_few(options: RetrievalOptions, videos: int) -> RetrievalOptions:
 
 
 def _metrics(options: RetrievalOptions) -> tuple[str, ...]:
-    """A list longer than the gallery has none."""
+    """A list longer than the gallery has no metric."""
     return tuple(f"R@{k}" for k in options.k)
 
 

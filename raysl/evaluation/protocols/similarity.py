@@ -93,21 +93,21 @@ class SimilarityOptions(PerClipOptions):
 
 
 class Similarity(PerClipProtocol):
-    """See the module.
+    """Similarities within and between videos.
 
     Metrics: ``apart``, percent of videos whose clips are more alike than they are to those of any other video;
     ``within``, ``between``, mean similarity of two clips of a video, and of clips of two videos; ``distance@0.5``, of
     two clips of a video, whose distance is in the bin that ends there; ``augmented@0.5``, of a clip with its copy taken
     from half as many frames more. Every video counts the same. A bin without a pair has no metric.
 
-    A clip and its copy have the centre crop in common and, where the video is long enough, the middle.
+    A clip and its copy have the same centre crop and, if the video is long enough, the same middle.
     """
 
     def __init__(self, options: SimilarityOptions) -> None:
         self.options = options
 
     def evaluate(self, task: Task) -> EvaluationResult:
-        """Predictions have the metrics of each video, missing where it has no such pair."""
+        """Predictions have the metrics of each video, missing if it has no such pair."""
         videos, too_short = self._videos(task)
 
         def features(batch: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ class Similarity(PerClipProtocol):
         return pair_distances([placement.start for placement in placements], length)
 
     def _by_video(self, found: ClipSimilarities, distances: Floats) -> dict[str, Floats]:
-        """Metric to ``[V]``. Of a video hardly longer than a clip, several are one and the same: those are no pairs."""
+        """From metric to ``[V]``. Clips of a video hardly longer than a clip may be identical: those are no pairs."""
         bins = {
             f"distance@{upper:g}": mean_where(found.pairs, (distances > lower) & (distances <= upper))
             for lower, upper in pairwise((0.0, *self.options.distances))
@@ -197,7 +197,7 @@ class Similarity(PerClipProtocol):
 
 
 def _band(values: Floats) -> list[float]:
-    """Between which 95 % of the videos lie."""
+    """The interval that holds 95 % of the videos."""
     return [float(end) for end in np.nanpercentile(values, [2.5, 97.5])]
 
 
@@ -221,7 +221,7 @@ def _workload(options: SimilarityOptions, cell: CellConfig, data: Chosen, splits
 
 
 def _metrics(options: SimilarityOptions) -> tuple[str, ...]:
-    """A bin without a pair of clips has none."""
+    """A bin without a pair of clips has no metric."""
     distances = (f"distance@{upper:g}" for upper in options.distances)
     copies = (f"augmented@{share:g}" for share in options.buffers)
     return ("apart", "within", *distances, *copies, "between")

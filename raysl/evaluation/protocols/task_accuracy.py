@@ -1,7 +1,7 @@
-"""How well a cell's own pretext tasks are answered on held-out videos (TaCo Figures 4, 6 and 7 measure it so).
+"""Accuracy of a cell's own pretext tasks on held-out videos (as in TaCo's Figures 4, 6 and 7).
 
-Each test video is asked once, as training asks: clips are placed, augmented and changed by the same draws, which do not
-depend on the cell's seed, so that all rows and seeds answer the same questions.
+Each test video is used once, as in training: clips are placed, augmented and changed by draws that do not depend on the
+cell's seed, so that all rows and seeds answer the same questions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from raysl.views.batch import Batch
 from raysl.views.loader import PretrainingLoader
 
 QUESTIONS_SEED = 0
-"""Of all draws of the questions, for every cell."""
+"""The seed of all draws, for every cell."""
 
 
 class TaskAccuracyOptions(NetworkOptions):
@@ -60,7 +60,7 @@ class TaskAccuracy(NetworkProtocol):
     def _asked(
         self, task: Task, cell: CellConfig, network: Objective, test: LabelledVideos
     ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
-        """By task, ``[N, questions of a video]``: what was answered and what is right, in the order of ``test``."""
+        """By task, ``[N, questions of a video]``: the given and the right answers, in the order of ``test``."""
         names = _tasks(cell)
         given: dict[str, dict[int, list[int]]] = {name: {} for name in names}
         answers: dict[str, dict[int, list[int]]] = {name: {} for name in names}
@@ -108,17 +108,17 @@ def _ordered(found: dict[str, dict[int, list[int]]], test: LabelledVideos) -> di
 
 
 def _tasks(cell: CellConfig) -> list[str]:
-    """The pretext tasks of a cell that are asked, all of which must have right answers to count."""
+    """The pretext tasks of a cell that are measured; all of them must be classification tasks."""
     return [name for name in chosen_terms(cell.objective) if name in cell.objective.pretext]
 
 
 def _check(options: TaskAccuracyOptions, cell: CellConfig) -> None:
     names = _tasks(cell) if cell.pretraining == "self_supervised" else []
     if not names:
-        raise ConfigError("task_accuracy: the row has no pretext task under supervision, so there is nothing to ask")
+        raise ConfigError("task_accuracy: the row has no supervised pretext task, so there is nothing to measure")
     for name in names:
         if not issubclass(cell.objective.pretext[name].component.build, ClassificationTask):  # type: ignore[arg-type]
-            raise ConfigError(f"task_accuracy: the task {name} has no right answers to count: it estimates a number")
+            raise ConfigError(f"task_accuracy: the task {name} has no accuracy: it estimates a number")
 
 
 def _workload(options: TaskAccuracyOptions, cell: CellConfig, data: Chosen, splits: LabelledSplits) -> Workload:

@@ -1,8 +1,8 @@
-"""Similarity between the time steps of one clip: how far a feature map tells its parts apart (TCLR's Figure 13).
+"""Similarity between the time steps of one clip: how well a feature map distinguishes them (TCLR's Figure 13).
 
-On the test videos, whose middle clip passes the frozen backbone; its last feature map is averaged over space. Every
-number is a cosine times 100. TCLR draws the outputs of the projector for one long clip; an evaluation has the backbone
-alone, so what is compared here is what the projector would read.
+The middle clip of each test video passes the frozen backbone; its last feature map is averaged over space. Every
+number is a cosine times 100. TCLR draws the outputs of the projector for one long clip; an evaluation has only the
+backbone, so this compares the input of the projector.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TimestepsOptions(PerClipOptions):
     )
     steps: int = option(
         4,
-        doc="time steps that a clip is taken apart into; they divide those of the last feature map",
+        doc="time steps of a clip; they divide those of the last feature map",
         unit="time steps",
         source="printed: TCLR: N_T",
         ge=2,
@@ -51,13 +51,13 @@ class TimestepsOptions(PerClipOptions):
 
 
 class Timesteps(PerClipProtocol):
-    """See the module.
+    """Similarities between time steps.
 
     Metrics: ``apart``, percent of videos whose time steps are more alike, on average, than they are to those of any
-    other video; ``within``, mean similarity of two time steps of a clip; ``steps@2``, of two that lie so many steps
+    other video; ``within``, mean similarity of two time steps of a clip; ``steps@2``, of two that are two steps
     apart; ``between``, of time steps of two videos. Every video counts the same.
 
-    Videos shorter than a clip are left out: its last time steps would be of the video's beginning again.
+    Videos shorter than a clip are left out: its last time steps would repeat the video's beginning.
     """
 
     def __init__(self, options: TimestepsOptions) -> None:
@@ -116,7 +116,7 @@ class Timesteps(PerClipProtocol):
 
 
 def reduce_timesteps(values: Tensor, steps: int) -> Tensor:
-    """Of each video's clips ``[V, K, N D]``, N time steps of D channels, the mean of what is kept: ``[V, P + D]``.
+    """Reduces each video's clips ``[V, K, N D]``, N time steps of D channels, to means over clips ``[V, P + D]``.
 
     As `raysl.evaluation.clip_similarity.reduce_clips` keeps it of clips: P = N (N - 1) / 2 similarities of a clip's
     time steps, and the mean of their features at unit length.
@@ -127,7 +127,7 @@ def reduce_timesteps(values: Tensor, steps: int) -> Tensor:
 
 
 def matrix(pairs: Floats, steps: int) -> Floats:
-    """``[N, N]`` of ``[P]`` pairs in the order of `reduce_clips`; a time step is 100 alike to itself."""
+    """``[N, N]`` of ``[P]`` pairs in the order of `reduce_clips`; a time step has similarity 100 with itself."""
     found = np.full((steps, steps), 100.0)
     first, second = np.triu_indices(steps, k=1)
     found[first, second] = found[second, first] = pairs

@@ -1,4 +1,4 @@
-"""Transfer to pretext tasks: from the cell's backbone a task is trained, and asked about held-out videos.
+"""Transfer to pretext tasks: trains a task from the cell's backbone and measures it on held-out videos.
 
 TaCo trains all layers after contrastive pretraining (Figure 4) or another task (Figure 6), or the last (Figure 7).
 
@@ -32,7 +32,7 @@ SGD = Chosen(
 
 
 class TransferOptions(NetworkOptions):
-    """Which task is trained, and how. TaCo does not print the training; defaults are its fine-tuning's, shorter."""
+    """Which task is trained, and how. TaCo does not print the training; defaults are its fine-tuning, shortened."""
 
     task: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         doc="the pretext task that is trained, with its options",
@@ -64,7 +64,7 @@ class TransferOptions(NetworkOptions):
 
 
 def transferred(options: TransferOptions, cell: CellConfig, data: Chosen) -> CellConfig:
-    """The training of the task as a cell that starts from ``cell``, whose clip, augmentation and backbone it has.
+    """The training of the task as a cell that starts from ``cell``, with its clip, augmentation and backbone.
 
     Raises:
         ConfigError: the options do not fit the cell.
@@ -85,7 +85,7 @@ def transferred(options: TransferOptions, cell: CellConfig, data: Chosen) -> Cel
             schedule=options.schedule,
             training=training_of(cell, "transfer", options.epochs, options.batch_size, options.workers),
         )
-        cell_from(resolved(found), "transfer")  # lets the task refuse what it cannot be combined with
+        cell_from(resolved(found), "transfer")  # lets the task refuse combinations
     except ValidationError as error:
         raise ConfigError(f"transfer: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
     check_tasks(TaskAccuracyOptions(), found)

@@ -79,7 +79,7 @@ class TSNE(FeatureProtocol):
         return EvaluationResult(metrics, prediction_table(test, correct, predicted=predicted), details)
 
     def _drawn(self, test: Features) -> NDArray[np.int64]:
-        """Rows in their order: by the videos' numbers, whatever order they stand in."""
+        """The rows' order: by the videos' numbers, whatever order they have."""
         labels, options = np.unique(test.label), self.options
         order = stream(options.classes_seed, "tsne", "classes").permutation(len(labels))
         own = np.flatnonzero(np.isin(test.label, labels[order[: options.classes]]))
@@ -89,8 +89,8 @@ class TSNE(FeatureProtocol):
 
 
 def embed(values: NDArray[np.float32], perplexity: float, iterations: int) -> Floats:
-    """``[M, 2]`` of ``[M, D]`` features, rounded; all at one point where the features are."""
-    from sklearn import manifold  # a second to import, for this protocol alone
+    """``[M, 2]`` of ``[M, D]`` features, rounded; all at one point if the features are."""
+    from sklearn import manifold  # takes a second to import, and only this protocol needs it
 
     if np.ptp(values, axis=0).max() == 0:
         return np.zeros((len(values), 2))
