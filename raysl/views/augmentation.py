@@ -15,15 +15,23 @@ Box = tuple[int, int, int, int]
 
 
 class Augmented(NamedTuple):
-    """Attributes: clip: ``[3, T, H, W]`` float32 in [0, 1]. box: (top, left, height, width) as shares of the frame."""
+    """An augmented clip.
+
+    Attributes:
+        clip: ``[3, T, H, W]`` float32 in [0, 1].
+        box: its crop, (top, left, height, width) as shares of the frame.
+    """
 
     clip: Tensor
     box: tuple[float, float, float, float]
 
 
 class Followed(NamedTuple):
-    """What boxes of people need to follow a clip. Attributes: augmented: as of a call. flipped: left and right were
-    exchanged, behind the crop.
+    """An augmented clip with what boxes of people need to follow it.
+
+    Attributes:
+        augmented: as a call returns it.
+        flipped: left and right were exchanged, after the crop.
     """
 
     augmented: Augmented
@@ -31,7 +39,7 @@ class Followed(NamedTuple):
 
 
 class AugmentationOptions(Options):
-    """Base of the options of every augmentation that can stand in a pretraining configuration."""
+    """Base of the options of every augmentation that can be used in pretraining."""
 
     temporal: TemporalOptions = option(
         TemporalOptions(), doc="augmentation in time of the pair's views", source="printed: SSTL; elsewhere none"
@@ -45,21 +53,21 @@ class Augmentation(ABC):
     def __call__(
         self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
     ) -> Augmented:
-        """One draw serves all frames unless the options say otherwise.
+        """Augments a clip, with one draw for all frames unless the options choose otherwise.
 
         Args:
             frames: ``[T, 3, H, W]`` uint8, decoded and resized.
             generator: of this video, epoch and view.
-            view: the view's name; only an asymmetric augmentation treats ``key`` otherwise than the rest. It moves no
-                draw.
-            box: (top, left, height, width) in pixels, in the place of a crop of its own; it moves no draw.
+            view: the view's name; only an asymmetric augmentation treats ``key`` differently. It does not change the
+                draws.
+            box: (top, left, height, width) in pixels, used instead of a drawn crop; it does not change the draws.
         """
 
     @property
     def keeps_boxes(self) -> bool:
-        """Whether one crop and one flip are all that moves the pixels of a clip, so that boxes can follow."""
+        """Whether pixels are moved only by one crop and one flip of the whole clip, so that boxes can follow."""
         return False
 
     def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
-        """As a call, with the same draws, which also tells of the flip. Only where it `keeps_boxes`."""
+        """As a call, with the same draws, and also returns whether it flipped. Only if it `keeps_boxes`."""
         raise NotImplementedError(f"boxes cannot follow {type(self).__name__}")

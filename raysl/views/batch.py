@@ -35,14 +35,14 @@ class View:
 
 @dataclass(frozen=True)
 class Boxes:
-    """The people of a batch's clips, P of them, as the clips show them after crop and flip.
+    """The people in a batch's clips, P of them, after crop and flip.
 
     Attributes:
         row: ``[P]`` int64, the clip of each, ascending.
         box: ``[P, 4]`` float32, (left, top, right, bottom) as shares of the clip.
-        actions: ``[P, classes]`` float32, 1 for what the person does, else 0.
-        key: ``[P]`` int64, of each person in the whole set: keys its draws.
-        dropped: ``[]`` float32, how many left the crop.
+        actions: ``[P, classes]`` float32, 1 for the person's actions, else 0.
+        key: ``[P]`` int64, number of each person in the whole set: keys its draws.
+        dropped: ``[]`` float32, how many people the crop left out.
     """
 
     row: Tensor
@@ -52,21 +52,21 @@ class Boxes:
     dropped: Tensor
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Boxes:
-        """With every tensor changed so."""
+        """A copy with every tensor changed by ``change``."""
         return Boxes(*map(change, (self.row, self.box, self.actions, self.key, self.dropped)))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one optimisation step sees on one rank.
+    """The input of one optimisation step on one rank.
 
     Attributes:
         views: by name (``query``, ``key``, later ``global``, ``local/2``, ``shuffle/0``).
-        targets: by name; ``label``: ``[B]`` int64, the video's class, -1 where it has none (absent where the whole data
-            set has no labels); the others are labels that pretext tasks made.
-        unreadable: paths that failed while loading and were replaced; who trains counts them.
-        notes: what the process that loaded it said so far (`raysl.notes`).
-        boxes: of the people in the view ``query``, where boxes are trained on.
+        targets: by name; ``label``: ``[B]`` int64, the video's class, -1 without one (absent if the data set has no
+            labels); the others are labels that pretext tasks made.
+        unreadable: paths that failed while loading and were replaced; training counts them.
+        notes: of the process that loaded it (`raysl.notes`).
+        boxes: of the people in the view ``query``, if boxes are trained on.
     """
 
     views: dict[str, View]
@@ -80,7 +80,7 @@ class Batch:
         return next(iter(self.views.values())).clips.shape[0]
 
     def pin_memory(self) -> Batch:
-        """In page-locked memory; a DataLoader calls this by its name."""
+        """A copy in page-locked memory; DataLoader calls this method by name."""
         return self._each(Tensor.pin_memory, Tensor.pin_memory)
 
     def to(self, device: torch.device, memory_format: torch.memory_format = torch.channels_last_3d) -> Batch:

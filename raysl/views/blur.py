@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 _NEGLIGIBLE = math.sqrt(2.0 * math.log(1e7))
-"""Standard deviations from which on a tap weighs less than 1e-7 of the middle one: below float32's resolution."""
+"""Standard deviations from the middle beyond which a tap weighs less than 1e-7 of it: below float32's resolution."""
 _VALUES_AT_ONCE = 1 << 16
-"""So many float32 stay in a core's cache with what the sums need."""
+"""Number of float32 values that stay in a core's cache together with the sums."""
 
 
 def blur_radius(size: int) -> int:
     """Taps on each side of the middle one for frames of this size: CVRL's kernel, ``size // 10`` made odd (code).
 
-    At least one, or frames below 20 pixels would not be blurred at all (ours).
+    At least one, since frames below 20 pixels would otherwise not be blurred at all (ours).
     """
     return max(size // 10 // 2, 1)
 

@@ -1,4 +1,4 @@
-"""Clips around annotated frames, with the boxes of their people moved as augmentation moves the pixels."""
+"""Clips around annotated frames; the boxes of people follow the augmentation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from raysl.views.placement import Placement
 from raysl.views.training_videos import frame_index
 
 VISIBLE = 0.5
-"""A person of whom a crop leaves less than this share has left it (ours: SlowFast and mmaction2 keep any remainder)."""
+"""A person is dropped if a crop leaves less than this share of the box (ours: SlowFast and mmaction2 keep any part)."""
 MOST_PEOPLE = 2**16
-"""In one frame, for their keys."""
+"""People in one frame at most, for their keys."""
 
 BoxOf = tuple[float, float, float, float]
 
@@ -30,25 +30,25 @@ BoxOf = tuple[float, float, float, float]
 class BoxPipeline(ViewPipeline):
     """The view ``query`` of annotated frames (by their position in `Catalog.annotated`): the clip around each.
 
-    Augmentation draws from streams of the frame, so that two frames of a video have draws of their own.
+    Augmentation draws from streams keyed by the frame, so that two frames of a video have different draws.
 
     Raises:
-        ConfigError: the augmentation moves pixels otherwise than by a crop and a flip of the whole clip.
+        ConfigError: the augmentation moves pixels other than by a crop and a flip of the whole clip.
     """
 
     def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
         super().__init__(cell, source, view_names)
         if not self.augmentation.keeps_boxes:
             raise ConfigError(
-                f"augment {cell.augment.name!r} moves pixels otherwise than by one crop and one flip of the whole "
-                "clip, which boxes of people cannot follow: take standard, cvrl or none, temporally consistent"
+                f"augment {cell.augment.name!r} moves pixels other than by one crop and one flip of the whole "
+                "clip, which boxes of people cannot follow: use standard, cvrl or none, temporally consistent"
             )
 
     def video_of(self, item: int) -> int:
         return self.source.catalog.annotated[item].video
 
     def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> Loaded:
-        """As the base class says, of the annotated frame ``video``."""
+        """As the base class, for the annotated frame ``video``."""
         frame = self.source.catalog.annotated[video]
         length, (name,) = self.source.length(frame.video), self.view_names
         placement = around(frame_index(self.source, video), self.clip)
@@ -67,17 +67,17 @@ class BoxPipeline(ViewPipeline):
 
 
 def around(frame: int, clip: ClipOptions) -> Placement:
-    """The clip whose middle a frame is; frames before the first and behind the last are mirrored there."""
+    """The clip with a frame in its middle; frames before the first and after the last are mirrored."""
     return Placement(frame - clip.raw_frames // 2 * clip.stride, clip.raw_frames, clip.stride, "reflect")
 
 
 def through(box: BoxOf, crop: BoxOf, flipped: bool) -> BoxOf | None:
-    """A box of the frame as the clip shows it, cut at its edges; None: less than `VISIBLE` of it is left.
+    """A box of the frame in the clip, cut at the clip's edges; None: less than `VISIBLE` of it is left.
 
     Args:
         box: (left, top, right, bottom), shares of the frame.
         crop: (top, left, height, width), shares of the frame.
-        flipped: left and right were exchanged behind the crop.
+        flipped: left and right were exchanged after the crop.
     """
     top, left, height, width = crop
     whole = ((box[0] - left) / width, (box[1] - top) / height, (box[2] - left) / width, (box[3] - top) / height)
@@ -112,7 +112,7 @@ def box_tensor(boxes: Sequence[BoxOf]) -> Tensor:
 
 
 def frame_clip(source: VideoSource, annotated: int, clip: ClipOptions) -> Tensor:
-    """The clip around an annotated frame as a test shows it: whole frames, their short side ``clip.size``.
+    """The clip around an annotated frame for evaluation: whole frames with short side ``clip.size``.
 
     Returns:
         ``[3, clip.frames, H, W]`` float32, as the network reads it.

@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def center_crop(frames: Tensor, size: int) -> Tensor:
-    """Centre square whose side is the short side of the frame, resized to ``size`` (bilinear, antialiased, on uint8).
+    """Centre square of the frame's short side, resized to ``size`` (bilinear, antialiased, on uint8).
 
-    The whole short side is kept (ours: TCLR crops 0.8 of it, VCOP a fixed margin), so that what a random resized crop
-    of the full area shows is what evaluation shows.
+    The whole short side is kept (ours: TCLR crops 0.8 of it, VCOP a fixed margin), so that evaluation shows the same as
+    a random resized crop of the full area.
 
     Args:
         frames: ``[T, 3, H, W]`` uint8.
@@ -19,16 +19,16 @@ def center_crop(frames: Tensor, size: int) -> Tensor:
     Returns:
         ``[3, T, size, size]`` float32 in [0, 1].
     """
-    from torchvision.transforms.v2 import functional  # 1.5 s: not where a study is only read
+    from torchvision.transforms.v2 import functional  # takes 1.5 s: not when a study is only read
 
     side = min(frames.shape[-2:])
     return _sized(functional.center_crop(frames, [side, side]), size)
 
 
 def three_crops(frames: Tensor, size: int) -> list[Tensor]:
-    """Squares as of `center_crop` at both ends of the long side, the centre between them (CVRL 4.1 tests on three).
+    """Squares as `center_crop`: one at each end of the long side, the centre between them (CVRL 4.1 tests on three).
 
-    Of a square frame all three are equal.
+    For a square frame all three are equal.
     """
     side = min(frames.shape[-2:])
     height, width = frames.shape[-2:]

@@ -1,4 +1,4 @@
-"""From an augmented clip to what the network reads: subtraction of frames and normalisation."""
+"""From an augmented clip to the network's input: subtraction of frames and normalisation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-# Kinetics-400 channel statistics that torchvision's video models are trained with.
+# Kinetics-400 channel statistics, with which torchvision's video models are trained.
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
 DIFFERENCE_STD = 0.1
-"""Typical standard deviation of a frame difference at a stride of a few frames: brings the input near unit scale."""
+"""Typical standard deviation of a frame difference at a stride of a few frames: scales the input to about one."""
 
 
 def network_input(clip: Tensor, kind: Literal["rgb", "difference"], out: Tensor | None = None) -> Tensor:
-    """``[3, T, H, W]`` float32 in [0, 1] to what the network reads: normalised RGB of T frames, or T-1 differences.
+    """``[3, T, H, W]`` float32 in [0, 1] to the network's input: normalised RGB of T frames, or T-1 differences.
 
     Args:
         out: where the result is written, a row of a batch for example; None: a new tensor.

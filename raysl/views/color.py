@@ -2,8 +2,8 @@
 
 `adjust_hue` is several times faster on CPU than torchvision's.
 
-``frames``: ``[T, 3, H, W]`` float32 in [0, 1], and so it stays; each frame is treated by itself. In place, they take no
-memory that would have to be mapped anew for every clip.
+``frames``: ``[T, 3, H, W]`` float32 in [0, 1], before and after; each frame is treated independently. Working in place
+needs no memory that would have to be mapped for every clip.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 LUMINANCE = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601, as torchvision rounds them)."""
 _VALUES_OF_ONE_THREAD = 1 << 14
-"""Fewer than the values (32 768, ``GRAIN_SIZE``) from which on torch shares an operation among threads."""
+"""Fewer than the 32 768 values (``GRAIN_SIZE``) from which on torch splits an operation among threads."""
 
 
 def adjust_brightness(frames: Tensor, factor: float) -> None:
@@ -24,7 +24,7 @@ def adjust_brightness(frames: Tensor, factor: float) -> None:
 
 def adjust_contrast(frames: Tensor, factor: float) -> None:
     """Moves every value away from (factor above 1) or towards the frame's mean luminance."""
-    # Rows first: a sum over everything at once would depend on the number of threads in its last bits.
+    # Rows first: the last bits of a sum over everything at once would depend on the number of threads.
     means = frames.mean(-1).mean(-1)
     luminances = (means * torch.tensor(LUMINANCE)).sum(1).view(-1, 1, 1, 1)
     frames.mul_(factor).add_(luminances, alpha=1.0 - factor).clamp_(0.0, 1.0)
@@ -38,8 +38,8 @@ def adjust_saturation(frames: Tensor, factor: float) -> None:
 
 def adjust_gamma(frames: Tensor, exponent: float) -> None:
     """Raises every value to the power of ``exponent``, above 0."""
-    # Frame by frame in pieces that torch never parts between threads: its vectorised power rounds the rest at the end
-    # of a part otherwise, and equal frames must stay equal whatever the number of threads.
+    # Frame by frame in pieces that torch never splits among threads: its vectorised power rounds the remainder at the
+    # end of a part differently, and equal frames must stay equal whatever the number of threads.
     for frame in frames:
         for piece in frame.view(-1).split(_VALUES_OF_ONE_THREAD):
             piece.pow_(exponent)
@@ -62,7 +62,7 @@ def luminance(frames: Tensor) -> Tensor:
 
 
 _OFFSETS = torch.tensor((3 / 6, 1 / 6, -1 / 6)).view(3, 1, 1)
-"""Where red, green and blue sit on the circle of hues, in turns, seen from cyan."""
+"""Positions of red, green and blue on the circle of hues, in turns from cyan."""
 
 
 def adjust_hue(frames: Tensor, turns: float) -> None:

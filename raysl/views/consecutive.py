@@ -1,4 +1,4 @@
-"""Short clips in a row: windows of one span at one stride, equally far apart whatever is asked about them."""
+"""Consecutive short clips of equal span, stride and distance."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Consecutive:
     gap: float = 0.0
 
     def frames(self, clip: ClipOptions) -> int:
-        """Of each, as the network reads them."""
+        """Frames of each clip, as the network reads them."""
         return clip.frames // 2
 
     def span(self, clip: ClipOptions) -> int:
-        """Frames of video from the first of the first clip to the last of the last, both counted."""
+        """Frames of video from the first clip's first to the last clip's last, both counted."""
         return clip.model_copy(update={"frames": self._frames_of_all(clip)}).span
 
     def place(self, plan: VideoPlan, generator: np.random.Generator) -> list[Placement]:
-        """In the order of time, their common span at a uniform place; in a video shorter than it, they wrap around.
+        """In temporal order, with their common span at a uniform position; in a shorter video they wrap around.
 
-        Where frames are subtracted, the last raw frame of a clip without a gap is the first of the next.
+        If frames are subtracted and there is no gap, the last raw frame of a clip is the first of the next.
         """
         clip = plan.clip
         whole = plan.place(generator, frames=self._frames_of_all(clip))

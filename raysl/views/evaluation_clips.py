@@ -1,4 +1,4 @@
-"""The clips of a video that evaluation reads: no draw in them, but where a copy augmented in time is asked for."""
+"""The clips of a video that evaluation reads: nothing is random, except in copies augmented in time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from raysl.views.temporal import augment_in_time
 def evaluation_placements(length: int, clip: ClipOptions, count: int) -> list[Placement]:
     """``count`` clips whose starts are linearly spaced over a video of ``length`` frames (TCLR 4.6), rounded down.
 
-    A single clip lies in the middle. In a video shorter than the clip's span every clip starts at frame 0 and wraps
+    A single clip is in the middle. In a video shorter than the clip's span every clip starts at frame 0 and wraps
     around.
 
     Raises:
@@ -37,8 +37,8 @@ def augmented_copy(
 ) -> Placement:
     """The clip at ``placement`` as augmentation in time gives it: from a longer clip that has its buffer around it.
 
-    The buffer is half before and half behind, moved where the video of ``length`` frames ends; in a video shorter than
-    the longer clip that starts at frame 0 and wraps around.
+    Half of the buffer is before the clip and half after it, shifted at the ends of the video of ``length`` frames; in a
+    video shorter than the longer clip, that clip starts at frame 0 and wraps around.
     """
     longer = clip.model_copy(update={"frames": clip.frames + temporal.buffer_frames})
     start = placement.start - temporal.buffer_frames // 2 * clip.stride
@@ -47,14 +47,14 @@ def augmented_copy(
 
 
 def evaluation_clips(source: VideoSource, video_index: int, clip: ClipOptions, count: int, crops: int = 1) -> Tensor:
-    """The clips of `evaluation_placements`, as the network reads them; otherwise as `clips_at`."""
+    """`clips_at` for the clips of `evaluation_placements`."""
     return clips_at(source, video_index, clip, evaluation_placements(source.length(video_index), clip, count), crops)
 
 
 def clips_at(
     source: VideoSource, video_index: int, clip: ClipOptions, placements: Sequence[Placement], crops: int = 1
 ) -> Tensor:
-    """Crops of the clips at these places, ``clip.raw_frames`` frames each, as the network reads them.
+    """Crops of the clips at these placements, ``clip.raw_frames`` frames each, as the network reads them.
 
     Frames that several clips share are read and resized once.
 

@@ -11,8 +11,8 @@ from raysl.streams import stream
 def label_subset(videos: Sequence[Video], fraction: float, seed: int) -> tuple[Video, ...]:
     """The same share of every class, at least one video of each, in the order of ``videos``.
 
-    Every class draws from a stream of its own. A smaller fraction's videos are among a larger one's, and another class
-    moves nothing.
+    Every class draws from its own stream. A smaller fraction's videos are among a larger one's, and another class does
+    not change the draws.
 
     Args:
         videos: with labels.

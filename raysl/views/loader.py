@@ -1,4 +1,4 @@
-"""Batches of views for pretraining: each rank its slice of every global batch, in or out of process."""
+"""Batches of views for pretraining: each rank loads its slice of every global batch, in this process or in others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Place = tuple[int, int]
 
 
 class _Places(Sampler[Place]):
-    """The batches that are asked for; exchanged between two passes, so that loader processes may persist."""
+    """The batches to load; replaced between two passes, so that loader processes can persist."""
 
     def __init__(self) -> None:
         self.asked: Iterable[Place] = ()
@@ -57,7 +57,7 @@ class _Batches(Dataset[Batch | NodeFault]):
             if loaded is None:
                 path, reason = next(iter(failed.items()))
                 return NodeFault(
-                    f"no readable video is left to stand in for {self._path(videos[slot])} at epoch {epoch}, "
+                    f"no readable video is left to replace {self._path(videos[slot])} at epoch {epoch}, "
                     f"step {step}: {len(failed)} failed to load in this batch, first {path}: {reason}",
                     may_pass=True,
                 )
@@ -83,7 +83,7 @@ class _Batches(Dataset[Batch | NodeFault]):
     def _load(
         self, video: int, place: Place, slot: int, out: dict[str, Tensor], failed: dict[str, str]
     ) -> Loaded | None:
-        """Loads the video, or the first replacement that can be read; what cannot goes to ``failed``."""
+        """Loads the video, or the first replacement that can be read; those that cannot go to ``failed``."""
         candidates: Iterator[int] | None = None
         candidate: int | None = video
         while candidate is not None:
@@ -107,16 +107,14 @@ def _unchanged(batch: Any) -> Any:
 def count_too_short(cell: CellConfig, lengths: Sequence[int]) -> int:
     """How many videos of these lengths, in frames, are shorter than a view's span.
 
-    All of them are refused, for no clip would be one of its kind.
-
-    The clips of a task that stand in a row are one view here.
+    If all of them are, they are refused: no clip would be complete. Consecutive clips of a task count as one view here.
 
     Raises:
         ConfigError: no video is as long as a view's span.
     """
     pair, windows = pair_sampler(cell), window_sampler(cell)
     spans = [] if windows is None else [windows.span]
-    # Clips of windows have no other place than those: no single clip has to fit.
+    # Clips are placed only within windows: no single clip has to fit.
     if pair is not None or windows is None:
         clip = cell.placed_clip
         stride = placed_clips(cell)[0].stride if pair is None else min(pair.strides)
@@ -159,18 +157,18 @@ def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], l
 
 
 SHARED = Path("/dev/shm")
-"""Where batches of loader processes pass through."""
+"""Shared memory, through which batches of loader processes pass."""
 AHEAD = 2
 """Batches that each process makes ahead."""
 PATIENCE_SECONDS = 900.0
-"""Without a batch for so long, loading is given up and says so: processes that are stuck say nothing themselves."""
+"""Seconds without a batch after which loading fails with an error: stuck processes report nothing themselves."""
 
 
 def fitting_processes(asked: int, batch_bytes: int, free: int) -> int:
     """How many loader processes may work without their batches filling shared memory; 0: the caller loads itself.
 
-    Each has `AHEAD` batches under way, and one more is in use. A batch that finds no room is lost without a word, and
-    who waits for it waits for ever.
+    Each has `AHEAD` batches in preparation, and one more is in use. A batch without room is lost silently, and the
+    process that waits for it waits for ever.
     """
     return max(0, min(asked, (free // max(batch_bytes, 1) - 1) // AHEAD))
 
@@ -187,8 +185,7 @@ def _processes(asked: int, batch_bytes: int) -> int:
     if fits < asked:
         say_once(
             f"{SHARED} has {free / 1e6:.0f} MB free, and batches have {batch_bytes / 1e6:.0f} MB: {fits} loader "
-            f"processes instead of the training.loader_workers {asked} that were asked for; give it more (docker run "
-            "--shm-size) for the others"
+            f"processes instead of training.loader_workers {asked}; enlarge it (docker run --shm-size) for the others"
         )
     return fits
 
@@ -199,18 +196,18 @@ class PretrainingLoader:
     Args:
         cell: gives batch size, seed, clip, sampler, augmentation and loader processes.
         source: of the pretraining set.
-        view_names: the views that the objective asks for.
+        view_names: the views that the objective needs.
         rank, world_size: of the process group.
         split: of the catalog.
-        videos: what to train on, ascending: catalog indices, or of boxes those of annotated frames; None: the
+        videos: what to train on, ascending: catalog indices, or, for boxes, those of annotated frames; None: the
             `training_videos` of the split.
-        pin: batches lie in page-locked memory, from which a copy to a GPU runs beside other work.
+        pin: batches are in page-locked memory, from which a copy to a GPU is asynchronous.
 
     Attributes:
         videos: those in use.
-        steps_per_epoch: global batches an epoch; what is left over is `order.dropped`.
-        processes: that load clips: ``training.loader_workers``, or fewer where shared memory has no room for theirs.
-        too_short: how many of them are shorter than a view's span, so that its clips wrap around or are reflected.
+        steps_per_epoch: global batches per epoch; the remainder is `order.dropped`.
+        processes: that load clips: ``training.loader_workers``, or fewer if shared memory is too small for them.
+        too_short: how many videos are shorter than a view's span, so that its clips wrap around or are reflected.
 
     Raises:
         ConfigError: the batch is larger than the set, or does not divide by the number of ranks; no video is as long
@@ -255,7 +252,7 @@ class PretrainingLoader:
             prefetch_factor=AHEAD if self.processes else None,
             timeout=PATIENCE_SECONDS if self.processes else 0.0,
             pin_memory=pin,
-            # Its own generator: without one the DataLoader draws from torch's global stream at every epoch.
+            # A separate generator: without one the DataLoader draws from torch's global stream at every epoch.
             generator=torch.Generator().manual_seed(training.seed),
         )
 
@@ -265,8 +262,8 @@ class PretrainingLoader:
         Loader processes work ahead from one epoch into the next.
 
         Raises:
-            NodeFault: a video failed to load and none is left to stand in for it; loader processes died, or gave
-                nothing for `PATIENCE_SECONDS`.
+            NodeFault: a video failed to load and none is left to replace it; loader processes died, or gave nothing for
+                `PATIENCE_SECONDS`.
         """
         self._places.asked = places
         if self.processes:
@@ -291,7 +288,7 @@ class PretrainingLoader:
         free = f", {SHARED} has {shutil.disk_usage(SHARED).free / 1e6:.0f} MB free" if SHARED.is_dir() else ""
         return (
             f"loading of clips ended: {first} ({self.processes} loader processes{free}); lower training.loader_workers "
-            "where memory or shared memory runs out, or look at the storage that the videos lie on"
+            "if memory or shared memory runs out, or check the storage of the videos"
         )
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:

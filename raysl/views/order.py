@@ -1,4 +1,4 @@
-"""Which videos a global batch holds, and which stand in for those that fail: the same on every rank, unasked."""
+"""Which videos a global batch has, and which replace those that fail: the same on every rank, without communication."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class EpochOrder:
         return [int(video) for video in self._permuted[1][first : first + self.batch_size]]
 
     def replacements(self, epoch: int, step: int, slot: int) -> Iterator[int]:
-        """Videos that may stand in for the one at ``slot`` (0 to batch_size - 1), in order.
+        """Videos that may replace the one at ``slot`` (0 to batch_size - 1), in order.
 
         They come from outside the global batch, and slot p has candidates p, p + B, p + 2B, ... of one permutation:
-        two failures in a batch of B never meet the same one, whatever their ranks, and nothing is communicated.
+        two failures in a batch of B never get the same one, whatever their ranks, without communication.
         """
         outside = np.setdiff1d(self.videos, self.batch(epoch, step))
         permuted = stream(self.seed, epoch, step, "replacement").permutation(outside)

@@ -9,7 +9,7 @@ import numpy as np
 from raysl.views.augmentation import Box
 
 ROUNDING = 1e-9
-"""What floating point may have taken from a whole number."""
+"""Tolerance for a whole number after rounding errors."""
 
 
 def second_crop(first: Box, rate: float, generator: np.random.Generator) -> Box:
@@ -27,7 +27,7 @@ def second_crop(first: Box, rate: float, generator: np.random.Generator) -> Box:
 
 
 def second_crops(first: Box, rate: float, size: tuple[int, int]) -> list[Box]:
-    """All that `second_crop` can give inside a frame of this ``size``, each as often as it would."""
+    """All crops that `second_crop` can give inside a frame of this ``size``, each as often as it would."""
     top, left, height, width = first
     shared_width = np.arange(_least_width(width, rate), width + 1)
     shared_height = np.floor(rate * width * height / shared_width + ROUNDING).astype(np.int64).clip(1, height)
@@ -43,7 +43,7 @@ def _least_width(width: int, rate: float) -> int:
 
 
 def _shared_height(height: int, width: int, rate: float, shared_width: int) -> int:
-    # The floor of the width can make the height that is left larger than the crop's.
+    # Because the width is rounded down, the resulting height can exceed the crop's.
     return min(height, max(1, floor(rate * width * height / shared_width)))
 
 
@@ -53,5 +53,5 @@ def inside(box: Box, size: tuple[int, int]) -> bool:
 
 
 def floor(value: float) -> int:
-    """Rounded down, where what floating point left below a whole number counts as that: (1 - 0.8) * 15 is 3."""
+    """Rounded down, with a tolerance for rounding errors below a whole number: (1 - 0.8) * 15 is 3."""
     return math.floor(value + ROUNDING)

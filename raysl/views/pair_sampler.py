@@ -1,4 +1,4 @@
-"""Where in a video the clips of a view lie."""
+"""The base of pair samplers: where in a video the clips of a view are."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from raysl.views.augmentation import Box
 from raysl.views.placement import Placement
 
 PLAYBACK = "playback_rate"
-"""The answer that is the position of the pair's rate in ``sampling.playback_rates``."""
+"""Name of the answer that is the index of the pair's rate in ``sampling.playback_rates``."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What a sampler says of a pair.
+    """A sampled pair.
 
     Attributes:
         placements: of ``query`` and ``key``.
-        boxes: by view, crops that stand in the place of the augmentation's own.
+        boxes: by view, crops to use instead of the augmentation's own.
         targets: answers for pretext tasks, by name.
     """
 
@@ -35,7 +35,7 @@ class Pair:
 class PairSampler(ABC):
     """Base of every pair sampler: ``COMPONENT.build(options, clip: ClipOptions) -> PairSampler``.
 
-    ``clip`` has the frames that augmentation in time chooses from, where there is any.
+    With augmentation in time, ``clip`` has the frames that it chooses from.
     """
 
     def __init__(self, clip: ClipOptions) -> None:
@@ -43,21 +43,21 @@ class PairSampler(ABC):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """The strides that its clips may have, in frames; a video shorter than a clip at the smallest is too short."""
+        """Possible strides of its clips, in frames; a video shorter than a clip at the smallest stride is too short."""
         return (self.clip.stride,)
 
     @property
     def span(self) -> int:
-        """Frames of video below which its playback rate is not drawn."""
+        """Frames of a video below which its playback rate is not drawn."""
         return self.clip.span
 
     @property
     def classes(self) -> Mapping[str, int]:
-        """Of each answer that `pair` gives, by its name: how many there are."""
+        """The number of classes of each answer that `pair` gives, by name."""
         return {}
 
     def pair(self, length: int, size: tuple[int, int], generator: np.random.Generator) -> Pair:
-        """The places of both clips, and what else the sampler sets of them.
+        """The placements of both clips, and what else the sampler sets.
 
         Args:
             size: height and width of the frames, pixels.
@@ -66,16 +66,16 @@ class PairSampler(ABC):
 
     @abstractmethod
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
-        """Where ``query`` and ``key``, each of ``clip.raw_frames``, lie in a video of ``length`` frames."""
+        """Placements of ``query`` and ``key``, each of ``clip.raw_frames``, in a video of ``length`` frames."""
 
 
 def pair_sampler(cell: CellConfig) -> PairSampler | None:
-    """The cell's at the smallest playback rate; None where it has none, or is supervised."""
+    """The cell's pair sampler at the smallest playback rate; None if it has none, or is supervised."""
     return next(iter(pair_samplers(cell)), None)
 
 
 def pair_samplers(cell: CellConfig) -> list[PairSampler]:
-    """One for each of ``sampling.playback_rates``."""
+    """A pair sampler for each of ``sampling.playback_rates``."""
     if cell.sampling.pair is None or cell.pretraining == "supervised":
         return []
     return [cell.sampling.pair.build(clip) for clip in placed_clips(cell)]
@@ -88,13 +88,13 @@ def placed_clips(cell: CellConfig) -> list[ClipOptions]:
 
 
 def draw_rate(spans: Sequence[int], length: int, generator: np.random.Generator) -> int:
-    """The position of one that fits a video of ``length`` frames, all equally likely; 0 where none does."""
+    """The index of one that fits a video of ``length`` frames, all equally likely; 0 if none does."""
     fitting = [rate for rate, span in enumerate(spans) if span <= length] or [0]
     return fitting[int(generator.random() * len(fitting))]
 
 
 def pair_classes(cell: CellConfig) -> dict[str, int]:
-    """How many answers there are to what the placement of the pair decides, by target; see `Pair.targets`."""
+    """The number of classes of each target that the placement of the pair determines; see `Pair.targets`."""
     sampler, rates = pair_sampler(cell), len(cell.sampling.playback_rates)
     if sampler is None:
         return {}

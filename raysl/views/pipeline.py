@@ -24,11 +24,11 @@ from raysl.views.window_sampler import window_sampler
 
 PAIR_VIEWS = ("query", "key")
 SUPERVISED_VIEWS = ("query",)
-"""One clip at a uniform random place, by a draw of its own: no pair sampler moves it. Tasks may change it."""
+"""One clip at a uniform random position, drawn separately: no pair sampler changes it. Tasks may change it."""
 
 
 class Origin(NamedTuple):
-    """Where in its video the clip of a view came from; as in `View`."""
+    """Where in its video the clip of a view comes from; as in `View`."""
 
     video: int
     center: float
@@ -46,8 +46,13 @@ class LoadedBox(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """One video in one epoch. Attributes: origins: by view. targets: answers for pretext tasks, by name. boxes: of
-    the people in the clip, where boxes are trained on. dropped: people who left the crop.
+    """One video in one epoch.
+
+    Attributes:
+        origins: by view.
+        targets: answers for pretext tasks, by name.
+        boxes: of the people in the clip, if boxes are trained on.
+        dropped: number of people that the crop left out.
     """
 
     origins: dict[str, Origin]
@@ -57,9 +62,14 @@ class Loaded(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One view of one video. Attributes: name: of the view. indices: frames of the video. frames: as decoded and
-    resized, ``[T, 3, h, w]`` uint8. clip: augmented, before subtraction and normalisation, ``[3, T, size, size]``
-    float32 in [0, 1]. origin: where it came from.
+    """One view of one video.
+
+    Attributes:
+        name: of the view.
+        indices: frames of the video.
+        frames: decoded and resized, ``[T, 3, h, w]`` uint8.
+        clip: augmented, before subtraction and normalisation, ``[3, T, size, size]`` float32 in [0, 1].
+        origin: where it comes from.
     """
 
     name: str
@@ -70,15 +80,15 @@ class Seen(NamedTuple):
 
 
 class ViewPipeline:
-    """Placement, frames, augmentation and normalisation of the views that were asked for.
+    """Placement, frames, augmentation and normalisation of the requested views.
 
-    Every draw is keyed by (seed, epoch, video, view, purpose): no other video, worker or view moves it.
+    Every draw is keyed by (seed, epoch, video, view, purpose): no other video, worker or view changes it.
 
     Args:
         cell: gives clip, samplers, augmentation and seed.
         source: of the pretraining set.
-        view_names: of ``query``, ``key``, those of the windows and those of tasks; supervised pretraining has
-            ``query`` alone.
+        view_names: among ``query``, ``key``, those of the windows and those of tasks; supervised pretraining has only
+            ``query``.
 
     Raises:
         ConfigError: nothing makes a view of this name, or two tasks set the same of one.
@@ -104,16 +114,15 @@ class ViewPipeline:
         self._placed_clips, self._temporal = placed_clips(cell), cell.temporal
         self.pairs = pair_samplers(cell)
         if not self.pairs and cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
-            raise ConfigError("sampling.pair is required: it says where the two clips of a video come from")
+            raise ConfigError("sampling.pair is required: it places the two clips of a video")
         self.augmentation: Augmentation = cell.augment.build(cell.clip)
 
     def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> Loaded:
         """Writes the views of one video in one epoch.
 
         Args:
-            out: by view, ``[3, T, size, size]`` float32, the row of the batch that takes the clip as the network
-                reads it. (A batch made of such rows is touched once: memory new to the process costs as much as
-                the normalisation.)
+            out: by view, ``[3, T, size, size]`` float32, the batch's row for the network's input. (So the batch is
+                written once: memory new to the process costs as much as the normalisation.)
 
         Raises:
             DataError: the video cannot be read.
@@ -126,7 +135,7 @@ class ViewPipeline:
         return Loaded(origins, plan.targets)
 
     def seen(self, video: int, epoch: int) -> Iterator[Seen]:
-        """The views of one video in one epoch, with the pixels that a call makes the network's input of.
+        """The views of one video in one epoch, with the pixels before they become the network's input.
 
         Raises:
             DataError: the video cannot be read.
@@ -136,7 +145,7 @@ class ViewPipeline:
 
     def _seen(self, plan: VideoPlan, boxes: Mapping[str, Box], video: int, epoch: int) -> Iterator[Seen]:
         length = plan.length
-        # Each placement once: copies of a clip, and pairs at one place, have the same frames.
+        # Each placement once: copies of a clip, and pairs at one position, have the same frames.
         asked = list(dict.fromkeys(plan.placements[name] for name in self.view_names))
         indices = [placement.indices(length) for placement in asked]
         clips = self.source.clips(video, indices)
@@ -152,14 +161,14 @@ class ViewPipeline:
             yield Seen(name, tuple(used), frames, clip, origin)
 
     def video_of(self, item: int) -> int:
-        """The catalog index of what an order holds: itself."""
+        """The catalog index of an order's entry: the entry itself."""
         return item
 
     def _plan(self, video: int, epoch: int, length: int) -> tuple[VideoPlan, dict[str, Box]]:
-        """What the samplers and tasks decide, and the crops that they set."""
+        """The placements of samplers and tasks, and the crops that they set."""
         pair = self._pair(video, epoch, length)
         placements = dict(pair.placements)
-        if self._temporal.buffer_frames:  # a stream for nothing would take as long as a small crop
+        if self._temporal.buffer_frames:  # an unused stream would take as long as a small crop
             placements = {
                 name: augment_in_time(
                     placement, self._temporal, self.clip.raw_frames, stream(self.seed, epoch, video, name, "temporal")
@@ -182,11 +191,11 @@ class ViewPipeline:
             return pair if len(self.pairs) == 1 else replace(pair, targets={**pair.targets, PLAYBACK: rate})
         clip = self._placed_clips[self._rate([clip.span for clip in self._placed_clips], video, epoch, length)]
         start = uniform_start(length, clip, stream(self.seed, epoch, video, "query", "placement"))
-        # Tasks that change the pair change both views; here nothing reads the key.
+        # Tasks that change the pair change both views, though here nothing reads the key.
         return Pair(dict.fromkeys(PAIR_VIEWS, Placement(start, clip.raw_frames, clip.stride)))
 
     def _rate(self, spans: Sequence[int], video: int, epoch: int, length: int) -> int:
-        """The position of the playback rate."""
+        """The index of the playback rate."""
         if len(spans) == 1:
             return 0
         return draw_rate(spans, length, stream(self.seed, epoch, video, "pair", "playback"))
@@ -204,7 +213,7 @@ class ViewPipeline:
 
 
 def collate(clips: Tensor, origins: Sequence[Origin]) -> View:
-    """``[B, 3, T, size, size]`` and where its rows came from, as a `View`."""
+    """``[B, 3, T, size, size]`` and where its rows come from, as a `View`."""
     return View(
         clips=clips,
         video=torch.tensor([origin.video for origin in origins], dtype=torch.int64),

@@ -1,4 +1,4 @@
-"""What augmentation does to pixels once its parameters are drawn."""
+"""Applies drawn parameters of augmentation to pixels."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def crop_and_flip(frames: Tensor, crop: tuple[int, int, int, int], flip: bool, s
         crop: (top, left, height, width) in pixels.
     """
     top, left, height, width = crop
-    # Contiguous first: the resize walks a cropped view a third slower. torchvision's functions, whose pixels these are,
+    # Contiguous first: resizing a cropped view is a third slower. torchvision's functions, which give the same pixels,
     # take twice as long for a small frame.
     pixels = frames[..., top : top + height, left : left + width].contiguous()
     if (height, width) != (size, size):

@@ -1,4 +1,4 @@
-"""Where in a video one clip lies, and where it may start."""
+"""Where in a video a clip is, and where it may start."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ class Placement(NamedTuple):
     """Frames ``start + stride * i`` for i in 0..frames-1, or those of them that augmentation in time kept.
 
     Attributes:
-        start: frame index. frames: how many. stride: frames.
-        past_end: what stands for an index past the end of a video too short: it wraps around (code: CVRL 7.2), or the
+        start: frame index.
+        frames: how many.
+        stride: in frames.
+        past_end: how an index past the end of a too short video is read: it wraps around (code: CVRL 7.2), or the
             frames are reflected at the end (code: TCLR 4.1).
-        kept: the i that are left, in the order in which they are shown; None: all, ascending.
+        kept: the i that are left, in the clip's order; None: all, ascending.
         distortion: playback rate that augmentation in time drew; 1: none.
     """
 
@@ -60,7 +62,7 @@ def _reflected(position: int, length: int) -> int:
 
 
 def uniform_start(length: int, clip: ClipOptions, generator: np.random.Generator) -> int:
-    """A start drawn uniformly so that the clip lies inside a video of ``length`` frames.
+    """A start drawn uniformly so that the clip is inside a video of ``length`` frames.
 
     A video shorter than the clip's span starts anywhere in it and wraps around (code: CVRL 7.2).
     """

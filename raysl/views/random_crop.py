@@ -21,7 +21,7 @@ def draw_crop(
     swap: bool = False,
     whole: bool = False,
 ) -> tuple[int, int, int, int]:
-    """A box whose area and (logarithm of the) aspect, width by height, are uniform, uniformly placed in the frame.
+    """A box with uniform area and (logarithm of the) aspect, width by height, uniformly placed in the frame.
 
     Args:
         height, width: of the frame, pixels.
@@ -30,7 +30,7 @@ def draw_crop(
         generator: gives 22 numbers, 32 with ``swap``, however many boxes fit.
         log_aspect: the aspect is log-uniform (torchvision); False: uniform (CVRL 7.3).
         swap: with probability 1/2 width and height of a box are exchanged (code: CSTP).
-        whole: the largest square instead, whatever area and aspect; it is placed as any box.
+        whole: the largest square instead, ignoring area and aspect; placed like any box.
 
     Returns:
         (top, left, height, width) in pixels.
@@ -46,7 +46,7 @@ def draw_crop(
     if whole:
         side = min(height, width)
         return int(place[0] * (height - side + 1)), int(place[1] * (width - side + 1)), side, side
-    # Box after box, until one fits: on all of them at once NumPy takes three times as long.
+    # One box after another until one fits: NumPy on all of them at once takes three times as long.
     for wanted, ratio in zip(pixels.tolist(), ratios.tolist(), strict=True):
         box_width, box_height = round(math.sqrt(wanted * ratio)), round(math.sqrt(wanted / ratio))
         if 0 < box_width <= width and 0 < box_height <= height:

@@ -1,4 +1,4 @@
-"""What a pretext task makes of one and the same place in a video, for each of its answers."""
+"""The clips of a pretext task at one position in a video, for each of its answers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from raysl.views.placement import Placement
 from raysl.views.task_views import PixelChange, TaskViews, VideoPlan
 
 DRAWS = 512
-"""Of which every answer is one: those of the tasks are as likely as each other, six at most."""
+"""Draws, enough to see every answer: the tasks have at most six, equally likely."""
 Answer = tuple[tuple[str, int], ...]
 """The right answers of a case, by the names of `VideoPlan.targets`."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a task shows where this answer is right.
+    """What a task shows if this answer is right.
 
     Attributes:
-        placements: by the task's own views. pixels: likewise, what is done in turn to a clip.
+        placements: by the task's own views.
+        pixels: by the same views, the changes of a clip, in order.
     """
 
     answer: Answer
@@ -37,13 +38,13 @@ class Case:
 
 
 def task_cases(task: TaskViews, clip: ClipOptions, length: int, *keys: int | str) -> list[Case]:
-    """One for each answer, in the order of the answers, all of clips about the middle of the video.
+    """One case for each answer, in the order of the answers, all with clips about the middle of the video.
 
-    The task is given no more of the video than its longest clips need, so that nothing but the answer is left to draw.
+    The task gets no more of the video than its longest clips need, so that only the answer is left to draw.
 
     Args:
-        length: frames of the video; where it is shorter than the task's clips, these wrap around.
-        keys: of the draws of what else a task does (which wrong order of frames).
+        length: frames of the video; if it is shorter than the task's clips, these wrap around.
+        keys: of a task's other draws (which wrong order of frames).
 
     Raises:
         ValueError: the task has no views of its own.

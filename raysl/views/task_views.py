@@ -1,4 +1,4 @@
-"""What a pretext task does to a video's views: it makes its own, or changes the pair's, and gives the right answers."""
+"""The view half of a pretext task: makes its own views or changes the pair's, and gives the right answers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PixelChange = Callable[[Tensor], Tensor]
 
 @dataclass
 class VideoPlan:
-    """The views of one video in one epoch, as a task finds and leaves them.
+    """The views of one video in one epoch, which tasks may change.
 
     Attributes:
         length: frames of the video.
         clip: of the cell.
         placements: by view.
-        pixels: by view, what is done in turn to the augmented clip.
+        pixels: by view, the changes of the augmented clip, in order.
         targets: by name, the right answers.
     """
 
@@ -43,7 +43,7 @@ class VideoPlan:
     def place(
         self, generator: np.random.Generator, *, frames: int | None = None, stride: int | None = None
     ) -> Placement:
-        """A clip at a uniform place; in a video shorter than it, one that wraps around.
+        """A clip at a uniform position; it wraps around if the video is shorter.
 
         Args:
             frames: as the network reads them; None: those of the cell's clips.
@@ -55,16 +55,16 @@ class VideoPlan:
 
 
 class TaskViews(ABC):
-    """Base of what tasks do to views: ``COMPONENT.views(options, cell) -> TaskViews``."""
+    """Base of tasks' view halves: ``COMPONENT.views(options, cell) -> TaskViews``."""
 
     @property
     def own_views(self) -> tuple[str, ...]:
-        """The views that it makes beside the pair, in their order."""
+        """The views that it makes besides the pair, in their order."""
         return ()
 
     @property
     def changes(self) -> Mapping[str, frozenset[str]]:
-        """Of each view, what it sets: ``order`` of frames, ``rate``, ``angle``. No two tasks may set the same."""
+        """What it sets of each view: ``order`` of frames, ``rate``, ``angle``. No two tasks may set the same."""
         return {}
 
     def frames(self, view: str, clip: ClipOptions) -> int:
@@ -72,7 +72,7 @@ class TaskViews(ABC):
         return clip.frames
 
     def spans(self, clip: ClipOptions) -> Mapping[str, int]:
-        """Frames of video that its own clips need, by what a message calls them."""
+        """Frames of video that its own clips need, by their names in messages."""
         return {"a clip": clip.span}
 
     @abstractmethod
@@ -81,7 +81,7 @@ class TaskViews(ABC):
 
 
 def task_views(cell: CellConfig) -> dict[str, TaskViews]:
-    """By task, of the tasks that do something to views; of supervised cells, those that are augmentation alone."""
+    """The view halves of the cell's tasks, by task; for supervised cells, tasks that only augment."""
     pretext = cell.objective.pretext
     tasks = augmenting_tasks(pretext) if cell.pretraining == "supervised" else pretext
     return {
@@ -110,7 +110,7 @@ def check_conflicts(tasks: Mapping[str, TaskViews]) -> None:
             if other != name:
                 raise ConfigError(
                     f"objective.pretext: {other} and {name} both set the {what} of the view {view!r}; give one of them "
-                    "a view of its own (view: own), or switch it off"
+                    "its own view (view: own), or switch it off"
                 )
 
 

@@ -1,7 +1,7 @@
 """Augmentation in time: playback-rate distortion, dropout of frames and a random window, in this order (SSTL 3.1).
 
-Only "crop last" is printed; that distortion precedes dropout is inferred, as is that it never drops so many frames that
-too few are left (inferred).
+Only "crop last" is printed; that distortion precedes dropout, and that it never drops so many frames that
+too few are left, is inferred.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from raysl.views.placement import Placement
 def augment_in_time(
     placement: Placement, options: TemporalOptions, frames: int, generator: np.random.Generator
 ) -> Placement:
-    """Chooses ``frames`` of the placed ``frames + options.buffer_frames``; the placement itself where nothing is asked.
+    """Chooses ``frames`` of the placed ``frames + options.buffer_frames``; without options, the placement itself.
 
     Its ``distortion`` is the playback rate p as drawn, which is the paper's label; the realised rate, all frames by
-    those that were kept, differs from it by the luck of the draw.
+    those that were kept, varies randomly about it.
 
     Args:
         frames: of the clip that is left.

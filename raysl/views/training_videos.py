@@ -12,17 +12,17 @@ from raysl.views.window_sampler import window_sampler
 
 
 def training_videos(cell: CellConfig, source: VideoSource, split: str = "train") -> tuple[int, ...]:
-    """Catalog indices, ascending: what the manifest says can be read, and has a label where labels are trained on.
+    """Catalog indices, ascending: videos that the manifest has as readable, and labelled ones if labels are trained on.
 
-    Of labelled videos it is the part that ``supervised.label_fraction`` asks for. Where boxes are trained on, it is
-    positions in `Catalog.annotated`: the frames of the split with people in them, in videos that can be read.
+    Of labelled videos it is the part ``supervised.label_fraction``. If boxes are trained on, it is indices into
+    `Catalog.annotated`: the frames of the split with people in them, in readable videos.
 
-    Where the cell samples windows, whatever reads them, videos that no window fits are left out: rows of one study
-    train on the same videos.
+    If the cell samples windows, videos that no window fits are left out, whether a term reads windows or not: rows of
+    one study train on the same videos.
 
     Raises:
         ConfigError: supervised pretraining on videos without labels, or all of one class; no video fits a window; no
-            frame has boxes, or one lies outside its video.
+            frame has boxes, or one is outside its video.
     """
     if trains_boxes(cell):
         return tuple(index for index in annotated_frames(source, split) if source.catalog.annotated[index].people)
@@ -35,13 +35,13 @@ def training_videos(cell: CellConfig, source: VideoSource, split: str = "train")
         found = "no labels" if not labels else f"one class ({source.catalog.classes[labels.pop() or 0]})"
         raise ConfigError(
             f"pretraining: supervised: the {len(videos)} readable {split} videos of data set {source.catalog.name!r} "
-            f"have {found}; take a labelled set with two or more classes"
+            f"have {found}; use a labelled set with two or more classes"
         )
     return tuple(video.index for video in label_subset(labelled, cell.supervised.label_fraction, cell.training.seed))
 
 
 def trains_boxes(cell: CellConfig) -> bool:
-    """Whether it is trained on people's boxes, and no labels of videos."""
+    """Whether the cell is trained on people's boxes instead of video labels."""
     return cell.pretraining == "supervised" and cell.supervised.target == "boxes"
 
 
@@ -52,10 +52,10 @@ def training_lengths(cell: CellConfig, source: VideoSource, videos: Sequence[int
 
 
 def annotated_frames(source: VideoSource, split: str) -> tuple[int, ...]:
-    """Positions in `Catalog.annotated` of a split's frames whose videos can be read.
+    """Indices into `Catalog.annotated` of a split's frames in readable videos.
 
     Raises:
-        ConfigError: there is none, or one lies outside its video.
+        ConfigError: there is none, or one is outside its video.
     """
     readable = {video.index for video in source.readable(split)}
     found = tuple(index for index, frame in enumerate(source.catalog.annotated) if frame.video in readable)
@@ -67,19 +67,19 @@ def annotated_frames(source: VideoSource, split: str) -> tuple[int, ...]:
 
 
 def frame_index(source: VideoSource, annotated: int) -> int:
-    """The frame of its video that an annotated one is, by the video's mean rate.
+    """The index of an annotated frame in its video, by the video's mean rate.
 
     Raises:
-        ConfigError: it lies outside.
+        ConfigError: it is outside.
     """
     frame = source.catalog.annotated[annotated]
     row = source.manifest.rows[frame.video]
     index = round(frame.second * row.rate)
     if not 0 <= index < row.frames or row.rate <= 0:
         raise ConfigError(
-            f"{frame.where}: the frame at second {frame.second:g} of the file lies outside {row.path}, which has "
-            f"{row.frames} frames, {row.rate:g} a second: correct the list, or say in the data set's `first_second` at "
-            "which second of the film files begin"
+            f"{frame.where}: the frame at second {frame.second:g} of the file is outside {row.path}, which has "
+            f"{row.frames} frames, {row.rate:g} a second: correct the list, or set `first_second` of the "
+            "data set to the second of the film at which files begin"
         )
     return index
 

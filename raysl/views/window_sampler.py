@@ -1,4 +1,4 @@
-"""Structured clips beside the pair: several clips whose places in one window are fixed to one another."""
+"""The base of window samplers: several clips at fixed positions within one window, besides the pair."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class WindowOptions(Options):
 
     @property
     def same_view(self) -> dict[str, str]:
-        """A view of the pair to the view of the window whose clips stand in for it."""
+        """From a view of the pair to the view of the window whose clips replace it."""
         return {}
 
 
 class WindowSampler(ABC):
     """Base of every window sampler: ``COMPONENT.build(options: WindowOptions, clip: ClipOptions) -> WindowSampler``.
 
-    A window's clips do not take part in augmentation in time, which would undo what their places say.
+    A window's clips are not augmented in time, which would change their positions.
     """
 
     @property
@@ -43,15 +43,15 @@ class WindowSampler(ABC):
 
     @abstractmethod
     def fits(self, length: int) -> bool:
-        """Whether a video of ``length`` frames can be trained on; others are left out, and counted."""
+        """Whether a video of ``length`` frames can be used; others are left out, and counted."""
 
     @abstractmethod
     def place(self, length: int, generator: np.random.Generator) -> dict[str, Placement]:
-        """Where each of `view_names` lies in a video of ``length`` frames that `fits`."""
+        """The placement of each of `view_names` in a video of ``length`` frames that `fits`."""
 
 
 def window_sampler(cell: CellConfig) -> WindowSampler | None:
-    """The cell's; None where it has none, or reads no windows."""
+    """The cell's window sampler; None if it has none, or reads no windows."""
     if cell.sampling.windows is None or cell.pretraining == "supervised":
         return None
     sampler: WindowSampler = cell.sampling.windows.build(cell.clip)

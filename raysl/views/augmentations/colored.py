@@ -1,4 +1,4 @@
-"""What the augmentations with colour jitter share: its options and its draw."""
+"""Base of the augmentations with colour jitter: its options and its draw."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ColorOptions(CropOptions):
 
 
 class FollowedAugmentation(CroppedAugmentation[Parameters]):
-    """Moves pixels by a crop and a flip alone, so that boxes can follow it where all frames share a draw."""
+    """Moves pixels only by a crop and a flip, so that boxes can follow it if all frames share a draw."""
 
     @property
     def keeps_boxes(self) -> bool:
@@ -85,7 +85,7 @@ def drawn_jitter(strengths: JitterStrengths, order: NDArray[np.int64], at: NDArr
 
     Args:
         order: of brightness, contrast, saturation and hue, by their positions 0 to 3.
-        at: where in its range each of the four lies, from 0 to 1, in that order.
+        at: position of each of the four in its range, from 0 to 1, in that order.
     """
     jitter: list[Jitter] = []
     for i in order:

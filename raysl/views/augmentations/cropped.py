@@ -1,4 +1,4 @@
-"""What the cropping augmentations share: a random resized crop and a flip, drawn once a clip or once a frame."""
+"""Base of the cropping augmentations: a random resized crop and a flip, drawn once per clip or once per frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CropOptions(AugmentationOptions):
 
     crop: Literal["resized", "whole"] = option(
         "resized",
-        doc="resized: of drawn area and aspect, brought to clip.size; whole: the largest square, of the short side, "
+        doc="resized: of drawn area and aspect, resized to clip.size; whole: the largest square, of the short side, "
         "which reads neither",
         source="printed: CVRL Algorithm 1; SSTL 4.2: whole",
     )
@@ -40,7 +40,7 @@ class CropOptions(AugmentationOptions):
     flip: float = option(0.5, doc="probability of a horizontal flip", source="printed: CVRL Algorithm 1", ge=0, le=1)
     temporally_consistent: bool = option(
         True,
-        doc="one draw for all frames of a clip; false: every frame draws its own parameters",
+        doc="one draw for all frames of a clip; false: a separate draw for every frame",
         source="printed: CVRL 7.3, Table 9",
     )
 
@@ -54,7 +54,7 @@ class CropOptions(AugmentationOptions):
 
 
 class Cropped(Protocol):
-    """One draw of parameters, whatever else is in it: ``crop`` is (top, left, height, width) in pixels."""
+    """One draw of parameters, with at least ``crop``: (top, left, height, width) in pixels."""
 
     @property
     def crop(self) -> Box: ...
@@ -66,7 +66,7 @@ Drawn = TypeVar("Drawn", bound=Cropped)
 
 
 class CroppedAugmentation(Augmentation, Generic[Drawn]):
-    """Draws parameters once, or once a frame, and applies them.
+    """Draws parameters once, or once per frame, and applies them.
 
     Args:
         temporally_consistent: one draw for all frames.
@@ -78,7 +78,7 @@ class CroppedAugmentation(Augmentation, Generic[Drawn]):
     def __call__(
         self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
     ) -> Augmented:
-        """As the base class says. Without temporal consistency the box is the mean of the frames' boxes."""
+        """As the base class. Without temporal consistency the box is the mean of the frames' boxes."""
         height, width = frames.shape[-2:]
         if self._temporally_consistent:
             return self.applied(frames, self._boxed(self.draw(height, width, generator, view), box))
@@ -103,4 +103,4 @@ class CroppedAugmentation(Augmentation, Generic[Drawn]):
 
     @abstractmethod
     def apply(self, frames: Tensor, drawn: Drawn) -> Tensor:
-        """``[T, 3, H, W]`` uint8 to ``[T, 3, size, size]`` float32 in [0, 1]; every frame alike."""
+        """``[T, 3, H, W]`` uint8 to ``[T, 3, size, size]`` float32 in [0, 1]; the same for every frame."""

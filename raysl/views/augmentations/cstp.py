@@ -1,12 +1,12 @@
 """CSTP's augmentation (arXiv:2112.08913; numbers of its code): a crop and a flip, and for some clips a strong chain.
 
-The strong chain is rotation, colour jitter in random order, one channel in the place of all three, and blur; one draw
-for all frames, but for the channel, which every frame draws. The crop is the pair sampler's where that sets one
+The strong chain is rotation, colour jitter in random order, one channel instead of all three, and blur; one draw for
+all frames, except for the channel, which every frame draws. The crop is the pair sampler's if that sets one
 (`raysl.views.pairs.overlap`). Where this departs from the code:
 
 - Frames are resized bilinearly and the network reads normalised pixels; the code resizes by cubic splines and scales to
   [-1, 1].
-- The flip comes first: no other step can tell left from right, unless angles are drawn from one side of zero.
+- The flip comes first: no other step depends on left and right, unless angles are drawn from one side of zero.
 - The blur is a Gaussian cut at three standard deviations; the code's, PIL's, is an approximation of one by boxes.
 """
 
@@ -40,14 +40,14 @@ class CstpOptions(CropOptions):
 
     strong: float = option(
         0.3,
-        doc="probability of the strong chain, without which a clip is cropped and flipped",
+        doc="probability of the strong chain; without it a clip is only cropped and flipped",
         source="code",
         ge=0,
         le=1,
     )
     rotation_jitter: float = option(
         10.0,
-        doc="x, greatest angle that a clip is turned by; strong chain",
+        doc="x, largest angle that a clip is turned by; strong chain",
         unit="degrees",
         source="code; printed: 10, and none in Table 1",
         ge=0,
@@ -55,7 +55,7 @@ class CstpOptions(CropOptions):
     )
     rotation_from: Literal["minus", "zero"] = option(
         "minus",
-        doc="where the range of that angle begins; zero: drawn from 0 to x, always the same way round",
+        doc="lower end of that angle's range; zero: drawn from 0 to x, always in the same direction",
         source="code: minus; printed: zero, of the words 0-10",
     )
     jitter: float = option(0.8, doc="probability of colour jitter; strong chain", source="code", ge=0, le=1)
@@ -103,7 +103,7 @@ class CstpOptions(CropOptions):
 
 
 class CstpParameters(NamedTuple):
-    """One draw; None, or nothing, where an operation does not happen.
+    """One draw; None, or empty, for an operation that is not applied.
 
     Attributes:
         crop: (top, left, height, width) in pixels of the frame.
@@ -122,7 +122,7 @@ class CstpParameters(NamedTuple):
 
 
 class CstpAugmentation(CroppedAugmentation[CstpParameters]):
-    """Crop, resize (bilinear) and flip on uint8; the strong chain on float. Corners turned in are black."""
+    """Crop, resize (bilinear) and flip on uint8; the strong chain on float. Corners after rotation are black."""
 
     def __init__(self, options: CstpOptions, clip: ClipOptions) -> None:
         super().__init__(options.temporally_consistent)
@@ -150,7 +150,7 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
         )
 
     def _angle(self, at: float) -> float | None:
-        """Degrees, ``at`` from 0 to 1 in its range."""
+        """Degrees; ``at`` is the position in the range, from 0 to 1."""
         if not self.options.rotation_jitter:
             return None
         return self.options.rotation_jitter * (2 * at - 1 if self.options.rotation_from == "minus" else at)

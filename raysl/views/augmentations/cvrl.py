@@ -3,7 +3,7 @@
 Where the code departs from the paper: its two views differ, the pair of BYOL (the first always blurred; the second
 blurred with probability 0.1 and solarised with 0.2). The paper's is the default, ``asymmetric`` the code's. Its
 contrast is about each channel's mean over the clip and its blur pads with zeros; here, as in torchvision, contrast is
-about each frame's mean grey, and the blur mirrors the frame at its edges, which no black margin then marks.
+about each frame's mean grey, and the blur mirrors the frame at its edges, which leaves no black margin.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CvrlOptions(ColorOptions):
         le=1,
     )
     solarise_threshold: float = option(
-        0.5, doc="value from which on solarising inverts", source="code: CVRL", ge=0, le=1
+        0.5, doc="values from this on are inverted by solarising", source="code: CVRL", ge=0, le=1
     )
     asymmetric: bool = option(
         False,

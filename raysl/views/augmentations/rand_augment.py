@@ -1,4 +1,4 @@
-"""RandAugment (Cubuk et al. 2020; CVRL Table 12): crop, flip, then operators drawn at random, alike for all frames.
+"""RandAugment (Cubuk et al. 2020; CVRL Table 12): crop, flip, then operators drawn at random, the same for all frames.
 
 CVRL states 2 of 14 operators and no magnitude. The operators are those of TensorFlow's RandAugment (tensorflow/models,
 official/vision/ops/augment.py) without its later Cutout and SolarizeAdd; Cubuk et al. print Identity for Invert. The
@@ -29,7 +29,7 @@ MOST = 30
 SHIFT = 150 / 331
 """Largest translation as a share of the side: 150 of 331 pixels (AutoAugment)."""
 GREY = [128.0, 128.0, 128.0]
-"""What a moved frame leaves bare, as TensorFlow fills it."""
+"""Value of pixels that a moved frame uncovers, as in TensorFlow."""
 
 
 class RandAugmentOptions(CropOptions):
@@ -107,14 +107,24 @@ OPERATORS: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 class Operator(NamedTuple):
-    """One drawn operator. Attributes: name: in `OPERATORS`. level: magnitude / 30 with a random sign."""
+    """One drawn operator.
+
+    Attributes:
+        name: in `OPERATORS`.
+        level: magnitude / 30 with a random sign.
+    """
 
     name: str
     level: float
 
 
 class RandAugmentParameters(NamedTuple):
-    """One draw. Attributes: crop: (top, left, height, width) in pixels. operators: in the order of application."""
+    """One draw.
+
+    Attributes:
+        crop: (top, left, height, width) in pixels.
+        operators: in the order of application.
+    """
 
     crop: tuple[int, int, int, int]
     flip: bool

@@ -4,12 +4,12 @@ The paper's Algorithm 1 is not in our source text, so all numbers are those of t
 (github.com/DAVEISHAN/TCLR, tclr_pretraining/dl_tclr.py). The order is the loader's: crop, contrast, hue,
 saturation, brightness, contrast, grey with gamma or a dropped channel, flip, erasing. Where this departs from it:
 
-- The loader keeps the crop's left edge within ``width * (1 - c)``: it never shows the right end of a wide frame, and of
-  the largest crops the left square alone. Here the crop lies anywhere in the frame (inferred).
+- The loader keeps the crop's left edge within ``width * (1 - c)``: it never shows the right end of a wide frame, and
+  the largest crops show only the left square. Here the crop is anywhere in the frame (inferred).
 - The loader reads BGR, so its grey weighs red as blue; here RGB. It rounds to 8 bits after each step; here only the
   resize does.
 - The network then reads normalised pixels (`network_input`); the paper subtracts no mean and divides by no deviation.
-- The flip comes first: no step before it in the loader can tell left from right.
+- The flip comes first: no step before it in the loader depends on left and right.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ AMOUNTS = (
     *("side", "top", "left", "contrast", "hue", "saturation", "brightness", "gamma", "channel"),
     *("erased_height", "erased_width", "erased_top", "erased_left", "radius", "sigma", "angle", "shear"),
 )
-"""What is drawn of a clip, each in [0, 1): whether it happens, and how much of it."""
+"""The draws for a clip, each in [0, 1): whether each operation is applied, and how strongly."""
 
 
 class TclrParameters(NamedTuple):
-    """One draw; None where an operation does not happen.
+    """One draw; None for an operation that is not applied.
 
     Attributes:
         crop: (top, left, height, width) in pixels of the frame.
         jitter: in the order in which they are applied.
-        gamma: exponent, of a grey clip alone.
+        gamma: exponent, only for a grey clip.
         dropped: index of the channel that is zero.
         angles: of rotation and of shear, degrees.
         blur: standard deviation in pixels, and taps on each side of the middle one.
-        erased: (top, left, height, width) in pixels of the clip; what lies past its edges is cut.
+        erased: (top, left, height, width) in pixels of the clip; cut at its edges.
     """
 
     crop: tuple[int, int, int, int]
@@ -67,8 +67,8 @@ class TclrParameters(NamedTuple):
 class TclrAugmentation(CroppedAugmentation[TclrParameters]):
     """Crop, resize (bilinear, antialiased) and flip on uint8, the rest on float.
 
-    Shear and rotation, then blur, stand before the erasing (ours); what they turn in is black, and the box that is
-    returned is the crop's.
+    Shear and rotation, then blur, come before the erasing (ours); the corners are black, and the returned box is the
+    crop's.
     """
 
     def __init__(self, options: TclrOptions, clip: ClipOptions) -> None:

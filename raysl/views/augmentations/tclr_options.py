@@ -13,9 +13,9 @@ from raysl.views.augmentation import AugmentationOptions
 class TclrOptions(AugmentationOptions):
     """Strengths and probabilities; zero switches an operation off. Its draw is still made, so the others do not move.
 
-    Blur, and shear with rotation, are the additions of Table 8. The fine-tuning of the text, random crop, scale and
-    flip alone, is this with ``contrast_probability``, ``color_probability``, ``grey``, ``drop_channel`` and ``erase``
-    at 0.
+    Blur, and shear with rotation, are the additions of Table 8. The text's augmentation for fine-tuning, only random
+    crop, scale and flip, is this with ``contrast_probability``, ``color_probability``, ``grey``, ``drop_channel`` and
+    ``erase`` at 0.
     """
 
     min_side: float = option(
@@ -45,14 +45,14 @@ class TclrOptions(AugmentationOptions):
     saturation: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, le=1)
     brightness: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, le=1)
     color_probability: float = option(
-        0.3, doc="probability of hue, of saturation and of brightness, each by itself", source="code: TCLR", ge=0, le=1
+        0.3, doc="probability of hue, of saturation and of brightness, independently", source="code: TCLR", ge=0, le=1
     )
     grey: float = option(0.175, doc="probability of a grey clip", source="code: TCLR", ge=0, le=1)
     gamma: float = option(
         0.25, doc="a grey clip is raised to a power drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, lt=1
     )
     gamma_probability: float = option(
-        0.75, doc="probability of that power where the clip is grey", source="code: TCLR", ge=0, le=1
+        0.75, doc="probability of that power for a grey clip", source="code: TCLR", ge=0, le=1
     )
     drop_channel: float = option(
         0.125, doc="probability that one colour channel is zero; never of a grey clip", source="code: TCLR", ge=0, le=1
@@ -73,10 +73,10 @@ class TclrOptions(AugmentationOptions):
         le=1,
     )
     min_sigma: float = option(
-        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="ours: lost, as CVRL", gt=0, le=20
+        0.1, doc="smallest standard deviation of the blur", unit="pixels", source="ours: as CVRL", gt=0, le=20
     )
     max_sigma: float = option(
-        2.0, doc="largest standard deviation of the blur", unit="pixels", source="ours: lost, as CVRL", gt=0, le=20
+        2.0, doc="largest standard deviation of the blur", unit="pixels", source="ours: as CVRL", gt=0, le=20
     )
     shear_rotate: float = option(
         0.0,
@@ -86,10 +86,10 @@ class TclrOptions(AugmentationOptions):
         le=1,
     )
     max_angle: float = option(
-        10.0, doc="angle of each of the two drawn from -x to x", unit="degrees", source="ours: lost", ge=0, le=45
+        10.0, doc="angle of each of the two drawn from -x to x", unit="degrees", source="ours: not printed", ge=0, le=45
     )
     temporally_consistent: bool = option(
-        True, doc="one draw for all frames of a clip; false: every frame draws its own parameters", source="code: TCLR"
+        True, doc="one draw for all frames of a clip; false: a separate draw for every frame", source="code: TCLR"
     )
 
     @model_validator(mode="after")

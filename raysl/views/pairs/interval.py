@@ -9,7 +9,7 @@ u = t / M and exponent p, the cumulative distributions are
 
 The paper's ``P(t) = a t^b + c`` is this family, as the code writes it. Both search t by halving integers: Algorithm 2
 never gives 0, the code's loop never M - 1. Here F is inverted exactly and t rounded down (inferred). The decreasing law
-with p = 1 makes all pairs of starts equally likely, so it equals the pair sampler ``random`` but for the rounding.
+with p = 1 makes all pairs of starts equally likely, so it equals the pair sampler ``random`` up to rounding.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class IntervalOptions(Options):
     )
     exponent: float = option(
         1.0,
-        doc="p of the law, see the module; of no effect on uniform",
+        doc="p of the law, see the module; without effect on uniform",
         source="code: CVRL: power 1, linear",
         gt=0,
         le=8,

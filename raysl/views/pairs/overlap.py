@@ -1,25 +1,25 @@
 """Two clips that share a drawn part of their time and of their picture (STOR; CSTP, arXiv:2112.08913, and its code).
 
 An overlap rate is the shared part by the size of one clip, not by the union: of its duration, first frame to last, and
-of its crop's area. Both rates are drawn from `candidates`, each by itself; which one it was is the answer of a task.
+of its crop's area. Both rates are drawn from `candidates`, independently; their indices are the answers of tasks.
 
-In time: the first start is uniform, the second lies ``floor((1 - rate) * duration)`` frames before or behind it. In
+In time: the first start is uniform, the second is ``floor((1 - rate) * duration)`` frames before or after it. In
 space: a random first crop; the second has its size, and shares with it a rectangle of ``w`` times
 ``floor(rate * area / w)`` pixels, w uniform from ``floor(rate * width)`` to the width, at one of its corners.
 
 A second clip or crop may leave the video or the frame:
 
 - ``released`` (code): its rate is drawn again with the rest of it, the first one is kept. Large overlaps fit more
-  often, so labels are far from uniform: on UCF101 two of three crops have rate 1 (recipe's simulation).
+  often, so labels are far from uniform: on UCF101 two of three crops have rate 1 (simulated).
 - ``balanced`` (ours): labels are uniform. Whatever the label, the first clip or crop is drawn until the smallest
-  candidate fits beside it, so that its size and place say nothing; the second one is any that fits. Which of the two is
-  the query is drawn too. What is left: of two crops with a middling overlap one lies further inside than any crop of
-  the smallest, so where a crop lies in its frame, if its picture tells, is a weak hint; likewise in time, stronger the
-  shorter the video. (Where the rate is kept and the rest drawn again, as the recipe has it, a small overlap goes with a
-  small crop, and size alone gives 37 to 39 % of five labels.)
+  candidate fits next to it, so that its size and position give no clue; the second one is any that fits. Which of the
+  two is the query is drawn too. A weak clue remains: of two crops with a medium overlap one is further inside than any
+  crop with the smallest, so the position of a crop in its frame, if the picture shows it, is informative; the same
+  holds in time, more for shorter videos. (If the rate were kept and the rest drawn again, a small overlap would go with
+  a small crop, and the size alone would predict 37 to 39 % of five labels.)
 
-Where the code departs: both its LMDB data sets read the second clip at the first one's start, so the temporal label is
-noise there, and it turns the whole frame before the crops. Here boxes are of the frame as it stands.
+The code departs from the paper: both its LMDB data sets read the second clip at the first one's start, so the temporal
+label is noise there, and it turns the whole frame before the crops. Here boxes are of the unturned frame.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from raysl.views.random_crop import draw_crop
 
 AnyChoice = TypeVar("AnyChoice")
 SPATIAL, TEMPORAL = "spatial_overlap", "temporal_overlap"
-"""Names of the answers, positions in `OverlapOptions.candidates`."""
+"""Names of the answers, which are indices into `OverlapOptions.candidates`."""
 TRIES, CROPS = 1000, 2000
-"""Released, second crops of one first crop, where candidates near 1 hardly ever miss; balanced, first crops (ours)."""
+"""Draws at most. Released: of second crops, of which those near 1 hardly ever miss; balanced: of first crops (ours)."""
 NEARLY_ONE = 0.95
-"""What the largest candidate must reach: where no second place fits, both clips are equal and it is their label."""
+"""The least value of the largest candidate: if no second clip fits, both clips are equal and get its label."""
 
 
 class OverlapOptions(Options):
@@ -60,7 +60,7 @@ class OverlapOptions(Options):
         min_length=2,
     )
     label_balance: Literal["released", "balanced"] = option(
-        "released", doc="what is drawn again where the second clip does not fit; see the module", source="code: CSTP"
+        "released", doc="what is drawn again if the second clip does not fit; see the module", source="code: CSTP"
     )
     min_area: float = option(0.2, doc="smallest first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1)
     max_area: float = option(1.0, doc="largest first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1)
@@ -80,7 +80,7 @@ class OverlapOptions(Options):
         if self.candidates[-1] < NEARLY_ONE:
             raise ValueError(
                 f"the last of candidates {list(self.candidates)} must be {NEARLY_ONE} or more: it is the label of "
-                "equal clips, which a short video gives"
+                "equal clips, as in a short video"
             )
         if self.min_area > self.max_area:
             raise ValueError(f"min_area {self.min_area} is larger than max_area {self.max_area}")
@@ -90,7 +90,7 @@ class OverlapOptions(Options):
 
 
 class OverlapPair(PairSampler):
-    """See the module. The query is the first clip drawn; balanced, either.
+    """Pairs with drawn overlaps. The query is the first clip drawn; balanced: either.
 
     A video shorter than a clip gives two equal clips that wrap around, with the last label (code).
     """
@@ -104,7 +104,7 @@ class OverlapPair(PairSampler):
 
     @property
     def span(self) -> int:
-        """Balanced: so many that every label fits, or playback rates of long clips would have large overlaps alone."""
+        """Balanced: long enough for every label; otherwise rates with long clips would only have large overlaps."""
         return self.clip.span + (max(self._offsets) if self._balanced else 0)
 
     @property
@@ -112,7 +112,7 @@ class OverlapPair(PairSampler):
         return dict.fromkeys((SPATIAL, TEMPORAL), len(self.options.candidates))
 
     def pair(self, length: int, size: tuple[int, int], generator: np.random.Generator) -> Pair:
-        """Boxes are of frames of this ``size``; a balanced one raises ConfigError where no crop leaves room."""
+        """Boxes in frames of this ``size``; balanced: raises ConfigError if no crop leaves room for the other."""
         starts, temporal = self._in_time(length, generator)
         query, key, spatial = (self._balanced_crops if self._balanced else self._released_crops)(size, generator)
         return Pair(self._placements(starts), {"query": query, "key": key}, {SPATIAL: spatial, TEMPORAL: temporal})
@@ -147,7 +147,7 @@ class OverlapPair(PairSampler):
         return (first, second), label
 
     def _balanced_starts(self, possible: int, generator: np.random.Generator) -> tuple[tuple[int, int], int]:
-        # Only the loader's shortest videos leave some out; the last offset is next to nothing.
+        # Only the shortest videos exclude some labels; the last offset is nearly zero.
         labels = [label for label, offset in enumerate(self._offsets) if offset < possible] or [self._last]
         label, farthest = _one_of(labels, generator), min(self._offsets[labels[0]], possible - 1)
         first = _one_of([at for at in range(possible) if at >= farthest or at + farthest < possible], generator)

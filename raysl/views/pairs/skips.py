@@ -1,7 +1,7 @@
-"""Two clips of the pair at independent uniform times, each at a stride of its own (TCLR D.5).
+"""Two clips of the pair at independent uniform times, each at its own stride (TCLR D.5).
 
-The paper finds that an instance pair at different skip rates teaches less than one at equal rates; which rates it drew
-from is lost, so the set here is ours.
+The paper finds that an instance pair at different skip rates teaches less than one at equal rates; the set
+of rates is not in our source text, so the one here is ours.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SkipsOptions(Options):
         (1, 2, 4, 8),
         doc="strides to draw from, all equally likely; those at which a clip does not fit the video are not drawn",
         unit="frames",
-        source="ours: TCLR D.5 draws them; the set is lost",
+        source="ours: TCLR D.5 draws them; the set is not in our source text",
         min_length=1,
     )
     same: bool = option(False, doc="one draw for both clips", source="printed: TCLR D.5: different skip rates")
@@ -34,7 +34,7 @@ class SkipsOptions(Options):
 class SkipsPair(PairSampler):
     """A stride and a start for each clip.
 
-    Where no stride fits the video both clips have the smallest, and wrap around. ``same`` does not move the query.
+    If no stride fits the video both clips have the smallest, and wrap around. ``same`` does not change the query.
     """
 
     def __init__(self, options: SkipsOptions, clip: ClipOptions) -> None:

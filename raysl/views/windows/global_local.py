@@ -2,14 +2,13 @@
 
 With N_T timesteps and clips of T frames the window is N_T T frames at stride ``skip / N_T``: local clip j takes those
 from j T on, the global clip every ``skip``-th frame of all. At N_T = 4, T = 16 and skip 4 it has 64 consecutive frames;
-slice j of the global clip's feature map is of the same part of the video as local clip j. At N_T = 2 the two local
+slice j of the global clip's feature map shows the same part of the video as local clip j. At N_T = 2 the two local
 clips are halves sampled at skip 2 (inferred) (Table 10 does not say).
 
-Of every clip there are two views, augmented independently: ``local/2`` and ``local/2/copy``.
+Every clip has two views, augmented independently: ``local/2`` and ``local/2/copy``.
 
-In a video of 57 to 63 frames the video is reflected at its end, so that slice j and local clip j stay of the same
-frames. The code reflects each clip by itself: of 58 to 60 frames its global clip ends with frame 52, ours with 54 to
-58.
+A video of 57 to 63 frames is reflected at its end, so that slice j and local clip j keep the same frames. The code
+reflects each clip separately: with 58 to 60 frames its global clip ends with frame 52, ours with 54 to 58.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class GlobalLocalOptions(WindowOptions):
     )
     skips: tuple[Annotated[int, Field(ge=1, le=64)], ...] = option(
         (4,),
-        doc="stride of the global clip; of several, one is drawn for each window among those that fit the video",
+        doc="stride of the global clip; if several, one that fits the video is drawn for each window",
         unit="frames",
         source="printed: TCLR; code: D.5: 4, 8, 12, 16, local clips at a quarter",
         min_length=1,
