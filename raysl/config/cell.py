@@ -21,7 +21,7 @@ class Slot:
     Attributes:
         kind: of the component.
         key: names it in YAML.
-        component: the only one that the field takes, whose options stand without a name; None: any of the kind.
+        component: the only one that the field takes; its options are written without a name. None: any of the kind.
         many: the field is a mapping from names of components to their options.
     """
 
@@ -32,7 +32,7 @@ class Slot:
 
     @property
     def is_named(self) -> bool:
-        """Whether a key beside the options says which component it is."""
+        """Whether a key among the options names the component."""
         return self.component is None and not self.many
 
 
@@ -42,18 +42,18 @@ def temporal_loss(name: str) -> Slot:
 
 
 class SamplingOptions(Options):
-    """Where in the video the clips of a training step come from."""
+    """Where in a video the clips of a training step are."""
 
     pair: Annotated[Chosen, Slot("pair sampler")] | None = option(
-        None, doc="how the contrastive pair is placed; required where a term reads the pair", source="per recipe"
+        None, doc="how the contrastive pair is placed; required if a term reads the pair", source="per recipe"
     )
     windows: Annotated[Chosen, Slot("window sampler")] | None = option(
-        None, doc="structured clips beside the pair, for the temporal losses", source="per recipe"
+        None, doc="structured clips besides the pair, for the temporal losses", source="per recipe"
     )
     playback_rates: tuple[Annotated[int, Field(ge=1, le=64)], ...] = option(
         (1,),
-        doc="factors of clip.stride; of those whose clip fits the video one is drawn for both clips of the pair, or "
-        "for that of supervised pretraining (the smallest where none fits)",
+        doc="factors of clip.stride; one whose clip fits the video is drawn for both clips of the pair, or for that of "
+        "supervised pretraining (the smallest if none fits)",
         source="printed: none; code: CSTP 1, 2, 4, 8",
         min_length=1,
     )
@@ -72,7 +72,7 @@ class ObjectiveOptions(Options):
         None, doc="instance contrast between the two clips of the pair", source="per recipe"
     )
     local_local: Annotated[Chosen, temporal_loss("local_local")] | None = option(
-        None, doc="contrast among the local clips of a window", source="printed: TCLR Eq. 2"
+        None, doc="contrast between the local clips of a window", source="printed: TCLR Eq. 2"
     )
     global_local: Annotated[Chosen, temporal_loss("global_local")] | None = option(
         None, doc="contrast of the timesteps of a global clip with the local clips", source="printed: TCLR Eq. 3, 4"
@@ -105,13 +105,13 @@ class ObjectiveOptions(Options):
         sharing = [name for name, term in terms.items() if getattr(term.options, "projector", None) == "shared"]
         if sharing and self.projector is None:
             raise ValueError(
-                f"{sharing[0]} has projector: shared, and objective.projector, which says what is shared, is not set"
+                f"{sharing[0]} has projector: shared, but objective.projector, the projector to share, is not set"
             )
         return self
 
 
 def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
-    """The terms that are switched on, by name: the fields in their order, then the pretext tasks in theirs.
+    """The terms that are switched on, by name: the fields in their order, then the pretext tasks.
 
     A task with ``supervise: false`` changes views, and is no term.
     """
@@ -121,7 +121,7 @@ def chosen_terms(objective: ObjectiveOptions) -> dict[str, Chosen]:
 
 
 def augmenting_tasks(pretext: Mapping[str, Chosen]) -> dict[str, Chosen]:
-    """The pretext tasks that change the clips of the pair and are no terms: all that labels are trained with."""
+    """The pretext tasks that only change the clips of the pair; supervised training uses no others."""
     return {
         name: task
         for name, task in pretext.items()
@@ -132,13 +132,13 @@ def augmenting_tasks(pretext: Mapping[str, Chosen]) -> dict[str, Chosen]:
 class _Init(Options):
     parts: Literal["backbone"] = option(
         "backbone",
-        doc="what is taken of it; heads are drawn anew, as they would be without `init`",
+        doc="what is copied; heads are drawn as without `init`",
         source="printed: all five papers fine-tune the backbone",
     )
 
     @property
     def cell(self) -> CellConfig:
-        """What `from` holds in a configuration that is resolved."""
+        """The value of `from` in a resolved configuration."""
         found = getattr(self, "from")
         assert isinstance(found, CellConfig)
         return found
@@ -147,7 +147,7 @@ class _Init(Options):
 if TYPE_CHECKING:
 
     class InitOptions(_Init):
-        """The cell that this one starts from: the field ``from``, which Python keeps for itself, and ``parts``."""
+        """The cell that this one starts from: the field ``from`` (a keyword of Python) and ``parts``."""
 else:
     _from: Any = option(
         doc="in a study the name of a row, at the same seed; in a resolved cell its whole configuration",
@@ -157,18 +157,18 @@ else:
 
 
 class CellConfig(Options):
-    """The configuration of one training, which may go on from another's. Its id is `raysl.config.identity.cell_id`."""
+    """The configuration of one training, which may start from another's. Its id is `raysl.config.identity.cell_id`."""
 
     pretraining: Literal["self_supervised", "supervised", "none"] = option(
         "self_supervised",
-        doc="how the backbone is trained: by `objective`; on the labels of the data, as `supervised` says; not at all",
+        doc="how the backbone is trained: by `objective`; on the labels of the data, by `supervised`; not at all",
         source="ours",
     )
     data: Annotated[Chosen, Slot("data set")] = option(doc="the pretraining set", source="per recipe")
     clip: ClipOptions = option(ClipOptions(), doc="a clip as the network sees it", source="see its fields")
     sampling: SamplingOptions = option(
         SamplingOptions(),
-        doc="placement in time; supervised pretraining reads playback_rates alone",
+        doc="placement in time; supervised pretraining reads only playback_rates",
         source="per recipe",
     )
     augment: Annotated[Chosen, Slot("augmentation")] = option(doc="spatial augmentation", source="per recipe")
@@ -182,13 +182,13 @@ class CellConfig(Options):
     )
     batch_norm_per_view: bool = option(
         False,
-        doc="batch-norm statistics are taken over each view by itself, as if it passed the network alone",
+        doc="separate batch-norm statistics for each view, as if it passed the network alone",
         source="ours: all views of one shape pass together; code: TCLR on",
     )
     objective: ObjectiveOptions = option(
         ObjectiveOptions(),
         doc="the loss of self-supervised pretraining; supervised pretraining reads the pretext tasks that are "
-        "augmentation of the pair alone (view: pair, supervise: false)",
+        "only augmentation of the pair (view: pair, supervise: false)",
         source="per recipe",
     )
     supervised: SupervisedOptions = option(
@@ -207,8 +207,8 @@ class CellConfig(Options):
     )
     batch_norm_statistics: Literal["batch", "kept"] = option(
         "batch",
-        doc="what the backbone's batch norms normalise by while it trains: the batch, or the running statistics that "
-        "it starts with, which stay as they are",
+        doc="statistics of the backbone's batch norms while it trains: of the batch, or the running statistics that it "
+        "starts with, which are kept",
         source="printed: all of pretraining; code: CSTP, TCLR fine-tune with batch; a linear layer needs kept",
     )
     optimizer: Annotated[Chosen, Slot("optimizer")] = option(doc="the optimizer", source="per recipe")
@@ -217,13 +217,13 @@ class CellConfig(Options):
 
     @property
     def placed_clip(self) -> ClipOptions:
-        """The clip as it is placed in a video: with the buffer that augmentation in time chooses frames from."""
+        """The clip as placed in a video, with the buffer from which augmentation in time chooses frames."""
         temporal = self.temporal
         return self.clip.model_copy(update={"frames": self.clip.frames + temporal.buffer_frames})
 
     @property
     def temporal(self) -> TemporalOptions:
-        """Augmentation in time, which every augmentation that comes with raysl has among its options."""
+        """Augmentation in time, an option of every augmentation that comes with raysl."""
         found = getattr(self.augment.options, "temporal", None)
         return found if isinstance(found, TemporalOptions) else TemporalOptions()
 
@@ -242,16 +242,16 @@ class CellConfig(Options):
         if self.pretraining == "none":
             for name in ("init", "train", "batch_norm_statistics"):
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(f"{name} means nothing with pretraining: none, where nothing is trained")
+                    raise ValueError(f"{name} has no effect with pretraining: none, which trains nothing")
         if self.train == ():
-            raise ValueError("train is empty: name modules of the backbone, or say head")
+            raise ValueError("train is empty: name modules of the backbone, or write head")
         if self.init is None or not isinstance(getattr(self.init, "from"), CellConfig):
             return self
         theirs = self.init.cell.backbone
         if theirs != self.backbone:
             raise ValueError(
                 f"init.from has another backbone ({theirs.name} {_described(theirs)}) than this cell "
-                f"({self.backbone.name} {_described(self.backbone)}): give both the same"
+                f"({self.backbone.name} {_described(self.backbone)}): use the same for both"
             )
         return self
 
@@ -261,7 +261,7 @@ class CellConfig(Options):
         if dropped > kept + 1:
             raise ValueError(
                 f"augment.temporal.dropped_frames {dropped}: no two of them are adjacent, so at most {kept + 1} can be "
-                f"dropped beside the {kept} frames of a clip"
+                f"dropped next to the {kept} frames of a clip"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""A cell as it travels from a study to the workers and back into a table."""
+"""A cell: what studies plan, workers compute and tables show."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from raysl.config.identity import MOST_KEPT, cell_id, evaluation_id
 
 @dataclass(frozen=True)
 class Cell:
-    """One pretraining with its seed, and the evaluations that are wanted of it. Can be pickled.
+    """One pretraining with its seed, and its requested evaluations. Can be pickled.
 
     Attributes:
         config: the pretraining, seed included.
         evaluations: in the order of the table's columns; several may have one label, each on another fold.
-        study, row: that asked for it; of a cell that several rows share, the first.
-        part: of a cell that stands behind an evaluation of another (`downstream`) that evaluation's label, and of one
-            that another starts from what it is to that; empty for a row's own.
-        row_seed: of the row, where the cell's own is drawn from it.
-        factors: what the study ablates, and the row's values of it: its parameters in dashboards.
+        study, row: that requested it; the first of several rows that share the cell.
+        part: for a cell that an evaluation of another trains (`downstream`), that evaluation's label; for one that
+            another starts from, its role there; empty for a row's own cell.
+        row_seed: of the row, if the cell's own is drawn from it.
+        factors: the ablated factors of the study with the row's values: its parameters in dashboards.
     """
 
     config: CellConfig
@@ -51,22 +51,22 @@ class Cell:
 
     @property
     def fold(self) -> int | None:
-        """The fold of its pretraining set that it is a part of its row for; None where there are no folds."""
+        """The fold of its pretraining set; None without folds."""
         return getattr(self.config.data.options, "fold", None) if self.pretrains else None
 
     @property
     def pretrains(self) -> bool:
-        """Whether its weights are trained at all."""
+        """Whether weights are trained at all."""
         return self.config.pretraining != "none"
 
     @property
     def stage(self) -> str:
-        """What its training is called while it goes on."""
+        """The name of its training in progress reports."""
         return "pretraining" if self.config.init is None else "fine-tuning"
 
     @cached_property
     def key(self) -> str:
-        """Equal for what is the same computation on this run's data: the id and the roots that it is trained on."""
+        """Equal for equal computations on this run's data: the id and the roots of its training data."""
         sources = [one.data.source_name for one in self.config.chain if one.pretraining != "none"]
         return "@".join([self.id, *sources])
 
@@ -79,7 +79,8 @@ class Cell:
         return Cell(config, (), self.study, self.row, f"{self.part}/start".lstrip("/"), self.seed)
 
     def behind(self, evaluation: EvaluationConfig) -> Cell | None:
-        """The cell that an evaluation trains from this one, with the evaluation that measures it; None: it trains none.
+        """The cell that an evaluation trains from this one, with the evaluation that measures it; None if it trains
+        nothing.
 
         Raises:
             ConfigError: the protocol's options do not fit the cell.
@@ -91,12 +92,12 @@ class Cell:
 
     @property
     def own(self) -> tuple[EvaluationConfig, ...]:
-        """The evaluations that are made on its own backbone or network, and are no other cell's."""
+        """The evaluations of its own backbone or network, not those of other cells."""
         return tuple(one for one in self.evaluations if one.protocol.component.downstream is None)
 
 
 _known: dict[tuple[int, int], tuple[CellConfig, EvaluationConfig, tuple[CellConfig, EvaluationConfig]]] = {}
-"""What was derived lately, by the identities of objects that never change: a plan asks for all of it several times."""
+"""A cache by the identities of immutable objects: a plan derives the same cells several times."""
 
 
 def _derived(config: CellConfig, evaluation: EvaluationConfig) -> tuple[CellConfig, EvaluationConfig]:
@@ -115,15 +116,15 @@ def _derived(config: CellConfig, evaluation: EvaluationConfig) -> tuple[CellConf
 
 
 def evaluation_key(evaluation: EvaluationConfig) -> str:
-    """Equal for evaluations that are the same on this run's data: the id and the root that it reads."""
+    """Equal for equal evaluations on this run's data: the id and the root that it reads."""
     return f"{evaluation_id(evaluation)}@{evaluation.data.source_name}"
 
 
 def unique_cells(cells: Iterable[Cell]) -> list[Cell]:
-    """Equal cells once, in the order in which they are first asked for, with all evaluations that any row wants.
+    """Equal cells once, in the order in which they are first requested, with all evaluations that any row requests.
 
-    Rows' own cells come first; then those that nobody asked for and that must be there: what a cell starts from, and
-    what stands behind its evaluations.
+    Rows' own cells come first; then those that they need: the cells that they start from, and those that their
+    evaluations train.
     """
     found: dict[str, Cell] = {}
     waiting = list(cells)

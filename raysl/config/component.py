@@ -45,28 +45,28 @@ class Component:
         options: its options model.
         build: makes the object; the arguments depend on the kind and are stated by the kind's base class.
         version: raised when the same options give another result; part of every cell's id that uses it.
-        variant: turns the ``large`` of ``synthetic/large`` into options; None where there are no variants.
-        check: refuses what cannot be combined, by raising ConfigError with the reason.
-        advise: what a user should know of a combination that is allowed; None: nothing.
-        views: of a pretext task: makes what it does to views, a `raysl.views.task_views.TaskViews`; None: nothing.
-        metrics: of a protocol: the names of what it measures, the headline first; data may lack what some of them
-            need (``top5`` of five classes). None: not known before there are results.
-        needs_classes: of a protocol: metrics that fewer classes than so many do not have.
-        check_videos: of a term: refuses so many training videos, by raising ConfigError.
-        check_data: of a protocol: refuses data that it cannot be applied to, by raising ConfigError or DataError; its
+        variant: turns the ``large`` of ``synthetic/large`` into options; None if there are no variants.
+        check: refuses a combination, by raising ConfigError with the reason.
+        advise: returns what a user should know about an allowed combination; None: nothing.
+        views: of a pretext task: makes its `raysl.views.task_views.TaskViews`; None: it has none.
+        metrics: of a protocol: the names of its metrics, the headline first; some may not apply to the data (``top5``
+            of five classes). None: not known before there are results.
+        needs_classes: of a protocol: from a metric to the number of classes that it needs.
+        check_videos: of a term: refuses a number of training videos, by raising ConfigError.
+        check_data: of a protocol: refuses data that it cannot be applied to, by raising ConfigError or DataError; the
             arguments are options, cell and a `raysl.evaluation.against_data.LabelledSplits`.
-        on_few: of a protocol: its options for a trial on so many training videos; None: as they are.
-        workload: of a protocol: what it computes, a `raysl.evaluation.workload.Workload`, for `raysl plan --cost`; its
-            arguments are options, cell, data set and a `LabelledSplits`. None: of a protocol on features what all of
-            them do, of others unknown.
+        on_few: of a protocol: its options for a trial on this number of training videos; None: unchanged.
+        workload: of a protocol: its work, a `raysl.evaluation.workload.Workload`, for `raysl plan --cost`; the
+            arguments are options, cell, data set and a `LabelledSplits`. None: the usual work of a protocol on
+            features; unknown for others.
         downstream: of a protocol that trains: from options, the cell and the data set to the `CellConfig` of the
-            training, and the protocol, a `Chosen`, that measures the network it gives. The evaluation is then that of
+            training, and the protocol, a `Chosen`, that measures the trained network. The evaluation is then that of
             the other cell. None: the protocol trains nothing.
         labelled: of a data set: whether its videos have labels; None: they always have.
-        boxes: of a data set: frames of it have boxes of people with their actions; of a protocol: it reads these, and
-            no labels of videos.
-        trivial: of a protocol: it tells classes apart by features of a frozen backbone, so that a table needs what
-            features without learning give (`raysl.planning.trivial`).
+        boxes: of a data set: some frames have boxes of people with their actions; of a protocol: it reads these instead
+            of videos' labels.
+        trivial: of a protocol: it classifies by features of a frozen backbone, so that a table needs the results of
+            features without learning (`raysl.planning.trivial`).
         file: of a protocol that reads a file besides the data: the name that ``--root NAME=FILE`` binds it to, and what
             the file is, for messages (`raysl.evaluation.given_file`).
     """
@@ -97,7 +97,7 @@ class Chosen:
     """A component that a configuration chose, with its validated options.
 
     Attributes:
-        root_name: of a data set that a study names under ``datasets:``, that name, which its root is bound to; it
+        root_name: of a data set that a study names under ``datasets:``, that name, to which its root is bound; it
             enters no id.
     """
 
@@ -108,15 +108,15 @@ class Chosen:
 
     @property
     def bound_name(self) -> str:
-        """What ``--root NAME=PATH`` calls it."""
+        """Its name in ``--root NAME=PATH``."""
         return self.root_name or self.name
 
     @property
     def source_name(self) -> str:
-        """What tells the files of two data sets with equal options apart, as long as no root is known.
+        """The name that distinguishes the files of two data sets with equal options, while no root is known.
 
-        The name that the root is bound to; of a data set that makes its own files the reader's name, since equal
-        options make equal files wherever they lie.
+        It is the name to which the root is bound; for a data set that makes its own files it is the reader's name,
+        since equal options make equal files everywhere.
         """
         return self.bound_name if getattr(self.build(), "needs_root", True) else self.name
 
@@ -160,7 +160,7 @@ def unknown(kind: str, name: str, others: Iterable[str] = ()) -> str:
 
 
 def check_together(kind: str, cell: CellConfig) -> None:
-    """Lets a kind refuse components that cannot stand together: its package's ``CHECK``, where it has one.
+    """Lets a kind refuse components that cannot be combined: its package's ``CHECK``, if it has one.
 
     Raises:
         ConfigError: with the reason.

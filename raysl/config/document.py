@@ -29,7 +29,7 @@ def _folders(start: Path) -> Iterator[Path]:
 
 
 def _find(name: str, start: Path, folder: str = "") -> Path | None:
-    """``name`` (with or without suffix) beside ``start``'s file, in a folder above it, or among what raysl ships."""
+    """``name`` (with or without suffix) next to ``start``'s file, in a folder above it, or among raysl's own files."""
     for directory in _folders(start):
         for candidate in (directory / folder / name, directory / folder / f"{name}.yaml"):
             if candidate.is_file():
@@ -38,12 +38,12 @@ def _find(name: str, start: Path, folder: str = "") -> Path | None:
 
 
 def find_base(name: str, start: Path) -> Path | None:
-    """What ``base: NAME`` in the file ``start`` means."""
+    """The file that ``base: NAME`` means in the file ``start``."""
     return _find(name, start)
 
 
 def base_names(name: str, start: Path) -> list[str]:
-    """What could have been written in the place of ``name``: the files beside where it was looked for."""
+    """What could have been written instead of ``name``: the files in the folders that were searched."""
     inner = Path(name).parent
     files = [file for directory in _folders(start) for file in (directory / inner).glob("*.yaml")]
     return [(inner / file.stem).as_posix() for file in files if file.resolve() != start.resolve()]
@@ -52,7 +52,7 @@ def base_names(name: str, start: Path) -> list[str]:
 def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:
     """A study or recipe with all that it extends.
 
-    Every file is checked by itself, laid on what it extends: also an option that a file above it replaces.
+    Every file is checked together with what it extends, including options that another file replaces later.
 
     Raises:
         ConfigError: an unknown key, a value of the wrong type or out of bounds, an unknown component; a base that does

@@ -10,8 +10,8 @@ from raysl.config.options import Options, option
 
 
 class EvaluationConfig(Options):
-    """What one evaluation is computed from. Its id is `raysl.config.identity.evaluation_id`."""
+    """The configuration of one evaluation. Its id is `raysl.config.identity.evaluation_id`."""
 
     label: str = option(doc="as the study writes it, e.g. linear/ucf101/1", source="required", identity=False)
-    protocol: Annotated[Chosen, Slot("protocol")] = option(doc="what is done with the backbone", source="required")
+    protocol: Annotated[Chosen, Slot("protocol")] = option(doc="how the backbone is evaluated", source="required")
     data: Annotated[Chosen, Slot("data set")] = option(doc="the labelled set", source="required")

@@ -1,8 +1,8 @@
-"""Ids: a hash of what defines a result, and nothing else.
+"""Ids: a hash of what determines a result, and of nothing else.
 
 A cell's id covers the fields in use that differ from their defaults, and the versions of the components in use. So a
 new option with a default leaves old results valid, and a corrected loss (its component's version raised) does not
-reuse stale ones. What cannot change a result (paths, worker counts, log intervals) is left out.
+reuse stale ones. Options that cannot change a result (paths, worker counts, log intervals) are left out.
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ def _digest(pairs: list[tuple[KeyPath, Any]], size: int) -> str:
 
 
 SUPERVISED_LEAVES_OUT = ("objective", "sampling")
-"""Sections that supervised pretraining does not read, but for `_of_labels`."""
+"""Sections that supervised pretraining does not read, except `_of_labels`."""
 
 SELF_SUPERVISED_LEAVES_OUT = ("supervised",)
 """Sections that self-supervised pretraining does not read."""
 
 
 def identity(cell: CellConfig) -> list[tuple[KeyPath, Any]]:
-    """What a cell's id is made of."""
+    """The data that a cell's id is a hash of."""
     return [(path, value) for path, value in leaves(cell) if reads(cell, path)]
 
 
@@ -100,7 +100,7 @@ def reads(cell: CellConfig, path: KeyPath) -> bool:
 
 
 def _of_labels(cell: CellConfig) -> list[KeyPath]:
-    """What training on labels reads of those sections: augmentation."""
+    """What supervised training reads of those sections: augmentation."""
     tasks = augmenting_tasks(cell.objective.pretext)
     return [("sampling", "playback_rates"), *(("objective", "pretext", name) for name in tasks)]
 
@@ -118,7 +118,7 @@ def cell_id(cell: CellConfig) -> str:
 
 
 def evaluation_id(evaluation: EvaluationConfig) -> str:
-    """``linear-ucf101-1a2b3c4d``: protocol and data set to read, and a hash of all that defines the evaluation."""
+    """``linear-ucf101-1a2b3c4d``: protocol and data set, and a hash of all that determines the evaluation."""
     known = _evaluation_ids.get(id(evaluation))
     if known is not None and known[0] is evaluation:
         return known[1]
@@ -132,9 +132,9 @@ def evaluation_id(evaluation: EvaluationConfig) -> str:
 
 MOST_KEPT = 4096
 _cell_ids: dict[int, tuple[CellConfig, str]] = {}
-"""Of configurations, which never change: one is asked for by every cell that starts from it."""
+"""A cache for configurations, which are immutable: every cell that starts from one needs its id."""
 _evaluation_ids: dict[int, tuple[EvaluationConfig, str]] = {}
-"""Of evaluations, which never change: a report of a thousand cells asks for the same few hundred 20,000 times."""
+"""A cache for evaluations, which are immutable: a report of a thousand cells needs a few hundred ids 20,000 times."""
 
 
 def resolved(options: Options) -> dict[str, Any]:

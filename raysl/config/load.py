@@ -32,7 +32,7 @@ def load_cell(path: Path) -> CellConfig:
 
 
 def resolve_cell(tree: Tree) -> CellConfig:
-    """Validates a tree as a cell, and lets each component refuse what it cannot be combined with."""
+    """Validates a tree as a cell, and lets each component refuse combinations."""
     cell = resolve(CellConfig, _without_none(tree))
     for path, chosen in _parts(cell).items():
         if chosen.component.check is not None:
@@ -51,14 +51,14 @@ def resolve_cell(tree: Tree) -> CellConfig:
             raise tree.error(("sampling", "pair"), "this key is required and missing")
         if not chosen_terms(cell.objective):
             raise tree.error(
-                ("objective",), "has no term: nothing would be learned (or say pretraining: supervised, or none)"
+                ("objective",), "has no term: nothing would be learned (or set pretraining: supervised, or none)"
             )
     return cell
 
 
 @contextmanager
 def _refused(tree: Tree, path: KeyPath) -> Iterator[None]:
-    """Adds file and line to what a component says of a combination."""
+    """Adds file and line to a component's error about a combination."""
     try:
         yield
     except ConfigError as error:
@@ -66,7 +66,7 @@ def _refused(tree: Tree, path: KeyPath) -> Iterator[None]:
 
 
 def _parts(cell: CellConfig) -> dict[KeyPath, Chosen]:
-    """The components in use, by their place."""
+    """The components in use, by their path."""
     parts: dict[KeyPath, Chosen] = {
         (name,): getattr(cell, name) for name in ("data", "augment", "backbone", "optimizer", "schedule")
     }
@@ -81,7 +81,7 @@ def _parts(cell: CellConfig) -> dict[KeyPath, Chosen]:
 
 
 def check_written(document: Tree) -> None:
-    """Checks every option that a study or recipe writes, of data sets and protocols too, used or not.
+    """Checks every option that a study or recipe writes, including those of data sets and protocols, used or not.
 
     Raises:
         ConfigError: an unknown key, a value of the wrong type or out of bounds, an unknown component.
@@ -108,7 +108,7 @@ def _mapping(document: Tree, key: str) -> Mapping[str, Any]:
 
 
 def check_protocol(tree: Tree, name: str, options: Any) -> None:
-    """Checks ``evaluation: {NAME: options}``, whether or not anything is evaluated by it.
+    """Checks ``evaluation: {NAME: options}``, whether or not it is used.
 
     Raises:
         ConfigError: no protocol has this name, and ``protocol:`` names none either; an option that it does not have.
@@ -125,7 +125,7 @@ def check_protocol(tree: Tree, name: str, options: Any) -> None:
     except ConfigError as error:
         check_choice(Slot("protocol", key="protocol"), given, tree, at)
         where = (*at, "protocol") if "protocol" in given else at
-        aside = "" if "protocol" in given else "; a second name of a protocol says which it is: {protocol: NAME, ...}"
+        aside = "" if "protocol" in given else "; a second name of a protocol needs the protocol: {protocol: NAME, ...}"
         raise tree.error(where, f"{error}{aside}") from error
     if protocol != name and name in names("protocol"):
         message = f"is the name of a protocol, so {protocol} needs another second name"
@@ -134,7 +134,7 @@ def check_protocol(tree: Tree, name: str, options: Any) -> None:
 
 
 def advice(cell: CellConfig) -> list[str]:
-    """What its components say of a cell that is allowed and may not be what its user wants, each once."""
+    """Remarks of its components about an allowed cell that may not be what the user wants, each once."""
     said = [
         chosen.component.advise(chosen.options, cell)
         for chosen in (_parts(cell).values() if cell.pretraining == "self_supervised" else [])
@@ -152,7 +152,7 @@ def _without_none(tree: Tree) -> Tree:
         return tree
     if isinstance(contrastive, Mapping) and len(contrastive) > 1:
         others = sorted(key for key in contrastive if key != "framework")
-        raise tree.error((*place, others[0]), "means nothing where the framework is none; remove it")
+        raise tree.error((*place, others[0]), "has no effect if the framework is none; remove it")
     return Tree({**tree.data, "objective": {**tree.data["objective"], "contrastive": None}}, tree.origins)
 
 

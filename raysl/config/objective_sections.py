@@ -57,19 +57,19 @@ class MemoryOptions(Options):
         le=64,
     )
     momentum: float = option(
-        0.5, doc="m, share of the old embedding that an update of the clip's own cell keeps", source="ours", ge=0, le=1
+        0.5, doc="m, share of the old embedding kept in an update of the clip's own cell", source="ours", ge=0, le=1
     )
-    attenuation: float = option(0.6, doc="c, how much less other cells are moved", source="printed: SSTL", ge=0, le=1)
+    attenuation: float = option(0.6, doc="c, factor of the update of other cells", source="printed: SSTL", ge=0, le=1)
     update: Literal["own_only", "intended", "literal"] = option(
         "intended",
-        doc="own_only: the clip's cell alone; intended: other cells less, the farther away; literal: the printed rule, "
+        doc="own_only: only the clip's cell; intended: other cells less, the farther away; literal: the printed rule, "
         "which moves them more",
         source="inferred: SSTL's text; printed: literal; printed: own_only: strategy 1",
     )
 
 
 class SupervisedOptions(Options):
-    """The linear classifier on the pooled feature, and its cross-entropy; or that of people's boxes."""
+    """The linear classifier on the pooled feature with its cross-entropy, or that on people's boxes."""
 
     target: Literal["videos", "boxes"] = option(
         "videos",
@@ -79,7 +79,7 @@ class SupervisedOptions(Options):
     )
     roi_size: int = option(
         7,
-        doc="places of a box's feature in height and width, before the largest is taken; read with target: boxes",
+        doc="bins of a box's feature in height and width, before the maximum; read with target: boxes",
         source="code: SlowFast, mmaction2: 7 and 8; not printed in CVRL",
         ge=1,
         le=32,
@@ -94,12 +94,12 @@ class SupervisedOptions(Options):
     )
     feature_norm: Literal["none", "l2", "l2_batch_norm"] = option(
         "none",
-        doc="what is done to the pooled feature first; l2: unit length; l2_batch_norm: batch norm behind that",
+        doc="normalisation of the pooled feature; l2: unit length; l2_batch_norm: batch norm after that",
         source="printed: CVRL; code: CSTP l2_batch_norm when fine-tuning",
     )
     label_fraction: float = option(
         1.0,
-        doc="share of the labelled training videos that is used, the same of every class and at least one of each",
+        doc="share of the labelled training videos to use, the same for every class and at least one of each",
         source="printed: CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
         gt=0,
         le=1,
@@ -114,5 +114,5 @@ class SupervisedOptions(Options):
         unread = ("label_fraction", "label_smoothing") if self.target == "boxes" else ("roi_size",)
         for name in unread:
             if getattr(self, name) != fields[name].default:
-                raise ValueError(f"{name} means nothing with target: {self.target}")
+                raise ValueError(f"{name} has no effect with target: {self.target}")
         return self

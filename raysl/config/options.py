@@ -11,9 +11,9 @@ from pydantic_core import PydanticUndefined
 class Options(BaseModel):
     """Base of all options models: immutable, strictly typed (no ``"8"`` for 8), finite, unknown keys refused.
 
-    Every number has both bounds, by test: what is far beyond anything of use is refused before it is paid for.
+    Every number has both bounds (a test checks it), so that useless values are refused before they cost anything.
 
-    ``version`` is raised when a default changes, or when the code behind the options computes something else.
+    ``version`` is raised when a default changes, or when the code computes something else from the options.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
@@ -21,7 +21,7 @@ class Options(BaseModel):
 
     @property
     def version_in_use(self) -> int:
-        """The version of what these values compute: a model overrides it where only some values' result has changed."""
+        """The version of what these values compute: a model overrides it if only some values' results have changed."""
         return self.version
 
 
@@ -41,11 +41,11 @@ def option(
         doc: one sentence: what it does.
         source: where the default comes from, and the place: ``printed: TaCo 3.1`` (in the paper), ``code: CVRL``
             (released with it, or closely related public code), ``inferred: ...`` (from the two), or ``ours``. Several
-            are parted by ``; ``. A field without a default of its own says ``required``, ``per recipe``, ``per study``
-            or ``see its fields``.
+            are separated by ``; ``. A field without a meaningful default has ``required``, ``per recipe``, ``per
+            study`` or ``see its fields``.
         unit: frames, pixels, seconds, epochs, steps, ...; empty for a pure number, a name or a switch.
-        identity: False for what cannot change a result (log intervals, cache sizes, worker counts); such a field
-            does not enter a cell's id.
+        identity: False for a field that cannot change a result (log intervals, cache sizes, worker counts); it does not
+            enter a cell's id.
         bounds: pydantic's ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``.
     """
     extra: dict[str, Any] = {"unit": unit, "source": source, "identity": identity}

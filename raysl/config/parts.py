@@ -1,4 +1,4 @@
-"""What the keys of a configuration lead to, told from its options models: options, a choice of component, or names."""
+"""What the keys of a configuration lead to, by its options models: options, a choice of component, or names."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Names:
     """A mapping whose keys are names: of components, or the user's own. They may hold dots.
 
     Attributes:
-        kind: the names are those of components of this kind, whose options they lead to; None: the user's own.
-        of: what a name of the user's own leads to.
+        kind: of the components that are named; the names lead to their options. None: the user's own names.
+        of: what a user's own name leads to.
     """
 
     kind: str | None = None
@@ -33,11 +33,11 @@ class Names:
 
 
 Part = type[Options] | Slot | Names | Mapping[str, Any] | None
-"""What a key leads to. A mapping: known keys and what they lead to. None: a plain value, or nothing that is known."""
+"""What a key leads to. A mapping: known keys and what they lead to. None: a plain value, or unknown."""
 
 
 def parts(info: FieldInfo) -> Iterator[Slot | type[Options]]:
-    """The slots and options models that a dotted key may lead into through a field."""
+    """The slots and options models within a field that a dotted key may lead into."""
     yield from _parts(info.annotation, tuple(info.metadata))
 
 
@@ -47,7 +47,7 @@ def _parts(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Slot | t
             yield slot
             return
     if isinstance(annotation, type) and issubclass(annotation, Options):
-        if annotation is not CellConfig:  # a whole configuration (`init.from`), which no key of another leads into
+        if annotation is not CellConfig:  # a whole configuration (`init.from`); no dotted key leads into it
             yield annotation
     elif get_origin(annotation) is Annotated:
         yield from _parts(get_args(annotation)[0], get_args(annotation)[1:])
@@ -63,7 +63,7 @@ def _field(model: type[Options], key: str) -> Part:
 
 
 def options_of(kind: str | None, name: Any) -> type[Options] | None:
-    """The options of a component, whose name may have a variant (``synthetic/large``); None where there is none."""
+    """The options of a component, whose name may have a variant (``synthetic/large``); None if there is none."""
     if kind is None or not isinstance(name, str):
         return None
     try:
@@ -81,14 +81,14 @@ CONFIGURATION: Mapping[str, Any] = {
 DATA_SETS = Names(of=Slot("data set"))
 SCALE: Mapping[str, Any] = {"set": CONFIGURATION, "multiply": CONFIGURATION, "datasets": DATA_SETS}
 DOCUMENT: Mapping[str, Any] = {**CONFIGURATION, "datasets": DATA_SETS, "scales": Names(of=SCALE)}
-"""A study or a recipe. What its other keys hold is read by whoever they belong to."""
+"""A study or a recipe. Its other keys are checked where they are read."""
 
 
 def below(part: Part, key: str, chosen: Any = None) -> Part:
     """What a key of ``part`` leads to.
 
     Args:
-        chosen: name of the component at ``part``; where it is not known, any component that has the key tells.
+        chosen: name of the component at ``part``; None: any component that has the key.
     """
     if isinstance(part, Mapping):
         return part.get(key)
@@ -99,7 +99,7 @@ def below(part: Part, key: str, chosen: Any = None) -> Part:
 
 
 def _models(part: type[Options] | Slot | None, chosen: Any = None) -> list[type[Options]]:
-    """The options models of which one holds at a part."""
+    """The options models that may apply at a part."""
     if part is None or not isinstance(part, Slot):
         return [] if part is None else [part]
     own = options_of(part.kind, part.component or chosen)
@@ -107,25 +107,25 @@ def _models(part: type[Options] | Slot | None, chosen: Any = None) -> list[type[
 
 
 def splits(part: Part, key: str) -> bool:
-    """Whether the dots of a key mean nesting. Those of an import path and of the user's own names do not."""
+    """Whether the dots of a key mean nesting; in an import path and in the user's own names they do not."""
     if "." not in key or part is None:
         return False
     return not isinstance(part, Names) or (part.kind is not None and key.partition(".")[0] in names(part.kind))
 
 
 def chooser(part: Part) -> str | None:
-    """The key that says which component is chosen; None where none is, or where its place says it."""
+    """The key that names the component; None if none is chosen, or if the place determines it."""
     return part.key if isinstance(part, Slot) and part.is_named else None
 
 
 def refusal(
     path: KeyPath, document: Any, aliases: Mapping[str, str] | None = None, *, number: bool = False
 ) -> str | None:
-    """Why no configuration has a key; None where one has.
+    """Why no configuration has a key; None if one has.
 
     Args:
         path: as a row writes it.
-        document: in which components of other packages may be named, by import path.
+        document: may name components of other packages, by import path.
         aliases: second names of protocols, and the protocols.
         number: the key must hold a number, or a list of some.
     """
@@ -142,7 +142,7 @@ def refusal(
 
 
 def _import_paths(value: Any) -> Iterator[str]:
-    """Every text in a value that may be one."""
+    """Every text in a value that may be an import path."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value):
         yield value
     for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
@@ -150,7 +150,7 @@ def _import_paths(value: Any) -> Iterator[str]:
 
 
 def _refusal(part: type[Options] | Slot, path: KeyPath, number: bool, others: Sequence[str]) -> str | None:
-    """Args: others: import paths, some of which may be of components."""
+    """As `refusal`. ``others``: import paths that may be of components."""
     key, rest = path[0], path[1:]
     no_number = f"{key!r} is no number" if number else None
     if isinstance(part, Slot) and part.many:

@@ -1,4 +1,4 @@
-"""From nested mappings to options models: one clear error for whatever does not fit."""
+"""From nested mappings to options models, with one clear error for anything that does not fit."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from raysl.errors import ConfigError
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 INCOMPLETE: Any = object()
-"""Stands for options of which a part is not written yet, where parts are checked (`check_options`)."""
+"""Placeholder for incomplete options, while parts are checked (`check_options`)."""
 
 
 def resolve(model: type[AnyOptions], tree: Tree, path: KeyPath = (), *, data: Any = None) -> AnyOptions:
-    """Validates ``data`` (the value of ``tree`` at ``path``; the whole tree where None) as ``model``.
+    """Validates ``data`` (None: the value of ``tree`` at ``path``) as ``model``.
 
     Raises:
         ConfigError: naming file, line and key: an unknown key (with the nearest valid one), a missing key, a value of
@@ -36,9 +36,9 @@ def resolve(model: type[AnyOptions], tree: Tree, path: KeyPath = (), *, data: An
 
 
 def check_options(model: type[Options], tree: Tree, path: KeyPath, data: Any) -> None:
-    """Checks names, types and bounds of what is written of a model, of which keys may be missing.
+    """Checks names, types and bounds of the written keys of a model; keys may be missing.
 
-    Keys that do not go together are left to `resolve`: another file may still change one of them.
+    Combinations of keys are left to `resolve`: another file may still change one of them.
 
     Raises:
         ConfigError: as `resolve` does.
@@ -72,12 +72,12 @@ def _resolve(model: type[Options], tree: Tree, path: KeyPath, data: Any, whole: 
 
 @cache
 def _fields(model: type[Options]) -> dict[str, tuple[Any, ...]]:
-    """What a value of each field is made into: a choice of component (a `Slot`), options (their model), a tuple."""
+    """What each field's value becomes: a choice of component (a `Slot`), options (their model), or a tuple."""
     return {name: (*parts(info), *_others(info.annotation)) for name, info in model.model_fields.items()}
 
 
 def _others(annotation: Any) -> Iterator[type[Any]]:
-    """Of a type: a whole configuration, and tuples."""
+    """From a type: a whole configuration, and tuples."""
     if annotation is CellConfig:
         yield CellConfig
     elif get_origin(annotation) is tuple:
@@ -88,7 +88,7 @@ def _others(annotation: Any) -> Iterator[type[Any]]:
 
 
 def _convert(takes: tuple[Any, ...], value: Any, tree: Tree, path: KeyPath, whole: bool) -> Any:
-    """Mappings become options or chosen components, and lists tuples, where the field says so."""
+    """Mappings become options or chosen components, and lists tuples, according to the field."""
     if value is None:
         return None
     for one in takes:
@@ -116,9 +116,9 @@ def _choose_many(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool)
 
 
 def _check_name(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) -> None:
-    """Refuses a name that is of no component, also where it is switched off, and an import path in dotted keys.
+    """Refuses a name of no component, also if it is switched off, and an import path in dotted keys.
 
-    In ``objective.pretext.my.colour: {...}`` all dots mean nesting, those of an import path too.
+    In ``objective.pretext.my.colour: {...}`` all dots mean nesting, even those of an import path.
     """
     if name in names(slot.kind):
         return
@@ -139,14 +139,14 @@ def _check_name(slot: Slot, name: str, value: Any, tree: Tree, path: KeyPath) ->
 def choose(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> Chosen:
     """``"adamw"``, ``"synthetic/large"`` or ``{name: adamw, weight_decay: 0.1}`` to a component with its options.
 
-    Where the slot takes one component alone its options stand without a name: ``{weight: 0.1}``.
+    If the slot takes only one component, its options are written without a name: ``{weight: 0.1}``.
     """
     chosen: Chosen = _choose(slot, value, tree, path, whole=True)
     return chosen
 
 
 def check_choice(slot: Slot, value: Any, tree: Tree, path: KeyPath) -> None:
-    """Checks what is written of a component as `check_options` does; its name may be missing."""
+    """Checks the written keys of a component as `check_options` does; its name may be missing."""
     _choose(slot, value, tree, path, whole=False)
 
 
@@ -176,7 +176,7 @@ def _choose(slot: Slot, value: Any, tree: Tree, path: KeyPath, whole: bool) -> A
 
 
 def _check_any(slot: Slot, value: Mapping[str, Any], tree: Tree, path: KeyPath) -> Any:
-    """Options of a component that another file names: refuses what is nearly an option of some component."""
+    """Options of a component that another file names: refuses a key that is nearly an option of some component."""
     known = {key for name in names(slot.kind) for key in find(slot.kind, name).options.model_fields}
     for key in value:
         near = suggestion(key, known | {slot.key})
@@ -195,10 +195,10 @@ def _variant(kind: str, name: str, variant: str) -> dict[str, Any]:
 
 
 def _explain(problems: list[ErrorDetails], tree: Tree, path: KeyPath, data: Any) -> ConfigError:
-    """The first problem of a pydantic error, in our words."""
+    """The first problem of a pydantic error, in our wording."""
     where = _place(problems[0], data)
     same = [problem for problem in problems if _place(problem, data) == where]
-    # Of the alternatives of a key: the one of the value's own type, or all of them.
+    # Among the alternatives of a key: the one of the value's own type, or all of them.
     fitting = [one for one in same if not one["type"].endswith("_type") and one["type"] != "literal_error"] or same
     problem = fitting[0]
     if problem["type"] == "missing":
@@ -215,7 +215,7 @@ def _explain(problems: list[ErrorDetails], tree: Tree, path: KeyPath, data: Any)
 
 
 def _place(problem: ErrorDetails, data: Any) -> KeyPath:
-    """The keys of a problem's place, without what pydantic adds: the names of alternatives (``constrained-int``)."""
+    """The keys of a problem's location, without the names of alternatives that pydantic adds (``constrained-int``)."""
     result: list[str] = []
     for part in problem["loc"]:
         if isinstance(data, Mapping) and part in data:
@@ -229,7 +229,7 @@ def _place(problem: ErrorDetails, data: Any) -> KeyPath:
 
 
 def _expected(problem: ErrorDetails) -> str:
-    """What a value should be, without the words that pydantic begins with."""
+    """What a value should be, without pydantic's introduction."""
     if problem["type"] in ("dict_type", "model_type"):
         return "a mapping"
     if problem["type"] in ("tuple_type", "list_type"):

@@ -1,4 +1,4 @@
-"""Scales: what changes the cost of a study and not the science."""
+"""Scales: they change the cost of a study, not its science."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Factor(Options):
     )
 
     def apply(self, value: int | float) -> int | float:
-        """The scaled value; whole numbers stay whole, and a zero, which switches something off, stays zero."""
+        """The scaled value; whole numbers stay whole, and zero, which switches something off, stays zero."""
         if value == 0:
             return value
         scaled = value * self.by if self.min is None else max(value * self.by, self.min)
@@ -40,12 +40,12 @@ class Factor(Options):
 
 
 class Scale(Options):
-    """The lists of a scale file: `set` is laid on the base before rows, `multiply` and `substitute` after them."""
+    """The sections of a scale file: `set` applies to the base before rows, `multiply` and `substitute` after them."""
 
-    title: str = option("", doc="what the scale is for", source="per scale")
-    seeds: tuple[Seed, ...] | None = option(None, doc="seeds in place of the study's", source="per scale", min_length=1)
+    title: str = option("", doc="purpose of the scale", source="per scale")
+    seeds: tuple[Seed, ...] | None = option(None, doc="seeds instead of the study's", source="per scale", min_length=1)
     trials: int | None = option(
-        None, doc="trials of a search in place of the study's", source="per scale", ge=1, le=10**6
+        None, doc="trials of a search instead of the study's", source="per scale", ge=1, le=10**6
     )
     set: dict[str, Any] = option({}, doc="dotted key to absolute value", source="per scale")
     multiply: dict[str, Any] = option({}, doc="dotted key to {by, min, multiple_of}", source="per scale")
@@ -57,7 +57,7 @@ class Scale(Options):
 
     @classmethod
     def read(cls, tree: Tree) -> Scale:
-        """Of what a file, or a study's ``scales: {NAME: ...}``, says.
+        """The scale of a file, or of a study's ``scales: {NAME: ...}``.
 
         Raises:
             ConfigError: naming file, line and key.
@@ -84,7 +84,7 @@ class Scale(Options):
         return {key: resolve(Factor, tree, ("multiply", key), data=value) for key, value in self.multiply.items()}
 
     def laid(self) -> Tree:
-        """What is laid on the base, with where each key of it was written."""
+        """The keys to apply to the base, with where each was written."""
         origins = {path[1:]: origin for path, origin in self._written.origins.items() if path[:1] == ("set",)}
         return expand(self.set, origins, part=CONFIGURATION)
 
@@ -102,7 +102,7 @@ class Scale(Options):
         return self._written.error(path, message)
 
     def for_alias(self, protocol: str, alias: str) -> Scale:
-        """The factors of a protocol under its second name: those of the protocol, and its own in their place."""
+        """The factors of a protocol's second name: those of the protocol, replaced by its own."""
         ours, own = f"evaluation.{protocol}.", f"evaluation.{alias}."
         renamed = {own + key.removeprefix(ours): key for key in self.multiply if key.startswith(ours)}
         keys = {**renamed, **{key: key for key in self.multiply if key.startswith(own)}}
@@ -125,7 +125,7 @@ AS_WRITTEN = Scale()
 
 
 def load_scale(name: str | None, study: Path, own: Mapping[str, Any], document: Tree) -> Scale:
-    """The named scale with what the study's own ``scales: {NAME: ...}`` lays over it; as written for ``paper``.
+    """The named scale, changed by the study's own ``scales: {NAME: ...}``; for ``paper``, without any.
 
     Raises:
         ConfigError: no such scale; an unknown key or data set; two data sets that become one.
@@ -196,7 +196,7 @@ def aliases_of(document: Tree) -> dict[str, str]:
 
 
 def substitute_name(name: str, scale: Scale) -> str:
-    """The data set that stands for ``name`` (``kinetics400`` or ``ucf101/1``) at this scale."""
+    """The data set that replaces ``name`` (``kinetics400`` or ``ucf101/1``) at this scale."""
     return scale.substitute.get(name, scale.substitute.get(name.partition("/")[0], name))
 
 

@@ -1,7 +1,7 @@
-"""JSON schema (draft 7) of configurations, so that an editor completes keys and marks what does not fit.
+"""JSON schema (draft 7) of configurations, so that an editor completes keys and marks errors.
 
-Made from the options models and from the components that are found by name. What only the loader can tell is left to
-it: bases, combinations that are refused, names that a study's ``datasets:`` defines.
+It is made from the options models of all components. Some checks are left to the loader: bases, refused combinations,
+names that a study's ``datasets:`` defines.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ DOTTED: JsonSchema = {"type": "string", "pattern": r"\."}
 
 @dataclass
 class Schemas:
-    """Makes schemas, and collects under ``definitions`` what they refer to.
+    """Makes schemas, and collects the definitions that they refer to.
 
     Attributes:
-        partial: of a file that is laid over another (study, recipe, row): no key is required, a component's options
-            may stand without its name, and a data set may have a name that the study defines. False: of a resolved
+        partial: for a file that extends another (study, recipe, row): no key is required, a component's options may be
+            written without its name, and a data set may have a name that the study defines. False: for a resolved
             cell.
     """
 
@@ -49,7 +49,7 @@ class Schemas:
         if required and not self.partial:
             schema["required"] = required
         nested = [name for name, info in model.model_fields.items() if any(True for _ in parts(info))]
-        if nested and self.partial:  # dotted keys may stand in any mapping
+        if nested and self.partial:  # dotted keys are allowed in any mapping
             schema["patternProperties"] = {rf"^({'|'.join(nested)})\.": {}}
         return schema
 
@@ -86,10 +86,9 @@ class Schemas:
         raise TypeError(f"an option of type {annotation} cannot be written as JSON schema")
 
     def slot(self, slot: Slot) -> JsonSchema:
-        """A choice among the components of a kind: its name alone, or a mapping with its options.
+        """A choice among the components of a kind: its name, or a mapping with its options.
 
-        The options of the only component where the slot takes one alone; where it takes many, a mapping from name to
-        options.
+        If the slot takes only one component, that one's options; if it takes many, a mapping from name to options.
         """
         if slot.many:
             return self._many(slot)
@@ -178,7 +177,7 @@ def component_schema(kind: str) -> JsonSchema:
 
 
 def document(title: str, schema: JsonSchema, schemas: Schemas) -> JsonSchema:
-    """A schema that stands alone."""
+    """A complete schema with its definitions."""
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"raysl: {title}"}
     body = {"allOf": [schema]} if "$ref" in schema else schema
     return {**head, **body, "definitions": dict(sorted(schemas.definitions.items()))}
@@ -190,7 +189,7 @@ def reference(name: str) -> JsonSchema:
 
 
 def draft_7(schema: JsonSchema) -> JsonSchema:
-    """A schema that pydantic made for 2020-12, in draft 7: a tuple of fixed length is written otherwise there."""
+    """Converts a schema of pydantic (2020-12) to draft 7, which writes tuples of fixed length differently."""
     result = {key: _inner(value) for key, value in schema.items() if key != "prefixItems"}
     if "prefixItems" in schema:
         result["items"] = _inner(schema["prefixItems"])
@@ -210,7 +209,7 @@ def _description(info: FieldInfo) -> str:
 
 
 def _names(kind: str, components: list[str]) -> list[JsonSchema]:
-    """Text that names one of these components, with a variant (``synthetic/large``) where they have some."""
+    """Text that names one of these components, with a variant (``synthetic/large``) if it has some."""
     varied = [name for name in components if find(kind, name).variant is not None]
     result: list[JsonSchema] = [{"enum": components}]
     if varied:

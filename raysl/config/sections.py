@@ -1,6 +1,6 @@
-"""The plain sections of a pretraining configuration: those that have no alternatives to choose a component from.
+"""The plain sections of a pretraining configuration, without a choice of components.
 
-Those that terms of the objective are built from are in `raysl.config.objective_sections`.
+Those of the objective's terms are in `raysl.config.objective_sections`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class LearningRate(Options):
-    """A learning rate as published, with the batch it was published for; what is used follows the batch."""
+    """A learning rate as published, with its batch size; the rate used depends on the actual batch size."""
 
     value: float = option(doc="the rate at `at_batch`", source="required", gt=0, le=1000)
-    at_batch: int = option(doc="global batch the value belongs to", unit="videos", source="required", ge=1, le=2**20)
+    at_batch: int = option(doc="global batch of this value", unit="videos", source="required", ge=1, le=2**20)
     rule: Literal["linear", "sqrt", "none"] = option(
         "linear", doc="how the rate follows the batch", source="printed: Goyal et al. 2017; CVRL 7.4 scales linearly"
     )
@@ -43,14 +43,14 @@ class ClipOptions(Options):
     size: int = option(112, doc="height and width", unit="pixels", source="printed: TCLR, SSTL, CSTP", ge=16, le=512)
     resize: int = option(
         128,
-        doc="short side to which decoded frames are brought before any crop",
+        doc="short side to which decoded frames are resized before any crop",
         unit="pixels",
         source="code: VCOP resizes to 128x171",
         ge=16,
         le=1024,
     )
     input: Literal["rgb", "difference"] = option(
-        "rgb", doc="pixels, or consecutive frames subtracted", source="ours: difference where pixels teach nothing"
+        "rgb", doc="pixels, or consecutive frames subtracted", source="ours: difference if pixels teach nothing"
     )
 
     @model_validator(mode="after")
@@ -63,7 +63,7 @@ class ClipOptions(Options):
 
     @property
     def raw_frames(self) -> int:
-        """Frames to decode for one clip: one more where consecutive frames are subtracted."""
+        """Frames to decode for one clip: one more if consecutive frames are subtracted."""
         return self.frames + (self.input == "difference")
 
     @property
@@ -77,7 +77,7 @@ class TemporalOptions(Options):
 
     buffer_frames: int = option(
         0,
-        doc="frames placed beyond those of the clip; the view is a random window of what dropping leaves",
+        doc="frames in addition to those of the clip; the view is a random window of what dropping leaves",
         unit="frames",
         source="printed: SSTL Table 4: 0, 8, 12, 16",
         ge=0,
@@ -109,21 +109,21 @@ class TemporalOptions(Options):
         if self.max_rate > 1 and self.buffer_frames == self.dropped_frames:
             raise ValueError(
                 f"max_rate {self.max_rate} drops frames, and buffer_frames {self.buffer_frames} has none to spare "
-                f"beside dropped_frames {self.dropped_frames}: raise buffer_frames"
+                f"in addition to dropped_frames {self.dropped_frames}: raise buffer_frames"
             )
         return self
 
 
 class MonitorOptions(Options):
-    """Looks at the backbone while it is pretrained without labels, which change nothing of it.
+    """Measurements of the backbone while it is pretrained without labels; they do not influence it.
 
-    Each gives a weighted kNN vote among labelled training videos, RankMe and the spread of the features: columns of
-    the curves, and a warning where the features have collapsed.
+    Each gives a weighted kNN vote among labelled training videos, RankMe and the spread of the features as columns of
+    the curves, and a warning if the features have collapsed.
     """
 
     points: int = option(
         4,
-        doc="looks, at even distances, the last one after the last step; 0: none",
+        doc="measurements, at even intervals, the last one after the last step; 0: none",
         source="ours",
         ge=0,
         le=1000,
@@ -131,7 +131,7 @@ class MonitorOptions(Options):
     )
     videos: int = option(
         512,
-        doc="training videos looked at, spread evenly over the catalog, labelled ones where there are any",
+        doc="training videos to measure on, spread evenly over the catalog, labelled ones if there are any",
         unit="videos",
         source="ours",
         ge=2,
@@ -153,7 +153,7 @@ class TrainingOptions(Options):
     precision: Literal["float32", "bfloat16", "auto"] = option(
         "float32",
         source="ours",
-        doc="arithmetic of the forward pass; auto: bfloat16 where the device multiplies it natively (provenance says); "
+        doc="arithmetic of the forward pass; auto: bfloat16 if the device multiplies it natively (see provenance); "
         "float32 is PyTorch's, whose convolutions on CUDA multiply in TF32",
     )
     workers: int = option(1, doc="DDP workers", source="ours", ge=1, le=4096, identity=False)
@@ -163,7 +163,7 @@ class TrainingOptions(Options):
     )
     accumulate: int = option(
         1,
-        doc="batches whose gradients are summed before a step; refused where the loss compares across the batch",
+        doc="batches whose gradients are summed before a step; refused if the loss compares across the batch",
         unit="batches",
         source="ours",
         ge=1,
@@ -183,7 +183,7 @@ class TrainingOptions(Options):
         0, doc="processes that load clips, per DDP worker", source="ours", ge=0, le=64, identity=False
     )
     threads: int | None = option(
-        None, doc="torch threads of a worker; null: the CPUs it was given", source="ours", ge=1, le=1024, identity=False
+        None, doc="torch threads of a worker; null: as many as its CPUs", source="ours", ge=1, le=1024, identity=False
     )
     checkpoint_steps: int | None = option(
         None,
@@ -199,7 +199,7 @@ class TrainingOptions(Options):
     )
     monitor: MonitorOptions = option(
         MonitorOptions(),
-        doc="looks at the backbone while it is pretrained without labels",
+        doc="measurements of the backbone while it is pretrained without labels",
         source="see its fields",
         identity=False,
     )
@@ -214,7 +214,7 @@ class TrainingOptions(Options):
 
     @property
     def chunk_in_use(self) -> int | None:
-        """`chunk` where it is less than a worker's batch, so that gradients are cached; otherwise None."""
+        """`chunk` if it is less than a worker's batch, so that gradients are cached; otherwise None."""
         return self.chunk if self.chunk is not None and self.chunk < self.batch_size // self.workers else None
 
     @model_validator(mode="after")

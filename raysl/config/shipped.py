@@ -13,9 +13,9 @@ EXTENDED = ("recipes", "scales")
 
 @cache
 def shipped_folder() -> Path | None:
-    """The folder of all of them: within the installed package, or the clone's own beside it.
+    """The folder of all of them: within the installed package, or next to it in a clone.
 
-    None where only the package was copied, as code alone to a cluster.
+    None if only the package was copied, for instance to a cluster.
     """
     package = Path(str(files("raysl")))
     return next((folder for folder in (package / FOLDER, package.parent / FOLDER) if folder.is_dir()), None)
@@ -31,7 +31,7 @@ def shipped_path(name: str) -> Path | None:
 
 
 def shipped_name(path: Path) -> str | None:
-    """The name by which `shipped_path` finds a file; None of a file of the user's own."""
+    """The name by which `shipped_path` finds a file; None for a user's own file."""
     top = shipped_folder()
     if top is None or not path.resolve().is_relative_to(top.resolve()):
         return None

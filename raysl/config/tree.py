@@ -1,4 +1,4 @@
-"""Laying one configuration over another: extension, rows, scales, overrides."""
+"""Merging configurations: extension, rows, scales, overrides."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def expand(data: Mapping[str, Any], origins: Mapping[KeyPath, Origin], at: KeyPa
 
     Args:
         data: e.g. a row, ``{"clip.size": 56, "objective": {"contrastive.temperature": 0.2}}``.
-        origins: of the document it comes from.
-        at: its place in that document.
-        part: what it is.
+        origins: of its document.
+        at: its path in that document.
+        part: its kind (`raysl.config.parts`).
 
     Raises:
         ConfigError: one key in two spellings.
@@ -84,7 +84,7 @@ def _record(result: Tree, path: KeyPath, origin: Origin | None) -> None:
 def _mapping(
     result: Tree, node: dict[str, Any], key: str, part: Part, path: KeyPath, origin: Origin | None
 ) -> dict[str, Any]:
-    """The mapping at a key, made where there is none; a component that was named by text alone keeps its name."""
+    """The mapping at a key, created if absent; a component that was given only as text keeps its name."""
     named, found = chooser(part), node.setdefault(key, {})
     if isinstance(found, str) and named is not None:
         found = node[key] = {named: found}
@@ -99,10 +99,10 @@ def _twice(result: Tree, path: KeyPath, origin: Origin | None) -> ConfigError:
 
 
 def merge(base: Tree, over: Tree, part: Part = DOCUMENT) -> Tree:
-    """``over`` laid on ``base``: mappings merge by key, anything else replaces; neither is changed.
+    """``base`` overridden by ``over``: mappings merge by key, anything else is replaced; neither argument is changed.
 
-    Another choice of a component replaces the options of the old one. A component that ``base`` names by text alone
-    takes options.
+    Another choice of a component replaces the options of the old one. A component that ``base`` gives only as text can
+    get options.
     """
     origins = dict(base.origins)
     data = _merge(copied(base.data), over.data, part, (), origins)
@@ -136,7 +136,7 @@ def _other_choice(base: Mapping[str, Any], over: Mapping[str, Any], named: str |
 
 
 def get(data: Mapping[str, Any], path: KeyPath) -> Any:
-    """The value at ``path``, or None where a part of it is absent."""
+    """The value at ``path``, or None if a part of it is absent."""
     value: Any = data
     for part in path:
         if not isinstance(value, Mapping) or part not in value:
@@ -146,7 +146,7 @@ def get(data: Mapping[str, Any], path: KeyPath) -> Any:
 
 
 def place(data: Mapping[str, Any], key: str) -> KeyPath:
-    """The path of a dotted key in resolved data, whose own keys may hold dots: the import path of a task."""
+    """The path of a dotted key in resolved data; keys there may have dots themselves: the import path of a task."""
     for known in sorted(data, key=len, reverse=True):
         if key.startswith(f"{known}."):
             inner = data[known] if isinstance(data[known], Mapping) else {}
@@ -155,7 +155,7 @@ def place(data: Mapping[str, Any], key: str) -> KeyPath:
 
 
 def put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
-    """Sets the value at ``path``, whose parents exist."""
+    """Sets the value at ``path``; its parents must exist."""
     for part in path[:-1]:
         data = data[part]
     data[path[-1]] = value

@@ -1,4 +1,4 @@
-"""YAML as a researcher means it: numbers as in YAML 1.2, keys as they are written, every key's line remembered."""
+"""YAML as a researcher means it: numbers as in YAML 1.2, keys as written, with the line of every key."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Tree:
     """Nested mappings from YAML, and where each key and each item of a list was written.
 
     Attributes:
-        origins: in the order in which they were laid over one another, so that the last of several keys is the one
-            that the user wrote last: base, study, scale, row, ``--set``.
+        origins: in the order of merging, so that the last of several keys is the one that overrides: base, study,
+            scale, row, ``--set``.
     """
 
     data: dict[str, Any]
@@ -63,10 +63,10 @@ class Tree:
         return ConfigError(": ".join([*parts, message]))
 
     def misfit(self, path: KeyPath, message: str) -> ConfigError:
-        """An error about a combination of keys: its file and line are those of the key that was written last.
+        """An error about a combination of keys, with file and line of the key that was merged last.
 
         Args:
-            path: the section that does not fit.
+            path: the section with the error.
             message: names the keys, relative to ``path`` or to a section around it, or in full.
         """
         named = set()
@@ -82,14 +82,14 @@ class Tree:
         return ConfigError(f"{'' if where is None else f'{where}: '}{shown}{message}")
 
     def text(self, path: KeyPath, value: Any) -> Any:
-        """A name that YAML reads as a number, true or null, as it was written: ``baseline: 0.10``."""
+        """A name that YAML reads as a number, true or null, in the form in which it was written: ``baseline: 0.10``."""
         origin = self.origins.get(path)
         plain = isinstance(value, bool | int | float) or value is None
         return origin.text if plain and origin is not None and origin.text is not None else value
 
 
 def copied(data: Any) -> Any:
-    """Mappings and lists anew, all that is in them as it is: what YAML gives holds nothing else that changes."""
+    """A copy of mappings and lists; other values from YAML are immutable."""
     if isinstance(data, dict):
         return {key: copied(value) for key, value in data.items()}
     return [copied(value) for value in data] if isinstance(data, list) else data
@@ -129,7 +129,7 @@ _Loader.add_constructor(f"{TAG}int", _construct_int)
 
 
 class _Parser(CSafeLoader):
-    """Composes what `_Loader` does, ten times as fast."""
+    """Composes the same as `_Loader`, ten times as fast."""
 
     yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
@@ -138,19 +138,19 @@ def _composed(text: str) -> yaml.Node | None:
     try:
         return yaml.compose(text, Loader=_Parser)
     except yaml.YAMLError:
-        return yaml.compose(text, Loader=_Loader)  # its messages are the better ones
+        return yaml.compose(text, Loader=_Loader)  # its messages are better
 
 
 TAGS = {f"{TAG}{name}" for name in ("str", "bool", "null", "int", "float", "seq", "map")}
 
 
 MOST_VALUES = 1_000_000
-"""Of one file: aliases of aliases may stand for any number of them."""
+"""Limit for one file: aliases of aliases can multiply values without bound."""
 
 
 @dataclass
 class _Reader:
-    """From YAML's nodes to values whose keys are text, and to the origin of each key.
+    """From YAML's nodes to values with text keys, and to the origin of each key.
 
     Attributes:
         origins: filled while nodes are read.
@@ -172,7 +172,7 @@ class _Reader:
             except ValueError as error:
                 raise self.error(node, path, "a number of thousands of digits cannot be read") from error
         if any(node is one for one in self._open):
-            raise self.error(node, path, "an alias (*name) stands inside of what it refers to")
+            raise self.error(node, path, "an alias (*name) is inside of what it refers to")
         self._open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
@@ -186,7 +186,7 @@ class _Reader:
         return self.value(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        """Keys are read as text; one that is written twice is refused. ``<<: *name`` comes before the own keys."""
+        """Keys are read as text; one that is written twice is refused. ``<<: *name`` comes before other keys."""
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == f"{TAG}merge":
@@ -232,7 +232,7 @@ def read_tree(path: Path, shown: str | None = None) -> Tree:
 
     Args:
         path: the file.
-        shown: how messages name it; the path as given where None.
+        shown: its name in messages; None: the path.
 
     Raises:
         ConfigError: absent, not YAML, not a mapping, or with a duplicate key.
@@ -253,7 +253,7 @@ def parse_tree(text: str, file: str) -> Tree:
 
 @lru_cache(maxsize=256)
 def _parsed(text: str, file: str) -> Tree:
-    """All studies of a folder extend a few recipes, and parsing one takes as long as resolving its rows."""
+    """A cache: all studies of a folder extend a few recipes, and parsing one takes as long as resolving its rows."""
     reader, data = _parse(text, file)
     if data is None:
         data = {}
@@ -268,7 +268,7 @@ def parse_value(text: str) -> Any:
 
 
 def parse_override(key: str, text: str) -> Tree:
-    """A key and value of ``--set``, and that the value and all in it was given there."""
+    """A key and value of ``--set``, with that as the origin of the value and all in it."""
     reader, value = _parse(text, "--set")
     inner = {(key, *path): Origin("--set", text=origin.text) for path, origin in reader.origins.items()}
     return Tree({key: value}, {(): Origin("--set"), (key,): Origin("--set", text=text.strip()), **inner})
@@ -280,7 +280,7 @@ def _parse(text: str, file: str) -> tuple[_Reader, Any]:
         node = _composed(text)
         return reader, None if node is None else reader.value(node, ())
     except RecursionError as error:
-        raise ConfigError(f"{file}: lists or mappings lie hundreds deep in each other") from error
+        raise ConfigError(f"{file}: lists or mappings are nested hundreds deep") from error
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise ConfigError(f"{_where(file, text, error)}: not valid YAML: {problem}{_hint(text, error)}") from error
@@ -294,7 +294,7 @@ def _where(file: str, text: str, error: yaml.YAMLError) -> str:
 
 
 def _hint(text: str, error: yaml.YAMLError) -> str:
-    """What to do about the errors that people make most, in words that need no knowledge of YAML's grammar."""
+    """What to do about the most frequent errors, in words that need no knowledge of YAML's grammar."""
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     lines = text.splitlines()
     line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""

@@ -1,4 +1,4 @@
-"""The papers' tables and settings as package data: every number with where it comes from, none typed anywhere else."""
+"""The papers' tables and settings as package data: every number with its origin, and typed nowhere else."""
 
 from raysl.published.match import Match, match
 from raysl.published.records import Architecture, Cell, Paper, PublishedTable, Value

@@ -1,4 +1,4 @@
-"""Where the rows and columns of a study stand in a published table."""
+"""Matches the rows and columns of a study with those of a published table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Match:
     """A study's rows and columns, found in a published table.
 
     Attributes:
-        rows: the study's row to the position of the published one.
-        columns: the study's column (``linear/ucf101:top1``, as the study writes it) to the published one.
-        unscored: pairs of the study's rows whose order is compared with nothing.
-        unscored_in: the same by published column, of the numbers of this column alone.
+        rows: from the study's row to the index of the published one.
+        columns: from the study's column (``linear/ucf101:top1``, as the study writes it) to the published one.
+        unscored: pairs of the study's rows whose order is not compared.
+        unscored_in: by published column, pairs whose order is not compared in this column.
     """
 
     table: PublishedTable
@@ -40,11 +40,11 @@ def match(
     unscored: Sequence[Sequence[str]] = (),
     unscored_in: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> Match:
-    """Finds each row by the published columns that are given for it, all of them left of the results.
+    """Finds each row by published columns, all of them left of the results.
 
     Args:
-        rows: the study's row to ``{published column: value}``; one published row must have all of these values.
-        columns: the study's column to the published column that holds its numbers.
+        rows: from the study's row to ``{published column: value}``; one published row must have all of these values.
+        columns: from the study's column to the published column with its numbers.
         unscored: pairs of the study's rows.
         unscored_in: one of ``columns`` to pairs that are not compared there.
 
@@ -82,7 +82,7 @@ def _known(table: PublishedTable, column: str) -> None:
 
 def _row(table: PublishedTable, row: str, given: Mapping[str, Value], factors: Sequence[str]) -> int:
     if not given:
-        raise ConfigError(f"row {row!r}: say which row of {table.id} it is, by its columns {', '.join(factors)}")
+        raise ConfigError(f"row {row!r}: give the row of {table.id} that it is, by its columns {', '.join(factors)}")
     for column in given:
         _known(table, column)
         if column not in factors:
@@ -106,7 +106,7 @@ def _row(table: PublishedTable, row: str, given: Mapping[str, Value], factors: S
 
 
 def _same(published: Value, given: Value) -> bool:
-    """Equality in which true is not 1."""
+    """Equality, except that true is not 1."""
     return isinstance(published, bool) == isinstance(given, bool) and published == given
 
 

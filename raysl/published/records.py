@@ -1,6 +1,6 @@
-"""What is known of a published table, figure or network, as typed records.
+"""Typed records of published tables, figures and networks.
 
-In a cell, None is what was not recovered from the paper's text, or a printed dash where the notes say so.
+In a cell, None is a value that is not in our source text, or a printed dash if the notes say so.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pydantic import ConfigDict
 Value = str | int | float | bool | None
 Provenance = Literal["paper", "paper-cross", "public", "lost"]
 """paper: printed in the cell. paper-cross: printed elsewhere in one of the papers. public: from the named source.
-lost: known to exist in the paper and not recovered."""
+lost: known to be in the paper, but not in our source text."""
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number that was found outside its table: what it is the number of, and where it stands."""
+    """One number from outside its table: what it is of, and where it is printed."""
 
     __pydantic_config__ = STRICT
     cell: str
@@ -35,7 +35,7 @@ class Grid:
     """Columns and rows.
 
     Raises:
-        ValueError: a column stands twice, or a row is not as long as the columns.
+        ValueError: a column is repeated, or a row is not as long as the columns.
     """
 
     __pydantic_config__ = STRICT
@@ -44,7 +44,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         if len(set(self.columns)) != len(self.columns):
-            raise ValueError(f"a column stands twice in {list(self.columns)}")
+            raise ValueError(f"a column is repeated in {list(self.columns)}")
         for position, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise ValueError(f"row {position} has {len(row)} values and not one for each of {list(self.columns)}")
@@ -55,17 +55,24 @@ class PublishedTable(Grid):
     """A table of a paper, or a figure (whose rows, where it has any, are its series).
 
     Attributes:
-        id: e.g. ``cvrl_t6``. paper: id of its paper. number: as the paper counts. figure: whether it is a figure.
-        what: one line. kind: ``comparison`` with other methods, ``architecture``, or empty for an ablation.
+        id: e.g. ``cvrl_t6``.
+        paper: id of its paper.
+        number: as the paper counts.
+        figure: whether it is a figure.
+        what: one line.
+        kind: ``comparison`` with other methods, ``architecture``, or empty for an ablation.
         own: column to the values that mark the rows of the paper's authors, of which they trained the networks; empty:
             all rows are theirs. The others are quoted.
-        varied: the factors that its rows differ in. fixed: what they share. metric: as printed.
-        provenance: of all cells; None where a column of this name says it row by row, or nothing is said.
-        source: where cells of provenance paper-cross or public stand.
+        varied: the factors that its rows differ in.
+        fixed: what they share.
+        metric: as printed.
+        provenance: of all cells; None if a column of this name has it row by row, or if unknown.
+        source: of cells with provenance paper-cross or public.
         notes: what a reader of the numbers must know.
-        cross: numbers that were lost in the table and stand elsewhere. lost_rows: rows that were not recovered.
+        cross: numbers of the table that are printed elsewhere.
+        lost_rows: rows that are not in our source text.
         known: what is known of a figure without rows.
-        printed_gains_over_IC, candidate_values: as the one table that has them prints them.
+        printed_gains_over_IC, candidate_values: as printed in the one table that has them.
     """
 
     id: str
@@ -98,7 +105,7 @@ class PublishedTable(Grid):
 
     @property
     def own_rows(self) -> tuple[int, ...]:
-        """Positions of the rows that are the authors' own."""
+        """Indices of the rows that are the authors' own."""
         marked = [(self.columns.index(column), values) for column, values in self.own.items()]
         return tuple(
             position
@@ -114,7 +121,7 @@ class PublishedTable(Grid):
 
 @dataclass(frozen=True)
 class TextResult:
-    """A result that a paper states in its text alone; ``numbers`` by name."""
+    """A result that a paper states only in its text; ``numbers`` by name."""
 
     __pydantic_config__ = STRICT
     id: str
@@ -145,7 +152,8 @@ class Architecture:
         exact_trainable: weights of convolutions, affine batch norm and linear layers, computed; None where no
             known network has the published count.
         exact_with_bn_stats: with moving mean and variance of batch norm.
-        published_M: as printed, in millions. published_counts: what the printed number counts.
+        published_M: as printed, in millions.
+        published_counts: what the printed number counts.
         with_fc400, with_fc101: with a classifier of this many classes.
     """
 

@@ -1,6 +1,6 @@
-"""Every setting of the papers' recipes with where its value comes from, read from ``settings.yaml``.
+"""Every setting of the papers' recipes with the origin of its value, read from ``settings.yaml``.
 
-And where a resolved configuration says otherwise.
+Also: the differences of a resolved configuration from them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CELL_KEYS = tuple(CellConfig.model_fields)
 
 
 class _Absent:
-    """Stands for a path that a configuration does not have; equal to nothing, null included."""
+    """The value of a path that a configuration does not have; equal to nothing, not even null."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -39,13 +39,13 @@ class Setting:
     """One value of a recipe.
 
     Attributes:
-        path: dotted key of a configuration, or ``evaluation.PROTOCOL.key`` (``evaluation.PROTOCOL/DATASET.key`` where
-            the value is for one data set alone).
-        mark: printed in the paper, read in its code, inferred from the two, or ours where both are silent.
+        path: dotted key of a configuration, or ``evaluation.PROTOCOL.key`` (``evaluation.PROTOCOL/DATASET.key`` for a
+            value of one data set).
+        mark: printed in the paper, read in its code, inferred from the two, or ours if neither has it.
         source: the place in the paper or its code.
-        note: where text and code differ: what the other says.
-        printed: what the paper prints, where the recipe has something else all the same; None where it has not.
-        elsewhere: the study that has the value, where the recipe cannot; or why it stands in no configuration.
+        note: if text and code differ: the value of the other.
+        printed: what the paper prints, if the recipe deliberately has something else; else None.
+        elsewhere: the study that has the value, if the recipe cannot; or why no configuration has it.
     """
 
     __pydantic_config__ = STRICT
@@ -60,12 +60,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Variant:
-    """A recipe that says some settings of another one otherwise: released code beside the text, or the print amended.
+    """A recipe that changes some settings of another one: the released code's, or a correction of the printed ones.
 
     Attributes:
-        of: the recipe that it is laid on.
+        of: the recipe that it extends.
         settings: those that it changes or adds.
-        without: paths of the other recipe that it does not have.
+        without: paths of the other recipe that it lacks.
     """
 
     __pydantic_config__ = STRICT
@@ -76,14 +76,19 @@ class Variant:
 
 @dataclass(frozen=True)
 class Settings:
-    """Attributes: recipes: the papers', by name, with all their settings. variants: by name, what is laid on them."""
+    """All recipes.
+
+    Attributes:
+        recipes: of the papers, by name, with all their settings.
+        variants: by name.
+    """
 
     __pydantic_config__ = STRICT
     recipes: dict[str, tuple[Setting, ...]]
     variants: dict[str, Variant] = field(default_factory=dict)
 
     def of(self, recipe: str) -> tuple[Setting, ...]:
-        """All settings of a recipe; of a variant, those of the recipe it is laid on where it changes nothing."""
+        """All settings of a recipe, or of a variant, including those that it does not change."""
         if recipe in self.recipes:
             return self.recipes[recipe]
         variant = self.variants[recipe]
@@ -114,11 +119,11 @@ def recipe_settings(recipe: str) -> tuple[Setting, ...]:
 
 
 def differences(recipe: str, cell: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Path, published value and the configuration's own, wherever they differ; settings of evaluations are left out.
+    """Path, published value and the configuration's value, for each that differs; settings of evaluations are left out.
 
     Args:
         recipe: e.g. ``cvrl``.
-        cell: what `raysl.config.identity.resolved` makes of a configuration.
+        cell: a configuration after `raysl.config.identity.resolved`.
 
     Raises:
         ConfigError: no such recipe.
@@ -136,7 +141,7 @@ def read(path: Path) -> Settings:
     """Reads and checks a file of settings.
 
     Raises:
-        ConfigError: an unknown or missing key, an unknown mark, a path that stands twice in a recipe or that is of no
+        ConfigError: an unknown or missing key, an unknown mark, a path that is repeated in a recipe or that is of no
             configuration or evaluation; a variant of no recipe, of a recipe's name, that repeats a value of its recipe
             or leaves out what that does not have.
     """
@@ -159,7 +164,7 @@ def _check_paths(tree: Tree, at: tuple[str, ...], settings: tuple[Setting, ...])
     for position, setting in enumerate(settings):
         here = (*at, str(position), "path")
         if setting.path in seen:
-            raise tree.error(here, f"{setting.path} stands twice")
+            raise tree.error(here, f"{setting.path} is repeated")
         if setting.path.split(".")[0] not in (*CELL_KEYS, "evaluation"):
             raise tree.error(here, f"{setting.path} is of no configuration{nearest(setting.path, CELL_KEYS)}")
         seen.add(setting.path)
@@ -187,7 +192,7 @@ def _everything() -> Settings:
 
 
 def value_at(cell: Mapping[str, Any], path: str) -> Any:
-    """What a resolved configuration has at a dotted path; `ABSENT` where it has nothing."""
+    """The value of a resolved configuration at a dotted path; `ABSENT` if it has none."""
     value: Any = cell
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -197,7 +202,7 @@ def value_at(cell: Mapping[str, Any], path: str) -> Any:
 
 
 def same(expected: Any, got: Any) -> bool:
-    """Equality in which true is not 1, a list is a tuple, and a component is its name."""
+    """Equality, except that true is not 1, a list equals a tuple, and a component equals its name."""
     if isinstance(got, Mapping) and isinstance(expected, str):
         return next(iter(got.values()), None) == expected  # `resolved` puts a component's name first
     if isinstance(expected, tuple) and isinstance(got, list | tuple):

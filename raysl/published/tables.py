@@ -83,7 +83,7 @@ def read(path: Path) -> Everything:
     """Reads and checks a file of tables.
 
     Raises:
-        ConfigError: an unknown or missing key, a row that is not as long as its columns, an id that stands twice.
+        ConfigError: an unknown or missing key, a row that is not as long as its columns, a repeated id.
     """
     tree = read_tree(path, path.name)
     version = tree.data.get("schema_version")
@@ -94,7 +94,7 @@ def read(path: Path) -> Everything:
         "architectures": tree.data.get("architectures", []),
     }
     try:
-        # From JSON, since only there a strict model takes a list for a tuple.
+        # From JSON, since only there a strict model accepts a list for a tuple.
         everything = TypeAdapter(Everything).validate_json(json.dumps(data))
     except ValidationError as error:
         problem = error.errors()[0]
@@ -117,7 +117,7 @@ def _paper(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(data: Mapping[str, Any], paper_id: str, figure: bool) -> dict[str, Any]:
-    """A figure may have one ``note``, and a metric may stand alone."""
+    """Allows a figure with one ``note``, and a single metric."""
     table = {**data, "paper": paper_id, "figure": figure}
     if "note" in table:
         table["notes"] = [*table.get("notes", []), table.pop("note")]
@@ -127,7 +127,7 @@ def _table(data: Mapping[str, Any], paper_id: str, figure: bool) -> dict[str, An
 
 
 def _text_result(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Whatever number a text result names (``value``, ``change_in_...``) stands under ``numbers``."""
+    """Puts all numbers of a text result (``value``, ``change_in_...``) under ``numbers``."""
     numbers = {**data.get("values", {}), **{key: data[key] for key in data if key not in TEXT_RESULT_KEYS}}
     return {**{key: data[key] for key in TEXT_RESULT_KEYS[:3] if key in data}, "numbers": numbers}
 
@@ -140,7 +140,7 @@ def _refuse_twice(path: Path, everything: Everything) -> None:
     for names in groups:
         for name in names:
             if names.count(name) > 1:
-                raise ConfigError(f"{path.name}: the id {name!r} stands twice")
+                raise ConfigError(f"{path.name}: the id {name!r} is repeated")
 
 
 def _find(what: str, name: str, items: Iterable[AnyNamed]) -> AnyNamed:

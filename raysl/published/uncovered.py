@@ -1,4 +1,4 @@
-"""What of the published tables no shipped study computes, and why, read from ``uncovered.yaml``."""
+"""Which published results no shipped study computes, and why, read from ``uncovered.yaml``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ Reason = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True)
 class Uncovered:
-    """Attributes:
-    others: the reason of all rows that are not the authors' own (`PublishedTable.own`).
-    kinds: kind of table (``architecture``) to the reason that all of this kind share.
-    drawn_from: figure to the table whose numbers it draws: what covers the table covers the figure.
-    tables: table or figure to the reason, as a whole.
-    rows: table and position of a row to the reason.
+    """Published results that no study computes.
+
+    Attributes:
+        others: the reason of all rows that are not the authors' own (`PublishedTable.own`).
+    kinds: from a kind of table (``architecture``) to the reason for all of this kind.
+        drawn_from: from a figure to the table whose numbers it draws: what covers the table covers the figure.
+        tables: from a whole table or figure to the reason.
+        rows: from table and index of a row to the reason.
     """
 
     kinds: Mapping[str, str]
@@ -68,11 +70,11 @@ def read(path: Path) -> Uncovered:
     Raises:
         ConfigError: an unknown or missing key; an unknown table or figure; a row that no published row or several
             match; something that is listed twice, or that a rule for its kind or for other authors' rows lists already;
-            a figure that is drawn from no rows, or that has rows of its own.
+            a figure that is drawn from no rows, or that has its own rows.
     """
     tree = read_tree(path, path.name)
     try:
-        # From JSON, since only there a strict model takes a list for a tuple.
+        # From JSON, since only there a strict model accepts a list for a tuple.
         given = TypeAdapter(_File).validate_json(json.dumps(tree.data))
     except ValidationError as error:
         problem = error.errors()[0]
@@ -83,7 +85,7 @@ def read(path: Path) -> Uncovered:
             _refuse_twice(tree, given, key, table_id)
     for figure, source in given.drawn_from.items():
         if _table(tree, ("drawn_from", figure), figure).rows:
-            raise tree.error(("drawn_from", figure), "has rows of its own, which a study can cover")
+            raise tree.error(("drawn_from", figure), "has its own rows, which a study can cover")
         if not _table(tree, ("drawn_from", figure), source).rows:
             raise tree.error(("drawn_from", figure), f"{source} has no rows to draw")
     rows: dict[tuple[str, int], str] = {}

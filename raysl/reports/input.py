@@ -194,7 +194,7 @@ class Searched:
         base: number of the trial that is the study's own configuration; None where there is none.
 
     Raises:
-        ValueError: a number stands twice, a trial has a parameter that is not searched, a row is of no finished trial,
+        ValueError: a number is repeated, a trial has a parameter that is not searched, a row is of no finished trial,
             or the base of none that there is.
     """
 
@@ -209,7 +209,7 @@ class Searched:
 
     def __post_init__(self) -> None:
         if len({trial.number for trial in self.trials}) != len(self.trials):
-            raise ValueError("the number of a trial stands twice")
+            raise ValueError("the number of a trial is repeated")
         for trial in self.trials:
             if unknown := set(trial.point) - set(self.parameters):
                 raise ValueError(f"trial {trial.number} has {sorted(unknown)}, which is none of {self.parameters}")
@@ -244,7 +244,7 @@ class ReportInput:
         differences: what each row changes, and what the scale and ``--set`` changed; None where that is not known.
 
     Raises:
-        ValueError: the baseline is no row, or a name or seed stands twice.
+        ValueError: the baseline is no row, or a name or seed is repeated.
     """
 
     title: str
@@ -264,10 +264,10 @@ class ReportInput:
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(f"the baseline {self.baseline!r} is none of the rows {names}")
         if len(set(names)) != len(names) or len(set(self.columns)) != len(self.columns):
-            raise ValueError(f"a row or a column of {self.title!r} stands twice")
+            raise ValueError(f"a row or a column of {self.title!r} is repeated")
         for row in self.rows:
             if len({cell.seed for cell in row.cells}) != len(row.cells):
-                raise ValueError(f"a seed of row {row.name!r} stands twice")
+                raise ValueError(f"a seed of row {row.name!r} is repeated")
 
     @cached_property
     def by_name(self) -> Mapping[str, RowInput]:

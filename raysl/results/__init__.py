@@ -1,4 +1,4 @@
-"""The store: one folder a cell, on a local disk or on an object store.
+"""The store: one folder per cell, on a local disk or an object store.
 
 ``raysl.results.open(storage)`` gives a `Store`; ``raysl.results.open(storage).frame()`` a pandas table of
 cells x evaluations with every configuration field.

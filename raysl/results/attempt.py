@@ -16,12 +16,12 @@ from raysl.results.place import Place
 
 KEPT_CHECKPOINTS = 2
 STARTED = "%Y%m%dT%H%M%S"
-"""How an attempt's name begins: with the time of its start (UTC)."""
+"""Format of the beginning of an attempt's name, the time of its start (UTC)."""
 _log = logging.getLogger(__name__)
 
 
 def new_attempt_name() -> str:
-    """A name of its own that sorts by the time of the start (UTC)."""
+    """A unique name that sorts by the time of the start (UTC)."""
     return f"{time.strftime(STARTED, time.gmtime())}-{uuid.uuid4().hex[:12]}"
 
 
@@ -38,7 +38,7 @@ class Attempt:
     place: Place
 
     def save_checkpoint(self, step: int, data: bytes) -> None:
-        """Writes a checkpoint, then the marker that says it is complete; keeps the newest two.
+        """Writes a checkpoint, then the marker that it is complete; keeps the newest two.
 
         Args:
             step: optimizer steps done, >= 0.
@@ -57,13 +57,13 @@ class Attempt:
             self.place.delete(_object(old))
 
     def checkpoint_steps(self) -> list[int]:
-        """Steps of the checkpoints that have a marker and an object, rising."""
+        """Steps of the checkpoints that have a marker and an object, in ascending order."""
         names = self.place.entries("checkpoints")
         steps = [int(Path(name).stem) for name in names if name.endswith(".json") and Path(name).stem.isdigit()]
         return sorted(step for step in steps if _object(step) in names)
 
     def checkpoint(self, step: int) -> bytes | None:
-        """The checkpoint of this step; None, with a warning, if its bytes are not those its marker promises."""
+        """The checkpoint of this step; None, with a warning, if its bytes do not match its marker."""
         try:
             marker = read_json(self.place, _marker(step))
         except UnreadableError as error:
@@ -93,15 +93,15 @@ class Attempt:
                 self.place.write(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 
     def heartbeat(self, progress: dict[str, Any]) -> None:
-        """Says that the attempt is alive, and how far it is (epoch, step, clips_per_second, ...)."""
+        """Writes a heartbeat with the progress (epoch, step, clips_per_second, ...)."""
         self._beat(progress, "alive")
 
     def end(self, progress: dict[str, Any] | None = None) -> None:
-        """Says that nobody works on the attempt any more, so that it does not count as running until it is stale."""
+        """Marks the attempt as ended, so that it does not count as running until its heartbeat is stale."""
         self._beat(progress or {}, "ended")
 
     def forget(self) -> None:
-        """Takes the last heartbeat back, where there is no room to say that the attempt has ended."""
+        """Deletes the last heartbeat, if there is no room to mark the attempt as ended."""
         self.place.delete("heartbeat.json")
 
     def _beat(self, progress: dict[str, Any], mark: Literal["alive", "ended"]) -> None:

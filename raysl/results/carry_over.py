@@ -1,8 +1,8 @@
-"""Taking results over that an older version of raysl stored under hashes of names and lengths.
+"""Carries over results that an older version of raysl stored under hashes of names and lengths.
 
-Those stores keep the manifest that each result was made from, with a fingerprint of every video. Where the data here
-has the same videos, result by result, its folders are given the names that this version looks for. Labels and splits
-are in no old manifest: they are compared with the stored predictions.
+Those stores keep the manifest of each result, with a fingerprint of every video. If the data here has the same videos,
+the result's folders get the names of this version. Old manifests have no labels and splits: these are compared with
+the stored predictions.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ OpenData = Callable[[Chosen], Snapshot]
 
 @dataclass
 class Carried:
-    """What became of the results of a store.
+    """What was done with the results of a store.
 
     Attributes:
-        taken: old to new name, of cells, evaluations and searches.
+        taken: from old to new name, of cells, evaluations and searches.
         current: how many had the names of this version already.
-        refused: old name to why it was left as it is.
+        refused: from old name to the reason why it was not changed.
     """
 
     taken: dict[str, str] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class Carried:
 
 
 def carry_store(store: Store, open_data: OpenData) -> Carried:
-    """Checks every old result of a store against the data here, and renames what it was made from.
+    """Checks every old result of a store against the data here, and renames the results that match.
 
     Args:
-        open_data: reads a data set on this machine; raises RayslError where it is not here.
+        open_data: reads a data set on this machine; raises RayslError if it is not here.
 
     Raises:
         StorageError: the store cannot be read or written.
@@ -140,14 +140,14 @@ def _carry_search(store: Store, name: str, open_data: OpenData, carried: Carried
 
 
 def _checked(store: Store, old: str, here: Snapshot) -> Snapshot:
-    """The data here, where its videos are those of the old manifest, in their order.
+    """The data here, if its videos are those of the old manifest, in their order.
 
     Raises:
         RayslError: they are not, or there is no such manifest.
     """
     known = [path for path in store.place.sizes("manifests") if path.endswith(f"/{old}")]
     if not known:
-        raise RayslError(f"the store has no manifest {old}: what it was made from is not known")
+        raise RayslError(f"the store has no manifest {old}: its data is not known")
     content = store.place.read(known[0])
     file = pq.ParquetFile(pyarrow.BufferReader(content or b""))
     table = file.read(columns=["path", "frames", "fingerprint"], use_threads=False).to_pylist()
@@ -161,7 +161,7 @@ def _checked(store: Store, old: str, here: Snapshot) -> Snapshot:
 
 
 def _check_predictions(folder: CellFolder, name: str, record: dict[str, Any], here: Snapshot) -> None:
-    """Refuses an evaluation of other test videos or labels than the data here has.
+    """Refuses an evaluation with other test videos or labels than the data here.
 
     Raises:
         RayslError: naming the first video that differs.
@@ -179,7 +179,7 @@ def _check_predictions(folder: CellFolder, name: str, record: dict[str, Any], he
 
 
 def _with_data(record: dict[str, Any], data: Chosen, snapshot: Snapshot) -> dict[str, Any]:
-    """The record with what this version says of data, in the place of a manifest's hash."""
+    """The record with this version's record of the data, instead of a manifest's hash."""
     new = {key: value for key, value in record.items() if key != "manifest"}
     return {**new, "data": data_record(data, snapshot)}
 

@@ -22,11 +22,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EvaluationFault:
-    """What is wrong with an evaluation that is there.
+    """The fault of an evaluation that is stored but cannot be used.
 
     Attributes:
-        reason: names the file, from the store's root on, and what to do.
-        by_hand: a person must mend it; else it is computed anew.
+        reason: names the file, relative to the store's root, and what to do.
+        by_hand: the user must repair it; otherwise it is computed again.
     """
 
     reason: str
@@ -39,7 +39,7 @@ class Evaluations:
     place: Place
 
     def save_evaluation(self, name: str, record: dict[str, Any], predictions: pd.DataFrame) -> None:
-        """Stores an evaluation: the predictions first, then the record that says they are complete.
+        """Stores an evaluation: the predictions first, then the record, which marks it as complete.
 
         Args:
             name: the evaluation's id, one path element.
@@ -58,7 +58,7 @@ class Evaluations:
         self.place.write(f"evaluations/{name}.json", to_json({"status": "failed", "reason": reason, **_free(record)}))
 
     def clear_evaluation(self, name: str) -> None:
-        """Takes an evaluation back, so that it is computed again."""
+        """Removes an evaluation, so that it is computed again."""
         self.place.delete(f"evaluations/{name}.json")
 
     def evaluation(self, name: str) -> dict[str, Any] | None:
@@ -66,13 +66,13 @@ class Evaluations:
         return self.read_evaluations((name,))[0].get(name)
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
-        """All complete evaluations, done and failed, by name. Reads the records, and no predictions."""
+        """All complete evaluations, done and failed, by name. Reads the records, not the predictions."""
         return self.read_evaluations()[0]
 
     def read_evaluations(
         self, names: Iterable[str] | None = None
     ) -> tuple[dict[str, dict[str, Any]], dict[str, EvaluationFault]]:
-        """The complete evaluations, and what is wrong with those that are there and cannot be used, by name.
+        """The complete evaluations, and the faults of those that are stored but cannot be used, by name.
 
         Args:
             names: None: all.
@@ -95,7 +95,7 @@ class Evaluations:
         return found, faults
 
     def without_place(self, text: str) -> str:
-        """A message as it may be stored and reported: where the store lies is left out."""
+        """A message that may be stored and reported, without the path of the store."""
         folder, _, name = self.place.shown.rpartition("/")
         return text.replace(f"{folder}/{name}", f"cells/{name}")
 
@@ -106,13 +106,13 @@ class Evaluations:
             record: the evaluation's, where it was read already.
 
         Raises:
-            ObstructedError: they are there, and this user may not read them.
+            ObstructedError: they exist, but this user may not read them.
         """
         table = self.prediction_table(name, self.evaluation(name) if record is None else record)
         return None if table is None else table.to_pandas(use_threads=False)
 
     def prediction_table(self, name: str, record: dict[str, Any] | None) -> pyarrow.Table | None:
-        """As `predictions`; there is one a cell and evaluation, and to read one takes a third of the time."""
+        """One column, as `predictions`; reading one takes a third of the time."""
         if record is None or record["status"] != "done":
             return None
         data = self.place.read(f"evaluations/{name}.parquet")
@@ -125,11 +125,11 @@ class Evaluations:
             return None
 
     def _record(self, name: str, entries: dict[str, int | None]) -> dict[str, Any]:
-        """The marker, written last, is what says that an evaluation is complete; the predictions must be as long.
+        """Reads the record; written last, it marks the evaluation as complete. The predictions must have its length.
 
         Raises:
-            UnreadableError: it is not whole.
-            ObstructedError: it cannot be read, or a folder stands in the place of the predictions.
+            UnreadableError: it is incomplete.
+            ObstructedError: it cannot be read, or there is a folder instead of the predictions.
         """
         predictions = f"evaluations/{name}.parquet"
         if predictions in entries and entries[predictions] is None:

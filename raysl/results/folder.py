@@ -30,30 +30,30 @@ from raysl.results.place import Place
 T = TypeVar("T")
 
 EVALUATION = "evaluation"
-"""The part of a cell that faults are kept under which ended all of its evaluations (`CellFolder.note_fault`)."""
+"""The name under which a fault of all evaluations of a cell is stored (`CellFolder.note_fault`)."""
 
 HEARTBEAT_LIMIT = 90.0
-"""Seconds after which an attempt that said nothing counts as dead (ours: six missed beats of 15 s)."""
+"""Seconds without a heartbeat after which an attempt counts as dead (ours: six missed beats of 15 s)."""
 
 Status = Literal["missing", "running", "interrupted", "done", "failed", "broken"]
 _log = logging.getLogger(__name__)
 
 
 class DamagedWeightsError(StorageError):
-    """The final checkpoint of a cell is not what its marker promises."""
+    """The final checkpoint of a cell does not match its marker."""
 
 
 @dataclass(frozen=True)
 class CellState:
-    """How far a cell is.
+    """The state of a cell.
 
     Attributes:
-        status: missing (nothing computed), running (its heartbeat is young), interrupted (begun, and nobody works on
-            it), done, failed (for a reason that is its result), broken (a file that cannot be relied on).
-        reason: of failed and broken; of missing and interrupted what kept it from being computed when last tried, if
-            that is known; else empty.
+        status: missing (nothing computed), running (with a recent heartbeat), interrupted (begun, and no run works on
+            it), done, failed (the reason is its result), broken (a damaged file).
+        reason: if failed or broken; if missing or interrupted, why it could not be computed when last tried, if known;
+            else empty.
         progress: the last heartbeat's; of a done cell its summary; of a failed one its details.
-        by_hand: of broken: a person must mend it first, and nothing is computed anew: what is there may be whole.
+        by_hand: if broken: the user must repair it first, and nothing is computed again, since the files may be intact.
     """
 
     status: Status
@@ -79,10 +79,10 @@ class CellFolder(Evaluations):
         self.place.write("cell.yaml", to_yaml(resolved))
 
     def config(self) -> dict[str, Any] | None:
-        """``cell.yaml``; None if it is not there.
+        """``cell.yaml``; None if it does not exist.
 
         Raises:
-            StorageError: it is there and unreadable.
+            StorageError: it exists but is unreadable.
         """
         return self._whole(read_yaml, "cell.yaml")
 
@@ -91,15 +91,15 @@ class CellFolder(Evaluations):
         self.place.write("provenance.json", to_json(provenance))
 
     def provenance(self) -> dict[str, Any] | None:
-        """``provenance.json``; None if it is not there.
+        """``provenance.json``; None if it does not exist.
 
         Raises:
-            StorageError: it is there and unreadable.
+            StorageError: it exists but is unreadable.
         """
         return self._whole(read_json, "provenance.json")
 
     def note_fault(self, part: str, rank: int, fault: dict[str, Any]) -> None:
-        """Keeps what kept this rank from computing a part this time (`faults`); it is no result.
+        """Stores why this rank could not compute a part this time (`faults`); this is not a result.
 
         Args:
             part: ``pretraining``, an evaluation's name, or `EVALUATION`.
@@ -108,12 +108,12 @@ class CellFolder(Evaluations):
         self.place.write(f"faults/{part}/{rank}.json", to_json({"time": time.time(), **fault}))
 
     def clear_faults(self, part: str) -> None:
-        """Forgets what kept a part from being computed, as it is tried again or done."""
+        """Removes a part's fault, when it is retried or done."""
         for path in self.place.sizes(f"faults/{part}"):
             self.place.delete(path)
 
     def faults(self) -> dict[str, str]:
-        """Part (``pretraining``, or an evaluation's name) to why it could not be computed when last tried."""
+        """From a part (``pretraining``, or an evaluation's name) to why it could not be computed when last tried."""
         found: dict[str, list[tuple[bool, str, str]]] = {}
         for path in self.place.entries("faults"):
             if path.count("/") != 2:
@@ -121,20 +121,20 @@ class CellFolder(Evaluations):
             _, part, name = path.split("/", 2)
             try:
                 fault = read_json(self.place, path) or {}
-            except (UnreadableError, ObstructedError) as error:  # such a note says nothing, and hides nothing
+            except (UnreadableError, ObstructedError) as error:  # such a note has no information, and hides none
                 _log.warning("%s/%s", self.place.shown, error)
                 continue
             found.setdefault(part, []).append((bool(fault.get("follows")), name, str(fault.get("reason", ""))))
         return {part: min(faults)[2] for part, faults in found.items()}
 
     def start_attempt(self) -> Attempt:
-        """Begins an attempt, in a folder of its own; the cell counts as running."""
+        """Begins an attempt, in a new folder; the cell counts as running."""
         attempt = self._attempt(new_attempt_name())
         attempt.heartbeat({})
         return attempt
 
     def end_attempts(self) -> None:
-        """Says of all attempts that nobody works on them: their processes were killed."""
+        """Marks all attempts as ended: their processes were killed."""
         for attempt in self.attempts():
             beat = _beat(attempt)
             if beat is not None and beat["state"] == "alive":
@@ -161,7 +161,7 @@ class CellFolder(Evaluations):
         """The last checkpoint of the attempt that finished; None if none did, or it has none (a slim store).
 
         Raises:
-            DamagedWeightsError: the marker promises one and it is not whole: `reopen`, and pretrain the cell again.
+            DamagedWeightsError: it does not match its marker: `reopen`, and pretrain the cell again.
             StorageError: it cannot be read.
         """
         marker = self._whole(read_json, "done.json")
@@ -173,9 +173,9 @@ class CellFolder(Evaluations):
         return data
 
     def mark_done(self, attempt: Attempt, summary: dict[str, Any]) -> None:
-        """Says, last of all, that the cell is complete: its curves and last checkpoint are this attempt's.
+        """Marks the cell as complete, last of all: its curves and last checkpoint are this attempt's.
 
-        Where another attempt finished before, its result stays: evaluations may have been made from it.
+        If another attempt finished before, its result stays: evaluations may have been made from it.
 
         Args:
             attempt: the one that finished.
@@ -193,16 +193,16 @@ class CellFolder(Evaluations):
         self.place.write("failed.json", to_json({"reason": reason, "details": details}))
 
     def clear_failure(self) -> None:
-        """Takes the failure back, so that the cell is computed again; checkpoints stay."""
+        """Removes the failure, so that the cell is computed again; checkpoints stay."""
         self.place.delete("failed.json")
 
     def reopen(self) -> None:
-        """Takes every marker back, so that a broken cell is computed again; checkpoints stay, if they are whole."""
+        """Removes every marker, so that a broken cell is computed again; checkpoints stay, if they are complete."""
         self.place.delete("done.json")
         self.place.delete("failed.json")
 
     def state(self, now: float | None = None) -> CellState:
-        """How far the cell is. Never raises over one of its files: what is unreadable is broken, and named.
+        """The state of the cell. An unreadable file raises no error: the state is broken, and names it.
 
         Args:
             now: seconds since 1970 by the store's clock; the present if absent.
@@ -222,7 +222,7 @@ class CellFolder(Evaluations):
         sizes = {path: size for path, size in entries.items() if size is not None}
         if not sizes:
             if "cell.yaml" in entries:
-                read_yaml(self.place, "cell.yaml")  # which says what stands there
+                read_yaml(self.place, "cell.yaml")  # which names what is there
             return CellState("missing", self.faults().get("pretraining", ""))
         if not has_yaml(self.place, "cell.yaml"):
             raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")
@@ -266,7 +266,7 @@ class CellFolder(Evaluations):
         return self._curves(from_csv)
 
     def curves_of(self, beginnings: tuple[str, ...]) -> dict[str, NDArray[np.float64]] | None:
-        """As `curves`, of the columns whose names begin so, which all are numbers."""
+        """As `curves`, only the columns whose names begin with ``prefix``, all of them numbers."""
         return self._curves(lambda data, path: numbers_from_csv(data, path, beginnings))
 
     def _curves(self, decode: Callable[[bytes, str], T]) -> T | None:
@@ -296,7 +296,7 @@ class CellFolder(Evaluations):
         return place, found
 
     def _that_counts(self) -> list[Attempt]:
-        """The attempt that finished; all, the newest first, where none did."""
+        """The attempt that finished; if none did, all of them, the newest first."""
         attempts = list(reversed(self.attempts()))
         try:
             marker = read_json(self.place, "done.json") or {}
@@ -320,7 +320,7 @@ class CellFolder(Evaluations):
 def _beat(attempt: Attempt) -> dict[str, Any] | None:
     """The attempt's last heartbeat, and when it was ``written`` by the store's clock.
 
-    None where it was cut while being written, which is as good as none.
+    None if it was cut while being written.
     """
     try:
         beat, written = read_json(attempt.place, "heartbeat.json"), attempt.place.written("heartbeat.json")

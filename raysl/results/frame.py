@@ -21,7 +21,7 @@ def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def cell_rows(cell: CellFolder) -> list[dict[str, Any]]:
-    """One row per evaluation of the cell; one without evaluation columns where it has none."""
+    """One row per evaluation of the cell; one row without evaluation columns if it has none."""
     state = cell.state()
     head: dict[str, Any] = {"cell": cell.name, "status": state.status, "reason": state.reason}
     head |= _configuration(cell)
@@ -34,7 +34,7 @@ def cell_rows(cell: CellFolder) -> list[dict[str, Any]]:
 def _configuration(cell: CellFolder) -> dict[str, Any]:
     try:
         return flatten(cell.config() or {})
-    except StorageError:  # the cell's state says it: broken, with the reason
+    except StorageError:  # the cell's state has it: broken, with the reason
         return {}
 
 

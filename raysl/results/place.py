@@ -27,12 +27,12 @@ _PARTIAL = ".partial-"
 
 PATIENCE_VARIABLE = "RAYSL_STORE_PATIENCE"
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
-"""How long a bucket that answered before is asked again where `PATIENCE_VARIABLE` does not say, and the pause between.
-Its client tries by itself for 6 s where nobody listens (Google's: 10 s), and S3's for 99 s where it is left without an
-answer."""
+"""Seconds for which requests to a bucket that answered before are retried, unless `PATIENCE_VARIABLE` is set, and the
+pause in between. The clients retry by themselves for 6 s if nothing listens (Google's: 10 s), and S3's for 99 s if
+there is no answer."""
 
 BROKEN_SECONDS = 120.0
-"""How long a bucket that was asked in vain is not asked again: what ends with it need not wait each time."""
+"""Seconds for which a bucket that did not answer is not asked again, so that what ends with it need not wait again."""
 
 _MENDED_BY = {
     errno.ENOSPC: "free some of its disk",
@@ -43,7 +43,7 @@ _MENDED_BY = {
     errno.EHOSTDOWN: "wait until its server answers",
     errno.EHOSTUNREACH: "wait until its server answers",
 }
-"""What a whole disk can fail with, not one of its files, and what then helps."""
+"""Errors of a whole disk, not of one of its files, with what to do."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -51,17 +51,17 @@ _OF_BUCKET = re.compile(
     r"NETWORK_CONNECTION|UNAVAILABLE|SLOW_DOWN|THROTTLING|INTERNAL_FAILURE|REQUEST_TIMEOUT|HTTP status 5\d\d|"
     r"DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|EXPIRED|INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID"
 )
-"""What a whole bucket fails with, by the words of S3's and GCS's clients."""
+"""Errors of a whole bucket, by the texts of S3's and GCS's clients."""
 
 
 @dataclass
 class _Link:
-    """How this process gets on with one bucket.
+    """The state of this process's requests to one bucket.
 
     Attributes:
-        answered: it did once.
-        broken_until: by `time.monotonic`.
-        why: it is not asked until then.
+        answered: whether it ever did.
+        broken_until: by `time.monotonic`; it is not asked until then.
+        why: the error.
     """
 
     answered: bool = False
@@ -83,7 +83,7 @@ class _Link:
 
 CLOCK_SECONDS = 60.0
 _clocks: dict[str, tuple[float, float]] = {}
-"""Folder or bucket to when its clock was looked at, and how far it is ahead, both by `time.monotonic`."""
+"""From a folder or bucket to when its clock was read, and its offset, both by `time.monotonic`."""
 
 _links: dict[str, _Link] = {}
 """By the names of buckets."""
@@ -96,8 +96,8 @@ class Place:
     Attributes:
         filesystem: a pyarrow filesystem.
         root: the folder within it, without a slash at its end.
-        shown: how messages name it, without credentials.
-        patience: seconds for which a bucket that answered before is asked again.
+        shown: its name in messages, without credentials.
+        patience: seconds for which requests to a bucket that answered before are retried.
     """
 
     filesystem: Any
@@ -126,18 +126,18 @@ class Place:
         return self._do("read", path, read)
 
     def _refuse_no_file(self, path: str) -> None:
-        """Refuses what stands in a file's place on a local disk: reading a named pipe would wait for ever."""
+        """Refuses anything but a file on a local disk: reading a named pipe would wait for ever."""
         if not self.is_local:
             return
         try:
             mode = Path(f"{self.root}/{path}").stat().st_mode
-            what = "a folder" if stat.S_ISDIR(mode) else "no plain file"
+            what = "a folder" if stat.S_ISDIR(mode) else "a special file"
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
             mode, what = 0, "a link to itself"
         if not stat.S_ISREG(mode):
-            message = f"cannot read {self.shown}/{path}: {what} stands where a file should be; remove it"
+            message = f"cannot read {self.shown}/{path}: there is {what} instead of a file; remove it"
             raise ObstructedError(message)
 
     def write(self, path: str, data: bytes) -> None:
@@ -150,8 +150,8 @@ class Place:
         """Writes, reads and deletes one small object.
 
         Args:
-            what: the folder is for, in messages.
-            option: that gives it, in messages.
+            what: what the folder is for, in messages.
+            option: the option that sets it, in messages.
 
         Raises:
             StorageError: one of these failed.
@@ -170,11 +170,11 @@ class Place:
             raise StorageError(f"the {what} {self.shown} does not give back what is written to it")
 
     def delete(self, path: str) -> None:
-        """Deletes one object; no error if it is not there."""
+        """Deletes one object; no error if it does not exist."""
         self._do("delete", path, lambda: self._unless_absent(self.filesystem.delete_file, f"{self.root}/{path}"))
 
     def delete_folder(self) -> None:
-        """Deletes this folder where it is empty of objects; no error if it is not there."""
+        """Deletes this folder if it has no objects; no error if it does not exist."""
         there = self._do("list", "", lambda: self.filesystem.get_file_info(self.root)).type != fs.FileType.NotFound
         if there and not self.sizes():
             self._do("delete", "", lambda: self._unless_absent(self.filesystem.delete_dir, self.root))
@@ -189,14 +189,14 @@ class Place:
         return {self._relative(info): int(info.size) if info.type == fs.FileType.File else None for info in found}
 
     def written(self, path: str) -> float | None:
-        """When an object was written, by the clock of whatever keeps it (`now`); None if it is not there."""
+        """When an object was written, by the storage's clock (`now`); None if it does not exist."""
         (info,) = self._do("list", path, lambda: self.filesystem.get_file_info([f"{self.root}/{path}"]))
         return None if info.type != fs.FileType.File or info.mtime_ns is None else info.mtime_ns / 1e9
 
     def now(self) -> float:
-        """The present by the clock of whatever keeps this folder: those of two machines may be minutes apart.
+        """The current time by the storage's clock: clocks of two machines may differ by minutes.
 
-        A small object is written for it, once a minute at most. Where that cannot be, it is this machine's clock.
+        A small object is written for this, at most once a minute. If that fails, it is this machine's clock.
         """
         key = self.root if self.is_local else self.root.split("/")[0]
         measured, ahead = _clocks.get(key, (float("-inf"), 0.0))
@@ -214,7 +214,7 @@ class Place:
     def folders(self, path: str = "") -> list[str]:
         """The names of the folders directly in a folder, sorted.
 
-        Of Google's buckets all that lies below is listed: their client shows no folders but those made as such.
+        In Google's buckets everything below is listed: their client shows only folders that were created as such.
         """
         if self.filesystem.type_name == "gcs":
             below = [name[len(path) :].lstrip("/") for name in self.sizes(path)]
@@ -257,7 +257,8 @@ class Place:
             delete(target)
 
     def _do(self, action: str, path: str, function: Callable[[], T]) -> T:
-        """Asks a bucket that answered before again, for a while; its client itself tries for some seconds only.
+        """Retries requests to a bucket that answered before, for a while; its client itself retries only for some
+        seconds.
 
         Raises:
             StorageError: it failed.
@@ -287,7 +288,7 @@ class Place:
                 f"cannot {action} {shown}: permission denied; give this user the right to {action} it"
             )
         if action in ("read", "write") and self._is_folder(path):
-            return ObstructedError(f"cannot {action} {shown}: a folder stands where a file should be; remove it")
+            return ObstructedError(f"cannot {action} {shown}: there is a folder instead of a file; remove it")
         if action == "write" and (file := self._file_above(path)) is not None:
             return ObstructedError(f"cannot write {shown}: {file} is a file, where a folder should be; remove it")
         if self.is_local and number in _MENDED_BY:
@@ -297,11 +298,11 @@ class Place:
     def _lost(self, action: str, path: str, why: str, mend: str) -> StoreLostError:
         shown = f"{self.shown}/{path}".rstrip("/")
         return StoreLostError(
-            f"cannot {action} {shown}: {why}; {mend}, and give the same command again: it goes on from what is stored"
+            f"cannot {action} {shown}: {why}; {mend}, and run the same command again: it continues from what is stored"
         )
 
     def _file_above(self, path: str) -> Path | None:
-        """Of the folders that an object lies in, the one that is none."""
+        """The parent of an object that is a file instead of a folder."""
         above = Path(self.root, path).parents if self.is_local else ()
         return next((one for one in above if one.exists() and not one.is_dir()), None)
 
@@ -314,8 +315,8 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
 
     Args:
         storage: a local path, or ``s3://bucket/prefix?endpoint_override=...``, ``gs://bucket/prefix``, ``file:///path``.
-        what: the folder is for, in messages.
-        option: that gives it, in messages.
+        what: what the folder is for, in messages.
+        option: the option that sets it, in messages.
 
     Raises:
         StorageError: the address is not understood, or names a regular file; `PATIENCE_VARIABLE` is no number.

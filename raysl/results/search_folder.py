@@ -1,4 +1,4 @@
-"""A search in a store: what each of its trials was and how it ended, apart from the cells that tables are made of."""
+"""A search in a store: the records of its trials, separate from the cells of tables."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class SearchTrial:
-    """One configuration that a search tried.
+    """One trial of a search.
 
     Attributes:
         number: from 0, in the order of suggestion.
         point: parameter to its value; parameters whose condition did not hold are absent.
-        cell: id of the configuration at the search's length; empty where the configuration was refused.
+        cell: id of the configuration at the search's length; empty if the configuration was refused.
         status: running (or interrupted), finished (trained to the search's end), stopped (early, by the scheduler),
             failed.
         scores: score in percent after each report, the first report first.
         reason: of a failure.
-        same_as: number of an earlier trial with the same configuration, whose scores these are; nothing was trained.
-        seconds: by the clock, from its suggestion to its last report, over all runs that it was continued in.
-        run: that works on it, or did last.
+        same_as: number of an earlier trial with the same configuration; the scores are copied, and nothing was trained.
+        seconds: wall time from its suggestion to its last report, over all runs that continued it.
+        run: the run that works on it, or did last.
     """
 
     number: int
@@ -42,7 +42,7 @@ class SearchTrial:
 
     @property
     def score(self) -> float | None:
-        """After the last report; None before the first, and of what failed."""
+        """Score after the last report; None before the first, and for a failed trial."""
         return self.scores[-1] if self.scores and self.status != "failed" else None
 
     @property
@@ -63,14 +63,14 @@ class SearchFolder:
     place: Place
 
     def save(self, trial: SearchTrial) -> None:
-        """Writes a trial's record in the place of what was known of it."""
+        """Writes a trial's record, replacing an earlier one."""
         self.place.write(_path(trial.number), to_json(asdict(trial)))
 
     def trial(self, number: int) -> SearchTrial | None:
-        """One trial; None where there is none of this number.
+        """One trial; None if there is none with this number.
 
         Raises:
-            StorageError: its record is there and not whole.
+            StorageError: its record is incomplete.
         """
         path = _path(number)
         try:
@@ -78,7 +78,7 @@ class SearchFolder:
             return None if record is None else _trial(record)
         except (UnreadableError, KeyError, TypeError, ValueError) as error:
             raise StorageError(
-                f"{self.place.shown}/{path} is no record of a trial ({error}): raysl run tries another in its place"
+                f"{self.place.shown}/{path} is no record of a trial ({error}): raysl run tries another one instead"
             ) from error
 
     def trials(self) -> list[SearchTrial]:
@@ -86,12 +86,12 @@ class SearchFolder:
         return [found for number in self.numbers() if (found := self.trial(number)) is not None]
 
     def numbers(self) -> list[int]:
-        """Of all trials, rising."""
+        """Numbers of all trials, in ascending order."""
         names = [name.removeprefix("trials/").removesuffix(".json") for name in self.place.entries("trials")]
         return sorted(int(name) for name in names if name.isdigit())
 
     def drop_damaged(self) -> list[str]:
-        """Deletes records that are not whole, so that other trials take their place; returns why each was no record."""
+        """Deletes incomplete records, so that other trials replace them; returns why each was no record."""
         dropped = []
         for number in self.numbers():
             try:
@@ -107,7 +107,7 @@ class SearchFolder:
         """What `write_about` kept; None if there is nothing.
 
         Raises:
-            StorageError: it is there and not whole.
+            StorageError: it is incomplete.
         """
         try:
             return read_json(self.place, "search.json")
@@ -115,11 +115,11 @@ class SearchFolder:
             raise StorageError(f"{self.place.shown}/{error}; run the study again, which writes it anew") from error
 
     def write_about(self, about: dict[str, Any]) -> None:
-        """Keeps what is searched (axes, settings, the base's configuration) for people who read the store."""
+        """Stores what is searched (axes, settings, the base's configuration) for people who read the store."""
         self.place.write("search.json", to_json(about))
 
     def drop_weights(self, cell: str) -> None:
-        """Deletes the checkpoints of a trial's cell: only the best configurations count, and they are trained anew."""
+        """Deletes the checkpoints of a trial's cell: only the best configurations are needed, and are trained again."""
         for name in self.place.folders("cells"):
             if not name.startswith(f"{cell}-"):
                 continue
@@ -131,7 +131,7 @@ class SearchFolder:
 
 
 def best_trials(trials: list[SearchTrial], count: int) -> list[SearchTrial]:
-    """The finished trials of highest last score, each configuration once; the earlier of equals first."""
+    """The finished trials with the highest last score, each configuration once; of equals the earlier first."""
     finished = [trial for trial in trials if trial.status == "finished" and trial.same_as is None]
     return sorted(finished, key=lambda trial: (-(trial.score or 0.0), trial.number))[:count]
 

@@ -1,4 +1,4 @@
-"""Where a cell lies in a store, how far it is, and which of its evaluations are there: the one place that says so."""
+"""Finds a cell in a store, with its state and its evaluations; no other module does."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from raysl.results.folder import EVALUATION, CellFolder, CellState
 from raysl.results.store import Store
 
 NO_DATA = "none"
-"""The second half of the name of a cell's folder where nothing is trained, so that no data is read."""
+"""The second half of the name of a cell's folder if nothing is trained, so that no data is read."""
 
 KEPT = (
     "what failed is kept as a result: raysl run --retry-failed computes it again, and so does another value of an "
     "option that decided it"
 )
-"""What is said wherever failures of a store are shown."""
+"""The hint wherever failures of a store are shown."""
 
 Verdict = Literal["done", "failed", "missing"]
 
 
 @dataclass(frozen=True)
 class FoundEvaluation:
-    """One evaluation that is wanted of a cell.
+    """One requested evaluation of a cell.
 
     Attributes:
-        name: in the store, ``<evaluation id>-<data hash>``; None where neither the data nor a result is known.
+        name: in the store, ``<evaluation id>-<data hash>``; None if neither the data nor a result is known.
         status: done, failed (a result), or missing.
-        reason: of a failure; of a missing one what kept it from being computed, or on which other data it was made.
-        record: as stored; None where missing.
-        fault: of a missing one that is there and cannot be used.
-        behind: of one that trains, the cell that it trains: whose evaluation this is, and in whose folder it lies.
+        reason: if failed; if missing, why it could not be computed, or the other data on which it was made.
+        record: as stored; None if missing.
+        fault: of a missing one that is stored but cannot be used.
+        behind: the cell that it trains, if it trains one: the evaluation is that cell's, and is in that cell's folder.
     """
 
     config: EvaluationConfig
@@ -58,13 +58,13 @@ class FoundEvaluation:
 
 @dataclass(frozen=True)
 class Found:
-    """A cell as the store has it.
+    """A cell as found in the store.
 
     Attributes:
-        folder: None where no folder is known: its data was never read here, and none or several have its id.
+        folder: None if no folder is known: its data was never read here, and no folder, or several, have its id.
         state: of the backbone.
-        evaluations: those that the cell wants, in its order.
-        elsewhere: on which other data the cell was computed, where it is not there on this; empty otherwise.
+        evaluations: those that the cell requests, in its order.
+        elsewhere: the other data on which the cell was computed, if it is missing on this; empty otherwise.
     """
 
     cell: Cell
@@ -75,12 +75,12 @@ class Found:
 
     @property
     def verdict(self) -> Verdict:
-        """done: backbone and all evaluations are there; failed: nothing is missing but what failed."""
+        """done: the backbone and all evaluations are complete; failed: only what failed is missing."""
         return self._verdict(self.evaluations)
 
     @property
     def own(self) -> Verdict:
-        """As `verdict`, without the evaluations that other cells stand behind."""
+        """As `verdict`, without the evaluations that train other cells."""
         return self._verdict(tuple(one for one in self.evaluations if one.behind is None))
 
     def _verdict(self, evaluations: tuple[FoundEvaluation, ...]) -> Verdict:
@@ -97,17 +97,17 @@ class Found:
 
     @property
     def missing(self) -> tuple[FoundEvaluation, ...]:
-        """Evaluations that are not there, or not to be read."""
+        """Evaluations that are missing, or cannot be read."""
         return tuple(one for one in self.evaluations if one.status == "missing")
 
     @property
     def to_compute(self) -> tuple[FoundEvaluation, ...]:
-        """Evaluations that are still to be computed on this cell itself, not on one behind an evaluation."""
+        """Evaluations that are still to be computed on this cell itself, not on one that an evaluation trains."""
         return tuple(one for one in self.missing if one.behind is None and (one.fault is None or not one.fault.by_hand))
 
     @property
     def reason(self) -> str:
-        """Why it failed, or what is known of why it is missing; empty for what is done."""
+        """Why it failed, or why it is missing if known; empty if done."""
         if self.verdict == "failed" and self.state.status == "failed":
             return self.state.reason
         if self.verdict == "missing" and self.state.status != "done":
@@ -126,8 +126,8 @@ class Shelf:
     """Finds cells in a store.
 
     Attributes:
-        data: hashes of the data sets as they are now, by `data_key`. Results of a data set that is not among them are
-            found by id, where there is one alone.
+        data: hashes of the data sets as they are now, by `data_key`. Results of other data sets are found by id, if
+            there is only one.
     """
 
     store: Store
@@ -135,7 +135,7 @@ class Shelf:
     _names: dict[str, list[str]] | None = None  # of cells' folders, by id
 
     def folder(self, cell: Cell) -> CellFolder:
-        """Where the cell is computed on this data.
+        """The folder in which the cell is computed on this data.
 
         Raises:
             KeyError: its data set was not read.
@@ -143,7 +143,7 @@ class Shelf:
         return self.store.folder(cell.id, self._data_hash(cell) or "")
 
     def find(self, cell: Cell) -> Found:
-        """Reads how far the cell is.
+        """Reads the state of the cell and its evaluations.
 
         Raises:
             StorageError: the store cannot be read.
@@ -163,14 +163,14 @@ class Shelf:
         return Found(cell, folder, state, found, elsewhere if state.status != "done" else "")
 
     def evaluation_name(self, evaluation: EvaluationConfig) -> str | None:
-        """``<id>-<data hash>``; None where its data set was not read."""
+        """``<id>-<data hash>``; None if its data set was not read."""
         hashes = self.data.get(data_key(evaluation.data))
         return None if hashes is None else f"{evaluation_id(evaluation)}-{hashes.evaluated}"
 
     def search(self, id: str, trained: CellConfig, scored: Chosen) -> str | None:
         """The name of a search's folder, ``<id>-<data hash>-<hash of what is scored>``.
 
-        Where the data was not read it is the only one of this id; None where there is none or there are several.
+        If the data was not read, it is the only one with this id; None if there is none or several.
         """
         ours, theirs = self.data.get(data_key(trained.data)), self.data.get(data_key(scored))
         if ours is not None and theirs is not None:
@@ -179,9 +179,9 @@ class Shelf:
         return names[0] if len(names) == 1 else None
 
     def _behind(self, cell: Cell, evaluation: EvaluationConfig) -> FoundEvaluation | None:
-        """An evaluation that trains, by what the store has of the cell behind it; None for others.
+        """An evaluation that trains a cell, from what the store has of that cell; None for others.
 
-        Where that failed, so did the evaluation.
+        If that cell failed, so did the evaluation.
         """
         behind = cell.behind(evaluation)
         if behind is None:
@@ -193,9 +193,9 @@ class Shelf:
         return replace(one, config=evaluation, reason=one.reason or found.reason, behind=found)
 
     def _data_hash(self, cell: Cell) -> str | None:
-        """Second half of the folder's name; None where the data set was not read.
+        """Second half of the folder's name; None if the data set was not read.
 
-        Of a cell that starts from another it is of that one's folder too, and None where no such folder is known.
+        For a cell that starts from another it depends on that one's folder too, and is None if that is not known.
         """
         if not cell.pretrains:
             return NO_DATA
@@ -227,8 +227,8 @@ class Shelf:
             return self.store.named(own), self._others([name for name in names if name != own])
         if len(names) > 1:
             return None, (
-                f"{len(names)} results of this cell, on different data: {'; '.join(map(self._described, names))}; say "
-                "which is meant by the folder of its data set, with --root"
+                f"{len(names)} results of this cell, on different data: {'; '.join(map(self._described, names))}; "
+                "choose one by the folder of its data set, with --root"
             )
         return (self.store.named(names[0]), "") if names else (None, "")
 
@@ -248,7 +248,7 @@ class Shelf:
         return f"{folder.state().status} as {name} ({data.get('name')}: {counts} videos)"
 
     def _damaged(self, evaluation: EvaluationConfig, damaged: Mapping[str, EvaluationFault]) -> FoundEvaluation | None:
-        """The evaluation, where it is there on this data (or alone, where the data is not known) and cannot be used."""
+        """The evaluation, if it is stored on this data (or the only one, if that is unknown) but cannot be used."""
         name = self.evaluation_name(evaluation)
         if name is None:
             alike = [one for one in damaged if one.startswith(f"{evaluation_id(evaluation)}-")]
@@ -273,7 +273,7 @@ class Shelf:
 
 
 def _asked_anew(state: CellState, cell: Cell) -> CellState:
-    """A failure that an option decided which has another value now is none any more; other states as they are."""
+    """The state, except that a failure caused by an option does not count if that option has another value now."""
     decided = state.progress.get(DECIDED_BY) if state.status == "failed" else None
     for key, before in decided.items() if isinstance(decided, dict) else ():
         value: Any = cell.config

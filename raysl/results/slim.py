@@ -1,4 +1,4 @@
-"""A slim store: what a report is made from, small enough to check in."""
+"""A slim store: the inputs of a report, small enough to check in."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def slim_copy(
 ) -> list[str]:
     """Copies configurations, provenance, evaluations, curves and markers; no checkpoints, no TensorBoard files.
 
-    A done cell's marker says in the copy that there is no checkpoint, so nothing there looks damaged.
+    In the copy a done cell's marker has no checkpoint, so that the copy does not look damaged.
 
     Args:
         store: where from.
-        destination: where to; what it already holds of a cell is overwritten.
+        destination: where to; existing files of a cell are overwritten.
         cells: names of the cells' folders.
-        on_refused: called with the name of a cell that cannot be copied, and why; None: that is raised.
+        on_refused: called with the name of a cell that cannot be copied, and the reason; None: the error is raised.
 
     Returns:
         The names that were copied.
 
     Raises:
-        StorageError: a cell is missing or broken, or something could not be read or written. A cell of which something
-            could not be read is not copied at all.
+        StorageError: a cell is missing or broken, or something could not be read or written. A cell with an unreadable
+            file is not copied at all.
     """
     snapshots: set[str] = set()
     copied = []
@@ -56,23 +56,24 @@ def slim_copy(
 
 
 def slim_search(store: Store, destination: Store, name: str) -> list[str]:
-    """Copies what was searched and how each trial ended; nothing of the cells that the trials trained.
+    """Copies the axes and the trials' records of a search, but not the cells that the trials trained.
 
     Args:
         store: where from.
-        destination: where to; what it already holds of the search is overwritten.
+        destination: where to; existing files of the search are overwritten.
         name: of the search's folder.
 
     Returns:
         Paths within the search's folder that were copied.
 
     Raises:
-        StorageError: there is no such search, a trial's record is not whole, or something could not be read or written.
+        StorageError: there is no such search, a trial's record is incomplete, or something could not be read or
+            written.
     """
     source, target = store.search(name), destination.search(name)
     if source.about() is None:
         raise StorageError(f"cannot export {source.place.shown}: there is no search.json in it")
-    source.trials()  # raises where one is not whole
+    source.trials()  # raises if one is incomplete
     records = [path for path in source.place.sizes("trials") if path.endswith(".json")]
     paths = ["search.json", *sorted(records)]
     for path in paths:
@@ -91,11 +92,11 @@ def _snapshots(folder: CellFolder) -> set[str]:
 
 
 def _slim(source: CellFolder) -> dict[str, bytes]:
-    """What is kept of a cell, the marker last."""
+    """The files of a cell to copy, the marker last."""
     state = source.state()
     if state.status in ("missing", "broken"):
         raise StorageError(f"cannot export {source.place.shown}: it is {state.status} {state.reason}".rstrip())
-    source.provenance()  # raises where it is not whole
+    source.provenance()  # raises if it is incomplete
     names = source.evaluations()
     kept = [*_KEPT, *(f"evaluations/{name}.{suffix}" for name in names for suffix in ("parquet", "json"))]
     found = {path: source.place.read(path) for path in kept}

@@ -1,4 +1,4 @@
-"""A results store: the only truth about what was computed."""
+"""A results store: the only record of what was computed."""
 
 from __future__ import annotations
 
@@ -35,36 +35,36 @@ class Store:
         self.place.check_writable("results store", "--storage")
 
     def folder(self, cell_id: str, data_hash: str) -> CellFolder:
-        """The folder of a cell, whether it is there or not.
+        """The folder of a cell, whether it exists or not.
 
         Args:
             cell_id: hash of the configuration.
-            data_hash: `raysl.data.snapshot.DataHashes.pretraining`; ``none`` where nothing is pretrained.
+            data_hash: `raysl.data.snapshot.DataHashes.pretraining`; ``none`` if nothing is pretrained.
         """
         return self.named(f"{cell_id}-{data_hash}")
 
     def named(self, name: str) -> CellFolder:
-        """The folder of a cell by its whole name."""
+        """The folder of a cell by its full name."""
         return CellFolder(name, self.place.below(f"cells/{name}"))
 
     def cells(self) -> list[CellFolder]:
-        """Every cell's folder, whatever its state, sorted by name."""
+        """All cells' folders, in any state, sorted by name."""
         return [self.named(name) for name in self.place.folders("cells")]
 
     def search(self, name: str) -> SearchFolder:
-        """What the trials of a search were, whether there are any or not."""
+        """The folder of a search, whether it exists or not."""
         return SearchFolder(name, self.place.below(f"searches/{name}"))
 
     def of_search(self, name: str) -> Store:
-        """The store in which the trials of a search are trained: no table reads it."""
+        """The store in which the trials of a search are trained; tables do not read it."""
         return Store(self.place.below(f"searches/{name}"))
 
     def save_snapshot(self, snapshot: Snapshot, key: str | None = None, listing: str = "") -> None:
-        """Keeps a data set as a run read it, under its hash.
+        """Stores a data set as a run read it, under its hash.
 
         Args:
             key: `raysl.data.snapshot.data_key`, by which `snapshot_of` finds it again.
-            listing: what the data set's address held, where its root is one.
+            listing: the contents of the data set's address, if its root is one.
         """
         hash = snapshot.hashes.snapshot
         self.place.write(_snapshot_path(hash), snapshot.to_bytes())
@@ -72,10 +72,10 @@ class Store:
             self.place.write(f"{_read_as(key)}/{hash}", f"{listing}\n".encode())
 
     def snapshot_of(self, key: str, listing: str = "") -> Snapshot | None:
-        """The data set that runs read under this key; None where none did, or they read several.
+        """The data set that runs read under this key; None if none did, or they read several.
 
         Args:
-            listing: what the data set's address holds now; what was read when it held something else does not count.
+            listing: the contents of the data set's address now; data that was read from other contents does not count.
 
         Raises:
             StorageError: it cannot be read.
@@ -88,7 +88,7 @@ class Store:
         """The data set of this hash.
 
         Raises:
-            StorageError: it is not there, or not whole.
+            StorageError: it is missing or incomplete.
         """
         path = _snapshot_path(hash)
         content = self.place.read(path)
@@ -108,14 +108,14 @@ class Store:
             One row per cell and evaluation (one row for a cell without any). Columns: ``cell``, ``status``,
             ``reason``; each field of ``cell.yaml`` under its dotted path (``objective.contrastive.temperature``);
             ``summary.*`` (minutes, clips per second, unreadable and replaced videos); ``evaluation`` (its name),
-            ``evaluation.*`` (its record) and ``metric.*`` in percent. What a cell does not have is NaN.
+            ``evaluation.*`` (its record) and ``metric.*`` in percent. Values that a cell does not have are NaN.
         """
         rows: list[dict[str, Any]] = [row for cell in self.cells() for row in cell_rows(cell)]
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["cell", "status", "reason", "evaluation"])
 
 
 def open(storage: str | Path) -> Store:
-    """Opens a store; a local folder is made when something is first written.
+    """Opens a store; a local folder is created by the first write.
 
     Args:
         storage: a local path, or ``s3://bucket/prefix?endpoint_override=...``, ``gs://bucket/prefix``.

@@ -25,7 +25,7 @@ NAMED = STUDY.replace("linear/synthetic, retrieval/synthetic", "linear/mine, ret
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Two classes of four clips of two persons each; one is broken, one stands twice."""
+    """Two classes of four clips of two persons each; one is broken, one appears twice."""
     folder = tmp_path / "root"
     for label, name in enumerate(("run", "walk")):
         for number, clip in enumerate(("a1", "a2", "b1", "b2")):

@@ -74,8 +74,8 @@ def test_films_that_are_absent_are_an_error_or_counted(tmp_path: Path) -> None:
 
 
 BAD_ROWS: dict[str, tuple[str, str]] = {
-    "outside": ("x,0902,0.1,0.1,1.01,0.5,1,1", r"the box 0\.1,0\.1,1\.01,0\.5 lies outside the frame"),
-    "negative": ("x,0902,-0.1,0.1,0.5,0.5,1,1", "lies outside the frame"),
+    "outside": ("x,0902,0.1,0.1,1.01,0.5,1,1", r"the box 0\.1,0\.1,1\.01,0\.5 is outside the frame"),
+    "negative": ("x,0902,-0.1,0.1,0.5,0.5,1,1", "is outside the frame"),
     "no width": ("x,0902,0.5,0.1,0.5,0.5,1,1", "is empty"),
     "turned round": ("x,0902,0.1,0.5,0.5,0.1,1,1", "is empty"),
     "no number": ("x,0902,0.1,0.5,0.5,nan,1,1", "are not four numbers"),

@@ -38,7 +38,7 @@ def test_a_run_on_ray_whose_disk_is_full_ends_with_one_error_and_the_next_goes_o
         assert first.returncode == 1, first
         (said,) = first.stderr.splitlines()
         assert said.startswith(f"error: cannot write {folder}/disk/store/cells/")
-        assert "No space left on device; free some of its disk, and give the same command again" in said
+        assert "No space left on device; free some of its disk, and run the same command again" in said
         assert "ended without a result" not in first.stdout
         assert "1 done, 1 interrupted, 2 missing" in happened.status
         assert happened.left == []

@@ -190,7 +190,7 @@ def test_data_that_cannot_fill_it_is_refused_before_training(source: VideoSource
     check_against_data(of.config, evaluation, source.snapshot)
     late, nobody = with_frames(source, second=9.0), with_frames(source, people=())
     for asked in (None, evaluation):
-        with pytest.raises(ConfigError, match=r"ava_\w+_v2\.2\.csv, line 1: the frame at second 9 .*lies outside"):
+        with pytest.raises(ConfigError, match=r"ava_\w+_v2\.2\.csv, line 1: the frame at second 9 .*is outside"):
             check_against_data(of.config, asked, late.snapshot)
         with pytest.raises(ConfigError, match="has no people's boxes in readable"):
             check_against_data(of.config, asked, nobody.snapshot)

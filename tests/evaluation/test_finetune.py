@@ -186,7 +186,7 @@ def test_it_starts_from_the_given_weights_and_leaves_them(tiny: VideoSource, tmp
     cell = behind(finetune())
     pretrain(cell.config, results.open(tmp_path).named(cell.id), tiny, start=given)
     assert all(torch.equal(value, before[name]) for name, value in given.state_dict().items())
-    with pytest.raises(ValueError, match="starts from another cell's backbone"):
+    with pytest.raises(ValueError, match="pass a backbone if, and only if"):
         pretrain(cell.config, results.open(tmp_path).named("other"), tiny)
 
 

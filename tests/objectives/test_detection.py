@@ -97,7 +97,7 @@ def test_one_action_is_refused_and_so_is_what_boxes_do_not_read() -> None:
     with pytest.raises(ConfigError, match="two or more actions"):
         Detection(SupervisedOptions(target="boxes"), context(classes=1))
     for unread in ({"label_fraction": 0.5}, {"label_smoothing": 0.1}):
-        with pytest.raises(ValueError, match="means nothing with target: boxes"):
+        with pytest.raises(ValueError, match="has no effect with target: boxes"):
             SupervisedOptions.model_validate({"target": "boxes", **unread})
-    with pytest.raises(ValueError, match="roi_size means nothing with target: videos"):
+    with pytest.raises(ValueError, match="roi_size has no effect with target: videos"):
         SupervisedOptions(roi_size=3)

@@ -76,7 +76,7 @@ REFUSED = {
     ),
     "nothing is trained": (
         {"plain": "{}", "tuned": "{init: {from: plain}, pretraining: none}"},
-        "init means nothing with pretraining: none",
+        "init has no effect with pretraining: none",
     ),
     "nothing of it is trained": ({"tuned": "{train: []}"}, "train is empty: name modules of the backbone"),
     "another key": ({"plain": "{}", "tuned": "{init: {form: plain}}"}, "unknown key 'form'|unknown key.*from"),

@@ -101,7 +101,7 @@ def test_each_difference_is_named(
     ("old", "new", "message"),
     [
         ("mark: ours", "mark: guessed", r"settings\.yaml:\d+: recipes\.r\.2.*guessed"),
-        ("path: augment.name", "path: clip.frames", r"settings\.yaml:6: .*path: clip\.frames stands twice"),
+        ("path: augment.name", "path: clip.frames", r"settings\.yaml:6: .*path: clip\.frames is repeated"),
         ("path: data", "path: dta", r"dta is of no configuration \(did you mean 'data'"),
         ("value: 16, ", "", r"recipes\.r\.1"),
         ("source: s}", "source: s, nots: x}", r"nots"),
@@ -138,7 +138,7 @@ def test_a_variant_is_its_recipe_but_for_what_it_says(tmp_path: Path) -> None:
         ("r_released:", "r:", r"variants\.r: r is a recipe already"),
         ("value: 8", "value: 16", r"settings\.0: clip\.frames is as in r"),
         ("[objective.contrastive]", "[objective.contrastiv]", r"without\.0: .*did you mean 'objective\.contrastive'"),
-        ("path: clip.stride", "path: clip.frames", r"clip\.frames stands twice"),
+        ("path: clip.stride", "path: clip.frames", r"clip\.frames is repeated"),
     ],
 )
 def test_a_bad_variant_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:

@@ -107,11 +107,11 @@ def test_a_small_file_is_read(tmp_path: Path) -> None:
 
 BAD = {
     "a short row": (("[y, null]", "[y]"), r"row 1 has 1 values"),
-    "a column twice": (("[a, b]", "[a, a]"), r"a column stands twice"),
+    "a column twice": (("[a, b]", "[a, a]"), r"a column is repeated"),
     "an unknown key": (("what: a table", "what: a table\n    whta: x"), r"whta.*"),
     "a missing key": (("    what: a table\n", ""), r"what"),
     "an unknown provenance": (("provenance: paper", "provenance: hearsay"), r"provenance"),
-    "an id twice": (("p_f1", "p_t1"), r"the id 'p_t1' stands twice"),
+    "an id twice": (("p_f1", "p_t1"), r"the id 'p_t1' is repeated"),
     "text for a number": (("exact_trainable: 12", "exact_trainable: '12'"), r"exact_trainable"),
     "own rows by no column": (("metric: top-1", "metric: top-1\n    own: {c: [y]}"), r"own: there is no column 'c'"),
     "own rows that are none": (("metric: top-1", "metric: top-1\n    own: {a: [z]}"), r"own: no row has a 'z'"),

@@ -64,7 +64,7 @@ BAD = {
     ),
     "no reason for other authors": (("others: others' methods", ""), r"others"),
     "rows of a figure that has none": (("tclr_t3:", "tclr_f8:"), r"rows\.tclr_f8\.0: .*no recovered columns"),
-    "a drawing with rows": (("{tclr_f9: ", "{cvrl_f3: "), r"drawn_from\.cvrl_f3: has rows of its own"),
+    "a drawing with rows": (("{tclr_f9: ", "{cvrl_f3: "), r"drawn_from\.cvrl_f3: has its own rows"),
     "a drawing of nothing": (("tclr_t11", "tclr_f8"), r"drawn_from\.tclr_f9: tclr_f8 has no rows to draw"),
     "an empty reason": (("no such protocol", "''"), r"tables\.taco_f4: .*at least 1 character"),
     "an unknown kind": (("architecture:", "comparison:"), r"kinds\.comparison.*"),

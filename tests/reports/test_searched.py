@@ -192,7 +192,7 @@ def test_without_a_search_an_absent_baseline_is_still_an_error(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"trials": (*TRIALS, TRIALS[0])}, "stands twice"),
+        ({"trials": (*TRIALS, TRIALS[0])}, "is repeated"),
         ({"parameters": (FRAMEWORK, TEMPERATURE)}, r"trial 0 has \['norm'\]"),
         ({"best": {"best 1": 5}}, "row 'best 1' is of trial 5, which is no finished trial"),
         ({"best": {"best 1": 99}}, "no finished trial"),

@@ -135,9 +135,7 @@ def test_data_that_is_not_here_is_refused(store: Store) -> None:
 def test_results_of_a_manifest_that_is_gone_are_refused(store: Store) -> None:
     for path in store.place.sizes("manifests"):
         store.place.delete(path)
-    assert set(carried(store, HERE).refused.values()) == {
-        f"the store has no manifest {OLD}: what it was made from is not known"
-    }
+    assert set(carried(store, HERE).refused.values()) == {f"the store has no manifest {OLD}: its data is not known"}
 
 
 def test_results_of_this_version_stay(tmp_path: Path) -> None:

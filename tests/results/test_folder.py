@@ -215,9 +215,9 @@ def _link_to_itself(file: Path) -> None:
 @pytest.mark.parametrize(
     ("put", "message"),
     [
-        (_pipe, "no plain file stands where a file should be; remove it"),
-        (_link_to_itself, "a link to itself stands where a file should be; remove it"),
-        (Path.mkdir, "a folder stands where a file should be; remove it"),
+        (_pipe, "there is a special file instead of a file; remove it"),
+        (_link_to_itself, "there is a link to itself instead of a file; remove it"),
+        (Path.mkdir, "there is a folder instead of a file; remove it"),
     ],
 )
 @pytest.mark.parametrize("name", ["cell.yaml", "done.json"])
@@ -242,7 +242,7 @@ def test_a_cell_of_folders_alone_says_so(tmp_path: Path) -> None:
         results.open(tmp_path)
         .folder("a", "b")
         .state()
-        .reason.endswith("cell.yaml: a folder stands where a file should be; remove it")
+        .reason.endswith("cell.yaml: there is a folder instead of a file; remove it")
     )
 
 

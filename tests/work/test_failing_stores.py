@@ -20,7 +20,7 @@ from tests.work.small_disk import on_small_disk, run, table, undisturbed, when_i
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-GOES_ON = "and give the same command again: it goes on from what is stored"
+GOES_ON = "and run the same command again: it continues from what is stored"
 MENDED_BY = {
     "full": "No space left on device; free some of its disk",
     "read-only": "Read-only file system; have its disk mounted for writing",

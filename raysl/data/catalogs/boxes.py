@@ -140,7 +140,7 @@ class BoxLists:
             raise DataError(f"{where}: {','.join(row[2:6])!r} are not four numbers; {self.hint}")
         left, top, right, bottom = found
         if min(found) < 0 or max(found) > 1:
-            raise DataError(f"{where}: the box {','.join(row[2:6])} lies outside the frame, 0 to 1; correct the row")
+            raise DataError(f"{where}: the box {','.join(row[2:6])} is outside the frame, 0 to 1; correct the row")
         if left >= right or top >= bottom:
             raise DataError(
                 f"{where}: the box {','.join(row[2:6])} is empty: its left lies left of its right, its top above its "

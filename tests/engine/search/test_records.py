@@ -281,7 +281,7 @@ def test_a_record_that_cannot_be_written_ends_the_search_and_no_trial(told: Told
     told.folder.place.write("trials/00000.json/in", b"the way")
     told.ask()
     (error,) = told.lost
-    assert "trials/00000.json: a folder stands where a file should be" in str(error)
+    assert "trials/00000.json: there is a folder instead of a file" in str(error)
     assert told.records.trials[0].status == "running"
 
 

@@ -107,5 +107,5 @@ def test_bank_negatives_need_a_bank_of_the_shared_projectors_embeddings(change: 
 @pytest.mark.parametrize("framework", ["simclr", "moco"])
 def test_sharing_a_projector_that_is_not_there_is_refused_when_the_cell_is_loaded(framework: str) -> None:
     contrastive = {"framework": framework, "projector": "shared"}
-    with pytest.raises(ConfigError, match=r"contrastive has projector: shared, and objective\.projector"):
+    with pytest.raises(ConfigError, match=r"contrastive has projector: shared, but objective\.projector"):
         tiny_cell({"objective.contrastive": contrastive})
