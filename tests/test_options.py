@@ -13,15 +13,25 @@ from pydantic.fields import FieldInfo
 from raysl.config.cell import CellConfig
 from raysl.config.component import KINDS, find, names
 from raysl.config.options import Options
+from raysl.config.scale import Factor, Scale
+from raysl.planning.read_axes import AxisOptions
+from raysl.planning.reproduction import PublishedOptions
+from raysl.planning.search_options import SearchOptions
+from raysl.planning.study import Reference, StudyOptions
 
 PROJECT = Path(__file__).parent.parent
-SOURCE = re.compile(r"(printed|code|inferred|ours)(: .|; .|$)|(required|per recipe|per study|see its fields)(; .|$)")
+WRITTEN = {StudyOptions, SearchOptions, AxisOptions, PublishedOptions, Reference, Scale, Factor}
+"""What studies and scales hold beside the keys of a configuration."""
+SOURCE = re.compile(
+    r"(printed|code|inferred|ours)(: .|; .|$)|(required|per recipe|per study|per scale|see its fields)(; .|$)"
+)
 LETTER = re.compile(r"(?<!`)\[(?:P|C|I|\?)( [^]]*)?\](?!`)")
 """A source as a letter in brackets; a tensor's shape stands in backquotes."""
 
 
 def all_options() -> Iterator[type[Options]]:
     models: set[type[Options]] = {CellConfig, *(find(kind, name).options for kind in KINDS for name in names(kind))}
+    models |= WRITTEN
     waiting = list(models)
     while waiting:
         model = waiting.pop()
@@ -42,6 +52,20 @@ def validated(model: type[Options]) -> set[str]:
 MODELS = {f"{model.__module__}.{model.__name__}": model for model in all_options()}
 
 
+def atoms(annotation: object, metadata: tuple[object, ...] = ()) -> Iterator[tuple[object, bool]]:
+    """The plain types that an option is made of, and whether each has bounds; mappings are left out."""
+    inner = typing.get_args(annotation)
+    if typing.get_origin(annotation) is typing.Annotated:
+        yield from atoms(inner[0], (*metadata, *inner[1:]))
+    elif inner and typing.get_origin(annotation) is not dict:
+        own = () if typing.get_origin(annotation) is tuple else metadata
+        for one in inner:
+            yield from atoms(one, own)
+    else:
+        places = [place for one in metadata for place in (one, *getattr(one, "metadata", ()))]
+        yield annotation, any(hasattr(one, bound) for one in places for bound in ("gt", "ge", "lt", "le"))
+
+
 def lacking(field: FieldInfo, checked: bool) -> Iterator[str]:
     """What a field does not say."""
     if not field.description:
@@ -49,9 +73,10 @@ def lacking(field: FieldInfo, checked: bool) -> Iterator[str]:
     extra = field.json_schema_extra
     if not isinstance(extra, dict) or not SOURCE.match(str(extra.get("source"))):
         yield "its source"
-    numeric = {int, float} & {field.annotation, *typing.get_args(field.annotation)}
-    bounded = any(hasattr(metadata, bound) for metadata in field.metadata for bound in ("gt", "ge", "lt", "le"))
-    if numeric and not bounded and not checked:
+    numbers = [bounds for kind, bounds in atoms(field.annotation, tuple(field.metadata)) if kind in (int, float)]
+    if numbers and not (isinstance(extra, dict) and extra.get("unit")):
+        yield "its unit, or that it has none"
+    if not all(numbers) and not checked:
         yield "its bounds"
 
 

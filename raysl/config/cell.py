@@ -10,7 +10,7 @@ from pydantic import Field, create_model, model_validator
 
 from raysl.config.component import Chosen
 from raysl.config.objective_sections import MemoryOptions, ProjectorOptions, SupervisedOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import ClipOptions, TemporalOptions, TrainingOptions
 
 
@@ -54,6 +54,7 @@ class SamplingOptions(Options):
         (1,),
         doc="factors of clip.stride; one whose clip fits the video is drawn for both clips of the pair, or for that of "
         "supervised pretraining (the smallest if none fits)",
+        unit=NO_UNIT,
         source="printed: none; code: CSTP 1, 2, 4, 8",
         min_length=1,
     )
@@ -86,6 +87,7 @@ class ObjectiveOptions(Options):
     pretext_weight: float = option(
         1.0,
         doc="lambda, factor of the weights of all pretext tasks",
+        unit=NO_UNIT,
         source="printed: TaCo 10; elsewhere 1",
         ge=0,
         le=1e6,
@@ -164,15 +166,21 @@ class CellConfig(Options):
         doc="how the backbone is trained: by `objective`; on the labels of the data, by `supervised`; not at all",
         source="ours",
     )
-    data: Annotated[Chosen, Slot("data set")] = option(doc="the pretraining set", source="per recipe")
+    data: Annotated[Chosen, Slot("data set")] = option(
+        doc="the data set that the network is pretrained on", source="per recipe"
+    )
     clip: ClipOptions = option(ClipOptions(), doc="a clip as the network sees it", source="see its fields")
     sampling: SamplingOptions = option(
         SamplingOptions(),
         doc="placement in time; supervised pretraining reads only playback_rates",
         source="per recipe",
     )
-    augment: Annotated[Chosen, Slot("augmentation")] = option(doc="spatial augmentation", source="per recipe")
-    backbone: Annotated[Chosen, Slot("backbone")] = option(doc="the network", source="per recipe")
+    augment: Annotated[Chosen, Slot("augmentation")] = option(
+        doc="what crops, flips and recolours each clip of the pair", source="per recipe"
+    )
+    backbone: Annotated[Chosen, Slot("backbone")] = option(
+        doc="the network that is pretrained and evaluated", source="per recipe"
+    )
     batch_norm_group: Literal["batch"] | Annotated[int, Field(ge=1, le=2**20)] = option(
         "batch",
         doc="consecutive videos of the global batch (all their views) over which batch-norm statistics are taken; "
@@ -211,8 +219,10 @@ class CellConfig(Options):
         "starts with, which are kept",
         source="printed: all of pretraining; code: CSTP, TCLR fine-tune with batch; a linear layer needs kept",
     )
-    optimizer: Annotated[Chosen, Slot("optimizer")] = option(doc="the optimizer", source="per recipe")
-    schedule: Annotated[Chosen, Slot("schedule")] = option(doc="learning rate over time", source="per recipe")
+    optimizer: Annotated[Chosen, Slot("optimizer")] = option(
+        doc="the optimizer, with its learning rate", source="per recipe"
+    )
+    schedule: Annotated[Chosen, Slot("schedule")] = option(doc="the learning rate over time", source="per recipe")
     training: TrainingOptions = option(doc="length, batch, precision, seed", source="see its fields")
 
     @property

@@ -52,14 +52,22 @@ class MemoryOptions(Options):
     cells: int = option(
         2,
         doc="L, equal parts of a video's length with an embedding each; 1: without time",
+        unit="cells",
         source="printed: SSTL on Kinetics-400",
         ge=1,
         le=64,
     )
     momentum: float = option(
-        0.5, doc="m, share of the old embedding kept in an update of the clip's own cell", source="ours", ge=0, le=1
+        0.5,
+        doc="m, share of the old embedding kept in an update of the clip's own cell",
+        unit="share",
+        source="ours",
+        ge=0,
+        le=1,
     )
-    attenuation: float = option(0.6, doc="c, factor of the update of other cells", source="printed: SSTL", ge=0, le=1)
+    attenuation: float = option(
+        0.6, doc="c, factor of the update of other cells", unit="share", source="printed: SSTL", ge=0, le=1
+    )
     update: Literal["own_only", "intended", "literal"] = option(
         "intended",
         doc="own_only: only the clip's cell; intended: other cells less, the farther away; literal: the printed rule, "
@@ -80,6 +88,7 @@ class SupervisedOptions(Options):
     roi_size: int = option(
         7,
         doc="bins of a box's feature in height and width, before the maximum; read with target: boxes",
+        unit="places",
         source="code: SlowFast, mmaction2: 7 and 8; not printed in CVRL",
         ge=1,
         le=32,
@@ -88,6 +97,7 @@ class SupervisedOptions(Options):
     dropout: float = option(
         0.0,
         doc="share of feature channels set to zero before the classifier",
+        unit="share",
         source="ours; printed: CVRL 0.5",
         ge=0,
         lt=1,
@@ -100,12 +110,18 @@ class SupervisedOptions(Options):
     label_fraction: float = option(
         1.0,
         doc="share of the labelled training videos to use, the same for every class and at least one of each",
+        unit="share",
         source="printed: CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
         gt=0,
         le=1,
     )
     label_smoothing: float = option(
-        0.0, doc="share of the target spread evenly over all classes", source="ours: none is mentioned", ge=0, lt=1
+        0.0,
+        doc="share of the target spread evenly over all classes",
+        unit="share",
+        source="ours: none is mentioned",
+        ge=0,
+        lt=1,
     )
 
     @model_validator(mode="after")

@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticUndefined
 
+NO_UNIT = "none"
+"""The unit of a number that has none: a factor, a ratio, a seed."""
+
 
 class Options(BaseModel):
     """Base of all options models: immutable, strictly typed (no ``"8"`` for 8), finite, unknown keys refused.
@@ -43,7 +46,8 @@ def option(
             (released with it, or closely related public code), ``inferred: ...`` (from the two), or ``ours``. Several
             are separated by ``; ``. A field without a meaningful default has ``required``, ``per recipe``, ``per
             study`` or ``see its fields``.
-        unit: frames, pixels, seconds, epochs, steps, ...; empty for a pure number, a name or a switch.
+        unit: of a number: frames, pixels, seconds, epochs, steps, probability, share, ..., or `NO_UNIT`; empty for a
+            name, a switch or a section.
         identity: False for a field that cannot change a result (log intervals, cache sizes, worker counts); it does not
             enter a cell's id.
         bounds: pydantic's ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``.

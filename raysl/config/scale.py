@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 
 from raysl.config.component import find, names
 from raysl.config.document import find_scale, known_scales
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.parts import CONFIGURATION, SCALE, refusal
 from raysl.config.resolve import resolve
 from raysl.config.sections import Seed
@@ -23,10 +23,12 @@ from raysl.errors import ConfigError
 class Factor(Options):
     """How a number follows the scale."""
 
-    by: float = option(doc="factor", source="per scale", ge=0, le=1e6)
-    min: float | None = option(None, doc="smallest value", source="per scale", ge=0, le=1e9)
+    by: float = option(doc="what the number is multiplied by", unit=NO_UNIT, source="per scale", ge=0, le=1e6)
+    min: float | None = option(
+        None, doc="what the product is raised to where it is less", unit=NO_UNIT, source="per scale", ge=0, le=1e9
+    )
     multiple_of: int = option(
-        1, doc="whole numbers are rounded to a multiple of this", source="per scale", ge=1, le=2**20
+        1, doc="whole numbers are rounded to a multiple of this", unit=NO_UNIT, source="per scale", ge=1, le=2**20
     )
 
     def apply(self, value: int | float) -> int | float:
@@ -43,9 +45,11 @@ class Scale(Options):
     """The sections of a scale file: `set` applies to the base before rows, `multiply` and `substitute` after them."""
 
     title: str = option("", doc="purpose of the scale", source="per scale")
-    seeds: tuple[Seed, ...] | None = option(None, doc="seeds instead of the study's", source="per scale", min_length=1)
+    seeds: tuple[Seed, ...] | None = option(
+        None, doc="seeds instead of the study's", unit=NO_UNIT, source="per scale", min_length=1
+    )
     trials: int | None = option(
-        None, doc="trials of a search instead of the study's", source="per scale", ge=1, le=10**6
+        None, doc="trials of a search instead of the study's", unit="trials", source="per scale", ge=1, le=10**6
     )
     set: dict[str, Any] = option({}, doc="dotted key to absolute value", source="per scale")
     multiply: dict[str, Any] = option({}, doc="dotted key to {by, min, multiple_of}", source="per scale")

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from raysl.config.cell import CellConfig, Slot
 from raysl.config.component import Chosen, find, names
-from raysl.config.options import Options
+from raysl.config.options import NO_UNIT, Options
 from raysl.config.parts import parts
 
 JsonSchema = dict[str, Any]
@@ -204,7 +204,7 @@ def _inner(value: Any) -> Any:
 
 def _description(info: FieldInfo) -> str:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    unit = f" Unit: {extra['unit']}." if extra.get("unit") else ""
+    unit = f" Unit: {extra['unit']}." if extra.get("unit", "") not in ("", NO_UNIT) else ""
     return f"{info.description}.{unit} Source: {extra.get('source')}."
 
 

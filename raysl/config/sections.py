@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 class LearningRate(Options):
     """A learning rate as published, with its batch size; the rate used depends on the actual batch size."""
 
-    value: float = option(doc="the rate at `at_batch`", source="required", gt=0, le=1000)
+    value: float = option(doc="the rate at `at_batch`", unit=NO_UNIT, source="required", gt=0, le=1000)
     at_batch: int = option(doc="global batch of this value", unit="videos", source="required", ge=1, le=2**20)
     rule: Literal["linear", "sqrt", "none"] = option(
         "linear", doc="how the rate follows the batch", source="printed: Goyal et al. 2017; CVRL 7.4 scales linearly"
@@ -40,7 +40,14 @@ class ClipOptions(Options):
     stride: int = option(
         2, doc="distance of consecutive frames of a clip", unit="frames", source="printed: CVRL", ge=1, le=64
     )
-    size: int = option(112, doc="height and width", unit="pixels", source="printed: TCLR, SSTL, CSTP", ge=16, le=512)
+    size: int = option(
+        112,
+        doc="height and width of a clip as the network sees it",
+        unit="pixels",
+        source="printed: TCLR, SSTL, CSTP",
+        ge=16,
+        le=512,
+    )
     resize: int = option(
         128,
         doc="short side to which decoded frames are resized before any crop",
@@ -94,6 +101,7 @@ class TemporalOptions(Options):
     max_rate: float = option(
         1.0,
         doc="playback rate p drawn from 1 to this: each frame is dropped with probability 1 - 1 / p; 1: no distortion",
+        unit=NO_UNIT,
         source="printed: SSTL: 1.25",
         ge=1,
         le=16,
@@ -124,6 +132,7 @@ class MonitorOptions(Options):
     points: int = option(
         4,
         doc="measurements, at even intervals, the last one after the last step; 0: none",
+        unit="looks",
         source="ours",
         ge=0,
         le=1000,
@@ -156,10 +165,18 @@ class TrainingOptions(Options):
         doc="arithmetic of the forward pass; auto: bfloat16 if the device multiplies it natively (see provenance); "
         "float32 is PyTorch's, whose convolutions on CUDA multiply in TF32",
     )
-    workers: int = option(1, doc="DDP workers", source="ours", ge=1, le=4096, identity=False)
-    seed: Seed = option(0, doc="seed of everything random", source="ours")
+    workers: int = option(
+        1,
+        doc="DDP processes, which share the global batch",
+        unit="workers",
+        source="ours",
+        ge=1,
+        le=4096,
+        identity=False,
+    )
+    seed: Seed = option(0, doc="seed of everything random", unit=NO_UNIT, source="ours")
     clip_gradient_norm: float | None = option(
-        None, doc="largest gradient norm; null: no clipping", source="ours", gt=0, le=1e9
+        None, doc="largest gradient norm; null: no clipping", unit=NO_UNIT, source="ours", gt=0, le=1e9
     )
     accumulate: int = option(
         1,
@@ -180,10 +197,16 @@ class TrainingOptions(Options):
         identity=False,
     )
     loader_workers: int = option(
-        0, doc="processes that load clips, per DDP worker", source="ours", ge=0, le=64, identity=False
+        0, doc="processes that load clips, per DDP worker", unit="processes", source="ours", ge=0, le=64, identity=False
     )
     threads: int | None = option(
-        None, doc="torch threads of a worker; null: as many as its CPUs", source="ours", ge=1, le=1024, identity=False
+        None,
+        doc="torch threads of a worker; null: as many as its CPUs",
+        unit="threads",
+        source="ours",
+        ge=1,
+        le=1024,
+        identity=False,
     )
     checkpoint_steps: int | None = option(
         None,
@@ -206,6 +229,7 @@ class TrainingOptions(Options):
     max_unreadable: float = option(
         0.01,
         doc="share of videos that may be unreadable before the cell fails",
+        unit="share",
         source="ours",
         ge=0,
         le=1,

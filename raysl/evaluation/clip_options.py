@@ -17,7 +17,7 @@ class ClipChange(Options):
     stride: int | None = option(
         None, doc="distance of consecutive frames", unit="frames", source="code: CSTP 4; TCLR 2", ge=1, le=64
     )
-    size: int | None = option(None, doc="height and width", unit="pixels", source="ours", ge=16, le=512)
+    size: int | None = option(None, doc="height and width of a clip", unit="pixels", source="ours", ge=16, le=512)
 
     def of(self, clip: ClipOptions) -> ClipOptions:
         """The clip with these changes.

@@ -85,7 +85,7 @@ class DownstreamOptions(ClassifierOptions):
         source="printed: CSTP Table 1: rotation augmentation without the task",
     )
     dropout: float = option(
-        0.0, doc="share of feature channels set to zero before the classifier", source="ours", ge=0, lt=1
+        0.0, doc="share of feature channels set to zero before the classifier", unit="share", source="ours", ge=0, lt=1
     )
     feature_norm: FeatureNorm = option(
         "none",
@@ -93,11 +93,17 @@ class DownstreamOptions(ClassifierOptions):
         source="ours; code: CSTP l2_batch_norm",
     )
     label_smoothing: float = option(
-        0.0, doc="share of the target spread evenly over all classes", source="ours: none is mentioned", ge=0, lt=1
+        0.0,
+        doc="share of the target spread evenly over all classes",
+        unit="share",
+        source="ours: none is mentioned",
+        ge=0,
+        lt=1,
     )
     label_fraction: float = option(
         1.0,
         doc="share of the labelled training videos that is used, the same of every class and at least one of each",
+        unit="share",
         source="printed: CVRL Tables 3 and 11: 0.01, 0.1; TCLR: 0.01 to 0.5",
         gt=0,
         le=1,
@@ -111,7 +117,13 @@ class DownstreamOptions(ClassifierOptions):
         source="code: CSTP, TCLR: train",
     )
     workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="ours", ge=1, le=4096, identity=False
+        None,
+        doc="DDP workers; null: as many as pretraining",
+        unit="workers",
+        source="ours",
+        ge=1,
+        le=4096,
+        identity=False,
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
 from raysl.data.source import VideoSource
@@ -36,6 +36,7 @@ class OnlineKnnOptions(Options):
     temperature: float = option(
         0.07,
         doc="a neighbour of cosine similarity s votes with weight exp(s / temperature)",
+        unit=NO_UNIT,
         source="printed: InstDisc",
         gt=0,
         le=100,

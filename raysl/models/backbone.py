@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from raysl.config.cell import CellConfig
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.errors import ConfigError
 
 
@@ -55,6 +55,7 @@ def width_option(channels: str, source: str, step: int = 64) -> Any:
     return option(
         1.0,
         doc=f"factor of every layer's channels; 1 is {channels}",
+        unit=NO_UNIT,
         source=source,
         ge=1 / step,
         le=8,

@@ -19,7 +19,7 @@ class AxisOptions(Options):
     choice: tuple[Any, ...] | dict[str, Any] | None = option(
         None, doc="the values, each as likely at first; a mapping gives values a name", source="per study"
     )
-    uniform: tuple[Any, ...] | None = option(None, doc="[low, high]", source="per study")
+    uniform: tuple[Any, ...] | None = option(None, doc="[low, high], evenly", source="per study")
     loguniform: tuple[Any, ...] | None = option(
         None, doc="[low, high], of which the logarithm is uniform", source="per study"
     )

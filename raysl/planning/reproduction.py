@@ -29,12 +29,12 @@ class PublishedOptions(Options):
         {}, doc="the study's column (linear/ucf101:top1) to the published column of its numbers", source="per study"
     )
     unscored: tuple[Pair, ...] = option(
-        (), doc="pairs of rows whose published order is not to be compared", source="the published table's notes"
+        (), doc="pairs of rows whose published order is not to be compared", source="per study"
     )
     unscored_in: dict[str, list[Pair]] = option(
         {},
         doc="the study's column to pairs whose published order is not to be compared there alone",
-        source="the published table's notes",
+        source="per study",
     )
 
 

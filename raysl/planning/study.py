@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raysl.config.document import STUDY_KEYS, load_document, overrides_tree
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.resolve import check_options, resolve
 from raysl.config.scale import AS_WRITTEN, Scale, load_scale
 from raysl.config.sections import Seed
@@ -49,7 +49,7 @@ class StudyOptions(Options):
         None, doc="which rows and columns of the published table are the study's", source="per study"
     )
     design: Literal["rows", "grid", "one_factor", "leave_one_out", "add_one_in", "search"] = option(
-        "rows", doc="how cells follow from the study", source="docs/design.md 4"
+        "rows", doc="how cells follow from the study", source="ours"
     )
     rows: dict[str, Any] = option(
         {},
@@ -67,9 +67,17 @@ class StudyOptions(Options):
         doc="what add_one_in adds to: a row, or what it changes; null: the base without the parts",
         source="per study",
     )
-    search: dict[str, Any] | None = option(None, doc="settings of a search", source="see `SearchOptions`")
+    search: dict[str, Any] | None = option(
+        None, doc="settings of a design of the kind `search`", source="see its fields"
+    )
     baseline: str | None = option(None, doc="row that differences are taken against", source="per study")
-    seeds: tuple[Seed, ...] = option((0, 1, 2), doc="paired across rows", source="ours: three by default", min_length=1)
+    seeds: tuple[Seed, ...] = option(
+        (0, 1, 2),
+        doc="every row is trained once with each; paired across rows",
+        unit=NO_UNIT,
+        source="ours: three by default",
+        min_length=1,
+    )
     evaluations: tuple[str, ...] = option(doc="PROTOCOL/DATASET, e.g. linear/ucf101", source="per study", min_length=1)
     columns: tuple[str, ...] | None = option(
         None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"
@@ -78,7 +86,7 @@ class StudyOptions(Options):
     trivial: bool = option(
         True,
         doc="below the table, what mean colours and motion maps give by the same protocols, where videos are real",
-        source="raysl.planning.trivial",
+        source="ours",
     )
     figures: tuple[str, ...] = option(
         (), doc="import paths of figures in other packages, drawn where they suit the study", source="per study"

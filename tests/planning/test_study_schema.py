@@ -161,7 +161,9 @@ def test_a_component_by_itself() -> None:
 
 def test_options_say_what_they_are() -> None:
     options = json.loads(schema_text("study"))["definitions"]["optimizer.sgd"]["properties"]
-    assert options["momentum"]["description"].startswith("share of the last step that is kept. Source: printed")
+    assert options["momentum"]["description"].startswith(
+        "share of the last step that is kept. Unit: share. Source: printed"
+    )
     assert (options["momentum"]["default"], options["momentum"]["exclusiveMaximum"]) == (0.9, 1)
     key = json.loads(schema_text("study"))["definitions"]["key.clip.frames"]
     assert "Unit: frames." in key["description"]

@@ -24,7 +24,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs.files import (
@@ -65,11 +65,14 @@ class FolderOptions(Options):
         0.25,
         doc="share of each class's videos for testing, with `group` as near as whole groups come; at least one is on "
         "each side",
+        unit="share",
         source="ours",
         gt=0,
         lt=1,
     )
-    split_seed: int = option(0, doc="another draw of the fraction or folds", source="ours", ge=0, le=2**31 - 1)
+    split_seed: int = option(
+        0, doc="another draw of the fraction or folds", unit=NO_UNIT, source="ours", ge=0, le=2**31 - 1
+    )
     group: str | None = option(
         None,
         doc="regular expression whose first (group) names a video's recording, person or scene, which is never parted, "
@@ -79,6 +82,7 @@ class FolderOptions(Options):
     folds: int | None = option(
         None,
         doc="number of folds; of leave_one_group_out the number of groups, so that a plan can be made without the data",
+        unit="folds",
         source="ours",
         ge=2,
         le=10_000,
@@ -86,6 +90,7 @@ class FolderOptions(Options):
     fold: int | None = option(
         None,
         doc="the fold for testing, from 1; null: each of them, averaged in the table",
+        unit=NO_UNIT,
         source="ours",
         ge=1,
         le=10_000,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, Video
 from raysl.data.catalogs.files import child, entries_of, folded, is_video, not_plain, subfolders, walk
@@ -44,6 +44,7 @@ class ThreeSplitsOptions(ListedOptions):
         1,
         doc="official split; all: the mean over the three, each trained and tested by itself (what is read of `all` by "
         "itself is the first)",
+        unit=NO_UNIT,
         source="printed: UCF101 and HMDB51 have three; TaCo, SSTL and CVRL print means over them",
     )
     one_of_all: bool = option(

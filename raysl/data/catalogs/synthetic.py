@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.suggest import nearest
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.rendering.encode import write_mp4
@@ -40,18 +40,25 @@ _HELPED = 5000
 class SyntheticOptions(Options):
     """What is rendered. Lengths are in heights of the frame, so that a set looks alike at every size."""
 
-    classes: int = option(6, doc="motions: the first so many of `MOTIONS`", source="ours", ge=2, le=len(MOTIONS))
+    classes: int = option(
+        6, doc="motions: the first so many of `MOTIONS`", unit="classes", source="ours", ge=2, le=len(MOTIONS)
+    )
     train_per_class: int = option(40, doc="training videos of a class", unit="videos", source="ours", ge=1, le=100_000)
     test_per_class: int = option(20, doc="test videos of a class", unit="videos", source="ours", ge=1, le=100_000)
     frames: int = option(40, doc="length of a video", unit="frames", source="ours", ge=2, le=10_000)
     rate: int = option(25, doc="frames a second", unit="1/s", source="ours: UCF101's", ge=1, le=120)
     height: int = option(64, doc="height of a frame", unit="pixels", source="ours", ge=16, le=1080, multiple_of=2)
     width: int = option(80, doc="width of a frame", unit="pixels", source="ours", ge=16, le=1920, multiple_of=2)
-    sprites: int = option(8, doc="sprites to be seen at any time", source="ours", ge=1, le=100)
+    sprites: int = option(8, doc="sprites to be seen at any time", unit="sprites", source="ours", ge=1, le=100)
     speed: float = option(
-        0.03, doc="of every sprite at every frame, in all classes", unit="heights/frame", source="ours", gt=0, le=0.25
+        0.03,
+        doc="how fast every sprite moves at every frame, in all classes",
+        unit="heights/frame",
+        source="ours",
+        gt=0,
+        le=0.25,
     )
-    render_seed: int = option(0, doc="seed of all scenes", source="ours", ge=0, le=2**31 - 1)
+    render_seed: int = option(0, doc="seed of all scenes", unit=NO_UNIT, source="ours", ge=0, le=2**31 - 1)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.data.catalog import Catalog, CatalogReader, Video
 from raysl.data.catalogs.ava import CLASSES, DETECTED, AVAOptions, annotated_catalog, read_lists
 from raysl.data.rendering.encode import write_mp4
@@ -48,7 +48,7 @@ class SyntheticBoxesOptions(Options):
     height: int = option(48, doc="height of a frame", unit="pixels", source="ours", ge=16, le=1080, multiple_of=2)
     width: int = option(64, doc="width of a frame", unit="pixels", source="ours", ge=16, le=1920, multiple_of=2)
     shapes: int = option(2, doc="shapes of a film", unit="shapes", source="ours", ge=1, le=8)
-    render_seed: int = option(0, doc="seed of all films", source="ours", ge=0, le=2**31 - 1)
+    render_seed: int = option(0, doc="seed of all films", unit=NO_UNIT, source="ours", ge=0, le=2**31 - 1)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.data.catalog import Video
 from raysl.distributed import on_first_rank
 from raysl.evaluation.against_data import LabelledSplits
@@ -57,7 +57,10 @@ class ClassActivationOptions(PerClipOptions):
         le=100,
     )
     c: Annotated[float, Field(gt=0, le=1e6)] | Literal["choose"] = option(
-        "choose", doc="inverse strength of the classifier's L2 penalty; choose: by cross-validation", source="ours"
+        "choose",
+        doc="inverse strength of the classifier's L2 penalty; choose: by cross-validation",
+        unit=NO_UNIT,
+        source="ours",
     )
 
 

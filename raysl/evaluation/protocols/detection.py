@@ -59,12 +59,18 @@ class DetectionOptions(FrameMapOptions):
     dropout: float = option(
         0.0,
         doc="share of a box's feature set to zero before the classifier",
+        unit="share",
         source="ours: none is printed",
         ge=0,
         lt=1,
     )
     roi_size: int = option(
-        7, doc="places of a box's feature in height and width", source="code: SlowFast; not printed", ge=1, le=32
+        7,
+        doc="places of a box's feature in height and width",
+        unit="places",
+        source="code: SlowFast; not printed",
+        ge=1,
+        le=32,
     )
     clip: ClipChange = option(
         ClipChange(), doc="the clip of training and test, where it differs from pretraining", source="see its fields"
@@ -75,7 +81,13 @@ class DetectionOptions(FrameMapOptions):
         source="ours",
     )
     workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="ours", ge=1, le=4096, identity=False
+        None,
+        doc="DDP workers; null: as many as pretraining",
+        unit="workers",
+        source="ours",
+        ge=1,
+        le=4096,
+        identity=False,
     )
 
 

@@ -47,7 +47,12 @@ class FrameMapOptions(NetworkOptions):
         source="printed: CVRL Table 5 has a detector; code: SlowFast, mmaction2: given boxes of one",
     )
     min_score: float = option(
-        0.9, doc="detected boxes with a lower score of the detector are left out", source="code: mmaction2", ge=0, le=1
+        0.9,
+        doc="detected boxes with a lower score of the detector are left out",
+        unit="share",
+        source="code: mmaction2",
+        ge=0,
+        le=1,
     )
 
 

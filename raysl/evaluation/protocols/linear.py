@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.classification import METRICS, NEEDS_CLASSES, classification
 from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
@@ -34,12 +34,17 @@ class LinearOptions(FeatureOptions):
         "choose",
         doc="inverse strength of the L2 penalty (sum of losses * c + |w|^2 / 2); choose: by cross-validation within "
         "the training videos, groups kept whole",
+        unit=NO_UNIT,
         source="ours",
     )
     grid: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] = option(
-        (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0), doc="what c is chosen from", source="ours", min_length=2
+        (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0),
+        doc="values that c is chosen from",
+        unit=NO_UNIT,
+        source="ours",
+        min_length=2,
     )
-    folds: int = option(5, doc="parts of the cross-validation that chooses c", source="ours", ge=2, le=20)
+    folds: int = option(5, doc="parts of the cross-validation that chooses c", unit="folds", source="ours", ge=2, le=20)
     iterations: int = option(
         10_000, doc="most steps of the solver (L-BFGS) for each c", unit="steps", source="ours", ge=1, le=10**6
     )
@@ -47,6 +52,7 @@ class LinearOptions(FeatureOptions):
         1e-7,
         doc="the solver ends when no entry of the gradient of the mean loss is larger; scikit-learn's own 1e-4 stops "
         "early at c of 1 and more, where predictions still change",
+        unit=NO_UNIT,
         source="ours: `benchmarks/probe.py` compares tolerances",
         gt=0,
         le=0.1,

@@ -61,7 +61,9 @@ class MotionDifferenceOptions(Options):
         min_length=1,
     )
     network: Literal["small", "large"] = option("large", doc="torchvision's raft_small or raft_large", source="ours")
-    updates: int = option(12, doc="of the estimate", source="printed: RAFT trains with 12", ge=1, le=100)
+    updates: int = option(
+        12, doc="refinements of the estimated flow", unit="updates", source="printed: RAFT trains with 12", ge=1, le=100
+    )
     size: int = option(
         128,
         doc="height and width of the frames for RAFT, the centre square",
@@ -74,6 +76,7 @@ class MotionDifferenceOptions(Options):
     pairs: int = option(
         3,
         doc="consecutive frames of a clip, evenly spread, between which motion is measured",
+        unit="pairs",
         source="ours",
         ge=1,
         le=255,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.catalog import Video
 from raysl.distributed import on_first_rank
@@ -54,7 +54,7 @@ class SimilarityOptions(PerClipOptions):
         ge=2,
         le=10**8,
     )
-    videos_seed: int = option(0, doc="of that draw", source="ours", ge=0, le=2**31 - 1)
+    videos_seed: int = option(0, doc="seed of the draw of videos", unit=NO_UNIT, source="ours", ge=0, le=2**31 - 1)
     distances: tuple[Annotated[float, Field(gt=0, le=1)], ...] = option(
         (0.25, 0.5, 0.75, 1.0),
         doc="upper ends of the bins of the distance of two clips of a video",
@@ -70,11 +70,14 @@ class SimilarityOptions(PerClipOptions):
     dropped_share: float = option(
         0.375,
         doc="share of the buffer that dropped_frames is, rounded down",
+        unit="share",
         source="inferred: SSTL Table 4: 4 of 12, 6 of 16",
         ge=0,
         le=0.5,
     )
-    max_rate: float = option(1.25, doc="playback rate of the copies, 1 to this", source="printed: SSTL", ge=1, le=16)
+    max_rate: float = option(
+        1.25, doc="playback rate of the copies, 1 to this", unit=NO_UNIT, source="printed: SSTL", ge=1, le=16
+    )
 
     @field_validator("distances", "buffers")
     @classmethod

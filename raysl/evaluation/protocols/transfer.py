@@ -59,7 +59,13 @@ class TransferOptions(NetworkOptions):
         source="ours",
     )
     workers: int | None = option(
-        None, doc="DDP workers; null: as many as pretraining", source="ours", ge=1, le=4096, identity=False
+        None,
+        doc="DDP workers; null: as many as pretraining",
+        unit="workers",
+        source="ours",
+        ge=1,
+        le=4096,
+        identity=False,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 from raysl.evaluation.protocols.retrieval import nearest_mean
@@ -28,7 +28,9 @@ class TSNEOptions(FeatureOptions):
 
     perplexity: float = option(
         50.0,
-        doc="of t-SNE; a third of the other videos where there are fewer than three times as many",
+        doc="neighbours that t-SNE weighs for a video; a third of the other videos where those are fewer than three "
+        "times as many",
+        unit="neighbours",
         source="printed: TCLR appendix J",
         ge=1,
         le=1000,
@@ -36,11 +38,14 @@ class TSNEOptions(FeatureOptions):
     classes: int | None = option(
         10,
         doc="classes on the map, drawn at random and the same for every cell; null: all",
+        unit="classes",
         source="inferred: TCLR Figure 16: drawn at random",
         ge=1,
         le=10**6,
     )
-    classes_seed: int = option(0, doc="of that draw, and of the draw of videos", source="ours", ge=0, le=2**31 - 1)
+    classes_seed: int = option(
+        0, doc="seed of the draws of classes and of videos", unit=NO_UNIT, source="ours", ge=0, le=2**31 - 1
+    )
     videos: int = option(
         1000,
         doc="test videos on the map at most, drawn at random and the same for every cell",
@@ -49,7 +54,9 @@ class TSNEOptions(FeatureOptions):
         ge=2,
         le=5000,
     )
-    iterations: int = option(1000, doc="of the optimisation", source="ours: scikit-learn's", ge=250, le=10**5)
+    iterations: int = option(
+        1000, doc="steps of the optimisation", unit="steps", source="ours: scikit-learn's", ge=250, le=10**5
+    )
 
 
 class TSNE(FeatureProtocol):

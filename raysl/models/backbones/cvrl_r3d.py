@@ -31,7 +31,9 @@ TRUNCATED_STD = 0.87962566103423978
 class CVRLR3DOptions(InflatableOptions):
     """Options of CVRL's backbones."""
 
-    depth: Literal[50, 101] = option(50, doc="layers: 50 or 101", unit="layers", source="printed: CVRL, Table 1")
+    depth: Literal[50, 101] = option(
+        50, doc="how many layers the network has", unit="layers", source="printed: CVRL, Table 1"
+    )
     width: float = width_option(
         "64 channels after the stem and 2048 at the end; 2 and 4 are in CVRL's Table 2",
         "printed: CVRL, Table 1: 64 to 2048 channels",

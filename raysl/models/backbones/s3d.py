@@ -29,6 +29,7 @@ class S3DOptions(Options):
         0.1,
         doc="weight of the newest batch in the running statistics; torchvision's 0.001 (code) needs thousands of steps "
         "before evaluation sees the statistics of the data",
+        unit="share",
         source="ours: torch.nn's own; code: torchvision 0.001",
         gt=0,
         le=1,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.models.backbone import Backbone
 from raysl.models.predictor import Predictor, PredictorOptions
 from raysl.objectives.losses.negative_cosine import negative_cosine, squared_distance
@@ -65,6 +65,7 @@ class BYOLOptions(Options):
     momentum: float = option(
         0.996,
         doc="share of the old target encoder that an update keeps",
+        unit="share",
         source="printed: BYOL 3.3; CSTP: 0.998, its code 0.996",
         ge=0,
         le=1,
@@ -83,7 +84,12 @@ class BYOLOptions(Options):
         BYOLPredictorOptions(), doc="from one clip's embedding to the other's", source="see its fields"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
+        1.0,
+        doc="factor of this term in the sum that is minimised",
+        unit=NO_UNIT,
+        source="printed: the only term",
+        ge=0,
+        le=1e6,
     )
     original_weight: float = original_weight_option()
     symmetric: Literal["sum", "mean", "one_way"] = option(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.losses.info_nce import contrastive_accuracy, info_nce
@@ -29,7 +29,14 @@ from raysl.views.batch import Batch
 class InstDiscOptions(Options):
     """Options of InstDisc."""
 
-    temperature: float = option(0.07, doc="divides the cosines", source="printed: InstDisc 3.1, TaCo", gt=0, le=100)
+    temperature: float = option(
+        0.07,
+        doc="what cosine similarities are divided by before the softmax",
+        unit=NO_UNIT,
+        source="printed: InstDisc 3.1, TaCo",
+        gt=0,
+        le=100,
+    )
     negatives: int = option(
         16384,
         doc="entries drawn from the bank for each video; fewer than the bank holds",
@@ -41,6 +48,7 @@ class InstDiscOptions(Options):
     momentum: float = option(
         0.5,
         doc="share of the old entry that an update keeps",
+        unit="share",
         source="code: lemniscate; PySlowFast's is the new one's share",
         ge=0,
         le=1,
@@ -57,7 +65,12 @@ class InstDiscOptions(Options):
         source="ours: as SimCLR; InstDisc, TaCo: one linear layer (hidden_layers 0)",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
+        1.0,
+        doc="factor of this term in the sum that is minimised",
+        unit=NO_UNIT,
+        source="printed: the only term",
+        ge=0,
+        le=1e6,
     )
     original_weight: float = original_weight_option()
 

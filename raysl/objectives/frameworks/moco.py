@@ -15,7 +15,7 @@ from torch import Tensor
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.losses.info_nce import info_nce, queue_logits
@@ -33,7 +33,12 @@ class MoCoOptions(Options):
     """Options of MoCo."""
 
     temperature: float = option(
-        0.07, doc="divides the cosines", source="printed: MoCo 3.3, TaCo; v2: 0.2; code: PySlowFast 0.1", gt=0, le=100
+        0.07,
+        doc="what cosine similarities are divided by before the softmax",
+        unit=NO_UNIT,
+        source="printed: MoCo 3.3, TaCo; v2: 0.2; code: PySlowFast 0.1",
+        gt=0,
+        le=100,
     )
     queue_size: int = option(
         65536,
@@ -44,7 +49,12 @@ class MoCoOptions(Options):
         le=2**24,
     )
     momentum: float = option(
-        0.999, doc="share of the old momentum encoder that an update keeps", source="printed: MoCo 3.3", ge=0, le=1
+        0.999,
+        doc="share of the old momentum encoder that an update keeps",
+        unit="share",
+        source="printed: MoCo 3.3",
+        ge=0,
+        le=1,
     )
     momentum_schedule: Literal["constant", "cosine"] = option(
         "constant",
@@ -57,7 +67,12 @@ class MoCoOptions(Options):
         source="printed: v2: an MLP, there without batch norm; v1, TaCo: one linear layer (hidden_layers 0)",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
+        1.0,
+        doc="factor of this term in the sum that is minimised",
+        unit=NO_UNIT,
+        source="printed: the only term",
+        ge=0,
+        le=1e6,
     )
     original_weight: float = original_weight_option()
     anchor: Literal["transformed", "original"] = option(

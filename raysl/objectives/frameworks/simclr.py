@@ -15,7 +15,7 @@ from torch import Tensor
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.losses.nt_xent import nt_xent
@@ -32,12 +32,24 @@ PAIR = ("query", "key")
 class SimCLROptions(Options):
     """Options of SimCLR."""
 
-    temperature: float = option(0.1, doc="divides the cosines", source="printed: CVRL 3.1", gt=0, le=100)
+    temperature: float = option(
+        0.1,
+        doc="what cosine similarities are divided by before the softmax",
+        unit=NO_UNIT,
+        source="printed: CVRL 3.1",
+        gt=0,
+        le=100,
+    )
     projector: ProjectorOptions | Literal["shared"] = option(
         ProjectorOptions(), doc="from the pooled feature to the embedding", source="see its fields"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
+        1.0,
+        doc="factor of this term in the sum that is minimised",
+        unit=NO_UNIT,
+        source="printed: the only term",
+        ge=0,
+        le=1e6,
     )
     original_weight: float = original_weight_option()
     positive_in_denominator: bool = option(

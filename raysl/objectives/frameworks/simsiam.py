@@ -14,7 +14,7 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.models.predictor import Predictor, PredictorOptions
 from raysl.objectives.losses.negative_cosine import negative_cosine
 from raysl.objectives.losses.reduction import Reduction, reduced, reduction_option
@@ -82,7 +82,12 @@ class SimSiamOptions(Options):
         source="printed: SimSiam Table 1: baseline off; on in its later experiments",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="printed: the only term", ge=0, le=1e6
+        1.0,
+        doc="factor of this term in the sum that is minimised",
+        unit=NO_UNIT,
+        source="printed: the only term",
+        ge=0,
+        le=1e6,
     )
     original_weight: float = original_weight_option()
     symmetric: Literal["mean", "one_way"] = option(

@@ -18,7 +18,7 @@ from torch import Tensor
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.distributed import all_gather, rank
 from raysl.objectives.losses.nt_xent import nt_xent, unit_rows
 from raysl.objectives.losses.representation_metrics import representation_metrics
@@ -37,12 +37,19 @@ from raysl.views.batch import Batch
 class TCLRReleasedOptions(Options):
     """Options of TCLR's released instance contrast."""
 
-    temperature: float = option(0.1, doc="divides the cosines", source="code: TCLR", gt=0, le=100)
+    temperature: float = option(
+        0.1,
+        doc="what cosine similarities are divided by before the softmax",
+        unit=NO_UNIT,
+        source="code: TCLR",
+        gt=0,
+        le=100,
+    )
     projector: ProjectorOptions | Literal["shared"] = option(
         "shared", doc="from a clip's feature to its embedding", source="printed: TCLR: one for all losses"
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="code: TCLR", ge=0, le=1e6
+        1.0, doc="factor of this term in the sum that is minimised", unit=NO_UNIT, source="code: TCLR", ge=0, le=1e6
     )
 
 

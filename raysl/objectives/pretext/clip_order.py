@@ -40,6 +40,7 @@ class ClipOrderOptions(OwnViewOnlyOptions):
     gap: float = option(
         0.5,
         doc="frames left out between two clips, so that the seam gives no clue, as a share of a clip's",
+        unit="share",
         source="code: VCOP: 8 of 16",
         ge=0,
         le=8,
@@ -48,7 +49,12 @@ class ClipOrderOptions(OwnViewOnlyOptions):
         512, doc="channels of the layer on each pair of clips", unit="channels", source="code: VCOP", ge=1, le=65536
     )
     dropout: float = option(
-        0.5, doc="share of those channels set to zero before the last layer", source="code: VCOP", ge=0, lt=1
+        0.5,
+        doc="share of those channels set to zero before the last layer",
+        unit="share",
+        source="code: VCOP",
+        ge=0,
+        lt=1,
     )
 
     @property

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.distributed import all_gather
 from raysl.errors import ConfigError
 from raysl.models.shape import feature_shape
@@ -22,7 +22,7 @@ class PlaybackRegressionOptions(Options):
 
     hidden_dim: int = option(512, doc="channels of the hidden layer", unit="channels", source="ours", ge=1, le=65536)
     weight: float = option(
-        0.1, doc="factor of this term in the sum that is minimised", source="printed: SSTL", ge=0, le=1e6
+        0.1, doc="factor of this term in the sum that is minimised", unit=NO_UNIT, source="printed: SSTL", ge=0, le=1e6
     )
 
 

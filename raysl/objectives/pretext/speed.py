@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.objectives.tasks.pretext_task import ClassificationTask, OwnViewOnlyOptions
@@ -32,6 +32,7 @@ class SpeedOptions(OwnViewOnlyOptions):
         (1, 2, 4),
         doc="factors of clip.stride, the classes, all equally likely; at one that is too long for a video its clip "
         "wraps around",
+        unit=NO_UNIT,
         source="inferred: TaCo prints 1x, 2x, 4x, ...; 8x does not fit Kinetics",
         min_length=2,
     )

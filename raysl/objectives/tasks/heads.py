@@ -10,7 +10,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 
 
 class HeadOptions(Options):
@@ -40,7 +40,7 @@ class HeadOptions(Options):
         doc="unit: brought to length 1, which bounds the loss from below; scaled: that times `scale`",
         source="ours: free; printed: TaCo unit",
     )
-    scale: float = option(1 / 0.07, doc="factor of scaled logits", source="ours", gt=0, le=1000)
+    scale: float = option(1 / 0.07, doc="factor of scaled logits", unit=NO_UNIT, source="ours", gt=0, le=1000)
 
 
 class TaskHead(nn.Module):

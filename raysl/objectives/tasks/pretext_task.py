@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.distributed import all_reduce_sum
 from raysl.objectives.term import Term, TermOutput
 from raysl.views.batch import Batch
@@ -23,7 +23,12 @@ class TaskOptions(Options):
     """Options that all tasks share."""
 
     weight: float = option(
-        1.0, doc="factor of this term, times objective.pretext_weight", source="printed: TaCo, CSTP", ge=0, le=1e6
+        1.0,
+        doc="factor of this term, times objective.pretext_weight",
+        unit=NO_UNIT,
+        source="printed: TaCo, CSTP",
+        ge=0,
+        le=1e6,
     )
     supervise: bool = option(
         True,

@@ -28,6 +28,7 @@ def original_weight_option() -> Any:
     return option(
         0.5,
         doc="w, share of the original clip's loss against that of each task's view; of no effect without such views",
+        unit="share",
         source="inferred: TaCo after PIRL: 0.5; printed: TaCo Eq. 2: 0",
         ge=0,
         le=1,

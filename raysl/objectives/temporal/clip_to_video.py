@@ -9,7 +9,7 @@ from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
 from raysl.objectives.losses.nt_xent import unit_rows
@@ -22,7 +22,7 @@ class ClipToVideoOptions(Options):
     """Options of the clip-to-video loss; the bank's are `objective.memory`, the projector's `objective.projector`."""
 
     weight: float = option(
-        0.2, doc="factor of this term in the sum that is minimised", source="printed: SSTL", ge=0, le=1e6
+        0.2, doc="factor of this term in the sum that is minimised", unit=NO_UNIT, source="printed: SSTL", ge=0, le=1e6
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.objectives.losses.temporal_contrast import global_local
 from raysl.objectives.temporal.window_features import (
     COPIES,
@@ -31,7 +31,12 @@ class GlobalLocalOptions(Options):
     """Options of the global-local loss."""
 
     temperature: float = option(
-        0.1, doc="divides the cosines", source="inferred: TCLR Table 11, best row, second column", gt=0, le=100
+        0.1,
+        doc="what cosine similarities are divided by before the softmax",
+        unit=NO_UNIT,
+        source="inferred: TCLR Table 11, best row, second column",
+        gt=0,
+        le=100,
     )
     projector: ProjectorOptions | Literal["shared"] = option(
         "shared",
@@ -44,7 +49,12 @@ class GlobalLocalOptions(Options):
         source="inferred: Eq. 3 to 5; code: released",
     )
     weight: float = option(
-        1.0, doc="factor of this term in the sum that is minimised", source="inferred: TCLR Eq. 5", ge=0, le=1e6
+        1.0,
+        doc="factor of this term in the sum that is minimised",
+        unit=NO_UNIT,
+        source="inferred: TCLR Eq. 5",
+        ge=0,
+        le=1e6,
     )
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
 from raysl.training.parameter_groups import parameter_groups
 
@@ -15,10 +15,18 @@ class AdamWOptions(Options):
     """Options of AdamW."""
 
     learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
-    weight_decay: float = option(0.01, doc="decoupled weight decay", source="code: torch.optim.AdamW", ge=0, le=10)
-    beta1: float = option(0.9, doc="decay of the gradient's average", source="printed: Kingma and Ba 2015", ge=0, lt=1)
-    beta2: float = option(0.999, doc="decay of its square's average", source="printed: Kingma and Ba 2015", ge=0, lt=1)
-    epsilon: float = option(1e-8, doc="added to the denominator", source="printed: Kingma and Ba 2015", gt=0, le=1)
+    weight_decay: float = option(
+        0.01, doc="decoupled weight decay", unit=NO_UNIT, source="code: torch.optim.AdamW", ge=0, le=10
+    )
+    beta1: float = option(
+        0.9, doc="decay of the gradient's average", unit=NO_UNIT, source="printed: Kingma and Ba 2015", ge=0, lt=1
+    )
+    beta2: float = option(
+        0.999, doc="decay of its square's average", unit=NO_UNIT, source="printed: Kingma and Ba 2015", ge=0, lt=1
+    )
+    epsilon: float = option(
+        1e-8, doc="added to the denominator", unit=NO_UNIT, source="printed: Kingma and Ba 2015", gt=0, le=1
+    )
     decay_norm_and_bias: bool = option(
         False, doc="whether weight decay applies to biases and the parameters of norms", source="code: CVRL"
     )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
 from raysl.training.parameter_groups import parameter_groups
 
@@ -28,14 +28,15 @@ class LARSOptions(Options):
 
     learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
     momentum: float = option(
-        0.9, doc="share of the last step that is kept", source="printed: You et al. 2017", ge=0, lt=1
+        0.9, doc="share of the last step that is kept", unit="share", source="printed: You et al. 2017", ge=0, lt=1
     )
     weight_decay: float = option(
-        1e-6, doc="factor of the weights added to the gradient", source="printed: SimCLR 2.2", ge=0, le=10
+        1e-6, doc="factor of the weights added to the gradient", unit=NO_UNIT, source="printed: SimCLR 2.2", ge=0, le=10
     )
     trust_coefficient: float = option(
         0.001,
         doc="a step's length by that of the weights, at rate 1",
+        unit=NO_UNIT,
         source="printed: You et al. 2017; code: SimCLR",
         gt=0,
         le=1,

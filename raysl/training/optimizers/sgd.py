@@ -7,7 +7,7 @@ from pydantic import model_validator
 from torch import nn
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
 from raysl.training.parameter_groups import parameter_groups
 
@@ -17,11 +17,11 @@ class SGDOptions(Options):
 
     learning_rate: LearningRate = option(doc="base rate, and the batch it belongs to", source="per recipe")
     momentum: float = option(
-        0.9, doc="share of the last step that is kept", source="printed: CVRL; code: CSTP", ge=0, lt=1
+        0.9, doc="share of the last step that is kept", unit="share", source="printed: CVRL; code: CSTP", ge=0, lt=1
     )
     nesterov: bool = option(False, doc="Nesterov's momentum", source="code: CVRL")
     weight_decay: float = option(
-        1e-6, doc="factor of the weights added to the gradient", source="code: CVRL", ge=0, le=10
+        1e-6, doc="factor of the weights added to the gradient", unit=NO_UNIT, source="code: CVRL", ge=0, le=10
     )
     decay_norm_and_bias: bool = option(
         False, doc="whether weight decay applies to biases and the parameters of norms", source="code: CVRL"

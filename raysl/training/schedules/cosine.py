@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.training.warmup import WarmedUp, WarmupOptions, check_warmup
 
 
@@ -15,6 +15,7 @@ class CosineOptions(WarmupOptions):
     final_factor: float = option(
         0.0,
         doc="factor of the base rate that the cosine ends at",
+        unit=NO_UNIT,
         source="printed: CVRL, half cosine; code: ends at 0",
         ge=0,
         le=1,

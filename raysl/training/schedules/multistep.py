@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.errors import ConfigError
 from raysl.training.warmup import WarmedUp, WarmupOptions, check_warmup
 
@@ -25,6 +25,7 @@ class MultistepOptions(WarmupOptions):
     factor: float = option(
         0.1,
         doc="what the rate is multiplied by at each",
+        unit=NO_UNIT,
         source="printed: TaCo; SSTL 0.15 when fine-tuning",
         gt=0,
         lt=1,

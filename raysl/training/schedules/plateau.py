@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.training.warmup import WarmedUp, WarmupOptions, check_warmup
 
 
@@ -16,7 +16,12 @@ class PlateauOptions(WarmupOptions):
     """Options of the plateau schedule."""
 
     factor: float = option(
-        0.1, doc="what the rate is multiplied by at a plateau", source="printed: TCLR, CSTP: divided by 10", gt=0, lt=1
+        0.1,
+        doc="what the rate is multiplied by at a plateau",
+        unit=NO_UNIT,
+        source="printed: TCLR, CSTP: divided by 10",
+        gt=0,
+        lt=1,
     )
     patience: int = option(
         10,
@@ -29,6 +34,7 @@ class PlateauOptions(WarmupOptions):
     threshold: float = option(
         1e-4,
         doc="share of the best loss by which a new one must be lower to count",
+        unit=NO_UNIT,
         source="code: torch.optim.lr_scheduler.ReduceLROnPlateau",
         ge=0,
         lt=1,

@@ -24,20 +24,25 @@ class CropOptions(AugmentationOptions):
         source="printed: CVRL Algorithm 1; SSTL 4.2: whole",
     )
     min_area: float = option(
-        0.3, doc="smallest crop", unit="share of the frame", source="printed: CVRL Algorithm 1", gt=0, le=1
+        0.3, doc="smallest area of a crop", unit="share of the frame", source="printed: CVRL Algorithm 1", gt=0, le=1
     )
     max_area: float = option(
-        1.0, doc="largest crop", unit="share of the frame", source="printed: CVRL Algorithm 1", gt=0, le=1
+        1.0, doc="largest area of a crop", unit="share of the frame", source="printed: CVRL Algorithm 1", gt=0, le=1
     )
     min_aspect: float = option(
         0.5,
         doc="narrowest crop, width by height; between the two uniform",
+        unit="width / height",
         source="printed: CVRL Algorithm 1",
         gt=0,
         le=10,
     )
-    max_aspect: float = option(2.0, doc="widest crop, width by height", source="printed: CVRL Algorithm 1", gt=0, le=10)
-    flip: float = option(0.5, doc="probability of a horizontal flip", source="printed: CVRL Algorithm 1", ge=0, le=1)
+    max_aspect: float = option(
+        2.0, doc="widest crop, width by height", unit="width / height", source="printed: CVRL Algorithm 1", gt=0, le=10
+    )
+    flip: float = option(
+        0.5, doc="probability of a horizontal flip", unit="probability", source="printed: CVRL Algorithm 1", ge=0, le=1
+    )
     temporally_consistent: bool = option(
         True,
         doc="one draw for all frames of a clip; false: a separate draw for every frame",

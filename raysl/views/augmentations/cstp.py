@@ -21,7 +21,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.streams import stream
 from raysl.views.augmentations.colored import drawn_jitter
@@ -41,6 +41,7 @@ class CstpOptions(CropOptions):
     strong: float = option(
         0.3,
         doc="probability of the strong chain; without it a clip is only cropped and flipped",
+        unit="probability",
         source="code",
         ge=0,
         le=1,
@@ -58,42 +59,55 @@ class CstpOptions(CropOptions):
         doc="lower end of that angle's range; zero: drawn from 0 to x, always in the same direction",
         source="code: minus; printed: zero, of the words 0-10",
     )
-    jitter: float = option(0.8, doc="probability of colour jitter; strong chain", source="code", ge=0, le=1)
-    brightness: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="code", ge=0, le=10)
+    jitter: float = option(
+        0.8, doc="probability of colour jitter; strong chain", unit="probability", source="code", ge=0, le=1
+    )
+    brightness: float = option(
+        0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", unit=NO_UNIT, source="code", ge=0, le=10
+    )
     contrast: float = option(
         0.4,
         doc="factor drawn from 1 - x to 1 + x, at least 0; about each frame's mean grey",
+        unit=NO_UNIT,
         source="code",
         ge=0,
         le=10,
     )
-    saturation: float = option(0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", source="code", ge=0, le=10)
+    saturation: float = option(
+        0.4, doc="factor drawn from 1 - x to 1 + x, at least 0", unit=NO_UNIT, source="code", ge=0, le=10
+    )
     hue: float = option(
         0.1, doc="hue shift drawn from -x to x", unit="turns of the circle", source="code", ge=0, le=0.5
     )
     pick_channel: float = option(
         0.2,
         doc="probability that each frame shows one channel, drawn for the frame, in all three; strong chain",
+        unit="probability",
         source="code",
         ge=0,
         le=1,
     )
-    blur: float = option(0.5, doc="probability of Gaussian blur; strong chain", source="code", ge=0, le=1)
+    blur: float = option(
+        0.5, doc="probability of Gaussian blur; strong chain", unit="probability", source="code", ge=0, le=1
+    )
     min_sigma: float = option(
         0.1, doc="smallest standard deviation of the blur", unit="pixels", source="code", gt=0, le=20
     )
     max_sigma: float = option(
         2.0, doc="largest standard deviation of the blur", unit="pixels", source="code", gt=0, le=20
     )
-    min_area: float = option(0.2, doc="smallest crop", unit="share of the frame", source="code", gt=0, le=1)
+    min_area: float = option(0.2, doc="smallest area of a crop", unit="share of the frame", source="code", gt=0, le=1)
     min_aspect: float = option(
         0.75,
         doc="least aspect, width by height; between the two uniform, with probability 1/2 height by width",
+        unit="width / height",
         source="code: 3/4",
         gt=0,
         le=10,
     )
-    max_aspect: float = option(4 / 3, doc="largest aspect", source="code: 4/3", gt=0, le=10)
+    max_aspect: float = option(
+        4 / 3, doc="largest aspect of a crop", unit="width / height", source="code: 4/3", gt=0, le=10
+    )
 
     @model_validator(mode="after")
     def _sigmas_ordered(self) -> Self:

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.views.augmentations.colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
 from raysl.views.pixel_operations import Parameters, apply
@@ -28,7 +28,9 @@ class CvrlOptions(ColorOptions):
     The blur has ``size // 10`` taps, made odd, at least 3: 23 at 224 pixels.
     """
 
-    blur: float = option(1.0, doc="probability of Gaussian blur", source="printed: CVRL Algorithm 1", ge=0, le=1)
+    blur: float = option(
+        1.0, doc="probability of Gaussian blur", unit="probability", source="printed: CVRL Algorithm 1", ge=0, le=1
+    )
     min_sigma: float = option(
         0.1, doc="smallest standard deviation of the blur", unit="pixels", source="code: CVRL", gt=0, le=20
     )
@@ -38,12 +40,13 @@ class CvrlOptions(ColorOptions):
     solarise: float = option(
         0.0,
         doc="probability that values from `solarise_threshold` on are inverted",
+        unit="probability",
         source="printed: CVRL Algorithm 1 has none",
         ge=0,
         le=1,
     )
     solarise_threshold: float = option(
-        0.5, doc="values from this on are inverted by solarising", source="code: CVRL", ge=0, le=1
+        0.5, doc="values from this on are inverted by solarising", unit=NO_UNIT, source="code: CVRL", ge=0, le=1
     )
     asymmetric: bool = option(
         False,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from raysl.config.component import Component
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
 from raysl.views.pixel_operations import crop_and_flip
@@ -38,12 +38,18 @@ class RandAugmentOptions(CropOptions):
     operations: int = option(
         2,
         doc="operators drawn of the 14, with repetition, applied in turn",
+        unit="operators",
         source="printed: CVRL Table 12",
         ge=1,
         le=14,
     )
     magnitude: int = option(
-        10, doc="strength of every operator that has one, of 30", source="ours: CVRL gives none", ge=0, le=MOST
+        10,
+        doc="strength of every operator that has one, of 30",
+        unit=NO_UNIT,
+        source="ours: CVRL gives none",
+        ge=0,
+        le=MOST,
     )
 
 

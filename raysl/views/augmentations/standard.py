@@ -18,6 +18,7 @@ class StandardOptions(ColorOptions):
     min_aspect: float = option(
         0.5,
         doc="narrowest crop, width by height; between the two log-uniform",
+        unit="width / height",
         source="printed: CVRL Algorithm 1; code: log-uniform: torchvision",
         gt=0,
         le=10,

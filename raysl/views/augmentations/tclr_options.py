@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from raysl.config.options import option
+from raysl.config.options import NO_UNIT, option
 from raysl.views.augmentation import AugmentationOptions
 
 
@@ -30,11 +30,17 @@ class TclrOptions(AugmentationOptions):
         le=1,
     )
     contrast: float = option(
-        0.25, doc="factor drawn from 1 - x to 1 + x; about each frame's mean grey", source="code: TCLR", ge=0, le=1
+        0.25,
+        doc="factor drawn from 1 - x to 1 + x; about each frame's mean grey",
+        unit=NO_UNIT,
+        source="code: TCLR",
+        ge=0,
+        le=1,
     )
     contrast_probability: float = option(
         0.25,
         doc="probability of the contrast change, half of it before hue, saturation and brightness, half after them",
+        unit="probability",
         source="code: TCLR",
         ge=0,
         le=1,
@@ -42,25 +48,47 @@ class TclrOptions(AugmentationOptions):
     hue: float = option(
         0.1, doc="hue shift drawn from -x to x", unit="turns of the circle", source="code: TCLR", ge=0, le=0.5
     )
-    saturation: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, le=1)
-    brightness: float = option(0.25, doc="factor drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, le=1)
-    color_probability: float = option(
-        0.3, doc="probability of hue, of saturation and of brightness, independently", source="code: TCLR", ge=0, le=1
+    saturation: float = option(
+        0.25, doc="factor drawn from 1 - x to 1 + x", unit=NO_UNIT, source="code: TCLR", ge=0, le=1
     )
-    grey: float = option(0.175, doc="probability of a grey clip", source="code: TCLR", ge=0, le=1)
+    brightness: float = option(
+        0.25, doc="factor drawn from 1 - x to 1 + x", unit=NO_UNIT, source="code: TCLR", ge=0, le=1
+    )
+    color_probability: float = option(
+        0.3,
+        doc="probability of hue, of saturation and of brightness, independently",
+        unit="probability",
+        source="code: TCLR",
+        ge=0,
+        le=1,
+    )
+    grey: float = option(0.175, doc="probability of a grey clip", unit="probability", source="code: TCLR", ge=0, le=1)
     gamma: float = option(
-        0.25, doc="a grey clip is raised to a power drawn from 1 - x to 1 + x", source="code: TCLR", ge=0, lt=1
+        0.25,
+        doc="a grey clip is raised to a power drawn from 1 - x to 1 + x",
+        unit=NO_UNIT,
+        source="code: TCLR",
+        ge=0,
+        lt=1,
     )
     gamma_probability: float = option(
-        0.75, doc="probability of that power for a grey clip", source="code: TCLR", ge=0, le=1
+        0.75, doc="probability of that power for a grey clip", unit="probability", source="code: TCLR", ge=0, le=1
     )
     drop_channel: float = option(
-        0.125, doc="probability that one colour channel is zero; never of a grey clip", source="code: TCLR", ge=0, le=1
+        0.125,
+        doc="probability that one colour channel is zero; never of a grey clip",
+        unit="probability",
+        source="code: TCLR",
+        ge=0,
+        le=1,
     )
-    flip: float = option(0.5, doc="probability of a horizontal flip", source="code: TCLR", ge=0, le=1)
+    flip: float = option(
+        0.5, doc="probability of a horizontal flip", unit="probability", source="code: TCLR", ge=0, le=1
+    )
     erase: float = option(
         0.5,
         doc="probability that a rectangle is zero: sides 9/112 to 18/112 of the clip's, its top left corner anywhere",
+        unit="probability",
         source="code: TCLR: 9 to 18 pixels of 112; ours: in other sizes in proportion",
         ge=0,
         le=1,
@@ -68,6 +96,7 @@ class TclrOptions(AugmentationOptions):
     blur: float = option(
         0.0,
         doc="probability of Gaussian blur, 3 to 7 taps",
+        unit="probability",
         source="code: TCLR has none; its Table 8 adds it at 0.3",
         ge=0,
         le=1,
@@ -81,6 +110,7 @@ class TclrOptions(AugmentationOptions):
     shear_rotate: float = option(
         0.0,
         doc="probability of a shear along the rows with a rotation",
+        unit="probability",
         source="code: TCLR has none; its Table 8 adds it at 0.3",
         ge=0,
         le=1,

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import model_validator
 
 from raysl.config.component import Component
-from raysl.config.options import Options, option
+from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import ClipOptions
 from raysl.views.pair_sampler import PairSampler
 from raysl.views.placement import Placement
@@ -38,6 +38,7 @@ class IntervalOptions(Options):
     exponent: float = option(
         1.0,
         doc="p of the law, see the module; without effect on uniform",
+        unit=NO_UNIT,
         source="code: CVRL: power 1, linear",
         gt=0,
         le=8,

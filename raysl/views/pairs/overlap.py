@@ -62,16 +62,23 @@ class OverlapOptions(Options):
     label_balance: Literal["released", "balanced"] = option(
         "released", doc="what is drawn again if the second clip does not fit; see the module", source="code: CSTP"
     )
-    min_area: float = option(0.2, doc="smallest first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1)
-    max_area: float = option(1.0, doc="largest first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1)
+    min_area: float = option(
+        0.2, doc="smallest area of the first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1
+    )
+    max_area: float = option(
+        1.0, doc="largest area of the first crop", unit="share of the frame", source="code: CSTP", gt=0, le=1
+    )
     min_aspect: float = option(
         0.75,
         doc="least aspect, width by height; between the two uniform, with probability 1/2 height by width",
+        unit="width / height",
         source="code: CSTP: 3/4",
         gt=0,
         le=10,
     )
-    max_aspect: float = option(4 / 3, doc="largest aspect", source="code: CSTP: 4/3", gt=0, le=10)
+    max_aspect: float = option(
+        4 / 3, doc="largest aspect of a crop", unit="width / height", source="code: CSTP: 4/3", gt=0, le=10
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> OverlapOptions:

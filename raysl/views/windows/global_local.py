@@ -47,6 +47,7 @@ class GlobalLocalOptions(WindowOptions):
         0.875,
         doc="a video with no more than this share of the window's frames (clip.frames times the smallest skip) is left "
         "out; in others shorter than the window it starts at 0, and the missing frames are reflected at the end",
+        unit="share of the window",
         source="code: TCLR: 56 of 64",
         ge=0,
         le=1,
