@@ -463,6 +463,38 @@ def fidelity(
 
 
 @app.command()
+def show(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[WHAT]",
+            help="A kind (framework), KIND/NAME (framework/moco, framework/package.module), study, scale, or a key "
+            "(training, objective.contrastive.temperature).",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show what a configuration can have: kinds, components, keys; with default, unit, bounds and source of each."""
+    from raysl.commands.show import show_lines
+
+    PlainConsole().print_lines("\n".join(show_lines(what)))
+
+
+@app.command()
+def reference(
+    to: Annotated[Path, typer.Option(help="Folder to write.")] = Path("docs/reference"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a page is not what the code says.")
+    ] = False,
+) -> None:
+    """Write the reference pages: what raysl show says of all keys and components, and these commands."""
+    from raysl.commands.reference import write_reference
+
+    if not write_reference(app, to, PlainConsole(), check=check):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     kind: Annotated[
         str, typer.Option(help="study (recipes too), scale, cell, or a kind of component: backbone, data-set, ...")

@@ -20,7 +20,7 @@ from raysl.planning.search_options import SearchOptions
 from raysl.planning.study import Reference, StudyOptions
 
 PROJECT = Path(__file__).parent.parent
-WRITTEN = {StudyOptions, SearchOptions, AxisOptions, PublishedOptions, Reference, Scale, Factor}
+WRITTEN: set[type[Options]] = {StudyOptions, SearchOptions, AxisOptions, PublishedOptions, Reference, Scale, Factor}
 """What studies and scales hold beside the keys of a configuration."""
 SOURCE = re.compile(
     r"(printed|code|inferred|ours)(: .|; .|$)|(required|per recipe|per study|per scale|see its fields)(; .|$)"

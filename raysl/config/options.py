@@ -50,7 +50,8 @@ def option(
             name, a switch or a section.
         identity: False for a field that cannot change a result (log intervals, cache sizes, worker counts); it does not
             enter a cell's id.
-        bounds: pydantic's ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``.
+        bounds: pydantic's ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``; and ``examples`` of a
+            required field, for `raysl show`.
     """
     extra: dict[str, Any] = {"unit": unit, "source": source, "identity": identity}
     return Field(default, description=doc, json_schema_extra=extra, **bounds)

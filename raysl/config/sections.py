@@ -18,8 +18,10 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 class LearningRate(Options):
     """A learning rate as published, with its batch size; the rate used depends on the actual batch size."""
 
-    value: float = option(doc="the rate at `at_batch`", unit=NO_UNIT, source="required", gt=0, le=1000)
-    at_batch: int = option(doc="global batch of this value", unit="videos", source="required", ge=1, le=2**20)
+    value: float = option(doc="the rate at `at_batch`", unit=NO_UNIT, source="required", gt=0, le=1000, examples=[1e-3])
+    at_batch: int = option(
+        doc="global batch of this value", unit="videos", source="required", ge=1, le=2**20, examples=[64]
+    )
     rule: Literal["linear", "sqrt", "none"] = option(
         "linear", doc="how the rate follows the batch", source="printed: Goyal et al. 2017; CVRL 7.4 scales linearly"
     )

@@ -15,6 +15,7 @@ from raysl.planning.load_search import NO_AXES
 from raysl.planning.read_axes import AxisOptions
 from raysl.planning.search_options import SearchOptions
 from raysl.planning.study import Reference, StudyOptions
+from raysl.planning.study_keys import SHARED
 from raysl.published import published_tables
 
 OPEN_KEYS = (*STUDY_KEYS, "datasets")
@@ -64,7 +65,7 @@ def _row(schemas: Schemas) -> JsonSchema:
 def _evaluation(schemas: Schemas) -> JsonSchema:
     options = {name: _protocol(schemas, name) for name in names("protocol")}
     return {
-        "description": "protocol to its options",
+        "description": SHARED["evaluation"],
         "type": "object",
         "properties": {name: {"anyOf": [NULL, schema]} for name, schema in options.items()},
         "patternProperties": {r"\.": {}},
@@ -182,11 +183,11 @@ def _written_otherwise(schemas: Schemas) -> dict[str, Any]:
     scale = {**_scale(schemas), "patternProperties": {r"^(set|multiply|substitute)\.": {}}}
     return {
         "base": {
-            "description": "recipes or studies to start from, each laid over the one before",
+            "description": SHARED["base"],
             "anyOf": [text, {"type": "array", "items": text}],
         },
         "datasets": {
-            "description": "data sets that this study names",
+            "description": SHARED["datasets"],
             "type": "object",
             "additionalProperties": data_set,
         },

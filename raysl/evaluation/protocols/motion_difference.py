@@ -54,11 +54,13 @@ class MotionDifferenceOptions(Options):
     task: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         doc="the pretext task, with its options, on its own clips",
         source="printed: TaCo: rotation, reverse, shuffle, speed",
+        examples=[{"rotation": {}}],
     )
     weights: str = option(
         doc="name of the file with RAFT's weights, a torchvision state dict; --root NAME=FILE says where it is",
         source="ours: no path enters a configuration",
         min_length=1,
+        examples=["raft_large"],
     )
     network: Literal["small", "large"] = option("large", doc="torchvision's raft_small or raft_large", source="ours")
     updates: int = option(

@@ -37,6 +37,7 @@ class TransferOptions(NetworkOptions):
     task: Annotated[dict[str, Chosen], Slot("pretext task", many=True)] = option(
         doc="the pretext task that is trained, with its options",
         source="printed: TaCo: rotation, reverse, shuffle, speed",
+        examples=[{"rotation": {}}],
     )
     train: Literal["all", "head"] | tuple[str, ...] = option(
         "all",

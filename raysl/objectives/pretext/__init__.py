@@ -3,9 +3,16 @@
 ``COMPONENTS`` lists the modules that a study can name; the others are what several tasks share.
 """
 
-from raysl.objectives.tasks.checks import check_tasks
+from raysl.config.cell import CellConfig
 
-CHECK = check_tasks
+
+def _check(cell: CellConfig) -> None:
+    from raysl.objectives.tasks.checks import check_tasks  # imports PyTorch, which a list of names can do without
+
+    check_tasks(cell)
+
+
+CHECK = _check
 
 COMPONENTS = (
     "clip_order",

@@ -21,6 +21,7 @@ class MultistepOptions(WarmupOptions):
         unit="epochs",
         source="per recipe; printed: TaCo fine-tunes with 50, 100, 150 of 200",
         min_length=1,
+        examples=[(50.0, 100.0, 150.0)],
     )
     factor: float = option(
         0.1,
