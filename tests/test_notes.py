@@ -56,4 +56,4 @@ def test_what_processes_of_a_pool_say_reaches_who_started_them(tmp_path: Path) -
     with heard(notes.append):
         build_manifest(catalog, tmp_path / "set", folder=tmp_path / "manifests", processes=2, fill=cache)
     assert len(notes) == 1
-    assert "its disk is full; what is not in it is decoded on demand" in notes[0]
+    assert "its disk is full; other videos are decoded on demand" in notes[0]

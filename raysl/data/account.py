@@ -1,4 +1,4 @@
-"""What lies below a data set's root, all of it: what was taken for a video, what was not, and why."""
+"""Accounts for everything below a data set's root: which files were taken as videos, which were not, and why."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from raysl.data.catalogs.listed import NO_FILES
 from raysl.errors import DataError
 
 NAMED = 20
-"""Of each kind so many are named: of Kinetics a hundred thousand files may be in no list."""
+"""Files named of each kind: a hundred thousand files of Kinetics may be in no list."""
 
 
 def account(root: Path, catalog: Catalog, named: int = NAMED) -> list[str]:
-    """The lines that ``raysl data check`` prints of it, and of `Catalog.notes`; of each kind so many are named."""
+    """Lines that ``raysl data check`` prints about it and `Catalog.notes`; ``named`` files of each kind are named."""
     found = walk(root, root / catalog.folder, strict=False)
     taken = {video.path for video in catalog.videos}
     left = [path for path in found.videos if path not in taken]
-    if left:  # a link may lead to what was taken under another name
+    if left:  # a link may lead to a video that was taken under another name
         real = {os.path.realpath(root / path) for path in taken}
         left = [path for path in left if os.path.realpath(root / path) not in real]
     lines = [
@@ -46,7 +46,7 @@ def account(root: Path, catalog: Catalog, named: int = NAMED) -> list[str]:
 
 
 def write_account(root: Path, catalog: Catalog, file: Path) -> None:
-    """Writes `account` with all that it names.
+    """Writes `account` with all names.
 
     Raises:
         DataError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""How many bytes a folder that several processes fill may hold, kept in one ledger file under a lock."""
+"""The byte budget of a folder that several processes fill, kept in one ledger file under a lock."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from raysl.data.shared_folder import REFUSED, locked, make_folder, open_shared
 SUFFIX = ".u8"
 RESCAN_SECONDS = 60.0
 LEDGER_PATIENCE_SECONDS = 30.0
-"""The lock is held for moments; who holds it for longer was stopped."""
+"""The lock is held only for moments; a process that holds it for longer was stopped."""
 
 
 class CacheBudget:
     """The byte budget of a folder of cached files, shared by every process of a node.
 
-    The ledger holds the bytes in use. It is a hint that saves scanning: before something is refused (once a
-    minute at most), and where the ledger is absent or cannot be read, the folder is scanned, so files that someone
-    deleted are room again. The folder's parent is the cache, whose rights are those of all below it.
+    The ledger holds the bytes in use. It is a hint that saves scanning: before something is refused (once a minute at
+    most), and if the ledger is absent or unreadable, the folder is scanned, so that deleted files count as free. The
+    folder's parent is the cache, which determines the rights of everything below it.
     """
 
     def __init__(self, folder: Path, budget_bytes: int) -> None:
@@ -38,7 +38,7 @@ class CacheBudget:
             return self._fits(ledger, size)
 
     def room(self) -> int:
-        """Bytes that are left, by a scan where the ledger says that there are none."""
+        """Bytes that are left, by a scan if the ledger has none left."""
         if not self.budget_bytes:
             return 0
         with self._ledger() as ledger:
@@ -47,10 +47,10 @@ class CacheBudget:
             return self.budget_bytes - self._used(ledger)
 
     def move_in(self, temporary: Path, final: Path) -> bool:
-        """Puts a finished file in place, atomically; False, with the file removed, where it does not fit.
+        """Puts a finished file in place, atomically; False, with the file removed, if it does not fit.
 
-        A file already in place is replaced only where its size is wrong: others may have it mapped, and the same key
-        means the same content.
+        A file already in place is replaced only if its size is wrong: others may have it mapped, and the same key means
+        the same content.
         """
         size = temporary.stat().st_size
         with self._ledger() as ledger:
@@ -90,7 +90,7 @@ class CacheBudget:
                 total += file.stat().st_size
             except OSError as error:
                 if error.errno not in (errno.ENOENT, *REFUSED):
-                    raise  # else it was removed since it was listed, or is not for this user
+                    raise  # otherwise it was removed since it was listed, or is not for this user
         return total
 
     @contextmanager
@@ -98,10 +98,10 @@ class CacheBudget:
         make_folder(self.folder, self.folder.parent)
         descriptor = open_shared(self.folder / "ledger", self.folder.parent)
         try:
-            with locked(descriptor, LEDGER_PATIENCE_SECONDS, f"the list of what is in {self.folder}"):
+            with locked(descriptor, LEDGER_PATIENCE_SECONDS, f"the list of files in {self.folder}"):
                 yield descriptor
         finally:
-            os.close(descriptor)  # which gives the lock back, as the death of the process does
+            os.close(descriptor)  # this releases the lock, as the death of the process does
 
 
 def _write(ledger: int, used: int) -> None:

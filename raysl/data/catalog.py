@@ -15,11 +15,11 @@ class Video:
     Attributes:
         index: its stable row in the catalog; keys random streams, banks and predictions.
         path: relative to the data set's root, with ``/``.
-        label: class index, or None where there is no label.
+        label: class index, or None without a label.
         split: ``train``, ``test``, or the name the data set gives.
-        group: videos that must not be parted between splits (UCF101's groups); None where there are none.
+        group: name shared by videos that must be in the same split (UCF101's groups); None without groups.
         fold: of a set that is split into folds, the one (from 1) in which the video is for testing, whichever fold was
-            chosen; None where there are no folds.
+            chosen; None without folds.
     """
 
     index: int
@@ -36,7 +36,7 @@ class Person:
 
     Attributes:
         box: (left, top, right, bottom) as shares of the frame, 0 to 1.
-        actions: class indices of what the person does, ascending; of a box that a detector found, none.
+        actions: class indices of the person's actions, ascending; empty for a detector's box.
         score: the detector's, 0 to 1; 1 for an annotated box.
     """
 
@@ -47,13 +47,13 @@ class Person:
 
 @dataclass(frozen=True)
 class AnnotatedFrame:
-    """One frame whose people are annotated with what they do (AVA's keyframes).
+    """One frame with annotated people and their actions (AVA's keyframes).
 
     Attributes:
         video: its catalog index.
         second: of the file, from its first frame on.
-        people: annotated.
-        detected: boxes that a person detector found there, if its boxes were given.
+        people: annotated boxes.
+        detected: boxes of a person detector, if its file is there.
         where: file and line of the list, for messages.
     """
 
@@ -70,13 +70,13 @@ class Catalog:
 
     Attributes:
         name: of the data set, for messages; never a path.
-        classes: class names by index; empty where there are no labels.
-        missing: listed videos whose files are absent (only with ``allow_missing``); of a set without lists, what has
-            the name of a video and is no file: a link to nothing, a named pipe.
-        notes: how the lists and what lies below the root were brought together, where that was no plain matter; by
-            heading, one line a case. They enter no hash and are not stored.
-        folder: below the root, where the set's files lie; what is elsewhere belongs to other sets.
-        annotated: frames whose people have boxes, by video and time; ``classes`` are then actions of people, and videos
+        classes: class names by index; empty without labels.
+        missing: listed videos without a file (only with ``allow_missing``); of a set without lists, names of videos
+            that are no files: a link to nothing, a named pipe.
+        notes: special cases in matching the lists with the files below the root; by heading, one line per case. They
+            enter no hash and are not stored.
+        folder: of the set's files, below the root; files elsewhere belong to other sets.
+        annotated: frames with boxes of people, by video and time; ``classes`` are then actions of people, and videos
             have no labels.
     """
 
@@ -98,10 +98,10 @@ class CatalogReader(ABC):
 
     Class attributes:
         needs_root: False for a data set that can make its own files (synthetic).
-        has_lists: whether official lists say which videos there are, so that they may lie in another folder.
+        has_lists: whether the set has official lists, which may be in another folder.
 
     Attributes:
-        lists: the folder of the lists, where it is not the root.
+        lists: the folder of the lists, if it is not the root.
     """
 
     needs_root: bool = True
@@ -113,23 +113,23 @@ class CatalogReader(ABC):
         """Reads the lists below ``root``.
 
         Raises:
-            DataError: naming the file and what to do: an absent or empty root, a list whose files are absent, a row
-                that cannot be read, a class with one video.
+            DataError: naming the file and what to do: an absent or empty root, a list with absent files, a row that
+                cannot be read, a class with one video.
         """
 
     def recording(self, video: Video) -> str | None:
-        """What a video was cut from, or shows (a recording, a person), so that those of one name are not independent.
+        """The recording or person of a video; videos with the same one are not independent.
 
-        A report tests over whole recordings. Unlike `Video.group` it enters no hash and parts no split, so that a set
-        may say it of videos that its official split parts, by their names. None: not known.
+        A report tests over whole recordings. Unlike `Video.group` it enters no hash and does not influence splits, so
+        that a set can derive it from names even if its official split divides recordings. None: unknown.
 
         Args:
-            video: of the catalog; of a store that has not kept the catalog, its path alone is right.
+            video: of the catalog; from a store without the catalog, only its path is valid.
         """
         return video.group
 
     def listed(self, root: Path) -> Catalog:
-        """The catalog as it will be read, of a data set that makes its own files before it has made them.
+        """The catalog of a data set that makes its own files, before it has made them.
 
         Raises:
             DataError: as `read`.
@@ -137,8 +137,8 @@ class CatalogReader(ABC):
         return self.read(root)
 
     def prepare(self, root: Path) -> None:  # noqa: B027  (most data sets have nothing to make)
-        """Makes the files below ``root`` where the data set can make them; safe to call from several processes.
+        """Makes the files below ``root`` if the data set can make them; safe to call from several processes.
 
-        Data sets with other options may share the root, so files that depend on options lie in a folder that is named
-        by them: no set replaces another's.
+        Data sets with other options may share the root, so files that depend on options are in a folder named after
+        them: no set replaces another's files.
         """

@@ -1,4 +1,4 @@
-"""What ``raysl data check`` says: every video of a data set as it really is."""
+"""The report of ``raysl data check``: the actual state of every video of a data set."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from raysl.errors import DataError, printable
 
 BAR = 40
 NAMED = 20
-"""Videos that the report names of each kind: of Kinetics a hundred thousand may be absent."""
+"""Videos that the report names of each kind: a hundred thousand of Kinetics may be absent."""
 FOLDS_SHOWN = 12
-"""Folds that the table of classes has a column for; of more it gives the smallest and the largest."""
+"""Folds with a column in the table of classes; for more it gives the smallest and the largest."""
 COLUMNS = ("path", "class", "split", "group", "fold", "frames", "damaged", "readable", "reason", "notes", "fingerprint")
 
 
@@ -31,26 +31,26 @@ class CheckReport:
 
     Attributes:
         name: of the catalog.
-        splits: split (or fold, see `check_catalog`) to number of videos.
+        splits: from split (or fold, see `check_catalog`) to number of videos.
         classes: one line for each class, below a heading: its videos and groups in each split.
-        groups: number of groups; 0 where there are none.
-        across: videos of equal content that lie in different splits, as ``path (split)``.
+        groups: number of groups; 0 without groups.
+        across: videos of equal content in different splits, as ``path (split)``.
         readable: number of videos that decode.
-        short: path to (decoded, claimed) frames, where the header claims more.
-        long: the same, where it claims fewer (and anything at all).
+        short: from path to (decoded, claimed) frames, if the header claims more.
+        long: the same, if it claims fewer (but more than 0).
         decord_disagrees: readable videos that PyAV has to read.
-        unreadable: path to reason.
-        damaged: path to the number of its frames that the decoder had to patch, of readable videos.
-        notes: kind to the readable videos that were read otherwise than most, as ``path: what it is``.
+        unreadable: from path to reason.
+        damaged: from path to the number of frames that the decoder had to patch, of readable videos.
+        notes: from kind to the readable videos that needed special reading, as ``path: what it is``.
         missing: listed videos whose files are absent.
         lengths: frames of each readable video, sorted.
-        histogram: (first, last) length to the number of videos; powers of two.
-        resize: short side in pixels for which the cache is reckoned.
-        cache_bytes: what all readable videos take in the cache.
+        histogram: from (first, last) length to the number of videos; powers of two.
+        resize: short side in pixels for which the cache size is computed.
+        cache_bytes: size of all readable videos in the cache.
         cached: readable videos that are in it.
-        span: frames that a clip needs, where it was asked.
-        too_short: path to frames, of readable videos below the span.
-        account: what lies below the root, as lines of text (`raysl.data.account`).
+        span: frames that a clip needs; None: not checked.
+        too_short: from path to frames, of readable videos below the span.
+        account: of everything below the root, as lines of text (`raysl.data.account`).
     """
 
     name: str
@@ -76,7 +76,7 @@ class CheckReport:
     account: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """The report as plain text; of each kind of defect the first `NAMED` videos are named."""
+        """The report as plain text; the first `NAMED` videos of each kind of defect are named."""
         videos = sum(self.splits.values())
         splits = ", ".join(f"{name} {count}" for name, count in self.splits.items())
         groups = f", {self.groups} groups" if self.groups else ""
@@ -129,12 +129,13 @@ class CheckReport:
 
 
 def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool = False) -> CheckReport:
-    """Reports a data set whose manifest says all there is to say.
+    """Reports on a data set from its manifest.
 
     Args:
         source: opened, best with ``fill=False``.
-        span: frames of video that a clip covers (``ClipOptions.span``); None: no video is called too short.
-        by_fold: count videos by the fold in which they are tested, and not by the splits of the fold that was opened.
+        span: frames of video that a clip covers (``ClipOptions.span``); None: no video is too short.
+        by_fold: count videos by the fold in which they are tested, instead of by the splits of the fold that was
+            opened.
     """
     rows = source.manifest.rows
     sides = [_side(video, by_fold) for video in source.catalog.videos]
@@ -193,7 +194,7 @@ def _order(side: str) -> tuple[bool, int, str]:
 
 
 def _class_lines(catalog: Catalog, sides: Sequence[str]) -> list[str]:
-    """Class by class how many videos each side has, or boxes of people, and how many groups where there are some."""
+    """For each class the videos, or boxes of people, on each side, and the groups if there are any."""
     names, many = sorted(set(sides), key=_order), len(set(sides)) > FOLDS_SHOWN
     grouped = [] if all(video.group is None for video in catalog.videos) else ["groups"] if many else names
     lines = [
@@ -225,7 +226,7 @@ def _class_lines(catalog: Catalog, sides: Sequence[str]) -> list[str]:
 
 
 def _across(source: VideoSource, sides: Sequence[str]) -> tuple[str, ...]:
-    """Readable videos whose content is also in another split, equal ones beside each other."""
+    """Readable videos with content that is also in another split, equal ones next to each other."""
     same: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(source.manifest.rows):
         if row.error is None:
@@ -235,7 +236,7 @@ def _across(source: VideoSource, sides: Sequence[str]) -> tuple[str, ...]:
 
 
 def write_videos(source: VideoSource, file: Path, *, by_fold: bool = False) -> None:
-    """Writes one line a video, with the columns `COLUMNS`; the split is empty where ``by_fold``.
+    """Writes one line per video, with the columns `COLUMNS`; the split is empty with ``by_fold``.
 
     Raises:
         DataError: the file cannot be written.

@@ -37,8 +37,8 @@ def decode_all(path: Path) -> Iterator[Pixels]:
 def read_frames(path: Path, indices: Sequence[int], *, decoder: Decoder) -> Tensor:
     """Frames ``[T, 3, H, W]`` uint8 RGB in the order of ``indices``, which may repeat and go backwards.
 
-    Frame i is the i-th frame of a sequential PyAV decode. ``decord`` holds to that only where the manifest says that
-    it agrees, and is the faster one far from the start of a video.
+    Frame i is the i-th frame of a sequential PyAV decode. ``decord`` may be used only if the manifest says that it
+    agrees; it is faster far from the start of a video.
 
     Raises:
         VideoError: (a DataError) naming the video.
@@ -48,5 +48,5 @@ def read_frames(path: Path, indices: Sequence[int], *, decoder: Decoder) -> Tens
         raise ValueError(f"frame indices must be given and not negative: {list(indices)}")
     distinct, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
     pixels = READERS[decoder](path, distinct.tolist())
-    # The layout stays [T, H, W, 3] in memory, which the resize reads faster.
+    # The layout in memory stays [T, H, W, 3], which the resize reads faster.
     return torch.from_numpy(pixels[places]).permute(0, 3, 1, 2)

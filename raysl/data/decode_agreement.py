@@ -14,14 +14,14 @@ from raysl.data.decode_pyav import VideoError
 from raysl.data.film import Pixels
 from raysl.streams import stream
 
-# Frames compared in the pass over whole groups of pictures; all frames of nearly every video of the usual sets.
+# Frames to compare in the pass over whole groups of pictures: all frames of nearly every video of the usual sets.
 MOST_FRAMES = 2000
 CHUNK = 16
 CLIPS = 4
 
 
 def digest(pixels: Pixels) -> int:
-    """Of one frame, to be compared; a difference is missed once in four thousand million."""
+    """A checksum of one frame; it misses a difference once in four thousand million."""
     return zlib.crc32(pixels.data)
 
 
@@ -29,10 +29,11 @@ def decord_agrees(path: Path, digests: Sequence[int], keyframes: Sequence[int]) 
     """Whether decord counts the same frames and gives identical ones, however they are reached.
 
     Every frame is compared (of more than 2,000: whole groups of pictures drawn at random, the first and the last among
-    them). A few samples do not do: on MPEG-4 AVIs decord is one grey level off in a tenth of the frames, on others
-    only the last frame is wrong, and only when it is not read in sequence (`decode_inspect` refuses what is random).
+    them). A few samples are not enough: on MPEG-4 AVIs decord is one grey level off in a tenth of the frames, on others
+    only the last frame is wrong, and only if it is not read in sequence (`decode_inspect` refuses random errors).
+
     So there are two ways of reading: the groups of pictures backwards, each reached by a seek; then, with a new reader
-    each, as training does, the last frame alone, first and last, the neighbours of a keyframe, and clips at random.
+    each, as in training, the last frame alone, first and last, the neighbours of a keyframe, and random clips.
 
     Args:
         digests: of every frame of the sequential decode.
@@ -71,7 +72,7 @@ def _group_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _joined(groups: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Neighbours that fit into one read as one: of a video whose every frame is a keyframe each would be a read."""
+    """Joins neighbours that fit into one read: if every frame is a keyframe, each would be a separate read."""
     joined = groups[:1]
     for first, end in groups[1:]:
         if end - joined[-1][0] <= CHUNK:
@@ -82,7 +83,7 @@ def _joined(groups: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _clip_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
-    """What a loader asks for, each sorted and without repetition."""
+    """The indices that a loader reads, each list sorted and without repetition."""
     last = frames - 1
     draw = stream("decord agreement, clips", frames)
     middle = keyframes[len(keyframes) // 2] if keyframes else 0

@@ -1,4 +1,4 @@
-"""Random access with decord: only for videos on which it was shown to agree with a sequential decode."""
+"""Random access with decord, only for videos on which it agrees with a sequential decode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-os.environ.setdefault("PATH", os.defpath)  # which decord reads, and a service may lack
+os.environ.setdefault("PATH", os.defpath)  # decord reads it, and a service may lack it
 
 import decord
 from decord._ffi.base import DECORDLimitReachedError
@@ -15,14 +15,14 @@ from decord._ffi.base import DECORDLimitReachedError
 from raysl.data.decode_pyav import VideoError
 from raysl.data.film import Pixels
 
-# decord prints what it also raises.
+# decord prints errors that it also raises.
 decord.logging.set_level(decord.logging.QUIET)
 
 FAILURES = (decord.DECORDError, DECORDLimitReachedError, RuntimeError, IndexError)
 
 
 class DecordReader:
-    """A video opened with decord. One thread: the processes are what is parallel.
+    """A video opened with decord, on one thread: processes run in parallel.
 
     Raises:
         VideoError: decord cannot open the file (AV1 and GIF among others).

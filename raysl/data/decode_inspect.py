@@ -12,7 +12,7 @@ from raysl.data.decode_pyav import SequentialReader, VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
 
-# Raised when a row of the same file would say something else.
+# Raised when a row of the same file would change.
 VERSION = 3
 
 
@@ -20,8 +20,8 @@ def inspect_video(root: Path, path: str, fill: FrameCache | None) -> ManifestRow
     """Decodes a video in sequence, fills the cache in the same pass, and compares decord.
 
     Raises:
-        VideoError: only where the file system failed (``lasting`` is False); what cannot be decoded is a row with its
-            reason in ``error``.
+        VideoError: only if the file system failed (``lasting`` is False); a video that cannot be decoded is a row with
+            the reason in ``error``.
     """
     file = root / path
     row = ManifestRow(path, 0, 0, (), 0, 0, 0.0, fingerprint(file), False)
@@ -31,16 +31,16 @@ def inspect_video(root: Path, path: str, fill: FrameCache | None) -> ManifestRow
         if not error.lasting:
             raise
         return replace(row, error=error.reason)
-    # There decord's last frame is a race between its threads: on one UCF101 clip it is another frame in 9 reads of 100,
-    # which no comparison finds for certain. (None in 6,000 such reads of ten other files.)
+    # There decord's last frame depends on a race between its threads: on one UCF101 clip it is another frame in 9 of
+    # 100 reads, which no comparison finds reliably. (None in 6,000 such reads of ten other files.)
     return replace(row, decord_agrees=not mpeg4_b_frames and decord_agrees(file, digests, row.keyframes))
 
 
 def fill_video(root: Path, row: ManifestRow, fill: FrameCache) -> bool:
-    """Decodes a video of known row into the cache; False where the budget has no room for it.
+    """Decodes a video with a known row into the cache; False if the budget has no room for it.
 
     Raises:
-        VideoError: the file is not the one that the manifest describes.
+        VideoError: the file is not the one of the manifest.
     """
     if fill.holds(row):
         return True
@@ -54,7 +54,7 @@ def fill_video(root: Path, row: ManifestRow, fill: FrameCache) -> bool:
 
 
 def fingerprint(file: Path) -> str:
-    """Of a file's content; 32 hexadecimal digits.
+    """Hash of a file's content; 32 hexadecimal digits.
 
     Raises:
         VideoError: it cannot be read.

@@ -1,8 +1,8 @@
 """Sequential decoding with PyAV: frame i of a video is, by definition, the i-th frame that this reader gives.
 
-The film of a file is what a player shows (`raysl.data.film`). A video is used where it decodes to its end, however much
-its header claims, and frames that the decoder had to patch are counted; one whose decoder stops with an error, or whose
-frames change in size or in how they are turned, is left out as a whole.
+The film of a file is what a player shows (`raysl.data.film`). A video is used if it decodes to its end, whatever its
+header claims, and frames that the decoder had to patch are counted. It is left out completely if its decoder stops with
+an error, or if its frames change in size or rotation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from raysl.data.film import Orientation, Pixels, film_of, has_matrix, is_broken,
 from raysl.errors import DataError
 
 STOPS = "decoding stops after "
-"""What the reason of a video that decodes in part begins with."""
+"""The beginning of the reason for a video that decodes in part."""
 FIRST_ALONE = "display matrix of some frames alone: applied to all"
 """An encoder may write it into the stream at keyframes only; it holds until another one comes."""
 
@@ -33,7 +33,7 @@ class VideoError(DataError):
     Attributes:
         path: of the file.
         reason: one sentence without the path, for a manifest's row.
-        lasting: False where the file system failed, and reading again may succeed.
+        lasting: False if the file system failed, and reading again may succeed.
     """
 
     def __init__(self, path: Path, reason: str, lasting: bool = True) -> None:
@@ -59,8 +59,8 @@ class DecodedFrame:
         return bool(self.frame.key_frame)
 
     def pixels(self) -> Pixels:
-        """RGB ``[H, W, 3]``, uint8, turned and mirrored as the file's display matrix says."""
-        # One thread: the processes are what is parallel. A shared reformatter makes this 2 times as fast.
+        """RGB ``[H, W, 3]``, uint8, turned and mirrored by the file's display matrix."""
+        # One thread: processes run in parallel. A shared reformatter makes this twice as fast.
         array = self.reformatter.reformat(self.frame, format="rgb24", threads=1).to_ndarray()
         return np.ascontiguousarray(array if self.view is None else self.view.of(array))
 
@@ -71,19 +71,19 @@ class SequentialReader:
     Timestamps are ignored: they are not monotonic on AVIs with packed B-frames.
 
     Attributes:
-        header_frames: what the header claims; 0 where it says nothing.
-        rate: average frames a second; 0.0 where unknown.
-        notes: what was done otherwise than with most files, a kind and a colon first; whole once all frames were read.
-        damaged: frames so far that the decoder had to patch, since parts of them are missing or broken.
+        header_frames: what the header claims; 0 if it has none.
+        rate: average frames per second; 0.0 if unknown.
+        notes: special treatment of the file, a kind and a colon first; complete once all frames were read.
+        damaged: frames so far that the decoder had to patch, because parts of them are missing or broken.
 
     Raises:
-        VideoError: the file cannot be opened, holds no video, or fails while it is decoded.
+        VideoError: the file cannot be opened, has no video, or fails while it is decoded.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            # Some published clips hold metadata that is not UTF-8.
+            # Some published clips have metadata that is not UTF-8.
             self._container = av.open(str(path), metadata_errors="replace")
         except (FFmpegError, OSError, ValueError) as error:
             raise _unreadable(path, "cannot be opened as a video", error) from error
@@ -112,7 +112,7 @@ class SequentialReader:
 
     @property
     def mpeg4_b_frames(self) -> bool:
-        """MPEG-4 part 2 with B-frames (XviD, DivX); known once frames were decoded."""
+        """Whether it is MPEG-4 part 2 with B-frames (XviD, DivX); known once frames were decoded."""
         context = self._stream.codec_context
         return context.name == "mpeg4" and bool(context.has_b_frames)
 
@@ -147,7 +147,7 @@ class SequentialReader:
                 view = orientation(frame)
                 self._note_matrix(frame, view)
             elif has_matrix(frame) and orientation(frame) != view:
-                raise VideoError(self.path, f"frame {count} is turned or mirrored otherwise than those before")
+                raise VideoError(self.path, f"frame {count} is turned or mirrored differently from those before")
             elif view is not None and not has_matrix(frame) and FIRST_ALONE not in self.notes:
                 self.notes.append(FIRST_ALONE)
             yield DecodedFrame(frame, reformatter, view)
@@ -173,7 +173,7 @@ def read(path: Path, indices: list[int]) -> Pixels:
                 taken.append(frame.pixels())
             if position == indices[-1]:
                 return np.stack(taken)
-    raise VideoError(path, f"frame {indices[-1]} was asked for, the video has {position + 1}")
+    raise VideoError(path, f"frame {indices[-1]} was requested, the video has {position + 1}")
 
 
 def _unreadable(path: Path, what: str, error: Exception) -> VideoError:
@@ -182,7 +182,7 @@ def _unreadable(path: Path, what: str, error: Exception) -> VideoError:
 
 
 def _can_be_read(path: Path) -> bool:
-    """Whether the file system gives its bytes: FFmpeg speaks of an input error too where a header is cut short."""
+    """Whether the file system gives its bytes: FFmpeg also reports an input error for a header that is cut short."""
     try:
         with path.open("rb") as file:
             while file.read(1 << 20):

@@ -20,23 +20,23 @@ from raysl.data.shared_folder import give_rights, locked, make_folder, open_shar
 from raysl.errors import DataError
 
 THREADS = 16
-"""Files that are copied beside each other: most of a small file's time is waiting."""
+"""Files that are copied at the same time: most of a small file's time is waiting."""
 PATIENCE_SECONDS = 900.0
-"""Without a file that another process finished for so long, it is not waited for any longer."""
+"""Seconds without a file finished by another process, after which this one does not wait for it any longer."""
 
 GCS_SECONDS = 10
-"""For which Google's client tries by itself where nobody answers; left alone, a quarter of an hour."""
+"""Seconds for which Google's client retries if nothing answers; its default is a quarter of an hour."""
 
 Progress = Callable[[int, int], None]
 
 
 def is_address(root: str | Path) -> bool:
-    """``s3://bucket/path``, and not a folder."""
+    """Whether it is an address, ``s3://bucket/path``, not a folder."""
     return "://" in str(root)
 
 
 def open_address(address: str) -> tuple[Any, str]:
-    """The pyarrow filesystem that an address names, and the path in it.
+    """The pyarrow filesystem of an address, and the path in it.
 
     Raises:
         OSError, ValueError, pyarrow.ArrowException: it is not understood.
@@ -48,31 +48,31 @@ def open_address(address: str) -> tuple[Any, str]:
 
 
 def why_not(error: BaseException) -> str:
-    """What a bucket's client says, without what Google's says a second time."""
+    """The error of a bucket's client, without the repetition in Google's."""
     return re.sub(r" error_info=\{.*?\}\}", "", str(error), flags=re.DOTALL)
 
 
 def without_credentials(address: str) -> str:
-    """As it may be printed: ``s3://key:secret@bucket`` without key and secret."""
+    """An address for printing: ``s3://key:secret@bucket`` without key and secret."""
     return re.sub(r"^(\w+://)[^/?]*@", r"\1", address)
 
 
 def shown_address(address: str) -> str:
-    """As errors name it: without credentials and options."""
+    """An address for errors: without credentials and options."""
     return without_credentials(address.split("?")[0])
 
 
 def mirror(address: str, cache: Path) -> Path:
-    """The folder that what is at an address is copied to."""
+    """The folder that the contents of an address are copied to."""
     name = address.split("?")[0].rstrip("/").rpartition("/")[2] or "root"
     return cache / "fetched" / f"{name}-{hashlib.blake2b(address.encode(), digest_size=6).hexdigest()}"
 
 
 def listing(address: str) -> str:
-    """A hash of what is at an address: paths, sizes and times of change.
+    """A hash of the contents of an address: paths, sizes and times of change.
 
     Raises:
-        DataError: the address cannot be read, or holds nothing.
+        DataError: the address cannot be read, or is empty.
     """
     _, _, files = _listed(address, shown_address(address))
     lines = sorted(f"{file.path} {file.size} {file.time}" for file in files)
@@ -80,7 +80,7 @@ def listing(address: str) -> str:
 
 
 def is_fetched(folder: Path, run: str = "") -> bool:
-    """Whether everything that was there when it was last looked for, or when ``run`` looked for it, is in a mirror."""
+    """Whether a mirror has everything that was there when the address was last listed, or when ``run`` listed it."""
     try:
         return run in ["", *_marker(folder).read_text().splitlines()]
     except FileNotFoundError:
@@ -92,7 +92,7 @@ class _File:
     path: str
     size: int
     time: int
-    """Of its change, in nanoseconds."""
+    """Time of its change, in nanoseconds."""
 
     def is_at(self, local: Path) -> bool:
         try:
@@ -103,19 +103,19 @@ class _File:
 
 
 def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | None = None, run: str = "") -> None:
-    """Makes a folder what is at an address: new and changed files are copied, others removed.
+    """Makes a folder equal to the contents of an address: new and changed files are copied, others removed.
 
-    Of several processes of a node that ask, one copies, and the others wait for it.
+    If several processes of a node call it, one copies, and the others wait for it.
 
     Args:
         address: ``s3://bucket/path`` or ``gs://bucket/path``; credentials as pyarrow finds them.
         folder: `mirror`.
-        budget_bytes: most that the files may take together.
+        budget_bytes: largest total size of the files.
         progress: called with the number of files done and of all.
         run: a name that is kept with the copy (`is_fetched`).
 
     Raises:
-        DataError: the address cannot be read, holds nothing, or holds more than the budget.
+        DataError: the address cannot be read, is empty, or has more than the budget.
     """
     shown = shown_address(address)
     filesystem, root, files = _listed(address, shown)
@@ -123,7 +123,7 @@ def fetch(address: str, folder: Path, budget_bytes: int, progress: Progress | No
     if total > budget_bytes:
         raise DataError(
             f"{shown}: its {len(files)} files have {total / 1e9:.1f} GB, and {budget_bytes / 1e9:.1f} GB of this "
-            "node's disk may be used for a copy: raise RAYSL_FETCH_GIGABYTES, or give a folder that all nodes see"
+            "node's disk may be used for a copy: raise RAYSL_FETCH_GIGABYTES, or use a folder that all nodes see"
         )
     make_folder(folder, folder.parents[1])
     lock = open_shared(folder.with_name(f"{folder.name}.lock"), folder.parents[1])
@@ -148,7 +148,7 @@ def _listed(address: str, shown: str) -> tuple[Any, str, list[_File]]:
         _File(one.path[start:], int(one.size), int(one.mtime_ns or 0)) for one in found if one.type == fs.FileType.File
     ]
     if outside := [file.path for file in files if ".." in Path(file.path).parts]:
-        raise DataError(f"{shown}/{outside[0]}: leads out of the data set's folder; remove it")
+        raise DataError(f"{shown}/{outside[0]}: is outside of the data set's folder; remove it")
     if not files:
         raise DataError(f"{shown}: there is nothing; is the address right?")
     return filesystem, root.rstrip("/"), files
@@ -193,7 +193,7 @@ def _copy(
 
 
 def _remove_others(paths: set[str], folder: Path) -> None:
-    """What is gone at the address, and what copying that was killed left."""
+    """Removes files that are gone at the address, and those that killed copies left."""
     for file in folder.rglob("*"):
         if not file.is_dir() and file.relative_to(folder).as_posix() not in paths:
             file.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Which of a file's streams is its film, and how its pictures are laid: what a player shows.
+"""Which of a file's streams is its film, and the orientation of its pictures: what a player shows.
 
-Of several video streams it is the one that FFmpeg itself takes as the best (its default flag first), never a cover or
-a stream of a single picture beside one of several; turned and mirrored as its display matrix says.
+Of several video streams it is the one that FFmpeg considers the best (the default flag first), never a cover or a
+stream of a single picture if another one has several; turned and mirrored by its display matrix.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_
 UNKNOWN = "unknown codec"
 PLAYLISTS = {"concat", "dash", "hls", "imf", "sdp"}
 LOOKED_AT = 250
-"""Packets of one stream, within which another one that is a film has its second."""
+"""Packets of one stream, within which another stream that is a film has its second packet."""
 
 
 def is_playlist(container: Any) -> bool:
-    """Whether the file only names others: what they hold would change without it."""
+    """Whether the file only lists other files, whose content could change without it."""
     return not PLAYLISTS.isdisjoint(container.format.name.split(","))
 
 
 def film_of(path: Path, container: Any) -> tuple[Any, str]:
-    """The stream that a player shows, and what the others are, for people; None where all of them are covers."""
+    """The stream that a player shows, and a description of the others; None if all of them are covers."""
     streams = list(container.streams.video)
     if all(one.disposition & Disposition.attached_pic for one in streams):
         return None, ", ".join(f"stream {one.index} ({_codec(one)}, a cover)" for one in streams)
@@ -55,10 +55,10 @@ def film_of(path: Path, container: Any) -> tuple[Any, str]:
 
 
 def _single_pictures(path: Path, streams: Sequence[Any]) -> set[int]:
-    """Indices of those that hold one picture: as the header says, or, where it says nothing, by their packets."""
+    """Indices of streams with one picture: by the header, or, if that has no number, by their packets."""
     counts = Counter({one.index: int(one.frames) for one in streams})
     silent = [one.index for one in streams if not one.frames]
-    # A container of its own: after a seek back to the start the first frames might be others.
+    # A separate container: after a seek back to the start the first frames might differ.
     with suppress(FFmpegError, OSError, ValueError), av.open(str(path), metadata_errors="replace") as container:
         for packet in container.demux(silent) if silent else ():
             counts[packet.stream_index] += bool(packet.size)
@@ -73,7 +73,7 @@ def _codec(stream: Any) -> str:
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to lay a picture: swapped over its diagonal, then mirrored."""
+    """One of the eight orientations of a picture: transposed, then mirrored."""
 
     swapped: bool
     mirrored_x: bool
@@ -85,13 +85,13 @@ class Orientation:
         return self.swapped == (self.mirrored_x != self.mirrored_y)
 
     def of(self, array: Pixels) -> Pixels:
-        """A view of ``[H, W, 3]`` as it is to be shown."""
+        """A view of ``[H, W, 3]`` in this orientation."""
         laid = array.transpose(1, 0, 2) if self.swapped else array
         return laid[:: -1 if self.mirrored_y else 1, :: -1 if self.mirrored_x else 1]
 
 
 def orientation(frame: Any) -> Orientation | None:
-    """What the frame's display matrix asks for; None without one, or where it is no turn or mirror (`is_broken`)."""
+    """The orientation of the frame's display matrix; None without one, or if it is no turn or mirror (`is_broken`)."""
     matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
     if matrix is None:
         return None

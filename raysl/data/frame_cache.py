@@ -1,4 +1,4 @@
-"""Decoded frames on node-local disk: one memory-mapped uint8 file a video, shared by all processes of a node."""
+"""Decoded frames on node-local disk: one memory-mapped uint8 file per video, shared by all processes of a node."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FrameCache:
     Args:
         folder: of the cache, node-local.
         resize: short side in pixels.
-        budget_bytes: most that the folder may hold, all sizes together; 0: nothing is cached.
+        budget_bytes: largest size of the folder, all frame sizes together; 0: nothing is cached.
     """
 
     def __init__(self, folder: Path, resize: int, budget_bytes: int) -> None:
@@ -47,11 +47,11 @@ class FrameCache:
         self.budget = CacheBudget(folder, budget_bytes)
 
     def shape(self, row: ManifestRow) -> tuple[int, int, int, int]:
-        """Of a video's cached frames: ``[F, 3, h, w]``."""
+        """Shape of a video's cached frames: ``[F, 3, h, w]``."""
         return (row.frames, 3, *resized_size(row.height, row.width, self.resize))
 
     def bytes_of(self, row: ManifestRow) -> int:
-        """What a video takes in the cache; 0 for an unreadable one."""
+        """Bytes of a video in the cache; 0 for an unreadable one."""
         return int(np.prod(self.shape(row), dtype=np.int64)) if row.frames else 0
 
     def path(self, fingerprint: str) -> Path:
@@ -59,7 +59,7 @@ class FrameCache:
         return self.folder / str(self.resize) / fingerprint[:2] / f"{fingerprint}-v{VERSION}{SUFFIX}"
 
     def holds(self, row: ManifestRow) -> bool:
-        """Whether the video is cached in full."""
+        """Whether the video is cached completely."""
         try:
             return self.path(row.fingerprint).stat().st_size == self.bytes_of(row)
         except FileNotFoundError:
@@ -71,7 +71,7 @@ class FrameCache:
             return False
 
     def open(self, row: ManifestRow) -> NDArray[np.uint8] | None:
-        """The cached frames, mapped read-only; None where they are absent, of another length, or not for this user."""
+        """The cached frames, mapped read-only; None if they are absent, of another length, or not for this user."""
         if row.frames == 0 or not self.holds(row):
             return None
         try:
@@ -94,7 +94,7 @@ class FrameCache:
         return CacheWriter(self, fingerprint)
 
     def room(self) -> int:
-        """Bytes left of the budget; 0 in a folder that this user may not write."""
+        """Bytes left of the budget; 0 in a folder that this user cannot write."""
         try:
             return self.budget.room()
         except OSError as error:
@@ -102,7 +102,7 @@ class FrameCache:
             return 0
 
     def say_unwritable(self, error: OSError) -> None:
-        """Says why nothing more comes into the cache; errors of another kind are raised."""
+        """Reports why the cache is not filled any more; errors of another kind are raised."""
         if error.errno in FULL:
             why, what = "its disk is full", "make room there"
         elif error.errno in REFUSED:
@@ -110,12 +110,12 @@ class FrameCache:
         else:
             raise error
         say_once(
-            f"the cache {self.folder}: {why}; what is not in it is decoded on demand, which is slower: {what}, or give "
+            f"the cache {self.folder}: {why}; other videos are decoded on demand, which is slower: {what}, or give "
             "another folder with --cache or RAYSL_CACHE"
         )
 
     def sweep(self) -> int:
-        """Removes what writers that were killed left more than a day ago; returns how many files."""
+        """Removes files that killed writers left more than a day ago; returns how many."""
         stale = [file for file in self.folder.rglob("*.part") if _age(file) > STALE_SECONDS]
         for file in stale:
             with suppress(PermissionError):  # another user's
@@ -124,16 +124,16 @@ class FrameCache:
 
 
 class CacheWriter:
-    """Takes a video's frames in order and puts them into the cache in one step: whole or not at all.
+    """Takes a video's frames in order and puts them into the cache in one step: completely or not at all.
 
-    A context manager; without ``commit`` nothing stays. Where the video outgrows the budget, the disk is full, or the
-    folder is not this user's to write, it stops writing: videos that are not in the cache are decoded on demand.
+    A context manager; without ``commit`` nothing stays. If the video exceeds the budget, the disk is full, or this user
+    cannot write the folder, it stops writing: videos that are not in the cache are decoded on demand.
     """
 
     def __init__(self, cache: FrameCache, fingerprint: str) -> None:
         self._cache = cache
         self._final = cache.path(fingerprint)
-        # Unique over processes and nodes, so that writers of the same video never share a file.
+        # Unique among processes and nodes, so that writers of the same video never share a file.
         self._temporary = self._final.with_name(f"{fingerprint}.{os.getpid()}-{uuid.uuid4().hex}.part")
         self._pending: list[Pixels] = []
         self._written = 0
@@ -160,7 +160,7 @@ class CacheWriter:
             self._flush()
 
     def commit(self) -> bool:
-        """Puts the file in place; False where it does not fit into the budget."""
+        """Puts the file in place; False if it does not fit into the budget."""
         self._flush()
         if self._file is None:
             return False
@@ -183,7 +183,7 @@ class CacheWriter:
 
     def _write(self, pixels: memoryview) -> None:
         assert self._file is not None
-        while pixels:  # a disk that fills up takes a part, and refuses the rest
+        while pixels:  # a full disk takes a part, and refuses the rest
             count = self._file.write(pixels)
             self._written += count
             pixels = pixels[count:]

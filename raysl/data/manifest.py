@@ -25,17 +25,17 @@ def build_manifest(
     fill: FrameCache | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Decodes what no earlier run decoded, and fills the cache where a video is not in it.
+    """Decodes videos that no earlier run decoded, and adds those to the cache that are not in it.
 
-    Rows are kept below ``folder`` as they finish, by path, size and time of change, so a killed run continues. Of
-    several processes that ask at once, one decodes and the others wait for it.
+    Rows are stored below ``folder`` as they finish, by path, size and time of change, so a killed run continues. If
+    several processes call it at once, one decodes and the others wait for it.
 
     Args:
-        processes: that decode; None: as many as this process may use CPUs.
+        processes: that decode; None: one for each CPU of this process.
         progress: called with the number of videos done and of all.
 
     Raises:
-        DataError: a file is absent, or the file system fails. What cannot be decoded is a row with its reason.
+        DataError: a file is absent, or the file system fails. A video that cannot be decoded is a row with the reason.
     """
     store = RowStore(folder, root)
     with store.locked():
@@ -56,7 +56,7 @@ def build_manifest(
 
 
 def known_manifest(catalog: Catalog, root: Path, folder: Path) -> Manifest | None:
-    """The manifest that earlier runs left; None where a video is absent, changed or not decoded yet."""
+    """The manifest of earlier runs; None if a video is absent, changed or not decoded yet."""
     kept = RowStore(folder, root).read()
     rows = []
     for video in catalog.videos:
@@ -79,15 +79,15 @@ def fill_cache(
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Fills the cache for a manifest that is known already, as far as the budget goes.
+    """Fills the cache for a known manifest, within the budget.
 
-    Of several processes that ask at once on a node, one fills it, and the others wait for it.
+    If several processes of a node call it at once, one fills it, and the others wait for it.
 
     Args:
-        folder: of the manifests, where its lock is.
+        folder: of the manifests, which has the lock.
 
     Raises:
-        DataError: a file is absent, or is not the one that the manifest describes.
+        DataError: a file is absent, or is not the one of the manifest.
     """
     if not _fill_jobs(manifest.rows, fill):
         return
@@ -98,7 +98,7 @@ def fill_cache(
 
 
 def _fill_jobs(rows: Iterable[ManifestRow], fill: FrameCache | None) -> list[Job]:
-    """The first of the absent videos that fit into the budget together: no more is decoded than can be kept."""
+    """The first absent videos that fit into the budget together, so that no more is decoded than can be stored."""
     if fill is None:
         return []
     absent = [row for row in rows if row.error is None and not fill.holds(row)]

@@ -1,4 +1,4 @@
-"""Videos decoded in parallel processes; a decoder that kills its process costs one video, not the run."""
+"""Decodes videos in parallel processes; a decoder that kills its process costs one video, not the run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.signals import leave_ending_to_parent
 
-# What each of its processes needs is imported once, in the server that they are forked from: a pool a data set would
-# import PyTorch in every process of each.
+# Imports happen once, in the server that the processes are forked from: otherwise every process of every pool would
+# import PyTorch.
 multiprocessing.set_forkserver_preload([__name__])
 
 
 @dataclass(frozen=True)
 class Job:
-    """One video to decode: for its manifest row, or, where that is known, for the cache alone."""
+    """One video to decode: for its manifest row, or, if that is known, only for the cache."""
 
     path: str
     row: ManifestRow | None = None
@@ -35,7 +35,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """What all jobs of a run share."""
+    """Data that all jobs of a run share."""
 
     root: Path
     fill: FrameCache | None
@@ -44,7 +44,7 @@ class Work:
         """One job.
 
         Raises:
-            VideoError: the file system failed, or the file is another one than its row describes.
+            VideoError: the file system failed, or the file is not the one of its row.
         """
         if job.row is None:
             return inspect_video(self.root, job.path, self.fill)
@@ -74,7 +74,7 @@ def run_jobs(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[
             del left[job]
             yield job, row
     except BrokenProcessPool:
-        # Which of the videos in work did it cannot be told: those left are decoded one at a time.
+        # It is unknown which of the videos in work crashed it: the remaining ones are decoded one at a time.
         yield from _one_by_one(work, list(left))
 
 
@@ -105,7 +105,7 @@ def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, Manifest
 
 
 def _check_start(pool: ProcessPoolExecutor) -> None:
-    """Makes sure that it is a video which ends a process, and not that processes cannot be started at all.
+    """Checks that processes can be started at all, so that it must have been a video that ended one.
 
     Raises:
         RayslError: they cannot.
@@ -114,7 +114,7 @@ def _check_start(pool: ProcessPoolExecutor) -> None:
         pool.submit(said).result()
     except BrokenProcessPool as error:
         raise RayslError(
-            "the processes that decode videos end as they start; what they print says why; --processes 1 starts none"
+            "the processes that decode videos end as they start; their output says why; --processes 1 starts none"
         ) from error
 
 
@@ -135,7 +135,7 @@ def _begin(work: Work) -> None:
 
 
 Done = tuple[ManifestRow, tuple[str, ...]]
-"""A row, and what its process said so far (`raysl.notes`)."""
+"""A row, and the notes of its process so far (`raysl.notes`)."""
 
 
 def _do(job: Job) -> Done:

@@ -1,4 +1,4 @@
-"""Manifest rows that outlive a run: one line a video, appended as it finishes."""
+"""Manifest rows that outlive a run: one line per video, appended as it finishes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from raysl.data.shared_folder import FULL, REFUSED, locked, make_folder, open_sh
 from raysl.errors import DataError
 from raysl.notes import say_once
 
-# What a row depends on besides the code: the file's size and time of change in nanoseconds.
+# A row depends on this besides the code: the file's size and time of change in nanoseconds.
 Stamp = tuple[int, int]
 PATIENCE_SECONDS = 900.0
-"""Without a video that another builder finished for so long, it is not waited for any longer."""
+"""Seconds without a video finished by another builder, after which this one does not wait for it any longer."""
 
 
 class RowStore:
     """The rows of one root, in one file that is only appended to.
 
-    A line that a killed process left unfinished is skipped, and its video decoded again. So is what is in a file that
-    this user may not read.
+    A line that a killed process left unfinished is skipped, and its video decoded again. So is a file that this user
+    cannot read.
 
     Args:
-        folder: below the cache, whose rights it has.
+        folder: below the cache; it gets the cache's rights.
     """
 
     def __init__(self, folder: Path, root: Path) -> None:
@@ -43,9 +43,9 @@ class RowStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One builder a root and node at a time: the others wait, and then find its rows.
+        """One builder per root and node at a time: the others wait, and then find its rows.
 
-        In a folder that this user may only read there is nobody to wait for: what is read there is not changed by us.
+        In a folder that this user can only read, there is no lock to wait for: nothing is written there.
 
         Raises:
             DataError: there is no such folder, and it cannot be made.
@@ -67,13 +67,13 @@ class RowStore:
             self._lock = None
 
     def show_work(self) -> None:
-        """Shows those who wait for the lock that its holder is at work."""
+        """Shows processes that wait for the lock that its holder is working."""
         if self._lock is not None:
             with suppress(OSError):
                 os.utime(self._lock)
 
     def read(self) -> Mapping[str, tuple[Stamp, ManifestRow]]:
-        """Path to stamp and row; the last line of a path counts. Parsed once as long as the file stays as it is."""
+        """From path to stamp and row; the last line of a path counts. Parsed once while the file does not change."""
         try:
             found = self._file.stat()
             return _parsed(self._file, (found.st_size, found.st_mtime_ns))
@@ -83,7 +83,7 @@ class RowStore:
             if error.errno not in REFUSED:
                 raise self._unwritable(error) from error
             say_once(
-                f"the cache {self._cache}: what it knows of {self._name} cannot be read by this user "
+                f"the cache {self._cache}: its records of {self._name} cannot be read by this user "
                 f"({error.strerror}), so its videos are read again: give another folder with --cache or RAYSL_CACHE"
             )
             return {}
@@ -91,14 +91,14 @@ class RowStore:
     def add(self, stamp: Stamp, row: ManifestRow) -> None:
         """Appends a row, in one write.
 
-        On a disk that is full, or in a file that is not this user's to write, nothing is kept, and a later run decodes
-        the video again.
+        On a full disk, or in a file that this user cannot write, nothing is stored, and a later run decodes the video
+        again.
         """
         record = {"version": decode_inspect.VERSION, "stamp": stamp, "row": asdict(row)}
         try:
             descriptor = open_shared(self._file, self._cache, os.O_WRONLY | os.O_APPEND)
             try:
-                # The line end comes first: it closes a line that was left unfinished.
+                # The line end comes first: it ends a line that was left unfinished.
                 os.write(descriptor, f"\n{json.dumps(record)}\n".encode())
             finally:
                 os.close(descriptor)

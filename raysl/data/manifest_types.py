@@ -1,4 +1,4 @@
-"""What one full sequential decode says about each video of a catalog."""
+"""The results of one full sequential decode of each video of a catalog."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One video as it really is.
+    """The actual state of one video.
 
     Attributes:
         path: as in the catalog.
-        frames: decoded in sequence by PyAV; 0 where unreadable.
-        header_frames: what the container or stream header claims; 0 where it says nothing.
+        frames: decoded in sequence by PyAV; 0 if unreadable.
+        header_frames: what the container or stream header claims; 0 if it has none.
         keyframes: indices of keyframes in decode order.
         height, width: pixels after rotation flags, as decoded.
-        rate: average frames a second; 0.0 where unknown.
+        rate: average frames per second; 0.0 if unknown.
         fingerprint: of the file's content.
-        decord_agrees: decord gives the same pixels for the same index, read at random.
-        error: why it cannot be read; None where it can.
-        damaged: frames that the decoder had to patch, since parts of them are missing or broken.
-        notes: what was done otherwise than with most files (`raysl.data.decode_pyav.SequentialReader`).
+        decord_agrees: decord gives the same pixels for the same index with random access.
+        error: why it cannot be read; None if it can.
+        damaged: frames that the decoder had to patch, because parts of them are missing or broken.
+        notes: special treatment of the file (`raysl.data.decode_pyav.SequentialReader`).
     """
 
     path: str
@@ -45,5 +45,5 @@ class Manifest:
     rows: tuple[ManifestRow, ...]
 
     def unreadable(self) -> dict[str, str]:
-        """Path to reason, of what cannot be read."""
+        """From path to reason, for unreadable videos."""
         return {row.path: row.error for row in self.rows if row.error is not None}

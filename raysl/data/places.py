@@ -1,4 +1,4 @@
-"""Where data sets and the cache lie on this machine: bound by name, outside every configuration and id."""
+"""Where data sets and the cache are on this machine: bound by name, outside every configuration and id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT_VARIABLE = "RAYSL_ROOT_"
 CACHE_VARIABLE = "RAYSL_CACHE"
 CONFIG_VARIABLE = "RAYSL_CONFIG_HOME"
 LISTS = "-lists"
-"""Behind a data set's name, the name of the folder of its lists."""
+"""Suffix of a data set's name in the name of the folder of its lists."""
 NOTHING: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -31,12 +31,12 @@ class Places:
     """Folders of data sets by name, and the cache.
 
     Attributes:
-        roots: name to folder (of weights: to file); absolute paths, so that a worker in another folder finds them.
+        roots: from name to folder (weights: to file); absolute paths, so that a worker in another folder finds them.
         cache: manifests, decoded frames and the files of data sets that make their own; node-local disk.
-        cache_gigabytes: most that decoded frames may take, in 10^9 bytes; 0: nothing is cached.
-        given: the names among ``roots`` that came from the command line, as they were typed.
-        addresses: of the roots that are copies of what is in a bucket, by name; the copies are in the cache.
-        fetch_gigabytes: most that one such copy may take, in 10^9 bytes.
+        cache_gigabytes: largest size of decoded frames, in 10^9 bytes; 0: nothing is cached.
+        given: the names among ``roots`` that came from the command line, as typed.
+        addresses: of the roots that are copies of buckets, by name; the copies are in the cache.
+        fetch_gigabytes: largest size of one such copy, in 10^9 bytes.
     """
 
     roots: dict[str, Path]
@@ -48,13 +48,13 @@ class Places:
 
     @classmethod
     def find(cls, given: Mapping[str, str | Path] = NOTHING, cache: Path | None = None) -> Places:
-        """Merges what was given (``--root NAME=PATH``) over the environment over the user's ``roots.yaml``.
+        """Merges ``--root NAME=PATH`` over the environment over the user's ``roots.yaml``.
 
         ``RAYSL_CACHE_GIGABYTES`` and ``RAYSL_FETCH_GIGABYTES`` set how much disk may be used.
 
         Raises:
-            DataError: ``roots.yaml`` is not a mapping of names to folders; two names in it, or two that were given,
-                differ only in what `root_key` ignores; a name that is not valid UTF-8; a size that is no number.
+            DataError: ``roots.yaml`` is not a mapping of names to folders; two names in it, or two from the command
+                line, differ only in what `root_key` ignores; a name that is not valid UTF-8; a size that is no number.
         """
         by_key = _by_key(given, "--root")
         roots = _from_file(_user_file()) | _from_environment() | by_key
@@ -68,10 +68,10 @@ class Places:
         return cls(absolute, cache, sizes[0], tuple(given), addresses, sizes[1])
 
     def fetch(self, data: Chosen, run: str = "", progress: Progress | None = None) -> None:
-        """Copies a data set and its lists to this node where their roots are addresses.
+        """Copies a data set and its lists to this node if their roots are addresses.
 
         Args:
-            run: within a run of this name what changed since they were copied is looked for once; without, each time.
+            run: within a run of this name, changes since they were copied are looked for once; without, each time.
 
         Raises:
             DataError: they cannot be copied, or are larger than the budget.
@@ -81,7 +81,7 @@ class Places:
                 fetch(address, mirror(address, self.cache), int(self.fetch_gigabytes * 1e9), progress, run)
 
     def listing(self, data: Chosen) -> str:
-        """What is now at the addresses of a data set and its lists, as a hash; empty where no root is an address.
+        """A hash of the contents of the addresses of a data set and its lists; empty if no root is an address.
 
         Raises:
             DataError: an address cannot be read.
@@ -94,13 +94,13 @@ class Places:
         return [address for address in found if address is not None]
 
     def root(self, data: Chosen) -> Path:
-        """The folder of a data set: what its name under ``datasets:`` is bound to, or else its reader's name.
+        """The folder of a data set: the one bound to its name under ``datasets:``, or else to its reader's name.
 
-        Without either, a data set that makes its own files lies in the cache, below its reader's name: there every
-        set of options has a folder of its own (`CatalogReader.prepare`), and two names with equal options share one.
+        Without either, a data set that makes its own files is in the cache, below its reader's name: there every set of
+        options has a separate folder (`CatalogReader.prepare`), and two names with equal options share one.
 
         Raises:
-            DataError: it needs a folder and none was given, or what was given is none.
+            DataError: it needs a folder and none is bound, or what is bound is none.
         """
         needs_root = data.build().needs_root
         for name in dict.fromkeys((data.bound_name, data.name)):
@@ -114,7 +114,7 @@ class Places:
         raise DataError(self.unbound(data))
 
     def unbound(self, data: Chosen) -> str:
-        """Why no machine that is given these places can read the data set; empty where one may."""
+        """Why no machine with these places can read the data set; empty if one may."""
         if not data.build().needs_root or any(bound(self.roots, name) for name in (data.bound_name, data.name)):
             return ""
         name = data.bound_name
@@ -126,12 +126,12 @@ class Places:
         )
 
     def reader(self, data: Chosen) -> CatalogReader:
-        """The reader of a data set, with the folder of its lists where they are not below its root.
+        """The reader of a data set, with the folder of its lists if they are not below its root.
 
-        That folder is bound to the data set's name with ``-lists`` behind it: ``--root ucf101-lists=PATH``.
+        That folder is bound to the data set's name followed by ``-lists``: ``--root ucf101-lists=PATH``.
 
         Raises:
-            DataError: what was given is no folder, or the data set has no lists.
+            DataError: what is bound is no folder, or the data set has no lists.
         """
         reader: CatalogReader = data.build()
         for name in dict.fromkeys((data.bound_name, data.name)):
@@ -146,7 +146,7 @@ class Places:
         return reader
 
     def unused(self, names: Iterable[str]) -> list[str]:
-        """The names from the command line that bind none of ``names`` nor their lists, as they were typed."""
+        """The names from the command line that bind none of ``names`` nor their lists, as typed."""
         used = {root_key(name + ending) for name in names for ending in ("", LISTS)}
         return [name for name in self.given if root_key(name) not in used]
 
@@ -175,12 +175,12 @@ def used_names(data: Iterable[Chosen]) -> set[str]:
 
 
 def bound(roots: Mapping[str, Path], name: str) -> Path | None:
-    """What a name is bound to; see `root_key`."""
+    """The path that a name is bound to; see `root_key`."""
     return {root_key(key): path for key, path in roots.items()}.get(root_key(name))
 
 
 def root_key(name: str) -> str:
-    """What is compared of a name: an environment variable holds neither case nor dots, dashes and blanks."""
+    """The form of a name for comparison: an environment variable has neither case nor dots, dashes and blanks."""
     return re.sub(r"\W", "_", name.lower())
 
 
@@ -209,10 +209,10 @@ def _by_key(paths: Mapping[str, str | Path], source: str) -> dict[str, str | Pat
 
 
 def _absolute(path: Path) -> Path:
-    """The whole path.
+    """The absolute path.
 
     Raises:
-        DataError: the decoders could not be given the name.
+        DataError: decoders cannot open a file of that name.
     """
     absolute = Path(path).expanduser().absolute()
     try:
@@ -230,7 +230,7 @@ def _user_file() -> Path:
         return _absolute(Path(folder)) / "roots.yaml"
     with suppress(DataError):
         return _home() / ".config" / "raysl" / "roots.yaml"
-    return Path("~/.config/raysl/roots.yaml")  # of nobody's home, so that there is none
+    return Path("~/.config/raysl/roots.yaml")  # the home of no user, so that there is none
 
 
 def _home() -> Path:
@@ -263,7 +263,7 @@ def _from_file(file: Path) -> dict[str, str | Path]:
         isinstance(name, str) and isinstance(path, str) for name, path in content.items()
     ):
         raise DataError(f"{file}: expected one line 'NAME: PATH' for each data set")
-    # Paths in the file are relative to it, as they are read from any working folder.
+    # Paths in the file are relative to it, since it is read from any working folder.
     roots = {
         name: path if is_address(path) else file.parent / Path(path).expanduser() for name, path in content.items()
     }

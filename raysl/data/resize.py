@@ -1,4 +1,4 @@
-"""The one resize: cached frames and frames decoded on demand pass through it, once."""
+"""The only resize: cached frames and frames decoded on demand pass through it once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch.nn.functional import interpolate
 
 
 def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Height and width after the short side is brought to ``short_side``; the long side is rounded down."""
+    """Height and width after resizing the short side to ``short_side``; the long side is rounded down."""
     if height <= width:
         return short_side, max(short_side, short_side * width // height)
     return max(short_side, short_side * height // width), short_side
 
 
 def resize_frames(frames: Tensor, short_side: int) -> Tensor:
-    """Brings the short side of uint8 frames ``[T, 3, H, W]`` to ``short_side`` pixels; bilinear, antialiased.
+    """Resizes the short side of uint8 frames ``[T, 3, H, W]`` to ``short_side`` pixels; bilinear, antialiased.
 
-    A frame's result does not depend on the frames beside it, nor on the memory layout. The result is contiguous.
+    A frame's result does not depend on the other frames, nor on the memory layout. The result is contiguous.
     """
     size = resized_size(frames.shape[-2], frames.shape[-1], short_side)
     if size == tuple(frames.shape[-2:]):

@@ -1,7 +1,7 @@
-"""A cache folder that processes of several users may share: rights of what is made in it, files, and locks.
+"""A cache folder that processes of several users may share: rights of new files, and locks.
 
-The rights of the cache folder itself are those of everything below it, whatever umask its makers have: one that a group
-may write is filled by the whole group, and one that others may read alone is read.
+Everything below the cache folder gets the rights of the folder itself, whatever its makers' umask: one that a group may
+write is filled by the whole group, and one that others may only read is only read by them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from raysl.notes import say_once
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""To this user, or to everybody: a file system that is mounted to be read alone."""
+"""Errors of writing, for this user or, on a file system that is mounted read-only, for everybody."""
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 MOST_POLL_SECONDS = 0.2
 SAID_AFTER_SECONDS = 2.0
 
 
 def make_folder(folder: Path, root: Path) -> None:
-    """Makes ``folder`` with the rights of ``root``, which it lies below; ``root`` itself as the umask says."""
+    """Makes ``folder``, below ``root``, with the rights of ``root``; ``root`` itself with those of the umask."""
     root.mkdir(parents=True, exist_ok=True)
     made = root
     for part in folder.relative_to(root).parts:
@@ -37,10 +37,10 @@ def make_folder(folder: Path, root: Path) -> None:
 
 
 def give_rights(path: Path, root: Path, of_files: int = 0o666) -> None:
-    """Gives a file or folder that this process made the rights of ``root``, as far as the system lets it.
+    """Gives a file or folder that this process made the rights of ``root``, as far as the system allows.
 
     Args:
-        of_files: those that a file may have at most.
+        of_files: the most rights that a file may have.
     """
     wanted = stat.S_IMODE(root.stat().st_mode)
     present = path.stat().st_mode
@@ -52,7 +52,7 @@ def give_rights(path: Path, root: Path, of_files: int = 0o666) -> None:
 
 
 def open_shared(file: Path, root: Path, flags: int = os.O_RDWR) -> int:
-    """A descriptor of ``file``, which is made with the rights of ``root`` where it is absent."""
+    """A descriptor of ``file``, which is created with the rights of ``root`` if absent."""
     while True:
         with suppress(FileNotFoundError):
             # Not with O_CREAT: in a folder with the sticky bit some systems refuse that for other users' files.
@@ -65,13 +65,13 @@ def open_shared(file: Path, root: Path, flags: int = os.O_RDWR) -> int:
 
 @contextmanager
 def locked(descriptor: int, patience: float, what: str, sign: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Holds the lock of a file; goes on without it where its holder seems to be stuck, or the disk has no locks.
+    """Holds the lock of a file; continues without it if its holder seems to be stuck, or the disk has no locks.
 
-    What it protects may then be done twice, and stays right. The lock ends with the descriptor.
+    The protected work may then be done twice, and stays correct. The lock ends with the descriptor.
 
     Args:
         patience: seconds without a new ``sign`` of the holder's work.
-        what: it is that is waited for, for the user.
+        what: what it waits for, in messages.
     """
     seen, began, poll = sign(), time.monotonic(), 0.001
     since = began
@@ -85,7 +85,7 @@ def locked(descriptor: int, patience: float, what: str, sign: Callable[[], objec
             say_once(f"{what}: not waiting any longer for another process, which has done nothing for {patience:.0f} s")
             break
         if now - began > SAID_AFTER_SECONDS:
-            say_once(f"{what}: waiting for another process that is at work on it")
+            say_once(f"{what}: waiting for another process that works on it")
     yield
 
 

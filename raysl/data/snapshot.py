@@ -1,4 +1,4 @@
-"""A data set as it was read: its catalog, one decode of every video, and hashes of what results depend on."""
+"""A data set as read: its catalog, one decode of every video, and hashes of what results depend on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from raysl.errors import DataError
 
 @dataclass(frozen=True)
 class DataHashes:
-    """Hashes of what a computation reads of a data set, one a role; 8 hexadecimal digits each.
+    """Hashes of what a computation reads of a data set, one per role; 8 hexadecimal digits each.
 
     Attributes:
         snapshot: everything; names the stored snapshot.
@@ -45,7 +45,7 @@ class DataHashes:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A catalog and its manifest, whose rows are in the same order.
+    """A catalog and its manifest, with rows in the same order.
 
     Raises:
         DataError: they list different videos.
@@ -58,14 +58,14 @@ class Snapshot:
         if [row.path for row in self.manifest.rows] != [video.path for video in self.catalog.videos]:
             raise DataError(
                 f"data set {self.catalog.name!r}: the manifest lists other videos than the catalog; remove the stored "
-                "manifest, or give the root that it was made from"
+                "manifest, or give the root of that manifest"
             )
 
     @cached_property
     def hashes(self) -> DataHashes:
-        """Of contents, never of places: a video is its content, its decoded length and its number in the catalog.
+        """Hashes of contents, never of paths: a video is its content, its decoded length and its number in the catalog.
 
-        Its number counts since random streams are keyed by it. Paths count where predictions are stored by them.
+        Its number counts because random streams are keyed by it. Paths count only where predictions are stored by them.
         """
         train = [pair for pair in self._pairs() if pair[0].split == "train"]
         classes = list(self.catalog.classes)
@@ -84,7 +84,7 @@ class Snapshot:
 
     @cached_property
     def _annotated(self) -> dict[int, list[list[object]]]:
-        """By video, its annotated frames as plain values."""
+        """Annotated frames by video, as plain values."""
         found: dict[int, list[list[object]]] = {}
         for frame in self.catalog.annotated:
             people = [[[*one.box], [*one.actions], one.score] for one in (*frame.people, *frame.detected)]
@@ -92,7 +92,7 @@ class Snapshot:
         return found
 
     def _frames(self, video: Video) -> list[object]:
-        """What a hash covers of a video's annotated frames: nothing where it has none, as in most sets."""
+        """What a hash covers of a video's annotated frames: nothing if it has none, as in most sets."""
         frames = self._annotated.get(video.index)
         return [[frame[:3] for frame in frames]] if frames else []
 
@@ -100,7 +100,7 @@ class Snapshot:
         return zip(self.catalog.videos, self.manifest.rows, strict=True)
 
     def differences(self, other: Snapshot) -> dict[str, str]:
-        """Path to what differs in ``other``: its content, split, label or group, or that only one of them has it."""
+        """From path to what differs in ``other``: content, split, label or group, or that only one of them has it."""
         ours, theirs = ({video.path: (video, row) for video, row in one._pairs()} for one in (self, other))
         found = {}
         for path in sorted(ours.keys() | theirs.keys()):
@@ -113,7 +113,7 @@ class Snapshot:
         return found
 
     def counts(self) -> dict[str, int]:
-        """Split to its number of videos."""
+        """From split to its number of videos."""
         found: dict[str, int] = {}
         for video in self.catalog.videos:
             found[video.split] = found.get(video.split, 0) + 1
@@ -139,7 +139,7 @@ class Snapshot:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Snapshot:
-        """What `to_bytes` wrote.
+        """Reads what `to_bytes` wrote.
 
         Raises:
             DataError: the bytes are no snapshot.
@@ -175,13 +175,13 @@ def data_key(data: Chosen) -> str:
 
 
 def data_record(data: Chosen, snapshot: Snapshot) -> dict[str, Any]:
-    """What a result's provenance says of the data that it was made from."""
+    """The record of a result's data, for its provenance."""
     return {"name": data.bound_name, "snapshot": snapshot.hashes.snapshot, "videos": snapshot.counts()}
 
 
 def _clip(pair: tuple[Video, ManifestRow]) -> list[object]:
     video, row = pair
-    # Notes say that the same file gives other pixels than to older versions; most files have none.
+    # Notes mean that the same file gives other pixels than with older versions; most files have none.
     return [video.index, row.fingerprint, row.frames, row.error is None, *([list(row.notes)] if row.notes else [])]
 
 
@@ -229,16 +229,16 @@ def _digest(head: list[object], rows: Iterable[list[object]]) -> str:
 
 
 def _frame_of(video: int, second: float, people: list[Any], annotated: int, where: str) -> AnnotatedFrame:
-    """An annotated frame of its plain values."""
+    """An annotated frame from its plain values."""
     made = [Person((box[0], box[1], box[2], box[3]), tuple(actions), score) for box, actions, score in people]
     return AnnotatedFrame(video, second, tuple(made[:annotated]), tuple(made[annotated:]), where)
 
 
 ANNOTATED = "annotated"
-"""The column of annotated frames, as JSON, of sets that have any."""
+"""The column of annotated frames, as JSON, for sets that have any."""
 
 _LISTED = ("split", "label", "group", "fold")
-"""What a snapshot keeps of a `Video` beside its path; snapshots of older versions lack ``fold``."""
+"""Columns of a `Video` besides its path; snapshots of older versions lack ``fold``."""
 
 _TYPES = {
     "path": pa.string(),

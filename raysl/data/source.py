@@ -1,4 +1,4 @@
-"""A data set ready to be read: catalog, manifest, and frames by video and index, whatever delivers them."""
+"""A data set ready to be read: catalog, manifest, and frames by video and index, from the cache or a decoder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError
 
 MOST_MAPS = 2048
-"""Mapped files that one source keeps, where the limit on open files allows it."""
+"""Mapped files that one source keeps, if the limit on open files allows it."""
 
 
 @cache
@@ -38,7 +38,7 @@ def most_maps() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 4 * MOST_MAPS if hard == resource.RLIM_INFINITY else min(4 * MOST_MAPS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(ValueError, OSError):  # some sandboxes allow less than they say
+        with suppress(ValueError, OSError):  # some sandboxes allow less than they report
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MOST_MAPS if soft == resource.RLIM_INFINITY else max(1, min(MOST_MAPS, soft // 4))
@@ -51,9 +51,9 @@ class VideoSource:
 
     Attributes:
         catalog: its videos; ``Video.index`` is what ``length`` and ``frames`` take.
-        manifest: one row a video, in the same order.
+        manifest: one row per video, in the same order.
         snapshot: both together, with their hashes.
-        reads: calls of ``frames`` in this process that were served by ``cache``, ``decord`` and ``pyav``.
+        reads: number of calls of ``frames`` in this process by ``cache``, ``decord`` and ``pyav``.
     """
 
     def __init__(self, catalog: Catalog, manifest: Manifest, root: Path, cache: FrameCache) -> None:
@@ -80,7 +80,7 @@ class VideoSource:
         return resized_size(row.height, row.width, self.cache.resize)
 
     def readable(self, split: str) -> tuple[Video, ...]:
-        """The videos of a split that can be read, in catalog order.
+        """The readable videos of a split, in catalog order.
 
         Raises:
             DataError: there is no such split.
@@ -88,20 +88,20 @@ class VideoSource:
         return tuple(video for video in self._split(split) if self.manifest.rows[video.index].error is None)
 
     def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
-        """Frames ``[T, 3, h, w]``, uint8 RGB, contiguous, the short side as the source was opened for.
+        """Frames ``[T, 3, h, w]``, uint8 RGB, contiguous, with the short side that the source was opened for.
 
         Args:
             frame_indices: in any order, repetition allowed, each below ``length(index)``.
 
         Raises:
-            DataError: naming the video, where it cannot be read.
+            DataError: naming the video, if it cannot be read.
             IndexError: an index outside the video.
         """
         row = self.manifest.rows[index]
         if row.error is not None:
             raise DataError(f"{self.catalog.name}: {row.path}: {row.error}")
         if not len(frame_indices) or min(frame_indices) < 0 or max(frame_indices) >= row.frames:
-            raise IndexError(f"{row.path} has {row.frames} frames, asked for {list(frame_indices)}")
+            raise IndexError(f"{row.path} has {row.frames} frames, not {list(frame_indices)}")
         cached = self._map(index, row)
         if cached is not None:
             self.reads["cache"] += 1
@@ -109,22 +109,22 @@ class VideoSource:
         decoder: Decoder = "decord" if row.decord_agrees else "pyav"
         try:
             frames = read_frames(self.root / row.path, frame_indices, decoder=decoder)
-        except VideoError as error:  # reasons are stored and reported: they name no folder of this machine
+        except VideoError as error:  # reasons are stored and reported, so they name no folder of this machine
             raise VideoError(Path(self.catalog.name, row.path), error.reason, error.lasting) from error
         self.reads[decoder] += 1
         return resize_frames(frames, self.cache.resize)
 
     def clips(self, index: int, clips: Sequence[Sequence[int]]) -> list[Tensor]:
-        """`frames` of each of several lists of indices; a frame that some share is decoded and resized once.
+        """`frames` of each of several lists of indices; a shared frame is decoded and resized once.
 
-        Cached frames are read for each clip: one copy, where taking them out of the frames of all would be two.
+        Cached frames are read for each clip: one copy instead of two.
         """
         if len(clips) == 1 or self._map(index, self.manifest.rows[index]) is not None:
             return [self.frames(index, one) for one in clips]
         used = sorted({frame for one in clips for frame in one})
         place = {frame: position for position, frame in enumerate(used)}
         pixels = self.frames(index, used)
-        # Indexing with a list takes 600 us for a clip of 16 frames of 128x170, this 40.
+        # Indexing with a list takes 600 us for a clip of 16 frames of 128x170, this takes 40.
         return [pixels.index_select(0, torch.tensor([place[frame] for frame in one])) for one in clips]
 
     def _split(self, name: str) -> tuple[Video, ...]:
@@ -162,12 +162,12 @@ def open_source(
     Args:
         data: the chosen data set.
         resize: short side of the frames in pixels.
-        snapshot: one that was stored, which this node must have too; None: that of the cache folder, completed where
-            it lacks videos.
-        processes: that decode what is missing; None: as many as this process may use CPUs.
-        fill: False leaves the cache as it is.
+        snapshot: a stored one, which this node's data must match; None: that of the cache folder, completed if it lacks
+            videos.
+        processes: that decode missing videos; None: one for each CPU of this process.
+        fill: False does not fill the cache.
         progress: called with the number of videos done and of all.
-        run: as of `Places.fetch`.
+        run: as for `Places.fetch`.
 
     Raises:
         DataError: no root, absent files, another set than the snapshot's.
@@ -200,9 +200,9 @@ def open_source(
 
 
 def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
-    """The data set as it is on this machine now, as far as earlier runs decoded it; None where they did not.
+    """The data set on this machine, if earlier runs decoded all of it; otherwise None.
 
-    Renders, decodes and writes nothing. None too where no root is bound, or its lists cannot be read.
+    Renders, decodes and writes nothing. None also if no root is bound, or its lists cannot be read.
     """
     try:
         root, catalog = _read_catalog(data, places, prepare=False)
@@ -213,7 +213,7 @@ def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
 
 
 def is_here(data: Chosen, places: Places) -> bool:
-    """Whether the data set lies on this machine, decoded or not, and its lists can be read. Writes nothing."""
+    """Whether the data set is on this machine, decoded or not, and its lists can be read. Writes nothing."""
     try:
         _read_catalog(data, places, prepare=False)
     except DataError:
@@ -222,7 +222,7 @@ def is_here(data: Chosen, places: Places) -> bool:
 
 
 def listed_catalog(data: Chosen, places: Places) -> Catalog | None:
-    """The data set by its lists alone; None where no root is bound, or they cannot be read. Writes nothing."""
+    """The data set by its lists only; None if no root is bound, or they cannot be read. Writes nothing."""
     try:
         return places.reader(data).listed(places.root(data))
     except DataError:
@@ -230,7 +230,7 @@ def listed_catalog(data: Chosen, places: Places) -> Catalog | None:
 
 
 def check_lists(data: Chosen, places: Places) -> None:
-    """Reads a data set's lists on this machine; of one that makes its own files nothing is read.
+    """Reads a data set's lists on this machine; for one that makes its own files nothing is read.
 
     Raises:
         DataError: no root, or lists that cannot be read.
@@ -243,7 +243,7 @@ def check_lists(data: Chosen, places: Places) -> None:
 
 
 def known_classes(data: Chosen, places: Places) -> int | None:
-    """How many classes a data set has by its options, or by its lists on this machine; None where it is not known."""
+    """How many classes a data set has by its options, or by its lists on this machine; None if unknown."""
     chosen = getattr(data.options, "classes", None)
     if chosen is not None:
         return chosen if isinstance(chosen, int) else len(chosen)
@@ -261,20 +261,20 @@ def _read_catalog(data: Chosen, places: Places, prepare: bool) -> tuple[Path, Ca
 
 
 def prepare_files(data: Chosen, places: Places) -> None:
-    """Makes the files of a data set that makes its own, where they are absent; in the cache with its rights.
+    """Makes absent files of a data set that makes its own; in the cache with its rights.
 
     Raises:
         DataError: a file cannot be written.
     """
     reader, root = places.reader(data), places.root(data)
     if places.cache in root.parents:
-        with suppress(OSError):  # which the reader says
+        with suppress(OSError):  # the reader reports it
             make_folder(root, places.cache)
     reader.prepare(root)
 
 
 def _check_same(data: Chosen, here: Catalog, stored: Catalog) -> None:
-    """Refuses lists that changed since the run read them, or that differ on this node.
+    """Refuses lists that have changed since the run read them, or that differ on this node.
 
     Raises:
         DataError: naming the first video that differs.
@@ -287,5 +287,5 @@ def _check_same(data: Chosen, here: Catalog, stored: Catalog) -> None:
     what = f"{len(differing)} videos differ, first {differing[0]}" if differing else other
     raise DataError(
         f"data set {data.bound_name!r}: this node's lists are not those that the run read ({what}): give every node "
-        "the same root, and run again, with --read-again, if the lists have changed"
+        "the same root, and run again, with --read-again if the lists have changed"
     )

@@ -79,7 +79,7 @@ def test_classes_are_labelled_anew_in_the_official_order(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", [diving_name(30), "Back_03som_NoTwis_FRE"])
 def test_an_empty_or_unknown_class_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=f"`classes` names '{name}', no class of it"):
+    with pytest.raises(DataError, match=f"`classes` has '{name}', which is no class of it"):
         read(diving_tree(tmp_path), classes=[name, diving_name(3)])
 
 
@@ -114,7 +114,7 @@ BAD_ENTRIES: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "no object": (lambda rows: rows.insert(1, "name"), "is not {vid_name, label"),
     "a label too large": (lambda rows: rows[1].update(label=48), "label 48 is not one of 0 to 47"),
     "a negative label": (lambda rows: rows[1].update(label=-1), "label -1 is not"),
-    "a path": (lambda rows: rows[1].update(vid_name="rgb/x"), "'rgb/x' is none of a file"),
+    "a path": (lambda rows: rows[1].update(vid_name="rgb/x"), "'rgb/x' is not the name of a file"),
     "a video not cut": (lambda rows: rows[1].update(start_frame=9), "starts at frame 9"),
     "twice": (lambda rows: rows.insert(1, rows[0]), "was listed before, for test"),
     "in both lists": (

@@ -130,7 +130,7 @@ def test_a_film_that_is_turned_in_mid_stream_is_left_out_by_name(tmp_path: Path)
     parts = {name: (tmp_path / f"{name}.ts").read_bytes() for name in ("upright", "laid")}
     (tmp_path / "turned.ts").write_bytes(parts["upright"] + parts["laid"])
     row = inspect_video(tmp_path, "turned.ts", FrameCache(tmp_path / "frames", 32, 10**6))
-    assert row.error == "frame 9 is turned or mirrored otherwise than those before"
+    assert row.error == "frame 9 is turned or mirrored differently from those before"
     (tmp_path / "larger.ts").write_bytes(parts["upright"] + write_video(tmp_path / "x.ts", SMALL, bf="0").read_bytes())
     assert inspect_video(tmp_path, "larger.ts", None).error == "frame 9 is 32x24, those before are 64x48"
 

@@ -189,7 +189,7 @@ def test_a_full_disk_leaves_videos_out_of_the_cache_and_says_so(
     assert [row.error for row in manifest.rows] == [None, None]
     assert not any(cache.holds(row) for row in manifest.rows)
     assert not list(tmp_path.glob("*.part"))
-    assert caplog.text.count("its disk is full; what is not in it is decoded on demand") == 1
+    assert caplog.text.count("its disk is full; other videos are decoded on demand") == 1
     source = VideoSource(catalog, manifest, tmp_path / "set", cache)
     assert source.frames(0, [0, 5]).shape[0] == 2
     assert source.reads["cache"] == 0

@@ -174,7 +174,7 @@ def test_the_trees_of_mmaction2(tmp_path: Path, name: str) -> None:
 def test_the_lists_that_mmaction2_makes_are_refused_by_name(tmp_path: Path, name: str) -> None:
     _, reader, _ = TREES[name]
     touch(tmp_path, f"{name}_train_list_videos.txt", "videos/a/b.mp4")
-    with pytest.raises(DataError, match=rf"\({name}_train_list_videos\.txt is a list of mmaction2's own, which is not"):
+    with pytest.raises(DataError, match=rf"\({name}_train_list_videos\.txt is a list of mmaction2, which is not"):
         reader.read(tmp_path)
 
 
@@ -320,7 +320,7 @@ def test_classes_are_found_in_another_letter_case(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{name}/{clip}.mp4" for name in ("Run", "Walk", "Sit", "SIT") for clip in "xy"))
     catalog = folder(tmp_path, classes=["run", "Walk"])
     assert (catalog.classes, catalog.notes[RENAMED]) == (("Run", "Walk"), ("run in `classes`: Run/",))
-    with pytest.raises(DataError, match="several differ from it in letter case alone: SIT, Sit"):
+    with pytest.raises(DataError, match="several differ from it only in letter case: SIT, Sit"):
         folder(tmp_path, classes=["sit", "Walk"])
 
 

@@ -94,7 +94,7 @@ def test_where_others_may_only_read_the_rest_is_decoded_on_demand_and_said_once(
     assert source.reads["cache"] == 2
     assert sum(source.reads.values()) == 4
     frames, rows = sorted(said, key=lambda text: "read again in every run" in text)
-    assert "cannot be written by this user (Permission denied); what is not in it is decoded on demand" in frames
+    assert "cannot be written by this user (Permission denied); other videos are decoded on demand" in frames
     assert "so root is read again in every run" in rows
     assert all("--cache or RAYSL_CACHE" in text for text in said)
 
@@ -134,7 +134,7 @@ def test_files_that_others_may_not_read_are_decoded_on_demand(places: Places) ->
     with another_user(), heard(said.append):
         assert "cache" not in opened(places).reads
     assert any("files of it cannot be read by this user" in text for text in said)
-    assert any("what it knows of root cannot be read by this user" in text for text in said)
+    assert any("its records of root cannot be read by this user" in text for text in said)
 
 
 @two_users

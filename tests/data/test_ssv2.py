@@ -100,7 +100,7 @@ BAD_ENTRIES: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "a path": (lambda rows: rows[1].update(id="videos/7"), "the id 'videos/7' is no number"),
     "an unknown template": (
         lambda rows: rows[1].update(template="Moving [something] and [number of] [something] 7 times"),
-        "no label is called 'Moving something and number of something 7 times'.*did you mean",
+        "there is no label 'Moving something and number of something 7 times'.*did you mean",
     ),
     "half a bracket": (lambda rows: rows[1].update(template="Moving [something"), "a bracket without another"),
     "twice": (lambda rows: rows.insert(1, rows[0]), "was listed before, for test"),

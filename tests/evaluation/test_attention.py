@@ -117,7 +117,7 @@ def test_a_map_without_places_is_refused() -> None:
         def forward(self, clips: Tensor) -> Tensor:
             return super().forward(clips).mean(dim=(3, 4), keepdim=True)
 
-    with pytest.raises(ConfigError, match=r"1 place\(s\) to compare"):
+    with pytest.raises(ConfigError, match=r"1 position\(s\) to compare"):
         measured(Pooled(True))
 
 

@@ -141,5 +141,5 @@ def test_c_is_chosen_as_the_probes(tiny_places: Places) -> None:
 def test_one_class_and_one_place_are_refused() -> None:
     with pytest.raises(DataError, match="of one class"):
         measured(Pixels(), Coloured(classes=1))
-    with pytest.raises(ConfigError, match=r"1 place\(s\) to compare"):
+    with pytest.raises(ConfigError, match=r"1 position\(s\) to compare"):
         measured(Pixels(places=1), Coloured())

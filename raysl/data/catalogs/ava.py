@@ -3,16 +3,16 @@
 Lists, in ``root/annotations/`` or the root: ``ava_train_v2.2.csv`` and ``ava_val_v2.2.csv`` (rows of film, second, box,
 action, person), ``ava_action_list_v2.2_for_activitynet_2019.pbtxt`` (the 60 actions that are evaluated, of 80), and
 ``ava_train_excluded_timestamps_v2.2.csv`` and ``ava_val_excluded_timestamps_v2.2.csv``, whose frames are not used.
-Boxes that a person detector found in the frames of validation may lie beside them, as SlowFast hands them out:
+Boxes of a person detector in the frames of validation may be next to them, as SlowFast distributes them:
 ``ava_val_predicted_boxes.csv`` or ``ava_detection_val_boxes_and_labels.csv``, rows of film, second, box, an action that
-is not read, and a score.
+is ignored, and a score.
 
-The films ``ID.mp4``, with any suffix of a video, lie anywhere in ``root/trimmed_videos/``, ``root/videos_15min/``,
+The films ``ID.mp4``, with any suffix of a video, are anywhere in ``root/trimmed_videos/``, ``root/videos_15min/``,
 ``root/videos/`` or the root: whole (`first_second` 0), or cut to the annotated quarter of an hour (`first_second` 900,
-as SlowFast and mmaction2 cut them). A second's frame is found by the film's mean rate: films of varying rate are best
-brought to a constant one, as both do.
+as SlowFast and mmaction2 cut them). A second's frame is found by the film's mean rate: films with a varying rate are
+best converted to a constant one, as both do.
 
-The list of validation is the catalog's split ``test``, as all papers evaluate on it. A film has no label.
+The validation list is the catalog's split ``test``, as all papers evaluate on it. Films have no labels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from raysl.errors import DataError
 _CLASSES = 60
 _FOLDERS = ("trimmed_videos", "videos_15min", "videos")
 _SPLITS = {"train": "train", "test": "val"}
-"""Split of the catalog to what the official lists call it."""
+"""From the catalog's split to its name in the official lists."""
 CLASSES = "ava_action_list_v2.2_for_activitynet_2019.pbtxt"
 DETECTED = ("ava_val_predicted_boxes.csv", "ava_detection_val_boxes_and_labels.csv")
 EXCLUDED = "excluded timestamps, which are not used"
@@ -50,7 +50,7 @@ class AVAOptions(Options):
         le=1e5,
     )
     allow_missing: bool = option(
-        False, doc="go on without films whose files are absent, counting them", source="ours", identity=False
+        False, doc="continue without films whose files are absent, and count them", source="ours", identity=False
     )
 
 
@@ -70,7 +70,7 @@ class AVAReader(CatalogReader):
         return annotated_catalog(root, lists, _FOLDERS, self.options)
 
     def recording(self, video: Video) -> str | None:
-        """Every file is a film."""
+        """Every film is a recording."""
         return video.path
 
 
@@ -79,7 +79,7 @@ def read_lists(folder: Path, name: str, hint: str) -> BoxLists:
 
     Args:
         name: of the data set, for messages.
-        hint: where the lists come from.
+        hint: where to get the lists.
 
     Raises:
         DataError: a list that is absent or cannot be read; naming file and line, a row that is malformed.
@@ -98,7 +98,7 @@ def annotated_catalog(root: Path, lists: BoxLists, folders: tuple[str, ...], opt
     """The catalog of the films that have a file.
 
     Args:
-        folders: where the films may lie below the root.
+        folders: where the films may be below the root.
 
     Raises:
         DataError: a film is on both lists; files are absent, and that is not allowed, or all of them are.
@@ -114,7 +114,7 @@ def annotated_catalog(root: Path, lists: BoxLists, folders: tuple[str, ...], opt
         raise DataError(
             f"{lists.name}: {len(missing)} of {len(entries)} listed films have no file below {root} (looked in "
             f"{', '.join(folders)} or the root, any video suffix), e.g. {missing[0]}; add the files, or set "
-            "`allow_missing: true` to go on without them"
+            "`allow_missing: true` to continue without them"
         )
     found = [(entry, path) for entry, path in zip(entries, paths, strict=True) if path is not None]
     videos = tuple(Video(index, path, None, entry.split) for index, (entry, path) in enumerate(found))

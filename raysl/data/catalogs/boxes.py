@@ -1,4 +1,4 @@
-"""Reading AVA's lists: boxes of people in single frames, what they do, and what a person detector found.
+"""Reads AVA's lists: boxes of people in single frames, their actions, and a person detector's boxes.
 
 All times are seconds of the whole film, as the lists have them; boxes are (left, top, right, bottom), shares of the
 frame.
@@ -18,7 +18,7 @@ from raysl.data.catalogs.files import child
 from raysl.errors import DataError
 
 ACTIONS = 80
-"""Ids of AVA's actions go from 1 to this; those that are not in the list of classes are annotated and not evaluated."""
+"""Ids of AVA's actions go from 1 to this; those that are not in the list of classes are not evaluated."""
 
 Time = tuple[str, float]
 """A film's name, and a second of it."""
@@ -27,7 +27,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass
 class Moment:
-    """What the lists say of one frame. Attributes: where: file and line of its first box."""
+    """The boxes of one frame.
+
+    ``where`` is file and line of its first box.
+    """
 
     split: str
     where: str
@@ -46,7 +49,7 @@ class BoxLists:
     Attributes:
         classes: names of the evaluated actions, by their ids.
         moments: by film and second, without the excluded ones.
-        excluded: annotated or detected frames that are on the list of excluded ones.
+        excluded: annotated or detected frames in the list of excluded ones.
         not_evaluated: boxes' actions that are no class, by their ids.
     """
 
@@ -66,7 +69,7 @@ class BoxLists:
         """The list of actions (pbtxt): blocks of ``name: "..."`` and ``id: N``.
 
         Raises:
-            DataError: it is absent, or holds something else.
+            DataError: it is absent, or has something else.
         """
         file = self.file(name)
         blocks = re.findall(r"(?:item|label)\s*\{([^}]*)\}", self._text(file))
@@ -109,7 +112,7 @@ class BoxLists:
                 self.not_evaluated[int(row[6])] += 1
 
     def read_detected(self, name: str, split: str, excluded: set[Time]) -> None:
-        """Rows of film, second, box, an action that is not read, and the detector's score (SlowFast's files).
+        """Rows of film, second, box, an ignored action, and the detector's score (SlowFast's files).
 
         Raises:
             DataError: naming file and line.
@@ -143,13 +146,13 @@ class BoxLists:
             raise DataError(f"{where}: the box {','.join(row[2:6])} is outside the frame, 0 to 1; correct the row")
         if left >= right or top >= bottom:
             raise DataError(
-                f"{where}: the box {','.join(row[2:6])} is empty: its left lies left of its right, its top above its "
+                f"{where}: the box {','.join(row[2:6])} is empty: left must be less than right, and top less than "
                 "bottom; correct the row"
             )
         return left, top, right, bottom
 
     def _rows(self, file: Path, columns: int) -> Iterator[tuple[list[str], str]]:
-        """The rows, and where each is."""
+        """The rows, each with file and line."""
         reader = csv.reader(self._text(file).splitlines(), strict=True)
         try:
             for row in reader:

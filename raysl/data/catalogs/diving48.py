@@ -5,13 +5,13 @@ Layout: ``Diving48_V2_train.json``, ``Diving48_V2_test.json`` and ``Diving48_voc
 Files re-encoded to another suffix are found by their stem. Without the vocabulary, classes are named by their numbers.
 
 A list is a JSON array of ``{vid_name, label, start_frame, end_frame}``. The published videos are cut already, so every
-``start_frame`` is 0, and ``end_frame`` is the number of frames, which the manifest finds out for itself: a list with
+``start_frame`` is 0, and ``end_frame`` is the number of frames, which the manifest determines itself: a list with
 another start is refused. Label 30 (Forward, Dive, NoTwis, STR) has no video in V2. Like every class without one it is
 left out: 47 classes, 15 027 videos for training and 1 970 for testing; the labels after 30 move down by one. A
 classifier with 48 outputs, one of them never right, would be another head and no other task.
 
-Clips of one recording stand on both sides of the official split and under many classes, so there are no groups; reports
-test over the recordings of the test clips all the same.
+Clips of one recording are on both sides of the official split and in many classes, so there are no groups; reports
+still test over the recordings of the test clips.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HINT = (
 
 
 class Diving48Options(ListedOptions):
-    """Which classes, named as `class_names` says."""
+    """Which classes, by the names of `class_names`."""
 
 
 class Diving48Reader(CatalogReader):
@@ -73,7 +73,7 @@ class Diving48Reader(CatalogReader):
         )
 
     def recording(self, video: Video) -> str | None:
-        """A video is called by its recording and the number of the dive in it."""
+        """A video's name is its recording and the number of the dive in it."""
         found = _CLIP.fullmatch(PurePosixPath(video.path).stem)
         return None if found is None else found[1]
 
@@ -124,7 +124,7 @@ def _parse(row: Any, where: str) -> tuple[str, int]:
         raise DataError(f"{where}: {row!r} is not {{{', '.join(_FIELDS)}}} with a name and three integers; {_HINT}")
     name, label = row["vid_name"], row["label"]
     if not name or "/" in name:
-        raise DataError(f"{where}: the name {name!r} is none of a file; {_HINT}")
+        raise DataError(f"{where}: {name!r} is not the name of a file; {_HINT}")
     if not 0 <= label < _LABELS:
         raise DataError(f"{where}: label {label} is not one of 0 to {_LABELS - 1}; {_HINT}")
     if row["start_frame"] != 0:

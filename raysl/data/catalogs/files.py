@@ -1,7 +1,7 @@
-"""What the catalogs share: which files are videos, and walking a folder of them in a fixed order.
+"""Shared by the catalogs: which files are videos, and walking a folder of them in a fixed order.
 
-Nothing below a folder is left out unsaid: a `Walk` counts what is no video by its suffix, names what has the name of a
-video and is no plain file, and counts what it does not enter.
+Everything below a folder is accounted for: a `Walk` counts other files by suffix, names what has the name of a video
+but is no plain file, and counts what it does not enter.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ VIDEO_SUFFIXES = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4",
     ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv",
 )  # fmt: skip
-"""The suffixes of files taken for videos, in any case; whether they can be decoded is the manifest's matter."""
+"""The suffixes of files taken as videos, in any case; the manifest determines whether they can be decoded."""
 
 SYSTEM_FOLDERS = (
     "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@tmp", "__macosx",
     "lost+found", "network trash folder", "recycler", "system volume information", "temporary items",
 )  # fmt: skip
-"""Folders that systems make for themselves, in lower case; their files may have names of videos and are none."""
+"""Folders of operating systems, in lower case; their files may have names of videos but are none."""
 
 
 def is_video(name: str) -> bool:
@@ -41,7 +41,7 @@ def is_skipped(folder: str) -> bool:
 
 
 def folded(name: str) -> str:
-    """What is equal of two names that differ in letter case or Unicode normal form alone."""
+    """A form that is equal for names that differ only in letter case or Unicode normal form."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -49,7 +49,7 @@ def check_root(root: Path, catalog: str) -> None:
     """Refuses a root that is absent, not a folder, unreadable or empty.
 
     Raises:
-        DataError: naming the root and how to give another.
+        DataError: naming the root and how to set another.
     """
     advice = "correct the data set's root (--root NAME=PATH)"
     try:
@@ -75,7 +75,7 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def child(folder: Path, names: Iterable[str]) -> Path | None:
-    """The first of these that is in a folder, as it is written or else where one name alone differs in case or form.
+    """The first of these names that is in a folder, exactly or with a unique name that differs only in case or form.
 
     Raises:
         DataError: the folder cannot be read.
@@ -90,15 +90,15 @@ def child(folder: Path, names: Iterable[str]) -> Path | None:
 
 @dataclass
 class Walk:
-    """What was found in a folder and below it; paths are relative to the root, with ``/``.
+    """The contents of a folder and below it; paths are relative to the root, with ``/``.
 
     Attributes:
         videos: plain files with the suffix of a video, sorted.
-        absent: what has the name of a video and is no plain file, to what it is.
+        absent: from what has the name of a video but is no plain file to what it is.
         others: other files by suffix, in lower case; "" for those without.
-        skipped: what was not looked into, by kind.
-        unreadable: folders that may not be read, to why; empty where that is an error.
-        places: the folders that were entered, as they really lie.
+        skipped: what was not entered, by kind.
+        unreadable: from folders that may not be read to the reason; empty if that is an error.
+        places: the real paths of the folders that were entered.
     """
 
     videos: list[str] = field(default_factory=list)
@@ -110,29 +110,29 @@ class Walk:
 
 
 def walk(root: Path, folder: Path, *, strict: bool = True, others: Iterable[Path] = ()) -> Walk:
-    """Looks at everything below ``folder``.
+    """Walks everything below ``folder``.
 
-    Links to folders are followed, each folder once, but none to a folder that the link itself lies in. Hidden files
+    Links to folders are followed, each folder once, but not to a folder that contains the link. Hidden files
     and folders and those of systems are left out.
 
     Args:
-        strict: a folder that cannot be read is an error, and not an entry of `Walk.unreadable`; so is a name that is
-            not valid UTF-8, which is else an entry of `Walk.absent`.
-        others: folders that are read for themselves: no link into one of them is followed.
+        strict: a folder that cannot be read is an error instead of an entry of `Walk.unreadable`; so is a name that is
+            not valid UTF-8, instead of an entry of `Walk.absent`.
+        others: folders that are read separately: no link into one of them is followed.
 
     Raises:
-        DataError: a folder cannot be read, a name is not valid UTF-8, or folders lie in each other without an end.
+        DataError: a folder cannot be read, a name is not valid UTF-8, or folders are nested without end.
     """
     found = Walk()
     try:
         _Walker(root, found, strict, {Path(os.path.realpath(other)) for other in others}).enter(folder)
     except RecursionError as error:
         raise DataError(
-            f"the folder {as_text(folder.name)} holds folders that lie hundreds deep in each other; move them out of "
+            f"the folder {as_text(folder.name)} holds folders that are nested hundreds deep; move them out of "
             "the data set"
         ) from error
     found.videos.sort()
-    # A folder called x.mp4 is what somebody takes for a video, unless it holds some.
+    # A folder called x.mp4 is probably meant as a video, unless it has videos.
     held = {str(parent) for path in found.videos for parent in PurePosixPath(path).parents}
     found.absent = {path: why for path, why in sorted(found.absent.items()) if path not in held}
     return found
@@ -162,7 +162,7 @@ class _Walker:
                 folders.append(entry)
             else:
                 self.add(entry)
-        # In their order, so that it is always the same one of two links to a folder that is entered.
+        # In sorted order, so that of two links to a folder always the same one is entered.
         for entry in folders:
             self.meet(place / entry.name, real, entry.is_symlink())
 
@@ -180,11 +180,11 @@ class _Walker:
             self.enter(folder)
 
     def is_elsewhere(self, target: Path, parent: Path) -> bool:
-        """Whether a link in ``parent`` leads to a folder above it, or into one that is read for itself."""
+        """Whether a link in ``parent`` leads to a folder above it, or into one that is read separately."""
         return target in parent.parents or any(place in self.others for place in (target, *target.parents))
 
     def add(self, entry: os.DirEntry[str]) -> None:
-        """A file, or what is no folder."""
+        """Adds a file, or anything else that is no folder."""
         path = Path(entry.path).relative_to(self.root).as_posix()
         if entry.name.startswith("."):
             self.found.skipped["._ files" if entry.name.startswith("._") else "hidden files"] += 1
@@ -201,7 +201,7 @@ class _Walker:
 
 
 def not_plain(entry: os.DirEntry[str]) -> str | None:
-    """What something with the name of a video is, where it is no plain file nor a link to one."""
+    """What something with the name of a video is, if it is no plain file nor a link to one."""
     try:
         if entry.is_file():
             return None
@@ -215,22 +215,22 @@ def not_plain(entry: os.DirEntry[str]) -> str | None:
 
 
 def is_plain_video(entry: os.DirEntry[str]) -> bool:
-    """Whether something counts as a video: by its name, and a file or a link to one."""
+    """Whether something counts as a video: it has the name of one, and is a file or a link to one."""
     return is_video(entry.name) and not_plain(entry) is None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself, or to what may not be looked at
+    except OSError:  # a link to itself, or to what may not be read
         return False
 
 
 def entries_of(folder: Path, shown: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name.
+    """The entries of a folder, by name.
 
     Args:
-        shown: the folder as messages call it, relative to the root.
+        shown: the folder in messages, relative to the root.
 
     Raises:
         DataError: it cannot be read.

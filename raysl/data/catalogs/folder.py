@@ -1,13 +1,13 @@
 """Any tree of class folders: ``root/class/**/video.ext``, or ``root/train/class/…`` and ``root/test/class/…``.
 
-Which files are videos: `raysl.data.catalogs.files.VIDEO_SUFFIXES`; other files, and what is hidden, are left out and
+Which files are videos: `raysl.data.catalogs.files.VIDEO_SUFFIXES`; other files, and hidden ones, are left out and
 counted by ``raysl data check``. Classes are the names of the folders, in alphabetical order; videos are in the order of
 their paths. Folders named as splits (train and val, Training and Testing, videos_train and videos_val, …:
 `raysl.data.catalogs.split_folders`) are never classes: `split: folders` reads them.
 
-Splits are drawn from names alone, so they are the same on every machine: a share of each class (`fraction`), K folds
+Splits depend only on names, so they are the same on every machine: a share of each class (`fraction`), K folds
 (`folds`), or one fold for each group (`leave_one_group_out`). Of folds one is chosen (``fold: 3``, or ``folder/3``);
-where ``fold`` is null, planning makes every fold a part of the row (`raysl.data.folds`).
+if ``fold`` is null, planning makes every fold a part of the row (`raysl.data.folds`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from raysl.data.catalogs.splits import Divisible
 from raysl.errors import ConfigError, DataError
 
 ALIKE = "class folders whose names differ in letter case or Unicode form alone"
-TWINS = "of one name but for the suffix"
+TWINS = "of one name except for the suffix"
 ALIKE_VIDEOS = "videos whose names differ in letter case or Unicode form alone"
 FOLDED = ("folds", "leave_one_group_out")
 
@@ -75,7 +75,7 @@ class FolderOptions(Options):
     )
     group: str | None = option(
         None,
-        doc="regular expression whose first (group) names a video's recording, person or scene, which is never parted, "
+        doc="regular expression with a (group) that names a video's recording, person or scene, never divided, "
         "whatever its classes; searched in the file's name or, if it has a /, in the path below the class folder",
         source="ours",
     )
@@ -101,12 +101,12 @@ class FolderOptions(Options):
 
     @property
     def version_in_use(self) -> int:
-        """2 with `group`: whole groups across classes; 1 parted the videos of a group by class."""
+        """2 with `group`: whole groups across classes; 1 divided the videos of a group by class."""
         return self.version if self.group is None else 2
 
     @property
     def open_folds(self) -> int:
-        """How many folds there are to choose from; 0 where one is chosen, or there are none (`raysl.data.folds`)."""
+        """How many folds there are to choose from; 0 if one is chosen, or there are none (`raysl.data.folds`)."""
         return self.folds or 0 if self.fold is None else 0
 
     @field_validator("group")
@@ -125,7 +125,7 @@ class FolderOptions(Options):
     @classmethod
     def _in_order(cls, classes: list[str] | None) -> list[str] | None:
         if classes is not None and len(set(classes)) != len(classes):
-            raise ValueError("classes names a class twice")
+            raise ValueError("classes has a class twice")
         return None if classes is None else sorted(classes)
 
     @model_validator(mode="after")
@@ -135,12 +135,12 @@ class FolderOptions(Options):
         if self.labels == "none" and (split != "fraction" or self.group is not None or self.classes is not None):
             raise ValueError("labels: none takes every video for training: remove split, group and classes")
         if split != "fraction" and self.test_share != 0.25:
-            raise ValueError(f"test_share means nothing where split is {split}: remove it, or set split: fraction")
+            raise ValueError(f"test_share has no effect with split: {split}: remove it, or set split: fraction")
         if split in ("folders", "leave_one_group_out") and self.split_seed:
-            raise ValueError(f"split_seed means nothing where split is {split}: nothing is drawn; remove it")
+            raise ValueError(f"split_seed has no effect with split: {split}: nothing is drawn; remove it")
         if not folded and (self.folds is not None or self.fold is not None):
             name = "folds" if self.folds is not None else "fold"
-            raise ValueError(f"{name} means nothing where split is {split}: set split: folds or leave_one_group_out")
+            raise ValueError(f"{name} has no effect with split: {split}: set split: folds or leave_one_group_out")
         if split == "leave_one_group_out" and self.group is None:
             raise ValueError("split: leave_one_group_out needs group, the expression that names a video's group")
         if folded and self.folds is None:
@@ -190,8 +190,8 @@ class FolderReader(CatalogReader):
             return self._catalog(labels, {path: "test" if path in tests else "train" for path in labels})
         if self.options.fold is None:
             raise DataError(
-                f"folder: which of the {self.options.folds} folds is for testing is left open: choose one with "
-                "`fold: 1`, or folder/1 in the place of folder"
+                f"folder: none of the {self.options.folds} folds is chosen for testing: choose one with `fold: 1`, "
+                "or write folder/1 instead of folder"
             )
         folds = self._folds(self._divisible(labels))
         splits = {path: "test" if fold == self.options.fold else "train" for path, fold in folds.items()}
@@ -218,7 +218,7 @@ class FolderReader(CatalogReader):
     def _same_names(
         self, train: Mapping[str, list[str]], test: dict[str, list[str]], side: str
     ) -> dict[str, list[str]]:
-        """The classes for testing, called as those for training where one name alone differs in letter case or form."""
+        """The classes for testing, by their names in training, if a unique name differs only in letter case or form."""
         own = [name for name in train if name not in test]
         named = {}
         for name, paths in test.items():
@@ -237,7 +237,7 @@ class FolderReader(CatalogReader):
         loose = [entry.name for entry in entries_of(parent, parent.name) if is_plain_video(entry)]
         if loose:
             raise DataError(
-                f"folder: {parent / loose[0]} lies in no class folder (so do {len(loose) - 1} more); "
+                f"folder: {parent / loose[0]} is in no class folder (and so are {len(loose) - 1} more); "
                 "move it into one, or set `labels: none`"
             )
         names = self._chosen(subfolders(parent), parent)
@@ -285,7 +285,7 @@ class FolderReader(CatalogReader):
         return paths
 
     def _instead(self, root: Path, folder: Path) -> str:
-        """What a folder without videos holds."""
+        """What a folder without videos has instead."""
         found = walk(root, folder)
         held = [f"{count} {suffix or 'without suffix'}" for suffix, count in found.others.most_common(3)]
         held += [f"{path}, {why}" for path, why in list(found.absent.items())[:1]]
@@ -297,16 +297,16 @@ class FolderReader(CatalogReader):
         for name in self.options.classes or []:
             like = [name] if name in names else [other for other in names if folded(other) == folded(name)]
             if len(like) != 1:
-                several = f"; several differ from it in letter case alone: {', '.join(like)}"
+                several = f"; several differ from it only in letter case: {', '.join(like)}"
                 hint = several if like else nearest(name, names)
-                raise DataError(f"folder: `classes` names {name!r}, no folder of {parent}{hint}")
+                raise DataError(f"folder: `classes` has {name!r}, which is no folder of {parent}{hint}")
             if like[0] != name:
                 self._renamed.append(f"{name} in `classes`: {like[0]}/")
             chosen.append(like[0])
         return names if self.options.classes is None else chosen
 
     def _tests(self, classes: Mapping[str, list[str]], labels: Mapping[str, str]) -> set[str]:
-        """The videos for testing: whole groups, or of each class the videos whose hashes come first."""
+        """The videos for testing: whole groups, or the videos of each class whose hashes come first."""
         share, seed, videos = self.options.test_share, self.options.split_seed, self._divisible(labels)
         why = "which cannot be split into train and test"
         if self.options.group is not None:
@@ -319,7 +319,7 @@ class FolderReader(CatalogReader):
         return tests
 
     def _folds(self, videos: Divisible) -> dict[str, int]:
-        """Path to fold, from 1."""
+        """From path to fold, from 1."""
         count = self.options.folds
         assert count is not None  # the options' validator
         if self.options.split == "folds":
@@ -331,7 +331,7 @@ class FolderReader(CatalogReader):
                 f"folder: `folds` is {count}, and `group` {self.options.group!r} names {len(groups)} groups: set "
                 f"`folds: {len(groups)}`, or correct the expression"
             )
-        videos.refuse_few(2, "leaving it out leaves none to learn the class from")
+        videos.refuse_few(2, "without it none is left to learn the class from")
         return {path: groups[group] for path, group in videos.unit_of.items()}
 
     def _divisible(self, labels: Mapping[str, str]) -> Divisible:
@@ -378,7 +378,7 @@ def _alike(names: Sequence[str], parent: str) -> list[str]:
 
 
 def _twins(catalog: Catalog) -> dict[str, tuple[str, ...]]:
-    """Videos beside each other whose names are the same but for the suffix, or look the same: mostly copies of one."""
+    """Videos in one folder with names that differ only in the suffix, or look the same: mostly copies of one."""
     alike: dict[str, list[Video]] = defaultdict(list)
     for video in catalog.videos:
         alike[folded(_stem(video))].append(video)
@@ -397,7 +397,7 @@ def _stem(video: Video) -> str:
 
 
 def _below(place: Path, root: Path) -> str:
-    """A real folder as messages call it: relative to the root where it lies below it."""
+    """A real folder in messages: relative to the root if it is below it."""
     real = Path(os.path.realpath(root))
     return place.relative_to(real).as_posix() if place.is_relative_to(real) else str(place)
 

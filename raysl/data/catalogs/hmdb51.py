@@ -2,11 +2,11 @@
 
 Layout: the lists in ``root/testTrainMulti_7030_splits/``, ``root/annotations/`` or the root; class folders in
 ``root/hmdb51_org/``, ``root/videos/`` or directly in the root (mmaction2 prepares ``annotations`` and ``videos``).
-Files re-encoded to another suffix are found by their stem, and names in another letter case where that is unambiguous.
+Files re-encoded to another suffix are found by their stem, and names in another letter case if that is unambiguous.
 
 A list belongs to one class and split and is named ``CLASS_test_splitN.txt``; its lines are ``NAME.avi N``, with N = 1
 for training, 2 for testing, and 0 for neither: those clips are no part of the catalog of that split. A clip's name is
-``SOURCE_CLASS_BODY_CAMERA_PEOPLE_VIEW_QUALITY_NUMBER``; clips cut from one source are a group, which no split parts.
+``SOURCE_CLASS_BODY_CAMERA_PEOPLE_VIEW_QUALITY_NUMBER``; clips cut from one source are a group, which no split divides.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class HMDB51Reader(CatalogReader):
 
 
 def _find_lists(folder: Path, split: int) -> dict[str, Path]:
-    """The list of each class; the class names hold underscores themselves."""
+    """The list of each class; class names may have underscores themselves."""
     pattern = re.compile(rf"(.+)_test_split{split}\.txt")
     named = ((pattern.fullmatch(file.name), file) for file in folder.iterdir())
     lists = {found[1]: file for found, file in named if found is not None}

@@ -1,4 +1,4 @@
-"""Reading official lists that are JSON."""
+"""Reads official lists in JSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from raysl.errors import DataError
 
 
 def read_json(file: Path, catalog: str, hint: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """What a list holds.
+    """The contents of a list.
 
     Args:
-        hint: where the list comes from.
-        pairs: makes what stands for an object, of its names and values in order; None: a dict, whose names are unique.
+        hint: where to get the list.
+        pairs: makes the value of an object from its names and values in order; None: a dict, with unique names.
 
     Raises:
         DataError: the list is absent or cannot be read.
@@ -32,7 +32,7 @@ def read_array(file: Path, catalog: str, hint: str) -> list[Any]:
     """The entries of a list that is an array.
 
     Raises:
-        DataError: as `read_json`; it is no array, or has no entry.
+        DataError: as `read_json`; it is no array, or is empty.
     """
     rows = read_json(file, catalog, hint)
     if not isinstance(rows, list) or not rows:

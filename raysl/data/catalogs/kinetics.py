@@ -2,7 +2,7 @@
 
 Layout: the lists in the root or in ``root/annotations/``: ``train.csv`` and ``val.csv`` (or ``validate.csv``), also
 with the names of the set before them (``kinetics-400_val.csv``, mmaction2's ``kinetics_val.csv``); one of them may be
-absent. The clips ``ID_START_END.mp4``, with both times in seconds and six digits, lie anywhere below the root: flat, in
+absent. The clips ``ID_START_END.mp4``, with both times in seconds and six digits, are anywhere below the root: flat, in
 class folders, in split folders (``train``, ``videos_train``). Files re-encoded to another suffix are found by their
 stem. Of several copies of a clip one is taken (`raysl.data.catalogs.listed.Files`): not an empty one, the mirror's
 replacement of a broken one, the listed suffix, the fewest folders; ``raysl data check`` counts and lists the others.
@@ -27,18 +27,18 @@ from raysl.errors import DataError
 
 _VALIDATION = ("val", "validate", "validation")
 _LISTS = {"train": ("train",), "test": _VALIDATION}
-"""Split of the catalog to what the official lists call it, in their names and in their column ``split``."""
+"""From the catalog's split to its names in the official lists, in their file names and their column ``split``."""
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
 _CLIP = re.compile(r"(.+)_\d{6}_\d{6}")
 _SECONDS = re.compile(r"(\d+)(\.0+)?")
 
 
 class KineticsOptions(ListedOptions):
-    """Which classes; that files are absent is the normal case."""
+    """Which classes; absent files are the normal case."""
 
     allow_missing: bool = option(
         True,
-        doc="go on without listed clips whose files are absent, counting them; false: refuse them",
+        doc="continue without listed clips whose files are absent, and count them; false: refuse them",
         source="ours: clips go from YouTube",
         identity=False,
     )
@@ -65,7 +65,7 @@ class KineticsReader(CatalogReader):
         if len(official) != self.size:
             raise DataError(
                 f"{self.name}: the lists below {root} name {len(official)} classes, not {self.size}; give the official "
-                f"lists of {self.name}, and in `classes` those to use where it is a part"
+                f"lists of {self.name}, and in `classes` those to use if it is a part"
             )
         classes = chosen_classes(self.options, official, self.name)
         chosen = set(classes)

@@ -1,4 +1,4 @@
-"""What the catalogs with official lists share: their options, reading lines, and finding the listed files."""
+"""Shared by the catalogs with official lists: options, reading lines, and finding the listed files."""
 
 from __future__ import annotations
 
@@ -26,44 +26,47 @@ class ListedOptions(Options):
         None, doc="only these classes, labelled anew in the official order; null: all", source="ours", min_length=2
     )
     allow_missing: bool = option(
-        False, doc="go on without listed videos whose files are absent, counting them", source="ours", identity=False
+        False,
+        doc="continue without listed videos whose files are absent, and count them",
+        source="ours",
+        identity=False,
     )
 
     @field_validator("classes")
     @classmethod
     def _in_order(cls, classes: list[str] | None) -> list[str] | None:
         if classes is not None and len(set(classes)) != len(classes):
-            raise ValueError("classes names a class twice")
+            raise ValueError("classes has a class twice")
         return None if classes is None else sorted(classes)
 
 
 class ThreeSplitsOptions(ListedOptions):
-    """Which of three official splits; ``all``: each by itself, and the mean over them, as folds are."""
+    """Which of three official splits; ``all``: each one separately, and the mean over them, like folds."""
 
     split: Annotated[int, Field(ge=1, le=3)] | Literal["all"] = option(
         1,
-        doc="official split; all: the mean over the three, each trained and tested by itself (what is read of `all` by "
-        "itself is the first)",
+        doc="official split; all: the mean over the three, each trained and tested separately (`all` outside of a "
+        "table is the first)",
         unit=NO_UNIT,
         source="printed: UCF101 and HMDB51 have three; TaCo, SSTL and CVRL print means over them",
     )
     one_of_all: bool = option(
-        False, doc="set by raysl where the split is one of all, so that tables name it", source="ours", identity=False
+        False, doc="set by raysl if the split is one of all, so that tables name it", source="ours", identity=False
     )
 
     @property
     def open_folds(self) -> int:
-        """How many there are to choose from; 0 where one is chosen."""
+        """How many splits there are to choose from; 0 if one is chosen."""
         return 3 if self.split == "all" else 0
 
     @property
     def fold(self) -> int | None:
-        """The split, where it is one of all."""
+        """The split, if it is one of all."""
         return self.number if self.one_of_all else None
 
     @property
     def number(self) -> int:
-        """The split whose lists are read."""
+        """The split that is read."""
         return 1 if self.split == "all" else self.split
 
     def on_fold(self, number: int) -> ThreeSplitsOptions:
@@ -100,27 +103,27 @@ class Entry:
 
 
 def list_folder(root: Path, names: Iterable[str], pattern: str) -> Path:
-    """The first of these folders in ``root`` and of the root that holds a list; for the message where none does, the
-    first that is there.
+    """The first of these folders in ``root``, or the root, that has a list; if none has, for a message, the first that
+    exists.
 
     Args:
-        pattern: of a list's name, as of `Path.glob`.
+        pattern: of a list's name, as for `Path.glob`.
     """
     places = [*(place for name in names if (place := child(root, [name])) is not None), root]
     return next((place for place in places if any(place.glob(pattern))), places[0])
 
 
 def own_lists(root: Path) -> str:
-    """For a message: lists that mmaction2 makes of the official ones, which have no names of classes."""
+    """For a message: lists that mmaction2 makes from the official ones; they have no class names."""
     found = sorted(root.glob("*_videos.txt"))
-    return f" ({found[0].name} is a list of mmaction2's own, which is not read)" if found else ""
+    return f" ({found[0].name} is a list of mmaction2, which is not read)" if found else ""
 
 
 def read_lines(file: Path, catalog: str, hint: str) -> list[tuple[int, str]]:
-    """The lines that are not blank, without blanks around them, with their numbers; CRLF and LF alike.
+    """The lines that are not blank, stripped, with their numbers; CRLF or LF.
 
     Raises:
-        DataError: the list is absent, unreadable or empty; ``hint`` says where it comes from.
+        DataError: the list is absent, unreadable or empty; ``hint`` is where to get it.
     """
     file = child(file.parent, [file.name]) or file
     try:
@@ -143,7 +146,7 @@ def chosen_classes(options: ListedOptions, official: list[str], catalog: str) ->
     """
     for name in options.classes or []:
         if name not in official:
-            raise DataError(f"{catalog}: `classes` names {name!r}, no class of it{nearest(name, official)}")
+            raise DataError(f"{catalog}: `classes` has {name!r}, which is no class of it{nearest(name, official)}")
     return [name for name in official if options.classes is None or name in options.classes]
 
 
@@ -160,7 +163,7 @@ def listed_catalog(
     """The catalog of the entries that have a file, numbered in their order; the others are its ``missing``.
 
     Args:
-        looked: where, for the message when nothing is found.
+        looked: the folders searched, for the message if nothing is found.
 
     Raises:
         DataError: files are absent, and that is not allowed, or all of them are.
@@ -182,13 +185,13 @@ def listed_catalog(
         empty = len({path.split("/", 1)[0] for path in missing})
         raise DataError(
             f"{start}, in {empty} classes, e.g. {', '.join(missing[:3])}{also}; add the files, list the classes you "
-            "have in `classes`, or set `allow_missing: true` to go on without them"
+            "have in `classes`, or set `allow_missing: true` to continue without them"
         )
     return Catalog(name, tuple(classes), tuple(videos), tuple(missing), notes)
 
 
 def _instead(root: Path) -> str:
-    """Of a tree that was prepared for other programs."""
+    """A hint about a tree that was prepared for other programs."""
     frames = [name for name in subfolders(root) if name.lower().startswith("rawframes")]
     if frames:
         return f" ({frames[0]}/ holds single frames, which are not read: videos are)"
@@ -199,17 +202,17 @@ def _instead(root: Path) -> str:
 
 
 SECOND = "second copies, not taken"
-RENAMED = "named in other letter case or Unicode form than in the list"
+RENAMED = "with another letter case or Unicode form than in the list"
 SEVERAL = "several files whose names differ from the list in letter case or Unicode form, none taken"
-NO_FILES = "named like a video and no file"
+NO_FILES = "named like a video but no file"
 
 
 class Files:
-    """The video files of a set, which are found by key: what a listed name and a file's name have in common.
+    """The video files of a set, found by key, which a listed name and a file's name have in common.
 
     Args:
-        keys: path (relative to the root) of each video file, to its key.
-        absent: what is named like a video and is no file, to what it is.
+        keys: from the path (relative to the root) of each video file to its key.
+        absent: from what is named like a video but is no file to what it is.
         key: of an entry.
     """
 
@@ -224,11 +227,11 @@ class Files:
             self._paths[own].append(path)
 
     def match(self, entries: Sequence[Entry]) -> tuple[list[str | None], dict[str, tuple[str, ...]]]:
-        """The path of each entry relative to the root, or None; and what is to be said, as `Catalog.notes`.
+        """The path of each entry relative to the root, or None; and notes, as `Catalog.notes`.
 
-        A file is an entry's where its name is the listed one but for the suffix; else where one file alone has a name
-        that differs from it in letter case or Unicode form, and no other entry's does. Of several files of one name
-        one is taken: see `_preference`.
+        A file belongs to an entry if its name is the listed one except for the suffix; or if it is the only file with a
+        name that differs from it in letter case or Unicode form, and no other entry's does. Of several files with one
+        name one is taken: see `_preference`.
         """
         notes: dict[str, list[str]] = defaultdict(list)
         listed = {self._key(entry) for entry in entries}
@@ -254,8 +257,8 @@ class Files:
         return found, {heading: tuple(lines) for heading, lines in notes.items() if lines}
 
     def _preference(self, entry: Entry, several: bool, path: str) -> tuple[bool, bool, bool, int, str]:
-        """Of several files of one clip the first is taken: not an empty one, one that is handed out as a replacement
-        of broken ones (a folder ``replacement...``), with the listed suffix, in the fewest folders, by path."""
+        """Sort key for several files of one clip, of which the first is taken: not an empty one, one distributed as a
+        replacement of broken ones (a folder ``replacement...``), with the listed suffix, in few folders, by path."""
         *folders, _ = path.split("/")
         return (
             several and (self._root / path).stat().st_size == 0,
@@ -270,7 +273,7 @@ def class_folders(root: Path, parents: Iterable[str], entries: Iterable[Entry]) 
     """Finds listed videos by class folder and stem, whatever the suffix.
 
     Args:
-        parents: where the class folders may lie below the root; the first that holds one is taken, or else the root.
+        parents: where the class folders may be below the root; the first that has one is used, or else the root.
 
     Raises:
         DataError: a folder cannot be read.
@@ -293,10 +296,10 @@ def class_folders(root: Path, parents: Iterable[str], entries: Iterable[Entry]) 
 
 
 def anywhere(root: Path, parents: Iterable[str] = ()) -> Files:
-    """Finds listed videos by stem in any folder below the root: for sets whose stems are unique.
+    """Finds listed videos by stem in any folder below the root: for sets with unique stems.
 
     Args:
-        parents: where all videos lie below the root; the first that exists is searched, or else the root.
+        parents: where all videos may be below the root; the first that exists is searched, or else the root.
 
     Raises:
         DataError: a folder cannot be read.

@@ -1,4 +1,4 @@
-"""Folders that are named as splits: train and val, Training and Testing, videos_train and videos_val, train2017 …"""
+"""Folders named like splits: train and val, Training and Testing, videos_train and videos_val, train2017 …"""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _KINDS = {word: kind for kind, words in _WORDS.items() for word in words}
 
 @dataclass(frozen=True)
 class Sides:
-    """The folders in a folder that are named as splits.
+    """The folders in a folder that are named like splits.
 
     Attributes:
         names: all of them, sorted.
         train: the one for training.
-        test: the one for testing: that of the kind test, or else that of the kind val.
-        unused: that of the kind val, where there is one of the kind test too.
-        unclear: for a message, the folders of which it cannot be told which is meant; empty where it can.
+        test: the one for testing: of the kind test, or else of the kind val.
+        unused: of the kind val, if there is one of the kind test too.
+        unclear: for a message, the ambiguous folders; empty if there are none.
     """
 
     names: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Sides:
         return bool(self.names)
 
     def account(self) -> tuple[str, ...]:
-        """Which is which, where it is not just train and test."""
+        """Which folder has which role, if they are not just train and test."""
         if (self.train, self.test, self.unused) == ("train", "test", None):
             return ()
         used = f"{self.train}/ is for training, {self.test}/ is for testing"
@@ -53,10 +53,10 @@ class Sides:
 
 
 def find_sides(folder: Path) -> Sides:
-    """Looks at the names of the folders in ``folder``: two kinds of split whose names are the same but for the word.
+    """Finds two folders in ``folder`` with names of two kinds of split that are equal except for that word.
 
-    Of several such pairs (``train``, ``test`` beside ``rawframes_train``, ``rawframes_test``) the one without anything
-    beside the word is meant, or else the one called videos.
+    Of several such pairs (``train``, ``test`` and ``rawframes_train``, ``rawframes_test``) the one with nothing but the
+    word is used, or else the one called videos.
 
     Raises:
         DataError: the folder cannot be read.
@@ -81,7 +81,7 @@ def refuse_sides(folder: Path) -> None:
     """Refuses splits where classes are expected, also in each class folder.
 
     Raises:
-        DataError: saying how they are read.
+        DataError: with how to read them.
     """
     sides = find_sides(folder)
     if sides.are_split:
@@ -101,7 +101,7 @@ def refuse_sides(folder: Path) -> None:
 
 
 def _kind(name: str) -> tuple[str, str] | None:
-    """``("train", "videos")`` of ``Videos_Train``; None where no word or several words are those of splits."""
+    """``("train", "videos")`` for ``Videos_Train``; None if no word or several words are those of splits."""
     parts = [folded(part) for part in re.split(r"[\W_]+", _BOUNDARY.sub(" ", name)) if part]
     found = [part for part in parts if part in _KINDS]
     return (_KINDS[found[0]], " ".join(part for part in parts if part not in _KINDS)) if len(found) == 1 else None

@@ -1,7 +1,7 @@
-"""Dividing labelled videos into sides (train and test, or folds): whole groups, by class, drawn by hashes of names.
+"""Divides labelled videos into sides (train and test, or folds): whole groups, by class, drawn by hashes of names.
 
-A *unit* is what is not divided: a group (a recording, a person, a scene), which may hold videos of several classes, or
-a single video.
+A *unit* is not divided: it is a group (a recording, a person, a scene), which may have videos of several classes, or a
+single video.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from hashlib import blake2b
 from raysl.errors import DataError
 
 Units = Mapping[str, Mapping[str, int]]
-"""Unit to the number of its videos in each class."""
+"""From a unit to the number of its videos in each class."""
 
 DRAWS = 20
-"""Orders of the units that are tried for the one that comes nearest to the shares; fewer where there are many units,
-which come near in any order."""
+"""Orders of the units to try, for the one that comes nearest to the shares; fewer if there are many units, which come
+near in any order."""
 
 REORDERINGS = 10
-"""Of one drawn order, before it is given up."""
+"""Attempts with one drawn order, before it is given up."""
 
 
 @dataclass(frozen=True)
 class Divisible:
-    """Labelled videos that are to be divided.
+    """Labelled videos to divide.
 
     Attributes:
         catalog: its name, for messages.
-        noun: what a unit is called: ``group`` or ``video``.
-        labels: path to class.
-        unit_of: path to unit.
+        noun: ``group`` or ``video``, for messages.
+        labels: from path to class.
+        unit_of: from path to unit.
     """
 
     catalog: str
@@ -49,10 +49,10 @@ class Divisible:
         return units
 
     def divide(self, shares: Sequence[float], seed: int, why: str) -> dict[str, int]:
-        """Path to side; see `divide`.
+        """From path to side; see `divide`.
 
         Args:
-            why: of `refuse_few`.
+            why: as for `refuse_few`.
 
         Raises:
             DataError: a class has fewer units than there are sides, or no division was found.
@@ -62,7 +62,7 @@ class Divisible:
         if sides is None:
             raise DataError(
                 f"{self.catalog}: no division into {len(shares)} sides was found that has every class on every side: "
-                "some groups hold many classes, and some classes lie in few groups; try another `split_seed`, fewer "
+                "some groups have many classes, and some classes are in few groups; try another `split_seed`, fewer "
                 "folds, or leave classes out with `classes`"
             )
         return {path: sides[unit] for path, unit in self.unit_of.items()}
@@ -71,7 +71,7 @@ class Divisible:
         """Refuses a class with fewer units than ``least``.
 
         Raises:
-            DataError: naming the class; ``why`` goes on from "class walk has 2 groups".
+            DataError: naming the class; ``why`` continues "class walk has 2 groups".
         """
         held = Counter(name for names in self.units.values() for name in names)
         for name in sorted(held):
@@ -85,18 +85,18 @@ class Divisible:
 
 
 def divide(units: Units, shares: Sequence[float], seed: int) -> dict[str, int] | None:
-    """Unit to side, such that every class has videos on every side, and near the side's share of its videos.
+    """From unit to side, such that every class has videos on every side, and about the side's share of its videos.
 
     Units are placed one after the other in a drawn order, each on the side where its classes lack most, as long as
-    enough units are left for each class to reach the sides on which it has none. Where that is impossible, the units of
-    the classes that could not be served are placed first, and all begins again.
+    enough units are left for each class to reach the sides on which it has none. If that is impossible, it starts again
+    with the units of those classes first.
 
     Args:
         shares: of the sides; they sum to 1.
 
     Returns:
-        None where no division was found. One is found for certain where every class has at least as many units as
-        there are sides and no unit holds two classes.
+        None if no division was found. One is always found if every class has at least as many units as there are sides
+        and no unit has two classes.
     """
     best: tuple[float, dict[str, int]] | None = None
     for draw in range(min(DRAWS, max(1, 4000 // len(units)))):
@@ -113,7 +113,7 @@ def divide(units: Units, shares: Sequence[float], seed: int) -> dict[str, int] |
 
 
 def _drawn(units: Units, key: str) -> list[str]:
-    """The units in an order that depends on their names and the key alone."""
+    """The units in an order that depends only on their names and the key."""
     return sorted(units, key=lambda unit: blake2b(f"{key}\x1f{unit}".encode(), digest_size=16).digest())
 
 
@@ -126,7 +126,7 @@ def _videos(units: Units) -> Counter[str]:
 
 
 def _place(units: Units, order: Sequence[str], shares: Sequence[float]) -> tuple[dict[str, int], set[str]]:
-    """The sides of the units in this order; or the classes that kept a unit from having one."""
+    """The sides of the units in this order, and the classes because of which a unit got none."""
     sides = range(len(shares))
     videos, left = _videos(units), Counter(name for held in units.values() for name in held)
     lacking = {name: set(sides) for name in left}
@@ -135,7 +135,7 @@ def _place(units: Units, order: Sequence[str], shares: Sequence[float]) -> tuple
     placed: dict[str, int] = {}
 
     def cost(side: int, held: Sequence[tuple[str, int]]) -> tuple[float, float, int]:
-        # By how much the squared distance of each class from the side's share of it grows; then the emptiest side.
+        # The increase of each class's squared distance from the side's share of it; then the emptiest side.
         added = 0.0
         for name, count in held:
             part = count / videos[name]

@@ -1,6 +1,7 @@
 """Something-Something V2 (Goyal et al. 2017, Mahdisoltani et al. 2018), read from its official lists.
 
-Layout: ``something-something-v2-labels.json``, ``-train.json`` and ``-validation.json``, or as Qualcomm hands them out
+Layout: ``something-something-v2-labels.json``, ``-train.json`` and ``-validation.json``, or as Qualcomm distributes
+them
 ``labels.json``, ``train.json`` and ``validation.json``, in ``root/labels/``, ``root/annotations/`` or the root; the
 videos ``ID.webm`` anywhere in ``root/20bn-something-something-v2/``, else in ``root/videos/``, else in the root. Files
 re-encoded to another suffix are found by their stem.
@@ -8,10 +9,10 @@ re-encoded to another suffix are found by their stem.
 The labels are a JSON object from 174 names to their indices, which are text (``"Bending something until it breaks":
 "3"``). A list is an array of ``{id, label, template, placeholders}``: the template has its placeholders in brackets
 (``Bending [something] until it breaks``) and is the class's name without them; ``label`` has the objects of this video
-in their places (``bending pencil until it breaks``) and is not read.
+instead (``bending pencil until it breaks``) and is not read.
 
 The validation list is the catalog's split ``test``, as papers evaluate on it; the official test list, which has no
-templates, is not read. Each video was filmed by itself; who filmed it was not published, so there are no groups.
+templates, is not read. Each video was filmed separately; who filmed it was not published, so there are no groups.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from raysl.errors import DataError
 
 _CLASSES = 174
 _LISTS = {"train": "train", "test": "validation"}
-"""Split of the catalog to what the official list is called by."""
+"""From the catalog's split to the name of its official list."""
 _PREFIXES = ("something-something-v2-", "")
 _FOLDERS = ("20bn-something-something-v2", "videos")
 _HINT = (
@@ -69,7 +70,7 @@ class SSv2Reader(CatalogReader):
 
 
 def _list_file(lists: Path, called: str) -> Path:
-    """The one file of a list; where there is none, the official name of it."""
+    """The only file of a list; if there is none, its official name."""
     names = [f"{prefix}{called}.json" for prefix in _PREFIXES]
     found = [lists / entry.name for entry in entries_of(lists, lists.name) if folded(entry.name) in names]
     if len(found) > 1:
@@ -98,7 +99,7 @@ def _class_names(file: Path) -> list[str]:
 
 
 def _entries(lists: Path, order: dict[str, int]) -> list[Entry]:
-    """The entries of both lists, as they stand in them."""
+    """The entries of both lists, in their order."""
     entries: dict[str, Entry] = {}
     for split, called in _LISTS.items():
         file = _list_file(lists, called)
@@ -106,7 +107,7 @@ def _entries(lists: Path, order: dict[str, int]) -> list[Entry]:
             where = f"ssv2: {file.name}, entry {number}"
             video, name = _parse(row, where)
             if name not in order:
-                raise DataError(f"{where}: no label is called {name!r}{nearest(name, order)}; {_HINT}")
+                raise DataError(f"{where}: there is no label {name!r}{nearest(name, order)}; {_HINT}")
             if video in entries:
                 raise DataError(f"{where}: video {video} was listed before, for {entries[video].split}; {_HINT}")
             entries[video] = Entry(name, video, ".webm", split)

@@ -1,6 +1,6 @@
-"""Labelled videos rendered here, whose classes differ by motion alone (see `raysl.data.rendering.scene` for why).
+"""Labelled videos rendered here; their classes differ only by motion (see `raysl.data.rendering.scene` for why).
 
-Each video is keyed by (render seed, split, number): its scene is drawn without regard to its class, so the same number
+Each video is keyed by (render seed, split, number): its scene is drawn independently of its class, so the same number
 rendered as another class has the same first frame. Right and left are classes: a recipe on this set must not flip.
 """
 
@@ -34,14 +34,14 @@ from raysl.streams import stream
 _VERSION = 1
 _SPRITE_RADIUS, _CIRCLE_RADIUS, _LIFE = 0.11, 0.08, 24
 _HELPED = 5000
-"""Frames to render, four seconds' work, from which on a process for each further CPU helps: one second to start."""
+"""Frames to render, four seconds of work, from which on another process per CPU helps: it takes a second to start."""
 
 
 class SyntheticOptions(Options):
-    """What is rendered. Lengths are in heights of the frame, so that a set looks alike at every size."""
+    """What is rendered. Lengths are in heights of the frame, so that a set looks the same at every size."""
 
     classes: int = option(
-        6, doc="motions: the first so many of `MOTIONS`", unit="classes", source="ours", ge=2, le=len(MOTIONS)
+        6, doc="number of motions: the first ones of `MOTIONS`", unit="classes", source="ours", ge=2, le=len(MOTIONS)
     )
     train_per_class: int = option(40, doc="training videos of a class", unit="videos", source="ours", ge=1, le=100_000)
     test_per_class: int = option(20, doc="test videos of a class", unit="videos", source="ours", ge=1, le=100_000)
@@ -49,10 +49,10 @@ class SyntheticOptions(Options):
     rate: int = option(25, doc="frames a second", unit="1/s", source="ours: UCF101's", ge=1, le=120)
     height: int = option(64, doc="height of a frame", unit="pixels", source="ours", ge=16, le=1080, multiple_of=2)
     width: int = option(80, doc="width of a frame", unit="pixels", source="ours", ge=16, le=1920, multiple_of=2)
-    sprites: int = option(8, doc="sprites to be seen at any time", unit="sprites", source="ours", ge=1, le=100)
+    sprites: int = option(8, doc="sprites visible at any time", unit="sprites", source="ours", ge=1, le=100)
     speed: float = option(
         0.03,
-        doc="how fast every sprite moves at every frame, in all classes",
+        doc="speed of every sprite at every frame, in all classes",
         unit="heights/frame",
         source="ours",
         gt=0,
@@ -80,7 +80,7 @@ class _Item:
 
 
 class SyntheticReader(CatalogReader):
-    """Renders what is absent, and reads it; the files of one set of options lie in a folder of their own."""
+    """Renders absent videos, and reads them; the files of each set of options are in a separate folder."""
 
     needs_root = False
 
@@ -89,7 +89,7 @@ class SyntheticReader(CatalogReader):
 
     @property
     def folder(self) -> str:
-        """Below the root; named by a hash of the options and of the renderer's version."""
+        """Folder below the root, named by a hash of the options and of the renderer's version."""
         key = f"{_VERSION}\n{self.options.model_dump_json()}"
         return f"synthetic-{blake2b(key.encode(), digest_size=5).hexdigest()}"
 
@@ -111,16 +111,16 @@ class SyntheticReader(CatalogReader):
         return Catalog("synthetic", MOTIONS[: self.options.classes], tuple(videos), folder=self.folder)
 
     def recording(self, video: Video) -> str | None:
-        """Every video is drawn by itself."""
+        """Every video is drawn separately."""
         return video.path
 
     def prepare(self, root: Path) -> None:
-        """Renders the videos that are absent, each written whole or not at all, and then ``labels.csv``.
+        """Renders the absent videos, each written completely or not at all, and then ``labels.csv``.
 
-        What is made has the rights of ``root``.
+        The files get the rights of ``root``.
 
-        Several processes may do so at once: each looks before every video whether another has rendered it. Where there
-        is much to do, others of this machine's CPUs help.
+        Several processes may do so at once: before every video each checks whether another has rendered it. If there is
+        much to do, this machine's other CPUs help.
 
         Raises:
             DataError: a file cannot be written.
@@ -137,7 +137,7 @@ class SyntheticReader(CatalogReader):
             ) from error
 
     def render_absent(self, root: Path) -> None:
-        """As `prepare`, in this process alone.
+        """As `prepare`, in this process only.
 
         Raises:
             OSError: a file cannot be written.
@@ -178,7 +178,7 @@ class SyntheticReader(CatalogReader):
         return render(stream("synthetic", options.render_seed, item.split, item.number, "scene"), shape, path)
 
     def _labels(self, items: list[_Item]) -> str:
-        """The true motions as CSV: all that ``displacement`` takes, in pixels, frames and turns."""
+        """The true motions as CSV: all arguments of ``displacement``, in pixels, frames and turns."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["path", "split", "label", "motion", "pixels_per_frame", "circle_radius", "phase"])
@@ -189,10 +189,10 @@ class SyntheticReader(CatalogReader):
 
 
 def order_of(process: int, videos: int) -> list[int]:
-    """The order in which a process renders: each its own.
+    """The order in which a process renders, different for each process.
 
-    Of two that go the same way round, from different places, the one behind catches up with the files of the other,
-    and from there on both render the same videos at the same time.
+    Of two processes that go in the same direction from different starts, the one behind catches up with the files of
+    the other, and from there on both would render the same videos at the same time.
     """
     order: list[int] = stream("synthetic", "order", process).permutation(videos).tolist()
     return order
@@ -200,13 +200,13 @@ def order_of(process: int, videos: int) -> list[int]:
 
 @contextmanager
 def _helped(helpers: int, options: SyntheticOptions, root: Path) -> Iterator[None]:
-    """Processes render meanwhile; what is left when they end, for whatever reason, is the caller's."""
+    """Other processes render meanwhile; videos that they leave, for whatever reason, are the caller's."""
     started: list[BaseProcess] = []
     try:
         if helpers > 0:
             ready_for_processes()
         for _ in range(helpers):
-            # As `raysl.data.manifest_pool`, which decodes next, so that one server is started for both.
+            # As `raysl.data.manifest_pool`, which decodes next, so that one server serves both.
             process = PROCESSES.Process(target=_help, args=(options, root))
             process.start()
             started.append(process)
@@ -222,7 +222,7 @@ def _helped(helpers: int, options: SyntheticOptions, root: Path) -> Iterator[Non
 
 def _help(options: SyntheticOptions, root: Path) -> None:
     leave_ending_to_parent()
-    with suppress(OSError):  # which the process that is helped meets too
+    with suppress(OSError):  # the process that is helped gets this error too
         SyntheticReader(options).render_absent(root)
 
 

@@ -1,9 +1,9 @@
-"""Rendered films in AVA's layout: coloured shapes that move, each with a box and what it does.
+"""Rendered films in AVA's layout: coloured shapes that move, each with a box and its actions.
 
-Every film has a noisy ground on which shapes move on straight lines; a shape's actions are where it goes (``right``,
-``left``, ``still``), which a single frame does not show, and ``striped`` where it has stripes, which one does: a shape
-may have one action or two. Each second has an annotated frame. A detector is imitated: its boxes are the true ones,
-moved a little, with scores; some shapes are missed, and some boxes hold no shape.
+Every film has a noisy ground on which shapes move on straight lines; a shape's actions are its direction (``right``,
+``left``, ``still``), which a single frame does not show, and ``striped``, which one does: a shape has one action or
+two. Each second has an annotated frame. A detector is simulated: its boxes are the true ones,
+moved a little, with scores; some shapes are missed, and some boxes have no shape.
 
 The files are AVA's (`raysl.data.catalogs.ava`): the lists, and films that begin at second 0.
 """
@@ -31,9 +31,9 @@ from raysl.streams import stream
 
 _VERSION = 1
 STEPS = {"right": 1, "left": -1, "still": 0}
-"""What a shape does to which way it goes."""
+"""From an action to the direction of the shape."""
 ACTIONS = (*STEPS, "striped")
-"""In the order of their ids, from 1 on."""
+"""Actions in the order of their ids, from 1."""
 _SPEED, _MISSED, _MOVED = 0.06, 0.1, 0.03
 _COLOURS = np.array([[250, 80, 80], [80, 230, 90], [90, 110, 250], [240, 230, 80]], dtype=np.uint8)
 
@@ -56,7 +56,8 @@ class Shape:
     """A shape of a film; lengths in shares of the frame.
 
     Attributes:
-        place: (x, y) of its centre in the film's middle. size: its width and height.
+        place: (x, y) of its centre in the film's middle.
+        size: its width and height.
     """
 
     place: tuple[float, float]
@@ -66,7 +67,7 @@ class Shape:
     colour: int
 
     def box(self, share: float, seconds: float) -> tuple[float, float, float, float] | None:
-        """(left, top, right, bottom) at this share of the film's length, cut at the frame; None: it is out of it."""
+        """(left, top, right, bottom) at this share of the film's length, cut at the frame; None: outside."""
         x = self.place[0] + STEPS[self.action] * _SPEED * seconds * (share - 0.5) * 4
         left, right = max(0.0, x - self.size[0] / 2), min(1.0, x + self.size[0] / 2)
         if right - left < 0.05:
@@ -75,12 +76,12 @@ class Shape:
 
     @property
     def actions(self) -> tuple[int, ...]:
-        """Ids in the list."""
+        """Its actions' ids in the list."""
         return (ACTIONS.index(self.action) + 1, *((len(ACTIONS),) if self.is_striped else ()))
 
 
 class SyntheticBoxesReader(CatalogReader):
-    """Renders what is absent, and reads it; the files of one set of options lie in a folder of their own."""
+    """Renders absent films, and reads them; the files of each set of options are in a separate folder."""
 
     needs_root = False
 
@@ -89,7 +90,7 @@ class SyntheticBoxesReader(CatalogReader):
 
     @property
     def folder(self) -> str:
-        """Below the root; named by a hash of the options and of the renderer's version."""
+        """Folder below the root, named by a hash of the options and of the renderer's version."""
         key = f"{_VERSION}\n{self.options.model_dump_json()}"
         return f"synthetic-boxes-{blake2b(key.encode(), digest_size=5).hexdigest()}"
 
@@ -97,7 +98,7 @@ class SyntheticBoxesReader(CatalogReader):
         folder = root / self.folder
         if not (folder / CLASSES).is_file():
             raise DataError(f"synthetic_boxes: films are not rendered below {folder}; render them first (`prepare`)")
-        lists = read_lists(folder, "synthetic_boxes", "remove the folder, and it is rendered anew")
+        lists = read_lists(folder, "synthetic_boxes", "remove the folder, and it is rendered again")
         found = annotated_catalog(folder, lists, ("videos",), AVAOptions())
         videos = tuple(Video(video.index, f"{self.folder}/{video.path}", None, video.split) for video in found.videos)
         return Catalog(
@@ -105,11 +106,11 @@ class SyntheticBoxesReader(CatalogReader):
         )
 
     def recording(self, video: Video) -> str | None:
-        """Every film is drawn by itself."""
+        """Every film is drawn separately."""
         return video.path
 
     def prepare(self, root: Path) -> None:
-        """Renders the films that are absent, each written whole or not at all, and then the lists.
+        """Renders the absent films, each written completely or not at all, and then the lists.
 
         Raises:
             DataError: a file cannot be written.
@@ -130,7 +131,7 @@ class SyntheticBoxesReader(CatalogReader):
             ) from error
 
     def listed(self, root: Path) -> Catalog:
-        """As `read`, of films that need not be there."""
+        """As `read`, for films that need not exist."""
         with tempfile.TemporaryDirectory(prefix="raysl-boxes-") as place:
             folder = Path(place) / self.folder
             (folder / "videos").mkdir(parents=True)
@@ -148,7 +149,7 @@ class SyntheticBoxesReader(CatalogReader):
                 partial.replace(folder / list_name)
 
     def _films(self) -> Iterator[tuple[str, str]]:
-        """Name and official split of each."""
+        """Name and official split of each film."""
         for split, count in (("train", self.options.train), ("val", self.options.test)):
             for number in range(count):
                 yield f"{split}{number:05d}", split
@@ -184,7 +185,7 @@ class SyntheticBoxesReader(CatalogReader):
         return film
 
     def _lists(self) -> dict[str, str]:
-        """Name to content; the list of actions last, which says that all is there."""
+        """From name to content; the list of actions last, as the mark that all is there."""
         people: dict[str, list[str]] = {"train": [], "val": []}
         detected: list[str] = []
         for name, split in self._films():

@@ -2,7 +2,7 @@
 
 Layout: the lists in ``root/ucfTrainTestlist/``, ``root/annotations/`` or the root; class folders in ``root/UCF-101/``,
 ``root/UCF101/``, ``root/videos/`` or directly in the root (mmaction2 prepares ``annotations`` and ``videos``). Files
-re-encoded to another suffix are found by their stem, and names in another letter case where that is unambiguous.
+re-encoded to another suffix are found by their stem, and names in another letter case if that is unambiguous.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class UCF101Reader(CatalogReader):
         )
 
     def recording(self, video: Video) -> str | None:
-        """The clips of a class that were cut from one recording; the numbers of another class are other recordings."""
+        """The recording of a clip: its class and group; equal numbers of two classes are two recordings."""
         path = PurePosixPath(video.path)
         found = _GROUP.search(path.stem)
         return video.group if found is None else f"{path.parent.name}/{found[1]}"
@@ -87,7 +87,7 @@ class UCF101Reader(CatalogReader):
 
 
 def _read_classes(lists: Path) -> list[str]:
-    """The class names of ``classInd.txt`` in order; its numbers, from 1 on, are checked."""
+    """The class names of ``classInd.txt`` in order; its numbers, from 1, are checked."""
     names: list[str] = []
     for number, line in read_lines(lists / "classInd.txt", "ucf101", _HINT):
         fields = line.split()

@@ -1,4 +1,4 @@
-"""The motions that tell the synthetic classes apart: one path in the plane, on which a video carries all its sprites.
+"""The motions of the synthetic classes: one path in the plane, along which all sprites of a video move.
 
 Shapes: T frames; the last axis is (y, x) in pixels, y pointing down.
 """
@@ -54,7 +54,7 @@ MOTIONS: tuple[str, ...] = tuple(_PATHS)
 
 
 def displacement(motion: str, *, frames: int, speed: float, radius: float, phase: float) -> Track:
-    """Where a motion has carried the sprites since frame 0: ``[T, 2]`` in pixels, zero at frame 0.
+    """The displacement of the sprites since frame 0: ``[T, 2]`` in pixels, zero at frame 0.
 
     Args:
         motion: one of ``MOTIONS``.

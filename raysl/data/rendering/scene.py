@@ -1,11 +1,11 @@
 """A synthetic scene: a still background with a fixed up, and sprites that appear at once, move together and fade away.
 
-Why no single frame tells the motion: every sprite is born at a place drawn uniformly on a torus and carried by a
-displacement that does not depend on that place, so at every frame and for every displacement the places are
-independent and uniform; shapes, textures, background, and the ages that set the opacities, are drawn without
-regard to the motion; and each frame is encoded by itself (`raysl.data.rendering.encode`). What does show in time:
-which way all sprites go; that sprites appear suddenly and fade slowly (an arrow of time, and with the common speed a
-clock). What shows in space: bright above, dark below.
+Why no single frame shows the motion: every sprite is born at a position drawn uniformly on a torus and moved by a
+displacement that does not depend on that position, so at every frame and for every displacement the positions are
+independent and uniform; shapes, textures, background, and the ages that determine the opacities, are drawn
+independently of the motion; and each frame is encoded separately (`raysl.data.rendering.encode`). Visible in time are
+the direction of all sprites, and that sprites appear suddenly and fade slowly (an arrow of time, and with the common
+speed a clock). Visible in space: bright above, dark below.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def render(random: np.random.Generator, shape: SceneShape, displacement: NDArray
     """The frames of one scene: ``[T, H, W, 3]`` uint8 RGB.
 
     Args:
-        random: the stream of the scene; what is drawn from it does not depend on the displacement.
+        random: the stream of the scene; draws from it do not depend on the displacement.
         shape: sizes.
-        displacement: ``[T, 2]`` (y, x) in pixels: how far the sprites have been carried at each frame.
+        displacement: ``[T, 2]`` (y, x) in pixels: of the sprites at each frame.
     """
     frames = np.repeat(_background(random, shape)[None], len(displacement), axis=0)
     for _ in range(shape.sprites):
         start = -int(random.integers(shape.life))
         for birth in range(start, len(displacement), shape.life):
             _draw_life(random, shape, displacement, frames, birth)
-    # Colours lie in [0, 1] by construction: tints are clipped, and laying one colour over another mixes them.
+    # Colours are in [0, 1] by construction: tints are clipped, and drawing one colour over another mixes them.
     pixels = np.asarray(frames * np.float32(255) + np.float32(0.5), dtype=np.uint8)
     return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
 

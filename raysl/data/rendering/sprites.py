@@ -23,7 +23,7 @@ def random_sprite(random: np.random.Generator, radius: float) -> Floats:
 
     Args:
         random: the stream that the sprite is drawn from.
-        radius: mean radius in pixels; a sprite's own lies between 0.75 and 1.25 of it.
+        radius: mean radius in pixels; a sprite's own is 0.75 to 1.25 times that.
     """
     half = int(np.ceil(radius * 1.25)) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
@@ -50,7 +50,7 @@ def _texture(random: np.random.Generator, y: Floats, x: Floats, radius: np.float
 
 
 def shifted(sprite: Floats, offsets: NDArray[np.float64]) -> Floats:
-    """The sprite moved by parts of a pixel, bilinearly: ``[L, 4, S + 1, S + 1]``.
+    """The sprite moved by fractions of a pixel, bilinearly: ``[L, 4, S + 1, S + 1]``.
 
     Args:
         sprite: ``[4, S, S]``.
@@ -63,7 +63,7 @@ def shifted(sprite: Floats, offsets: NDArray[np.float64]) -> Floats:
 
 
 def paste(frame: Floats, patch: Floats, top: int, left: int) -> None:
-    """Lays a patch ``[4, S, S]`` over a frame ``[3, H, W]`` whose edges are joined (a torus), in place."""
+    """Draws a patch ``[4, S, S]`` over a frame ``[3, H, W]`` with joined edges (a torus), in place."""
     for rows, patch_rows in _wrapped(top, patch.shape[1], frame.shape[1]):
         for columns, patch_columns in _wrapped(left, patch.shape[2], frame.shape[2]):
             part = patch[:, patch_rows, patch_columns]
@@ -73,7 +73,7 @@ def paste(frame: Floats, patch: Floats, top: int, left: int) -> None:
 
 
 def _wrapped(start: int, length: int, size: int) -> Iterator[tuple[slice, slice]]:
-    """Where ``length`` pixels from ``start`` on lie on a ring of ``size``: pairs of a frame's and a patch's slice."""
+    """Positions of ``length`` pixels from ``start`` on a ring of ``size``: pairs of a frame's and a patch's slice."""
     done = 0
     while done < length:
         at = (start + done) % size
