@@ -275,7 +275,11 @@ BAD_TREES: dict[str, tuple[list[str], dict[str, Any], str]] = {
         {"split": "leave_one_group_out", "folds": 2, "fold": 1, "group": r"(g\d)"},
         r"class b has one group \(b/g1\.mp4\), without it none is left to learn the class from",
     ),
-    "a fold that is left open": (["a/1.mp4", "b/1.mp4"], {"split": "folds", "folds": 2}, "2 folds .* left open"),
+    "a fold that is left open": (
+        ["a/1.mp4", "b/1.mp4"],
+        {"split": "folds", "folds": 2},
+        "2 folds is chosen for testing",
+    ),
     "a name without a group": (["a/g1_1.mp4", "a/x.mp4", "b/g1_1.mp4"], {"group": r"(g\d)"}, r"no group in a/x\.mp4"),
     "an unknown class": (["walk/1.mp4", "walk/2.mp4", "run/1.mp4"], {"classes": ["wlk", "run"]}, "did you mean 'walk'"),
 }

@@ -64,7 +64,7 @@ def test_clips_that_share_frames_are_those_read_alone_and_decoded_together(place
             assert all(clip.is_contiguous() for clip in clips)
             assert all(torch.equal(clip, own) for clip, own in zip(clips, expected, strict=True))
     assert bare.reads == {"decord": 3, "pyav": 1}
-    with pytest.raises(IndexError, match="frames, asked for"):
+    with pytest.raises(IndexError, match="frames, not"):
         bare.clips(0, [[0], [bare.length(0)]])
 
 

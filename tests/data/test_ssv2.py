@@ -67,7 +67,7 @@ def test_classes_are_labelled_anew_in_the_official_order(tmp_path: Path) -> None
     catalog = read(ssv2_tree(tmp_path), classes=[ssv2_name(100), ssv2_name(5)])
     assert catalog.classes == (ssv2_name(5), ssv2_name(100))
     assert [video.label for video in catalog.videos] == [0] * 3 + [1] * 3
-    with pytest.raises(DataError, match=r"`classes` names 'Moving \[something\].*no class of it.*did you mean"):
+    with pytest.raises(DataError, match=r"`classes` has 'Moving \[something\].*no class of it.*did you mean"):
         read(tmp_path, classes=["Moving [something] and number of something 100 times", ssv2_name(5)])
 
 
