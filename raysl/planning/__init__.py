@@ -1,1 +1,1 @@
-"""Studies to cells to a plan."""
+"""From studies to cells to a plan."""

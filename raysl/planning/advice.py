@@ -1,4 +1,4 @@
-"""What should be known of the rows of a plan before they are paid for."""
+"""Remarks about the rows of a plan before money is spent on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raysl.planning.study import Study
 
 
 def advice_lines(cells: Iterable[Cell]) -> list[str]:
-    """Each piece of advice once, behind the rows that it is for: ``note: study/row; study/other row: ...``."""
+    """Each piece of advice once, with its rows first: ``note: study/row; study/other row: ...``."""
     rows: dict[str, list[str]] = {}
     for cell in cells:
         for text in advice(cell.config):
@@ -22,11 +22,11 @@ def advice_lines(cells: Iterable[Cell]) -> list[str]:
 
 
 def empty_columns(study: Study, cells: Iterable[Cell], classes: Callable[[Chosen], int | None]) -> list[str]:
-    """A line for each column of which the data sets have too few classes, so that it would stay empty.
+    """A line for each column that would stay empty because its data sets have too few classes.
 
     Args:
         cells: of the study.
-        classes: how many a data set has; None where that is not known.
+        classes: how many a data set has; None if unknown.
     """
     below = {row.name for row in study.trivial}
     cells, lines = [cell for cell in cells if cell.row not in below], []

@@ -1,4 +1,4 @@
-"""All rows of a study: those that repeat another on purpose, and those that are another by mistake."""
+"""All rows of a study, with those that repeat another on purpose; rows that are equal by mistake are refused."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from raysl.planning.rows import Row, of_row, resolve_row
 
 
 def with_row_overrides(document: Tree, given: Tree) -> Tree:
-    """The document with what ``--set rows.NAME.key=value`` lays over its rows.
+    """The document with rows changed by ``--set rows.NAME.key=value``.
 
     Raises:
-        ConfigError: there is no such row, or what is given is no change of one.
+        ConfigError: there is no such row, or the value is no change of one.
     """
     rows, overrides = dict(document.data.get("rows") or {}), given.data.get("rows", {})
     if not isinstance(overrides, Mapping):
@@ -41,7 +41,7 @@ def with_row_overrides(document: Tree, given: Tree) -> Tree:
 
 
 def resolve_rows(design: Design, scale: Scale, overrides: Tree) -> tuple[Row, ...]:
-    """All rows of a study; one that says ``same_as: OTHER`` is resolved as the other.
+    """All rows of a study; one with ``same_as: OTHER`` is resolved as the other.
 
     A row with ``init: {from: OTHER}`` starts from the cell of that row at the same seed (and fold).
 
@@ -71,7 +71,7 @@ def resolve_rows(design: Design, scale: Scale, overrides: Tree) -> tuple[Row, ..
 def _start(
     found: dict[str, Row], name: str, document: Tree, repeated: Mapping[str, str], chain: tuple[str, ...] = ()
 ) -> Row:
-    """The row with the configuration that it starts from in the place of that row's name.
+    """The row with the configuration that it starts from, instead of that row's name.
 
     Raises:
         ConfigError: there is no such row; it trains nothing and is no random start; a circle; another backbone.
@@ -99,10 +99,10 @@ def _start(
 
 
 def _repeated(document: Tree) -> dict[str, str]:
-    """The rows that say ``same_as: OTHER``, and the others.
+    """The rows with ``same_as: OTHER``, and the others.
 
     Raises:
-        ConfigError: another key beside it; no such row; a circle.
+        ConfigError: another key besides it; no such row; a circle.
     """
     rows = document.data.get("rows") or {}
     repeated: dict[str, str] = {}
@@ -112,7 +112,7 @@ def _repeated(document: Tree) -> dict[str, str]:
         at = ("rows", name, "same_as")
         other = document.text(at, change["same_as"])
         if len(change) > 1:
-            raise document.error(at, "stands alone: a row that repeats another changes nothing of it")
+            raise document.error(at, "must be the only key: a row that repeats another changes nothing of it")
         if not isinstance(other, str) or other not in rows:
             raise document.error(at, f"there is no row {other!r}{nearest(str(other), rows.keys() - {name})}")
         repeated[name] = other
@@ -129,7 +129,7 @@ def _repeated(document: Tree) -> dict[str, str]:
 
 
 def refuse_equal(document: Tree, rows: tuple[Row, ...], scale: str, chosen: Scale, given: Tree) -> None:
-    """Refuses two rows that are one computation, as they are written or because of the scale or ``--set``.
+    """Refuses two rows that are one computation, as written or because of the scale or ``--set``.
 
     Raises:
         ConfigError: naming both rows, and the keys that a scale or ``--set`` took from them.
@@ -151,7 +151,7 @@ def refuse_equal(document: Tree, rows: tuple[Row, ...], scale: str, chosen: Scal
         raise document.error(
             ("rows", row.name),
             f"is the same computation as row {twin.name!r}: nothing that it changes makes a difference. Correct or "
-            f"remove one of them, or say {row.name}: {{same_as: {twin.name}}} if the table repeats a row on purpose",
+            f"remove one of them, or write {row.name}: {{same_as: {twin.name}}} if the table repeats a row on purpose",
         )
 
 

@@ -1,4 +1,4 @@
-"""The axes of a search: which keys of a configuration are open, over what, and when."""
+"""The axes of a search: the keys to vary, their distributions and conditions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from raysl.results.search_folder import Value
 
 Point = dict[str, Value]
-"""Parameter to its value. A parameter is an axis, or, of an axis of subsets, ``<axis>.<member>``: in or out."""
+"""From parameter to value. A parameter is an axis, or, for an axis of subsets, ``<axis>.<member>``: in or out."""
 
 DIGITS = 3
-"""Sampled numbers are rounded to so many significant digits in configurations, so that people can copy them."""
+"""Significant digits to which sampled numbers are rounded in configurations, so that people can copy them."""
 
 
 class Suggests(Protocol):
-    """What draws values: a trial of Optuna, or whatever has these of its methods."""
+    """Draws values: a trial of Optuna, or anything else with these methods."""
 
     def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any: ...
 
@@ -30,14 +30,14 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Axis:
-    """One open key.
+    """One axis of a search.
 
     Attributes:
         key: dotted, as a row writes it.
         kind: choice, uniform, loguniform, integers, subsets.
-        values: of choice and subsets: name to value.
+        values: of choice and subsets: from name to value.
         low, high: of the numbers.
-        when: axis to names of values.
+        when: from axis to names of values.
     """
 
     key: str
@@ -59,13 +59,13 @@ class Axis:
         return f"{self.kind} {self.low:g} to {self.high:g}"
 
     def chosen(self, point: Point) -> set[str]:
-        """Names of the values that a point has on this axis; none where the axis is closed there."""
+        """Names of the values that a point has on this axis; empty if the axis is closed there."""
         if self.kind == "subsets":
             return {name for name in self.values if point.get(f"{self.key}.{name}")}
         return {str(point[self.key])} if self.key in point else set()
 
     def having(self, name: str) -> Point:
-        """The parameter with which this axis has a value of choice or subsets."""
+        """The parameter that sets a value of choice or subsets."""
         return {f"{self.key}.{name}": True} if self.kind == "subsets" else {self.key: name}
 
     def each(self) -> list[Point]:
@@ -86,7 +86,7 @@ class Axis:
         return {self.key: float(trial.suggest_float(self.key, self.low, self.high, log=self.kind == "loguniform"))}
 
     def change(self, point: Point) -> dict[str, Any]:
-        """What a row would write for the point; nothing where the axis is closed there."""
+        """What a row would write for the point; nothing if the axis is closed there."""
         if not any(name in point for name in self.parameters):
             return {}
         if self.kind == "subsets":
@@ -97,13 +97,13 @@ class Axis:
             return {self.key: self.values[str(value)]}
         if self.kind == "integers":
             return {self.key: value}
-        # A bound with more digits than are kept is not passed by rounding.
+        # Rounding does not pass a bound that has more digits.
         return {self.key: min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)}
 
 
 @dataclass(frozen=True)
 class RandomSuggestions:
-    """Draws every parameter at random, but for those that are fixed."""
+    """Draws every parameter at random, except fixed ones."""
 
     generator: np.random.Generator
     fixed: Mapping[str, Value] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class RandomSuggestions:
 
 
 def suggest(axes: tuple[Axis, ...], trial: Suggests) -> Point:
-    """A point: axes in their order, those whose condition does not hold left out."""
+    """A point: axes in their order, without those whose condition does not hold."""
     point: Point = {}
     for axis in axes:
         if is_open(axis, axes, point):
@@ -134,11 +134,11 @@ def suggest(axes: tuple[Axis, ...], trial: Suggests) -> Point:
 
 
 def is_open(axis: Axis, axes: tuple[Axis, ...], point: Point) -> bool:
-    """Whether the axis's conditions hold at what a point has on the axes before it."""
+    """Whether the axis's conditions hold for a point's values on the axes before it."""
     by_key = {one.key: one for one in axes}
     return all(by_key[key].chosen(point) & set(names) for key, names in axis.when.items())
 
 
 def changes(axes: tuple[Axis, ...], point: Point) -> dict[str, Any]:
-    """The point as what a row changes."""
+    """The point as the changes of a row."""
     return {key: value for axis in axes for key, value in axis.change(point).items()}

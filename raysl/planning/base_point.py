@@ -1,4 +1,4 @@
-"""The point of a search at which its own base lies: its first trial, so that what is found can be compared with it."""
+"""The point of a search that is its base: it is the first trial, so that others can be compared with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raysl.planning.search import Search
 
 
 def base_point(search: Search) -> Point | None:
-    """The point whose configuration is the base's own; None where the axes have none such."""
+    """The point whose configuration is the base's own; None if the axes have no such point."""
     point: Point = {}
     for axis in search.axes:
         if is_open(axis, search.axes, point):
@@ -23,7 +23,7 @@ def base_point(search: Search) -> Point | None:
 
 
 def _value(axis: Axis, search: Search, point: Point) -> Point | None:
-    """The base's value on one axis, beside its values on those before; None where the axis has no such value."""
+    """The base's value on one axis, given its values on those before; None if the axis has no such value."""
     if axis.kind == "choice":  # a value may be a mapping of some keys: it is the base's if it changes nothing
         found = [name for name in axis.values if _is_base(search, point | {axis.key: name})]
         return {axis.key: found[0]} if found else None

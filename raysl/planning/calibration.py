@@ -1,4 +1,4 @@
-"""What was measured on which machine: the shapes that work comes in, and a folder of what each of them takes."""
+"""Calibration: the shapes of work, and a folder with their measured times for each machine."""
 
 from __future__ import annotations
 
@@ -28,21 +28,20 @@ from raysl.training.provenance import hardware, package_versions
 from raysl.training.schedules.constant import ConstantOptions
 
 FORMAT = 1
-"""Part of every key: raised when a measurement means something else."""
+"""Part of every key: raised when the meaning of a measurement changes."""
 
 Kind = Literal["training", "loading", "forward", "fit"]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Work that takes the same time wherever it occurs on a machine.
+    """Work that takes the same time wherever it occurs.
 
     Attributes:
-        kind: ``training``: optimisation steps of one worker, on clips that are there; ``loading``: the views of a
-            video; ``forward``: a labelled video's clips through a frozen network; ``fit``: what a protocol learns on
-            features.
+        kind: ``training``: optimisation steps of one worker, on loaded clips; ``loading``: the views of a video;
+            ``forward``: a labelled video's clips through a frozen network; ``fit``: what a protocol learns on features.
         title: for people.
-        about: all that decides how long it takes, and nothing else; its hash is the key.
+        about: everything that determines the time, and nothing else; its hash is the key.
         cell: of one worker and its share of the batch, with the threads that it has.
         data: read by loading and forward passes.
         clip, clips: of each video of a forward pass.
@@ -68,10 +67,10 @@ class Shape:
 
 
 def of_one_worker(cell: CellConfig, threads: int | None) -> CellConfig:
-    """What one worker of a cell computes, as a cell: its share of the batch, without what ranks tell each other.
+    """The work of one worker of a cell, as a cell: its share of the batch, without communication.
 
     Args:
-        threads: PyTorch's; None: as many as the CPUs that a worker is given, one and one for each loader process.
+        threads: PyTorch's; None: as many as a worker's CPUs, one and one for each loader process.
     """
     training = cell.training
     share = training.batch_size // training.workers
@@ -87,14 +86,14 @@ def of_one_worker(cell: CellConfig, threads: int | None) -> CellConfig:
         update={
             "training": training.model_copy(update=changed),
             "batch_norm_group": "batch" if whole else cell.batch_norm_group,
-            # Its length says nothing of a step, and its warm-up may not fit the length above.
+            # Its length does not matter for a step, and its warm-up may not fit the length above.
             "schedule": Chosen("schedule", "constant", ConstantOptions()),
         }
     )
 
 
 def training_shape(cell: CellConfig) -> Shape:
-    """Steps of a cell of one worker; numbers that are no integers (rates, temperatures, weights) decide nothing."""
+    """Steps of a cell of one worker; non-integer numbers (rates, temperatures, weights) do not influence the time."""
     plain, training = resolved(cell), cell.training
     read = "supervised" if cell.pretraining == "supervised" else "objective"
     about = {
@@ -145,7 +144,7 @@ def forward_shape(cell: CellConfig, data: Chosen, clip: ClipOptions, clips: int)
 
 
 def fit_shape(cell: CellConfig, evaluation: EvaluationConfig, splits: LabelledSplits, feature_dim: int) -> Shape:
-    """What a protocol learns on features of these videos; a few that cannot be read make no other shape."""
+    """What a protocol learns on features of these videos; a few unreadable videos do not change the shape."""
     about = {
         "protocol": [evaluation.protocol.name, resolved(evaluation.protocol.options)],
         "data": data_key(evaluation.data),
@@ -181,7 +180,7 @@ def _clip(clip: ClipOptions) -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides how fast a shape is, beside the shape."""
+    """What determines the speed, besides the shape."""
 
     cpu: str
     cpu_flags: tuple[str, ...]
@@ -212,13 +211,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a shape took on a machine.
+    """The time of a shape on a machine.
 
     Attributes:
-        seconds: under the shape's kind of one step or video (of ``fit``, a training video); of ``training`` also
-            ``setup`` (once a training) and ``save`` (of a checkpoint, on a local disk).
-        note: how it was measured, where that is not the same everywhere.
-        disturbed: other work ran beside it, so it is too long.
+        seconds: under the shape's kind, of one step or video (for ``fit``, a training video); for ``training`` also
+            ``setup`` (once per training) and ``save`` (of a checkpoint, on a local disk).
+        note: how it was measured, if that differs.
+        disturbed: other work ran at the same time, so it is too long.
     """
 
     seconds: Mapping[str, float]
@@ -228,7 +227,7 @@ class Measurement:
 
 @dataclass
 class Calibration:
-    """The measurements of one machine, a file each, so that processes and copies of the folder never collide."""
+    """The measurements of one machine, one file each, so that processes and copies of the folder never collide."""
 
     folder: Path
     machine: Machine
@@ -236,17 +235,17 @@ class Calibration:
     _known: dict[str, Measurement | None] = field(default_factory=dict)
 
     def get(self, shape: Shape) -> Measurement | None:
-        """None where the shape was not measured on this machine.
+        """The measurement; None if the shape was not measured on this machine.
 
         Raises:
-            DataError: its file is not whole.
+            DataError: its file is incomplete.
         """
         if shape.key not in self._known:
             self._known[shape.key] = self._read(shape)
         return self._known[shape.key]
 
     def put(self, shape: Shape, measured: Measurement) -> None:
-        """Keeps a measurement.
+        """Stores a measurement.
 
         Raises:
             DataError: the folder cannot be written.
@@ -283,12 +282,13 @@ def calibrations(places: Places) -> Path:
 
 
 def calibration_here(places: Places, device: torch.device) -> Calibration:
-    """That of this machine, whether anything was measured or not."""
+    """The measurements of this machine, which may be empty."""
     return Calibration(calibrations(places), Machine.here(device))
 
 
 def find_calibration(places: Places, device: torch.device, named: str | None = None) -> Calibration:
-    """This machine's, or that of the only other machine that the folder knows; with ``named`` the one with this title.
+    """This machine's measurements, or those of the only other machine; with ``named`` those of the machine of this
+    title.
 
     Raises:
         ConfigError: none or several machines have that in their titles.
@@ -307,7 +307,7 @@ def find_calibration(places: Places, device: torch.device, named: str | None = N
 
 
 def known_machines(folder: Path) -> list[Machine]:
-    """Those on which anything was measured."""
+    """Machines with any measurement."""
     found = []
     for inner in sorted(folder.iterdir()) if folder.is_dir() else []:
         file = next(iter(sorted(inner.glob("*.json"))), None)

@@ -1,4 +1,4 @@
-"""What cells cost: steps, clips and bytes from the configuration and the data; time where its shapes were measured."""
+"""The cost of cells: steps, clips and bytes from the configuration and the data; time if its shapes were measured."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ from raysl.training.monitor import is_monitored
 from raysl.views.training_videos import training_videos
 
 ANY_VIDEOS = 2**16
-"""Stands for videos whose number is not known; enough for the negatives of every published memory bank."""
+"""Assumed number of videos if it is unknown; enough for the negatives of every published memory bank."""
 LISTED_FRAMES = 2**20
-"""Stands for the length of a video that was not decoded yet: long enough for every clip."""
+"""Assumed length of a video that was not decoded yet: long enough for every clip."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Part:
 
     Attributes:
         what: ``pretraining`` or ``fine-tuning``, or the labels of evaluations.
-        times: steps or videos: how often ``shape`` occurs on the worker that has most of it.
-        loading: of the videos of ``shape``, where its time does not hold that.
+        times: steps or videos: how often ``shape`` occurs on the worker with the most of it.
+        loading: of the videos of ``shape``, if its time does not include that.
         loaded: videos of a step.
         beside: loader processes; 0: the step waits for its clips.
-        saves: checkpoints that are written.
+        saves: number of checkpoints.
     """
 
     what: str
@@ -78,7 +78,7 @@ class Part:
         return (self.shape,) if self.loading is None else (self.shape, self.loading)
 
     def seconds(self, calibration: Calibration) -> float | None:
-        """On one worker; None where a shape was not measured."""
+        """Seconds on one worker; None if a shape was not measured."""
         found = calibration.get(self.shape)
         loading = None if self.loading is None else calibration.get(self.loading)
         if found is None or (self.loading is not None and loading is None):
@@ -92,15 +92,15 @@ class Part:
 
 @dataclass(frozen=True)
 class CellCost:
-    """What computing a cell, or what is missing of it, takes.
+    """The cost of a cell, or of its missing parts.
 
     Attributes:
-        workers: that it holds from its start to its end.
-        steps, clips: of the pretraining, clips over all workers; None where its data is not known here.
-        stored: bytes of the checkpoints that stay in the store; None likewise, where a bank holds all videos.
-        parts: all that takes time, as far as it is known.
-        unknown: what keeps the parts from being all there is.
-        left_out: what takes time and is not among the parts, where the rest is.
+        workers: that it occupies from start to end.
+        steps, clips: of the pretraining, clips over all workers; None if its data is not known here.
+        stored: bytes of the checkpoints that stay in the store; None if that depends on unknown data, as with a bank.
+        parts: everything that takes time, as far as it is known.
+        unknown: why the parts are incomplete.
+        left_out: what takes time but is not among the parts.
     """
 
     cell: Cell
@@ -113,7 +113,7 @@ class CellCost:
     left_out: tuple[str, ...] = ()
 
     def seconds(self, calibration: Calibration) -> float | None:
-        """From its start to its end; None where anything was not measured, or cannot be."""
+        """Seconds from start to end; None if anything was not measured, or cannot be."""
         found = [part.seconds(calibration) for part in self.parts]
         known = [one for one in found if one is not None]
         return sum(known) if len(known) == len(found) and not self.unknown else None
@@ -121,7 +121,7 @@ class CellCost:
 
 @dataclass
 class KnownData:
-    """Data sets as far as this machine or a store knows them; nothing is decoded for it."""
+    """Data sets as far as this machine or a store knows them; nothing is decoded."""
 
     places: Places
     store: Store | None = None
@@ -130,22 +130,22 @@ class KnownData:
     _listed: set[str] = field(default_factory=set)
 
     def source(self, data: Chosen, resize: int) -> VideoSource | None:
-        """As earlier runs decoded it, here or by the store; else as its lists name it, every video readable and long;
-        None without those."""
+        """The data set as earlier runs decoded it, here or in the store; else from its lists, assuming that every video
+        is readable and long; None without lists."""
         key = (data_key(data), resize)
         if key not in self._sources:
             self._sources[key] = self._find(data, resize)
         return self._sources[key]
 
     def splits(self, data: Chosen, resize: int) -> LabelledSplits | None:
-        """What evaluations use of it; None where `source` is."""
+        """The videos that evaluations use; None if `source` is."""
         key, source = (data_key(data), resize), self.source(data, resize)
         if source is not None and key not in self._splits:
             self._splits[key] = LabelledSplits.of(source.snapshot)
         return self._splits.get(key)
 
     def is_decoded(self, data: Chosen, resize: int) -> bool:
-        """Whether lengths and sizes of its videos are known, and not their number alone."""
+        """Whether lengths and sizes of its videos are known, not only their number."""
         return self.source(data, resize) is not None and data_key(data) not in self._listed
 
     def _find(self, data: Chosen, resize: int) -> VideoSource | None:
@@ -167,7 +167,7 @@ class KnownData:
 
 
 def unread_manifest(catalog: Catalog, side: int) -> Manifest:
-    """Rows for videos that nobody has decoded: long ones, of square frames."""
+    """Rows for videos that were not decoded: long ones, with square frames."""
     rows = (
         ManifestRow(video.path, LISTED_FRAMES, 0, (0,), side, side, 25.0, f"{video.index:032x}", False)
         for video in catalog.videos
@@ -177,7 +177,7 @@ def unread_manifest(catalog: Catalog, side: int) -> Manifest:
 
 @dataclass
 class Estimates:
-    """The costs of cells; those that differ in their seeds alone are counted once."""
+    """The costs of cells; cells that differ only in their seeds are computed once."""
 
     data: KnownData
     threads: int | None = None
@@ -195,7 +195,7 @@ class Estimates:
         return replace(self._known[key], cell=cell)
 
     def of_missing(self, found: Found) -> CellCost:
-        """What a store lacks of a cell; one that was begun counts whole."""
+        """The cost of what a store lacks of a cell; one that was begun counts completely."""
         missing = [one.config for one in found.missing if one.behind is None]
         trains = found.state.status != "done"
         return self.of(found.cell, trains=trains, evaluations=missing)
@@ -209,12 +209,12 @@ def cell_cost(
     trains: bool = True,
     evaluations: Sequence[EvaluationConfig] | None = None,
 ) -> CellCost:
-    """What a cell computes.
+    """The cost of a cell.
 
     Args:
         threads: see `of_one_worker`.
-        trains: False where its weights are there already.
-        evaluations: those to compute; None: all that are wanted and that no other cell stands behind.
+        trains: False if its weights exist already.
+            evaluations: those to compute; None: all requested ones that do not train another cell.
     """
     config = cell.config
     found = CellCost(cell, 1, 0, 0, 0)
@@ -260,7 +260,7 @@ def _pretraining(cell: Cell, data: KnownData, threads: int | None) -> CellCost:
 
 
 def _length(training: TrainingOptions, videos: int | None) -> Length:
-    """Where the videos are not known, one epoch of all steps: a checkpoint an epoch is then one."""
+    """If the videos are unknown, all steps are one epoch, so a checkpoint per epoch is one checkpoint."""
     if videos is None:
         assert training.steps is not None
         return Length(training.steps, training.steps)
@@ -268,7 +268,7 @@ def _length(training: TrainingOptions, videos: int | None) -> Length:
 
 
 def _stored(config: CellConfig, checkpoints: int) -> int | None:
-    """Bytes that a pretraining on videos of unknown number keeps; None where they depend on that number."""
+    """Bytes that a pretraining on an unknown number of videos stores; None if they depend on that number."""
     sizes = {checkpoint_bytes(config, objective_on_meta(config, count)) for count in (ANY_VIDEOS, ANY_VIDEOS // 2)}
     return sizes.pop() * checkpoints if len(sizes) == 1 else None
 
@@ -306,7 +306,7 @@ def _evaluations(
             continue
         work = workload(evaluation, config, splits)
         if work is None:
-            unknown.append(f"{evaluation.label}: protocol {evaluation.protocol.name!r} does not say what it computes")
+            unknown.append(f"{evaluation.label}: protocol {evaluation.protocol.name!r} does not report its workload")
             continue
         if work.fits:
             name = evaluation_key(evaluation)
@@ -325,9 +325,9 @@ def _evaluations(
 
 
 def _looks(config: CellConfig, data: KnownData, parts: Sequence[Part], threads: int | None) -> list[Part]:
-    """Looks at the features while they are trained, of one clip a video; nothing where the data set is not here.
+    """The measurements during training, of one clip per video; nothing if the data set is not here.
 
-    Where an evaluation reads more clips of the same videos, one of those stands for one of these.
+    If an evaluation reads more clips of the same videos, one of those is used for one of these.
     """
     source = data.source(config.data, config.clip.resize)
     if source is None:
@@ -345,7 +345,7 @@ def _reads_alike(shape: Shape, other: Shape) -> bool:
 
 @cache
 def _state_share(optimizer: Chosen) -> float:
-    """Bytes that an optimizer keeps, by bytes of weights: measured on one small matrix."""
+    """Bytes of an optimizer's state per byte of weights, measured on one small matrix."""
     module = nn.Linear(64, 64, bias=False)
     built: torch.optim.Optimizer = optimizer.build(module, 0.1)
     module.weight.grad = torch.zeros_like(module.weight)
@@ -365,22 +365,22 @@ def _bytes(module: nn.Module) -> int:
 
 
 def objective_on_meta(config: CellConfig, videos: int, classes: int = 2) -> Objective:
-    """The objective's shapes without its numbers, of so many training videos."""
-    backbone = copy.deepcopy(_drawn(config.backbone))  # terms may change the one that they are given
+    """The objective on the meta device, for this number of training videos."""
+    backbone = copy.deepcopy(_drawn(config.backbone))  # terms may change their backbone
     with torch.device("meta"):
         return objective_on(backbone, not_inflated(config), range(videos), total_steps=1, classes=classes)
 
 
 @cache
 def _drawn(backbone: Chosen) -> Backbone:
-    """Its shapes; many cells of a study, and of all studies, have the same."""
+    """The backbone on the meta device, cached: many cells of all studies have the same."""
     with torch.device("meta"):
         drawn: Backbone = backbone.build()
     return drawn
 
 
 def not_inflated(config: CellConfig) -> CellConfig:
-    """The same network, for whose shapes no file of weights is read."""
+    """The same network, without the file of weights, which its shapes do not need."""
     options = config.backbone.options
     if getattr(options, "init", None) != "inflate":
         return config
@@ -394,7 +394,7 @@ def distinct_shapes(costs: Iterable[CellCost]) -> list[Shape]:
 
 
 def wall_seconds(seconds: Iterable[float], width: int) -> float:
-    """When the last of these ends, of which ``width`` run beside each other and each begins as soon as it can."""
+    """When the last of these ends if ``width`` run at the same time and each begins as soon as it can."""
     ends = [0.0] * width
     for one in seconds:
         heapq.heappush(ends, heapq.heappop(ends) + one)

@@ -1,4 +1,4 @@
-"""Which tables, figures and rows of the papers a number of studies compute, and which are listed as not computed."""
+"""Which tables, figures and rows of the papers the studies compute, and which are listed as not computed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from raysl.published import Match, PublishedTable, Uncovered, published_tables, 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of a published table, or a table or figure as a whole where no row of it was recovered.
+    """A row of a published table, or a whole table or figure without known rows.
 
     Attributes:
-        row: its position; None for a whole.
-        own: whether the paper's authors trained it; the others are quoted.
+        row: its index; None for a whole table or figure.
+        own: whether the paper's authors trained it; others are quoted.
         studies: those that compute it.
-        reason: why no shipped study does; empty where it is not listed.
+        reason: why no shipped study does; empty if it is not listed.
     """
 
     table: PublishedTable
@@ -41,12 +41,12 @@ class Coverage:
 
     @property
     def both(self) -> list[Entry]:
-        """Computed, and listed as not computed all the same."""
+        """Entries that are computed although they are listed as not computed."""
         return [entry for entry in self.entries if entry.studies and entry.reason]
 
     @property
     def neither(self) -> list[Entry]:
-        """Neither computed nor listed."""
+        """Entries that are neither computed nor listed."""
         return [entry for entry in self.entries if not entry.studies and not entry.reason]
 
 
@@ -59,7 +59,7 @@ def published_coverage(matches: Iterable[tuple[str, Match]], listed: Uncovered |
 
     Args:
         matches: names of studies, with what they reproduce (`raysl.planning.study.Study.published`).
-        listed: what is known not to be computed; the shipped list where None.
+        listed: what is known not to be computed; None: the shipped list.
     """
     listed = uncovered() if listed is None else listed
     tables = {table.id: table for table in published_tables()}
@@ -82,9 +82,9 @@ def published_coverage(matches: Iterable[tuple[str, Match]], listed: Uncovered |
 
 
 def coverage_lines(coverage: Coverage) -> list[str]:
-    """Two lines that count what is computed, listed and neither, of what the authors trained; the rest once.
+    """Two lines that count what is computed, listed and neither, of what the authors trained, and the rest.
 
-    A comparison is covered whole where all own rows of its authors are.
+    A comparison is fully covered if all own rows of its authors are.
     """
     tables: dict[str, list[Entry]] = {}
     for entry in coverage.entries:

@@ -1,4 +1,4 @@
-"""Data sets under names that a study gives them (``datasets:``): what such a name means, and which root it has."""
+"""Data sets under a study's own names (``datasets:``): what such a name means, and which root it has."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ AnyConfig = TypeVar("AnyConfig", CellConfig, EvaluationConfig)
 
 
 def names_set(value: Any) -> bool:
-    """Whether ``data:`` names a data set, and does not only change options of the one below."""
+    """Whether ``data:`` names a data set, instead of only changing options of the one below."""
     return isinstance(value, str) or (isinstance(value, Mapping) and isinstance(value.get("name"), str))
 
 
 def defined_name(name: str, document: Tree) -> str | None:
-    """The name under ``datasets:`` that ``mine`` or ``mine/3`` refers to; None where the study defines none."""
+    """The name under ``datasets:`` that ``mine`` or ``mine/3`` refers to; None if the study defines none."""
     defined = document.data.get("datasets") or {}
     return next((known for known in (name, name.partition("/")[0]) if known in defined), None)
 
 
 def definition(known: str, name: str, document: Tree) -> dict[str, Any]:
-    """The data set, with its options, that ``datasets:`` gives for a name.
+    """The data set, with its options, that ``datasets:`` defines for a name.
 
     Args:
         known: as `defined_name` found it.
         name: the same, or with a variant: ``mine/3`` is ``folder/3`` with the options of ``mine: {name: folder}``.
 
     Raises:
-        ConfigError: what stands there names no data set.
+        ConfigError: the definition names no data set.
     """
     written = document.data["datasets"][known]
     if not names_set(written):
@@ -45,7 +45,7 @@ def definition(known: str, name: str, document: Tree) -> dict[str, Any]:
 
 
 def root_name(value: Any, document: Tree, scale: Scale) -> str | None:
-    """The name under ``datasets:`` that ``data: value`` refers to, which its root is bound to; None: its reader's."""
+    """The name under ``datasets:`` that ``data: value`` refers to, to which its root is bound; None: its reader's."""
     if not names_set(value):
         return None
     name = value if isinstance(value, str) else value["name"]
@@ -53,12 +53,12 @@ def root_name(value: Any, document: Tree, scale: Scale) -> str | None:
 
 
 def with_root_name(config: AnyConfig, name: str | None) -> AnyConfig:
-    """A cell or an evaluation whose data set's root is bound to this name; None: to its reader's."""
+    """A cell or an evaluation with its data set's root bound to this name; None: to its reader's."""
     return config.model_copy(update={"data": replace(config.data, root_name=name)})
 
 
 def check_names(document: Tree) -> None:
-    """Refuses names under ``datasets:`` that would leave open which data set, or which root, is meant.
+    """Refuses names under ``datasets:`` with an ambiguous data set or root.
 
     Raises:
         ConfigError: a name is that of a reader, and its definition uses another; two names are one to ``--root``.
@@ -75,6 +75,6 @@ def check_names(document: Tree) -> None:
         if reader not in (None, used):
             message = (
                 f"{reader} is the name of a reader, and this data set is read by {used}: --root {name}=PATH and a "
-                f"column {name} would mean either; give it another name"
+                f"column {name} would be ambiguous; give it another name"
             )
             raise document.error(("datasets", name), message)

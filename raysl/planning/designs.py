@@ -1,6 +1,6 @@
 """Designs: the rows of a study that follow from a few lines of it.
 
-A design is a function from a document to rows, which are then resolved as if they had been written out. The rows that
+A design is a function from a document to rows, which are then resolved as if they were written out. The rows that
 a study lists under ``rows`` come first, then those of the design in the order of its values or parts.
 """
 
@@ -34,7 +34,7 @@ KEYS = {
     "parts": ("leave_one_out", "add_one_in"),
     "core": ("add_one_in",),
 }
-"""Keys of a study to the designs that have them."""
+"""From keys of a study to the designs that have them."""
 
 IDLE = "changes nothing: no value of it gives another configuration"
 
@@ -46,7 +46,7 @@ class Point:
     Attributes:
         change: what the row changes.
         at: where it is written.
-        levels: of a grid: axis to the name of the value.
+        levels: of a grid: from axis to the name of the value.
     """
 
     change: Change
@@ -56,12 +56,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Design:
-    """What a document's design makes of it.
+    """A document with its design's rows.
 
     Attributes:
         document: with the design's rows among its ``rows``.
         points: the design's rows, by name.
-        reference: the row that is the base, or the core of ``add_one_in``; None where only resolving tells.
+        reference: the row that is the base, or the core of ``add_one_in``; None if only resolving determines it.
         written: the document without the design's rows.
     """
 
@@ -77,17 +77,17 @@ class Design:
         return Tree(self.document.data, self.written.origins | own)
 
     def over(self, document: Tree) -> Design:
-        """The same design over its document with more in it: the data sets of a scale, what ``--set`` says of rows."""
+        """The same design on the extended document: with the data sets of a scale, and rows changed by ``--set``."""
         known = self.document.origins
         added = {path: origin for path, origin in document.origins.items() if known.get(path) != origin}
         return replace(self, document=document, written=Tree(self.written.data, self.written.origins | added))
 
     def check(self, rows: Sequence[Row], scale: Scale, overrides: Tree) -> str | None:
-        """Refuses rows of the design that repeat others; returns the row that is the baseline where a study says none.
+        """Refuses rows of the design that repeat others; returns the row that is the baseline if a study sets none.
 
         Args:
-            rows: all of the study, resolved with ``scale`` and ``overrides``. What these alone make equal is refused
-                elsewhere.
+            rows: all of the study, resolved with ``scale`` and ``overrides``. Rows that only these make equal are
+                refused elsewhere.
 
         Raises:
             ConfigError: an axis or a part that changes nothing; two rows that are the same computation.
@@ -106,7 +106,7 @@ class Design:
         return self.reference or self._base_among(own, scale, overrides)
 
     def _check_axis(self, axis: str, identities: Mapping[str, tuple[str, ...]]) -> None:
-        """Refuses an axis of a grid whose values make no difference, whatever the others are."""
+        """Refuses an axis of a grid if its values make no difference, whatever the others are."""
         groups: dict[tuple[tuple[str, str], ...], set[tuple[str, ...]]] = {}
         for name, point in self.points.items():
             rest = tuple((other, level) for other, level in point.levels.items() if other != axis)
@@ -120,7 +120,7 @@ class Design:
         raise self.document.error(("axes", axis), IDLE)
 
     def _refuse_twins(self, first: str, second: str) -> None:
-        """Refuses two rows, the second of the design where one alone is, that are the same as written."""
+        """Refuses two rows that are the same as written; if only one is of the design, it is the second."""
         point, other = self.points.get(second), self.points.get(first)
         if _identity(self.document, self._change(first)) != _identity(self.document, self._change(second)):
             return
@@ -140,7 +140,7 @@ class Design:
         return {key: Written(value, ("rows", name, key)) for key, value in written.items()}
 
     def _base_among(self, rows: Sequence[Row], scale: Scale, overrides: Tree) -> str | None:
-        """The row that is the study's base; None where there is none, or where the base is no configuration."""
+        """The row that is the study's base; None if there is none, or if the base is no configuration."""
         try:
             base = resolve_change(self.document, "base", {}, scale, overrides)
         except ConfigError:  # the axes may supply what the base leaves open
@@ -149,7 +149,7 @@ class Design:
 
 
 def read_design(document: Tree) -> Design:
-    """The design of a document, whose rows are still to be resolved.
+    """The design of a document; its rows are not resolved yet.
 
     Raises:
         ConfigError: naming file, line and key: a key of another design, an empty axis, a part that the base does not
@@ -190,7 +190,7 @@ def _grid(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | None, dict
 
 
 def _one_factor(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | None, dict[str, Point]]:
-    """The base once, and each value of each axis that is not the base's own."""
+    """The base once, and each value of each axis that differs from the base's own."""
     axes = read_levels(document)
     sizes = [len(levels) for levels in axes.values()]
     refuse_too_many(document, ("axes",), sum(sizes), f" ({' + '.join(str(size) for size in sizes)})")
@@ -224,7 +224,7 @@ def _leave_one_out(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | N
         _add(document, explicit, points, reference, Point({}, ("parts",)))
     for part in parts.values():
         if not part.absent:
-            raise document.error(part.at, "does not say what a row without it changes")
+            raise document.error(part.at, "does not have what a row without it changes")
         _add(document, explicit, points, part.name, Point(part.absent, part.at))
     return reference, points
 
@@ -259,7 +259,7 @@ def _add_one_in(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | None
             _add(document, explicit, points, reference, Point(whole, ("core",) if own else ("parts",)))
     for part in parts.values():
         if not part.present and not part.keys:
-            raise document.error(part.at, "does not say what a row with it changes")
+            raise document.error(part.at, "does not have what a row with it changes")
         rest = without_keys(core_beside(part), [*part.keys, *part.present])
         _add(document, explicit, points, part.name, Point({**rest, **part.present}, part.at))
     return reference, points
@@ -271,7 +271,7 @@ DESIGNS: dict[str, Callable[[Tree, Mapping[str, Any]], tuple[str | None, dict[st
     "leave_one_out": _leave_one_out,
     "add_one_in": _add_one_in,
 }
-"""From a document and its explicit rows to the row that is the base, where that is known, and the design's rows."""
+"""From a document and its explicit rows to the row that is the base, if known, and the design's rows."""
 
 
 def _row_of_base(explicit: Mapping[str, Any]) -> str | None:
@@ -295,7 +295,7 @@ def _add(document: Tree, explicit: Mapping[str, Any], points: dict[str, Point], 
 def resolve_change(
     document: Tree, name: str, change: Change, scale: Scale = AS_WRITTEN, overrides: Tree | None = None
 ) -> Row:
-    """The row that makes a change, which need not be among the document's; as written where no scale is given."""
+    """The row with a change, which need not be among the document's; without a scale, as written."""
     evaluations = document.data.get("evaluations")
     data = {
         **document.data,
@@ -311,7 +311,7 @@ def _identity(document: Tree, change: Change) -> tuple[str, ...]:
 
 
 def _origins(document: Tree, name: str, change: Change, at: KeyPath) -> dict[KeyPath, Origin]:
-    """Where a row, and all that it says, is written."""
+    """The origins of a row and everything in it."""
     found: dict[KeyPath, Origin | None] = {("rows", name): document.where(at)}
     for key, one in change.items():
         found["rows", name, key] = document.where(one.at)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST = 60
 """Characters of a value that are shown."""
 SEED = ("training", "seed")
-"""Seeds are paired across rows, and no row changes its own."""
+"""Keys that no row changes: seeds are paired across rows."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Given:
 
     Attributes:
         own: what the scale changed of values that the study's file sets itself.
-        inherited: what the scale changed besides.
-        overrides: ``--set`` as it was typed.
-        overridden: what ``--set`` changed of what it was laid over.
-        merged: labels of evaluations that the scale or ``--set`` made one: their columns hold the same numbers.
+        inherited: what else the scale changed.
+        overrides: ``--set`` as typed.
+        overridden: what ``--set`` changed.
+        merged: labels of evaluations that the scale or ``--set`` made one: their columns have the same numbers.
     """
 
     own: tuple[Change, ...] = ()
@@ -63,11 +63,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Differences:
-    """What is printed of a study beside its numbers.
+    """The differences of a study that are printed with its numbers.
 
     Attributes:
-        reference: the row that others are compared with; None where a study has no rows.
-        rows: row to what it changes; the reference itself has nothing.
+        reference: the row that others are compared with; None if a study has no rows.
+        rows: from row to what it changes; nothing for the reference itself.
         given: what the scale and ``--set`` changed of the reference.
     """
 
@@ -88,10 +88,10 @@ def describe_differences(study: Study) -> Differences:
 
 
 def given_lines(given: Given, scale: str, mark: Callable[[str], str] = str) -> list[str]:
-    """What the scale and ``--set`` changed, a sentence each; nothing where neither was given.
+    """What the scale and ``--set`` changed, a sentence each; nothing if neither was used.
 
     Args:
-        mark: how each change, and what was typed, is written.
+        mark: formats each change, and what was typed.
     """
 
     def listed(changes: Sequence[Change]) -> str:
@@ -118,10 +118,11 @@ def reference_row(rows: Sequence[Row], baseline: str | None) -> Row | None:
 
 
 def differences(before: Row, after: Row, *, unread: bool = False) -> tuple[Change, ...]:
-    """What is another value in ``after``, of what enters its id.
+    """The values of ``after`` that differ and enter its id.
 
     Args:
-        unread: also of sections that ``after`` does not read, as a backbone with random weights reads no objective.
+        unread: also those of sections that ``after`` does not read, as a backbone with random weights reads no
+            objective.
     """
     found = [
         change
@@ -134,7 +135,7 @@ def differences(before: Row, after: Row, *, unread: bool = False) -> tuple[Chang
 
 
 def _evaluations(before: EvaluationConfig, after: EvaluationConfig) -> Iterator[Change]:
-    """Of protocols by their names, so that one that is used on two data sets is printed once."""
+    """Options of protocols by name, so that one that is used on two data sets is printed once."""
     name = before.label.partition("/")[0]
     for _, change in _compared(before.protocol, after.protocol, ("evaluation", name)):
         yield change
@@ -143,7 +144,7 @@ def _evaluations(before: EvaluationConfig, after: EvaluationConfig) -> Iterator[
 
 
 def _compared(before: Any, after: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Change]]:
-    """The values that differ below a path, whole components where another one is chosen."""
+    """The values that differ below a path; whole components if another one is chosen."""
     if isinstance(before, Chosen) and isinstance(after, Chosen) and before.name == after.name:
         before, after = before.options, after.options
     if path[-2:] == ("init", "from"):  # a name before all rows of a study are resolved, which then is a configuration
@@ -164,7 +165,7 @@ def _compared(before: Any, after: Any, path: KeyPath) -> Iterator[tuple[KeyPath,
 
 
 def _text(value: Any, section: bool, with_options: bool) -> str:
-    """A value on one side of the arrow; of a component its name, or ``on`` where its place names it."""
+    """A value on one side of the arrow; a component by its name, or ``on`` if its key names it."""
     if section and value is None:
         return "off"
     if isinstance(value, Chosen | Options):
@@ -209,7 +210,7 @@ def given_changes(design: Design, row: Row | None, scale: Scale, file: Tree, ove
 
 
 def _merged(written: Row, row: Row) -> tuple[tuple[str, ...], ...]:
-    """Labels of evaluations that are one in ``row`` and several as they are written."""
+    """Labels of evaluations that are one in ``row`` and several as written."""
     alike: dict[str, dict[str, str]] = {}
     for before, after in zip(written.evaluations, row.evaluations, strict=True):
         alike.setdefault(evaluation_key(after), {})[after.label] = evaluation_key(before)

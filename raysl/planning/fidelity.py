@@ -1,4 +1,4 @@
-"""What of a paper's settings its recipe has, and with what right: as printed, as released, inferred, ours, not there.
+"""How faithful recipes are to their papers: each setting as printed, as released, inferred, ours, or absent.
 
 Settings are those of `raysl.published` (``settings.yaml``), each looked up in the resolved recipe.
 """
@@ -24,16 +24,16 @@ from raysl.published.settings import ABSENT, same, value_at
 State = Literal["printed", "code", "inferred", "ours", "elsewhere", "absent"]
 STATES: tuple[State, ...] = ("printed", "code", "inferred", "ours", "elsewhere", "absent")
 FOLDER = "recipes"
-"""Of the recipes, below that of the studies."""
+"""Folder of the recipes, below that of the studies."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A setting, and where it stands.
+    """A setting and its state in the recipe.
 
     Attributes:
-        state: the setting's mark where the recipe has its value; ``elsewhere`` where a study has it; ``absent`` where
-            no option says it.
+        state: the setting's mark if the recipe has its value; ``elsewhere`` if a study has it; ``absent`` if no option
+            has it.
     """
 
     setting: Setting
@@ -42,24 +42,30 @@ class Standing:
 
 @dataclass(frozen=True)
 class RecipeFidelity:
-    """Attributes: recipe: its name. standings: of all its settings. variants: their names, which are laid on it."""
+    """The fidelity of one recipe.
+
+    Attributes:
+        recipe: its name.
+        standings: of all its settings.
+        variants: names of recipes that extend it.
+    """
 
     recipe: str
     standings: tuple[Standing, ...]
     variants: tuple[str, ...]
 
     def of(self, state: State) -> tuple[Setting, ...]:
-        """The settings that stand so."""
+        """The settings in this state."""
         return tuple(standing.setting for standing in self.standings if standing.state == state)
 
     @property
     def printed_otherwise(self) -> tuple[Setting, ...]:
-        """Those that the recipe has and the paper prints otherwise."""
+        """The settings that the recipe has but the paper prints differently."""
         return tuple(standing.setting for standing in self.standings if standing.setting.printed is not None)
 
 
 def fidelity(folder: Path) -> tuple[RecipeFidelity, ...]:
-    """Of every paper, in order.
+    """The fidelity of the recipe of every paper, in order.
 
     Args:
         folder: ``search_spaces``, whose ``recipes/NAME.yaml`` are read.
@@ -82,7 +88,7 @@ def resolved_recipe(path: Path) -> dict[str, Any]:
         ConfigError: the file is not there, or not a recipe.
     """
     if not path.is_file():
-        raise ConfigError(f"there is no recipe {path}, whose settings are listed in raysl/published/settings.yaml")
+        raise ConfigError(f"there is no recipe {path}, but its settings are listed in raysl/published/settings.yaml")
     document = load_document(path)
     cell = {key: value for key, value in document.data.items() if key in CELL_KEYS}
     written = document.data.get("evaluation", {})

@@ -1,7 +1,7 @@
-"""Folds: a row on a data set whose ``fold`` is left open is one part for each fold, averaged in the table.
+"""Folds: a row on a data set with an open ``fold`` is one part for each fold, averaged in the table.
 
-Any data set has folds whose options have the fields ``fold`` (None: open) and a property ``open_folds``, the number of
-folds to choose from while it is open; ``on_fold(number)`` where choosing one is more than setting ``fold``. The number
+A data set has folds if its options have the field ``fold`` (None: open) and a property ``open_folds``, the number of
+folds to choose from while it is open; and ``on_fold(number)`` if choosing one is more than setting ``fold``. The number
 is written in the study, so a plan is made without the data. The three official splits of UCF101 and HMDB51 are such
 folds under the name ``all``.
 """
@@ -17,11 +17,11 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.errors import ConfigError
 
 Part = tuple[CellConfig, tuple[EvaluationConfig, ...]]
-"""What is trained, and what is measured on it; several evaluations may have one label, each on another fold."""
+"""A training and its evaluations; several evaluations may have one label, each on another fold."""
 
 
 def folds_of(data: Chosen) -> list[Chosen]:
-    """The data set once for each of its folds; itself where its fold is chosen or it has none."""
+    """The data set once for each of its folds; the data set itself if its fold is chosen or it has none."""
     count: int = getattr(data.options, "open_folds", 0)
     on_fold = getattr(data.options, "on_fold", lambda fold: data.options.model_copy(update={"fold": fold}))
     folds = [on_fold(fold) for fold in range(1, count + 1)]
@@ -32,8 +32,8 @@ def parts_of(cell: CellConfig, evaluations: Sequence[EvaluationConfig]) -> list[
     """What a row computes at one seed: one part for each fold of its pretraining set, or a single one.
 
     A part pretrains on its fold's training videos, and its evaluations on the same data set are made on the same fold.
-    So does what it starts from. Evaluations on another data set with open folds are made on each of them, on every
-    part's backbone.
+    The same holds for what it starts from. Evaluations on another data set with open folds are made on each of them, on
+    every part's backbone.
 
     Raises:
         ConfigError: an evaluation tests on videos that the backbone is pretrained on in another fold; it starts from a
@@ -67,7 +67,7 @@ def _on_folds(evaluations: Sequence[EvaluationConfig]) -> tuple[EvaluationConfig
 
 
 def _on_same_fold(evaluation: EvaluationConfig, trained: Chosen) -> EvaluationConfig:
-    """The evaluation, on the fold that is trained on where that is one of its own."""
+    """The evaluation, on the training's fold if that is one of its own."""
     tested = evaluation.data
     if (tested.name, tested.source_name) != (trained.name, trained.source_name) or tested == trained:
         return evaluation
@@ -76,7 +76,7 @@ def _on_same_fold(evaluation: EvaluationConfig, trained: Chosen) -> EvaluationCo
     if _is_folded(tested) or _is_folded(trained):
         raise ConfigError(
             f"evaluation {evaluation.label}: it would test on videos of {trained.bound_name} that the backbone was "
-            "pretrained on, since the two are split otherwise: evaluate on the pretraining set itself, or choose one "
+            "pretrained on, since the two are split differently: evaluate on the pretraining set itself, or choose one "
             "fold for both"
         )
     return evaluation

@@ -1,4 +1,4 @@
-"""What designs are made of: axes with their levels, and parts that are present or absent."""
+"""The building blocks of designs: axes with their levels, and parts that are present or absent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 10_000
 """Rows that a design may have."""
 
 DISTRIBUTIONS = ("choice", "uniform", "loguniform", "integers", "when")
-"""Keys of a search's axis, which a design's has no use for."""
+"""Keys of a search's axis that a design's axis does not use."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Level:
 
 @dataclass(frozen=True)
 class Part:
-    """Something that a row has or has not.
+    """Something that a row either has or lacks.
 
     Attributes:
         present, absent: what a row with it, or without it, changes.
-        keys: that are switched off by null, and that the base must have.
+        keys: switched off by null; the base must have them.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Part:
 
 
 def read_levels(document: Tree) -> dict[str, list[Level]]:
-    """The key ``axes`` of a grid or of one factor: axis to its levels.
+    """The key ``axes`` of a grid or of one factor: from axis to its levels.
 
     Raises:
         ConfigError: no axes, an axis without values, a value without a name, a distribution, a part that the base does
@@ -85,7 +85,7 @@ def _levels(document: Tree, axis: str, value: Any, short: str) -> list[Level]:
     if not value:
         raise document.error(at, "has no values")
     if axis == "training.seed":
-        raise document.error(at, "is no axis: seeds are paired across rows, and listed under seeds")
+        raise document.error(at, "is not an axis: seeds are paired across rows, and listed under seeds")
     if isinstance(value, list):
         items = [((*at, str(position)), one) for position, one in enumerate(value)]
         found = [_level(document, axis, f"{short} {_text(document, own, one)}", one, own, False) for own, one in items]
@@ -125,7 +125,7 @@ def _text(document: Tree, at: KeyPath, value: Any) -> str:
 
 
 def _subsets(document: Tree, axis: str, value: Mapping[str, Any], short: str) -> list[Level]:
-    """All subsets of names below a key (``objective.pretext``), or of parts where the axis is no key."""
+    """All subsets of names below a key (``objective.pretext``), or of parts if the axis is no key."""
     at, inside = ("axes", axis), ("axes", axis, "subsets")
     for key in value:
         if key not in ("subsets", "sizes"):
@@ -150,7 +150,7 @@ def _subsets(document: Tree, axis: str, value: Mapping[str, Any], short: str) ->
 
 
 def _members(document: Tree, at: KeyPath, axis: str) -> dict[str, Part]:
-    """Names below a key: a list of them, or a mapping to what is laid over the base's options where one is present."""
+    """Names below a key: a list, or a mapping to changes of the base's options if the name is present."""
     value = document.data["axes"][axis]["subsets"]
     if not isinstance(value, Mapping | list) or not value:
         raise document.error(at, f"a list of names below {axis} is expected, or a mapping of them, not {value!r}")
@@ -168,12 +168,12 @@ def read_parts(
 ) -> dict[str, Part]:
     """Parts by name.
 
-    A part is a key, or a list of keys, which null switches off and which is otherwise as the base has it; or a mapping
-    of what it changes; or ``{with: CHANGES, without: CHANGES}``. In a list a part is named after the last piece of its
-    key, in a mapping by its own name.
+    A part is a key, or a list of keys, which are switched off by null and otherwise as in the base; or a mapping of its
+    changes; or ``{with: CHANGES, without: CHANGES}``. In a list a part is named after the last piece of its key, in a
+    mapping by its own name.
 
     Args:
-        plain: what a mapping of changes says: what a row with the part changes, or a row without it.
+        plain: whether a mapping of changes is for a row with the part, or for a row without it.
         title: the name of a part in a list.
 
     Raises:
@@ -229,7 +229,7 @@ def combined(document: Tree, changes: Iterable[Change]) -> dict[str, Written]:
     """Several changes as one.
 
     Raises:
-        ConfigError: two of them say different things of one key.
+        ConfigError: two of them set one key differently.
     """
     result: dict[str, Written] = {}
     for change in changes:
@@ -242,7 +242,7 @@ def combined(document: Tree, changes: Iterable[Change]) -> dict[str, Written]:
 
 
 def without_keys(change: Change, replaced: Iterable[str]) -> dict[str, Written]:
-    """A change without what other keys replace: these keys, all below them, and them inside mappings."""
+    """A change without the keys that others replace, and everything below those keys."""
     result = dict(change)
     for path in [tuple(key.split(".")) for key in replaced]:
         for key, written in list(result.items()):
@@ -259,7 +259,7 @@ def without_keys(change: Change, replaced: Iterable[str]) -> dict[str, Written]:
 
 
 def _without(value: Any, path: KeyPath) -> Any:
-    """A mapping without the value at a path, or None where nothing is left of it."""
+    """A mapping without the value at a path, or None if nothing is left of it."""
     if not isinstance(value, Mapping) or not path:
         return None
     inner = _without(value.get(path[0]), path[1:])
@@ -268,7 +268,7 @@ def _without(value: Any, path: KeyPath) -> Any:
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """Dotted keys to their last pieces, as many of them as tell the keys apart."""
+    """From dotted keys to their last pieces, as many as are needed to distinguish them."""
     pieces = {key: key.split(".") for key in keys}
     found = {}
     for key, own in pieces.items():
@@ -283,11 +283,11 @@ def refuse_too_many(document: Tree, at: KeyPath, count: int, shown: str) -> None
     """Refuses more than `LIMIT` rows.
 
     Raises:
-        ConfigError: how many there are, and how to go on.
+        ConfigError: with their number, and what to do.
     """
     if count > LIMIT:
         message = (
             f"{count:,} rows{shown} are more than the {LIMIT:,} that a design may have: leave out values, write the "
-            "rows that you need under rows, or say design: search, which tries some of them"
+            "rows that you need under rows, or use design: search, which tries some of them"
         )
         raise document.error(at, message)

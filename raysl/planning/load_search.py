@@ -1,4 +1,4 @@
-"""Loading a search: its axes must be keys that may be open, and each value of theirs one that a configuration has."""
+"""Loads a search: its axes must be keys that may vary, and each of their values valid in a configuration."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ from raysl.planning.search_options import SearchOptions
 from raysl.streams import stream
 
 ATTEMPTS = 100
-"""At random values of the other axes, before a value is refused for good."""
+"""Tries with random values of the other axes, before a value is refused."""
 
 NO_AXES = {
-    "data": "all trials train on the study's data set, so that their scores can be compared",
+    "data": "all trials train on the study's data set, so that their scores are comparable",
     "evaluation": "trials are scored while they train, and not by the study's evaluations",
     "training.seed": "search.seed is the trials', and seeds are those of the best",
     "training.workers": "all trials have the same share of the cluster",
 }
-"""What cannot be searched, and why."""
+"""Keys that cannot be searched, and why."""
 
 
 def load_search(document: Tree, seeds: Sequence[int], scale: Scale, overrides: Tree, given: Tree) -> Search:
     """The search of a study.
 
     Args:
-        document: the study, with what ``--set`` says of its own keys; ``evaluations`` resolved.
-        overrides: what ``--set`` says of configurations. given: all that it says.
+        document: the study, with ``--set`` on its own keys applied; ``evaluations`` resolved.
+        overrides: ``--set`` on keys of configurations.
+        given: all of ``--set``.
 
     Raises:
         ConfigError: naming file, line and key: an axis, or a value of one, that is in no configuration; a base that is
@@ -76,10 +77,10 @@ def load_search(document: Tree, seeds: Sequence[int], scale: Scale, overrides: T
 
 
 def _check_key(axis: Axis, document: Tree, overrides: Tree) -> None:
-    """Refuses an axis that would not be what its name says.
+    """Refuses an axis without effect.
 
     Raises:
-        ConfigError: it is one of `NO_AXES`, or ``--set`` is laid over it.
+        ConfigError: it is one of `NO_AXES`, or ``--set`` overrides it.
     """
     for key, reason in NO_AXES.items():
         if axis.key == key or axis.key.startswith(f"{key}."):
@@ -89,12 +90,12 @@ def _check_key(axis: Axis, document: Tree, overrides: Tree) -> None:
         value = get(overrides.data, path[:end])
         if value is not None and (end == len(path) or not isinstance(value, Mapping)):
             raise document.error(
-                ("axes", axis.key), f"--set {'.'.join(path[:end])} is laid over it: no trial would have its values"
+                ("axes", axis.key), f"--set {'.'.join(path[:end])} overrides it: no trial would have its values"
             )
 
 
 def _check_values(axis: Axis, search: Search) -> None:
-    """Each value of an axis must be in a configuration, beside some values of the others.
+    """Each value of an axis must be valid in a configuration, with some values of the others.
 
     Raises:
         ConfigError: naming the axis and the value, and why.
@@ -114,12 +115,12 @@ def _check_values(axis: Axis, search: Search) -> None:
                 refusals.append(str(error))
         else:
             shown = ", ".join(f"{name} = {value}" for name, value in wanted.items())
-            reason = refusals[0] if refusals else "its conditions, and theirs, never hold together"
+            reason = refusals[0] if refusals else "its conditions, and theirs, never hold at the same time"
             raise search.document.error(("axes", axis.key), f"no configuration has {shown}: {reason}")
 
 
 def _conditions(axis: Axis, axes: Sequence[Axis], generator: np.random.Generator) -> Point:
-    """Values of other axes with which this one is open, drawn from those that its conditions name."""
+    """Values of other axes with which this one is open, drawn from those of its conditions."""
     needed: Point = {}
     for other in axes:
         if other.key in axis.when:

@@ -27,7 +27,7 @@ def with_seed(config: CellConfig, seed: int) -> CellConfig:
 def plan_study(study: Study) -> list[Cell]:
     """Rows times seeds, in the table's order; a row on folds is one cell for each fold (`parts_of`).
 
-    Then the trivial rows, at the first seed alone: nothing of theirs is drawn but the folds that choose a penalty.
+    Then the trivial rows, at the first seed only: nothing in them is random except the folds that choose a penalty.
 
     Raises:
         ConfigError: an evaluation would test on videos that another fold is pretrained on.
@@ -48,10 +48,10 @@ def plan_study(study: Study) -> list[Cell]:
 
 
 def factors(study: Study) -> dict[str, dict[str, Factor]]:
-    """Row to key to value, of every key that any row changes against the baseline (`reference_row`).
+    """From row to key to value, for every key that any row changes against the baseline (`reference_row`).
 
-    A key whose values are all numbers has numbers, any other one texts. A row lacks what it does not read (random
-    weights no temperature), and parts of a section that it replaces as a whole.
+    A key with only numbers has numbers, any other one has texts. A row lacks keys that it does not read (random weights
+    have no temperature), and parts of a section that it replaces as a whole.
     """
     reference = reference_row(study.rows, study.options.baseline)
     if reference is None:

@@ -1,4 +1,4 @@
-"""The key ``axes`` of a study, read and checked by itself."""
+"""Reads and checks the key ``axes`` of a study."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from raysl.planning.axes import Axis
 
 
 class AxisOptions(Options):
-    """One open key: exactly one of the distributions, and the condition under which it is open at all."""
+    """One axis: exactly one distribution, and the condition under which it is open."""
 
     choice: tuple[Any, ...] | dict[str, Any] | None = option(
-        None, doc="the values, each as likely at first; a mapping gives values a name", source="per study"
+        None, doc="the values, equally likely at first; a mapping gives values a name", source="per study"
     )
     uniform: tuple[Any, ...] | None = option(None, doc="[low, high], evenly", source="per study")
     loguniform: tuple[Any, ...] | None = option(
-        None, doc="[low, high], of which the logarithm is uniform", source="per study"
+        None, doc="[low, high], with a uniform logarithm", source="per study"
     )
     integers: tuple[Any, ...] | None = option(None, doc="[low, high], both included", source="per study")
     subsets: tuple[str, ...] | dict[str, Any] | None = option(
@@ -54,7 +54,7 @@ def read_axes(document: Tree) -> tuple[Axis, ...]:
 
 
 def _refuse_members(axis: Axis, axes: Mapping[str, Axis], document: Tree) -> None:
-    """Refuses axes that are members of subsets, and axes below a member that do not wait for it to be in.
+    """Refuses axes that are members of subsets, and axes below a member that are not conditional on it.
 
     Raises:
         ConfigError: naming the axis.
@@ -66,7 +66,7 @@ def _refuse_members(axis: Axis, axes: Mapping[str, Axis], document: Tree) -> Non
             if other.key.startswith(f"{parameter}.") and other.when.get(axis.key) != (name,):
                 raise document.error(
                     ("axes", other.key),
-                    f"would bring {name} in where {axis.key} leaves it out: say when: {{{axis.key}: {name}}}",
+                    f"would switch {name} on where {axis.key} leaves it out: write when: {{{axis.key}: {name}}}",
                 )
 
 

@@ -23,17 +23,21 @@ class PublishedOptions(Options):
     """
 
     rows: dict[str, dict[str, Any]] = option(
-        {}, doc="the study's row to {published column: value}, which one published row must match", source="per study"
+        {},
+        doc="from the study's row to {published column: value}, which one published row must match",
+        source="per study",
     )
     columns: dict[str, str] = option(
-        {}, doc="the study's column (linear/ucf101:top1) to the published column of its numbers", source="per study"
+        {},
+        doc="from the study's column (linear/ucf101:top1) to the published column of its numbers",
+        source="per study",
     )
     unscored: tuple[Pair, ...] = option(
-        (), doc="pairs of rows whose published order is not to be compared", source="per study"
+        (), doc="pairs of rows whose published order is not compared", source="per study"
     )
     unscored_in: dict[str, list[Pair]] = option(
         {},
-        doc="the study's column to pairs whose published order is not to be compared there alone",
+        doc="from the study's column to pairs whose published order is not compared in this column",
         source="per study",
     )
 
@@ -45,10 +49,10 @@ def find_match(
     rows: Iterable[str],
     columns: Iterable[str],
 ) -> Match | None:
-    """The match of a study, or None where it reproduces nothing.
+    """The match of a study, or None if it reproduces nothing.
 
     Args:
-        document: the study, to name the line of what does not fit.
+        document: the study, to name the line of an error.
         reproduces, published: the study's keys of these names.
         rows, columns: the study's own.
 
@@ -57,7 +61,7 @@ def find_match(
     """
     if reproduces is None:
         if published is not None:
-            raise document.error(("published",), "say which table with the key reproduces")
+            raise document.error(("published",), "name the table with the key reproduces")
         return None
     try:
         table = published_table(reproduces)
@@ -81,7 +85,7 @@ def find_match(
 
 
 def _place(table: PublishedTable, published: PublishedOptions) -> KeyPath:
-    """The row or the column of ``published`` that cannot be matched, each tried by itself."""
+    """The row or the column of ``published`` that cannot be matched, each tried separately."""
     for text, name in published.columns.items():
         if not _matches(table, {}, {text: name}):
             return ("published", "columns", text)

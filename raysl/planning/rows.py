@@ -1,4 +1,4 @@
-"""One row of a study, resolved: base, scale, row and overrides laid over one another in that order."""
+"""One row of a study, resolved: base, scale, row and overrides merged in that order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROW_KEYS = (*CELL_KEYS, "evaluation")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what is trained (seed still open), and what is measured on it.
+    """One line of a table: a training (with open seed) and its evaluations.
 
     Attributes:
         same_as: the row that this one repeats on purpose, as a published table does; the same computation.
@@ -86,12 +86,12 @@ def of_row(name: str) -> Iterator[None]:
 
 
 def configuration(document: Tree) -> Tree:
-    """What rows are laid on: the sections of a cell and the options of protocols."""
+    """What rows change: the sections of a cell and the options of protocols."""
     return Tree({key: value for key, value in document.data.items() if key in ROW_KEYS}, dict(document.origins))
 
 
 def row_change(document: Tree, name: str) -> Tree:
-    """What a row changes, as a tree.
+    """The changes of a row, as a tree.
 
     Raises:
         ConfigError: no mapping; a key that no row has; options of a protocol that the study does not evaluate.
@@ -107,13 +107,13 @@ def row_change(document: Tree, name: str) -> Tree:
 
 
 def evaluated_names(document: Tree) -> set[str]:
-    """What a row and ``--set`` may write below ``evaluation``: what is evaluated, and the protocols of such aliases."""
+    """Names that a row and ``--set`` may write below ``evaluation``: what is evaluated, and protocols of aliases."""
     named = {str(label).partition("/")[0] for label in document.data["evaluations"]}
     return named | {protocol for alias, protocol in aliases_of(document).items() if alias in named}
 
 
 def evaluated_options(change: Tree, document: Tree) -> Tree:
-    """The change of a row or of ``--set``, whose options of protocols must be of some that the study evaluates.
+    """The change of a row or of ``--set``; options must be of protocols that the study evaluates.
 
     Raises:
         ConfigError: naming the one that is not.
@@ -164,10 +164,10 @@ def _check(evaluation: EvaluationConfig, cell: CellConfig, written: Tree) -> Non
 
 
 def _pretraining_set(base: Tree, document: Tree, scale: Scale, overrides: Tree) -> tuple[str, Tree]:
-    """Name and options of the study's own ``data``, which an evaluation of the same name is made on.
+    """Name and options of the study's own ``data``, for evaluations on the data set of this name.
 
-    It is the study's and not the row's: a row that pretrains on other videos is tested on the same ones. Likewise
-    ``--set data=OTHER``; options alone (``--set data.split=2``) are laid over both.
+    It is the study's, not the row's: a row that pretrains on other videos is tested on the same ones. So it is with
+    ``--set data=OTHER``; options alone (``--set data.split=2``) apply to both.
     """
     written = base.data.get("data")
     name = written if isinstance(written, str) else (written or {}).get("name", "")
@@ -190,7 +190,7 @@ def _scaled_cell(tree: Tree, scale: Scale, overrides: Tree) -> tuple[CellConfig,
 
 
 def data_set(value: Any, document: Tree, scale: Scale) -> Any:
-    """Substitutes the scale's data set, and puts what `datasets:` says in the place of a name defined there."""
+    """Substitutes the scale's data set, and replaces a name by its definition under ``datasets:``."""
     given = {"name": value} if isinstance(value, str) else dict(value)
     name = given.get("name")
     if not isinstance(name, str):
@@ -205,7 +205,7 @@ def data_set(value: Any, document: Tree, scale: Scale) -> Any:
 
 
 def _with_data_set(tree: Tree, document: Tree, scale: Scale) -> Tree:
-    """The tree with its ``data`` as `data_set` gives it, whose options are where ``datasets:`` says them."""
+    """The tree with its ``data`` as from `data_set`; the options' origins are under ``datasets:``."""
     value = tree.data.get("data")
     if value is None:
         return tree
@@ -230,7 +230,7 @@ def _evaluation(
     """``linear/ucf101/1`` with the options that ``evaluation: {linear: {...}}`` gives the protocol, and these options.
 
     ``evaluation: {few_labels: {protocol: finetune, ...}}`` gives a protocol a second name: its options are those under
-    the protocol's own name, with what is said here laid over them.
+    the protocol's own name, overridden by these.
     """
     named, _, set_name = label.partition("/")
     protocol = evaluated_protocol(label, at, document)
@@ -290,7 +290,7 @@ def _protocol(named: str, protocol: str, tree: Tree, scale: Scale, overrides: Tr
 
 
 def _options(named: str, protocol: str, tree: Tree) -> Tree:
-    """The options of an evaluation: those of its protocol, and, laid over them, those of its own name."""
+    """The options of an evaluation: those of its protocol, overridden by those of its own name."""
     result = Tree({"evaluation": {named: {"protocol": protocol}}})
     for name in dict.fromkeys((protocol, named)):
         inside = ("evaluation", name)

@@ -1,4 +1,4 @@
-"""An open search: what is tried, how it is judged, and the rows that its best configurations become."""
+"""A search: what is tried, how it is scored, and the rows for its best configurations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLLOWING = ("schedule.warmup_epochs", "schedule.warmup_steps", "schedule.milest
 
 
 def check_optuna() -> None:
-    """Before a search is run, or what it found is drawn; all else works without.
+    """Checks for Optuna before a search is run or its result drawn; everything else works without it.
 
     Raises:
         ConfigError: Optuna is not installed.
@@ -45,9 +45,9 @@ class Search:
     """What is searched, at one scale.
 
     Attributes:
-        options: the key ``search``; `Scale.trials` laid over it.
-        axes: the open keys.
-        base: the study's own configuration at full length, on which points are laid.
+        options: the key ``search``, with `Scale.trials` applied.
+        axes: of the search.
+        base: the study's own configuration at full length, which points change.
         data: labelled, for scores.
         document, scale, overrides: what rows are resolved from.
     """
@@ -93,13 +93,13 @@ class Search:
 
     @cached_property
     def id(self) -> str:
-        """12 hexadecimal digits of what decides how a trial is made, trained and scored; not how many there are."""
+        """12 hexadecimal digits: a hash of what determines trials and their scores, but not of the number of trials."""
         base = self._short(self.base.cell)
         parts = [
             [self.data.name, _sorted_leaves(self.data.options)],
             _sorted_leaves(self.options),
             [asdict(axis) for axis in self.axes],
-            # Points may use sections that the base does not, and keys that the scale multiplies and the base lacks.
+            # Points may use sections that the base lacks, and keys that the scale multiplies but the base lacks.
             cell_id(base),
             _sorted_leaves(base),
             sorted(self.scale.multiply.items()),
@@ -134,7 +134,7 @@ def _sorted_leaves(options: Options) -> list[tuple[str, Any]]:
 
 
 def _value_places(axis: Any, key: str, value: Any) -> Iterator[tuple[str, ...]]:
-    """Where the options of a value were written: of all members of subsets, of the value of a choice."""
+    """The origins of a value's options: of all members of subsets, or of the value of a choice."""
     if isinstance(axis, Mapping) and isinstance(axis.get("subsets"), Mapping):
         yield ("axes", key, "subsets")
     if isinstance(axis, Mapping) and isinstance(axis.get("choice"), Mapping):
@@ -142,7 +142,7 @@ def _value_places(axis: Any, key: str, value: Any) -> Iterator[tuple[str, ...]]:
 
 
 def search_row(document: Tree, scale: Scale, overrides: Tree, change: Mapping[str, Any], name: str) -> Row:
-    """A row of the study that changes these keys, whose errors name the lines of the axes.
+    """A row of the study that changes these keys; its errors name the lines of the axes.
 
     Raises:
         ConfigError: it is no configuration.
@@ -165,7 +165,7 @@ class TitledSearch:
     search: Search
 
     def reads(self) -> list[Cell]:
-        """Cells that read what the search does: what it trains on, and what it scores on."""
+        """Cells that read the same data as the search: for training, and for scoring."""
         config = self.search.base.cell
         scored = config.model_copy(update={"data": self.search.data})
         return [Cell(config, study=self.title), Cell(scored, study=self.title)]

@@ -26,7 +26,7 @@ class SearchOptions(Options):
     )
     reduction_factor: int = option(
         3,
-        doc="at each rung of ASHA one trial of so many goes on",
+        doc="at each rung of ASHA one of this many trials continues",
         unit=NO_UNIT,
         source="ours; printed: Li et al. 2020: 4",
         ge=2,
@@ -34,7 +34,7 @@ class SearchOptions(Options):
     )
     random_trials: int = option(
         8,
-        doc="trials at random before the tree-structured Parzen estimator guides",
+        doc="random trials before the tree-structured Parzen estimator suggests",
         unit="trials",
         source="ours; Optuna 10",
         ge=1,
@@ -50,7 +50,7 @@ class SearchOptions(Options):
     )
     best: int = option(
         3,
-        doc="configurations trained anew at full length",
+        doc="configurations trained again at full length",
         unit="configurations",
         source="ours",
         ge=1,
@@ -58,7 +58,7 @@ class SearchOptions(Options):
         identity=False,
     )
     data: str | None = option(
-        None, doc="labelled data set that scores are made on (its training split); null: the study's own", source="ours"
+        None, doc="labelled data set for scores (its training split); null: the study's own", source="ours"
     )
     knn: OnlineKnnOptions = option(
         OnlineKnnOptions(), doc="the vote of neighbours that gives a trial its score", source="see its fields"

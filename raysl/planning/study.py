@@ -33,10 +33,10 @@ from raysl.results.search_folder import SearchTrial, best_trials
 
 
 class Reference(Options):
-    """A line below the table that is no cell: a trivial baseline, with where its numbers come from."""
+    """A line below the table that is no cell: a trivial baseline, with the origin of its numbers."""
 
-    name: str = option(doc="how the line is called", source="per study")
-    values: dict[str, float] = option(doc="column (linear/ucf101:top1) to percent", source="per study")
+    name: str = option(doc="name of the line", source="per study")
+    values: dict[str, float] = option(doc="from column (linear/ucf101:top1) to percent", source="per study")
     note: str = option("", doc="where the numbers come from", source="per study")
 
 
@@ -53,7 +53,7 @@ class StudyOptions(Options):
     )
     rows: dict[str, Any] = option(
         {},
-        doc="row name to what it changes; beside another design: rows that stand before its own",
+        doc="from row name to its changes; with another design: rows before the design's own",
         source="per study",
     )
     axes: dict[str, Any] | None = option(
@@ -80,16 +80,16 @@ class StudyOptions(Options):
     )
     evaluations: tuple[str, ...] = option(doc="PROTOCOL/DATASET, e.g. linear/ucf101", source="per study", min_length=1)
     columns: tuple[str, ...] | None = option(
-        None, doc="LABEL or LABEL:METRIC in the table's order; all headline metrics where null", source="per study"
+        None, doc="LABEL or LABEL:METRIC in the table's order; null: all headline metrics", source="per study"
     )
     reference: tuple[Any, ...] = option((), doc="lines below the table that are no cells", source="per study")
     trivial: bool = option(
         True,
-        doc="below the table, what mean colours and motion maps give by the same protocols, where videos are real",
+        doc="whether results of mean colours and motion maps by the same protocols are below the table, for real videos",
         source="ours",
     )
     figures: tuple[str, ...] = option(
-        (), doc="import paths of figures in other packages, drawn where they suit the study", source="per study"
+        (), doc="import paths of figures in other packages, drawn if they apply to the study", source="per study"
     )
     scales: dict[str, Any] = option({}, doc="this study's changes to named scales", source="per study")
 
@@ -102,15 +102,15 @@ class Study:
         name: see `study_name`; names its report.
         path: the file.
         scale: the scale's name.
-        published: where its rows and columns (as `column` gives them) stand in the table that it reproduces; None
-            where it reproduces none.
-        search: what a study with ``design: search`` tries; its best configurations become rows once they are known
+        published: the match of its rows and columns (as `column` gives them) with the table that it reproduces, or
+            None.
+        search: of a study with ``design: search``; its best configurations become rows once they are known
             (`with_best`).
         root_names: what ``--root`` may bind for it, at any scale.
         report_name: the folder of its report at this scale and with these overrides.
         given: what the scale and ``--set`` changed of its baseline.
         levels: of a grid: row to axis to the name of its value.
-        trivial: rows of backbones without weights, which stand below the table (`raysl.planning.trivial`).
+        trivial: rows of backbones without weights, below the table (`raysl.planning.trivial`).
     """
 
     name: str
@@ -129,7 +129,7 @@ class Study:
     trivial: tuple[Row, ...] = ()
 
     def column(self, written: str) -> str:
-        """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale puts in its place."""
+        """``LABEL`` or ``LABEL:METRIC`` as the study writes it, with the data set that the scale substitutes."""
         label, colon, metric = written.partition(":")
         own_row = self.search.base if self.search is not None else self.rows[0]
         evaluations = zip(self.options.evaluations, own_row.evaluations, strict=True)
@@ -141,7 +141,7 @@ def with_best(study: Study, trials: Sequence[SearchTrial]) -> Study:
     """The study with the best configurations of its search, trained at full length, as rows ``best 1`` and so on.
 
     Args:
-        trials: of its search, all of which have ended.
+        trials: of its search; all must have ended.
     """
     if study.search is None:
         return study
@@ -164,7 +164,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     Args:
         path: the YAML file.
         scale: name or file of a scale; None or ``paper``: as written.
-        overrides: ``section.key=value``, laid over everything else.
+        overrides: ``section.key=value``, overriding everything else.
 
     Raises:
         ConfigError: one error naming file, line and key.
@@ -173,7 +173,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     given = overrides_tree(overrides or [])
     study_keys = [key for key in given.data if key in STUDY_KEYS or key == "datasets"]
     if "base" in given.data:
-        raise given.error(("base",), "a study is laid on its base before --set is read: change it in the file")
+        raise given.error(("base",), "a study extends its base before --set is applied: change it in the file")
     laid = {key: given.data[key] for key in study_keys if key != "rows"}
     document = merge(written, Tree(laid, given.origins))
     check_options(StudyOptions, document, (), {"design": document.data.get("design", "rows")})
@@ -196,7 +196,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     refuse_equal(document, rows, scale or "paper", chosen, given)
     for row in rows:
         if options.trivial and row.name in BACKBONES:
-            said = "is the name of a line below the table: call the row otherwise, or write trivial: false"
+            said = "is the name of a line below the table: rename the row, or write trivial: false"
             raise document.error(("rows", row.name), f"{row.name!r} {said}")
     references = tuple(
         resolve(Reference, document, ("reference", str(position)), data=line)
@@ -246,12 +246,10 @@ def _options(document: Tree) -> StudyOptions:
     keys = {key: value for key, value in document.data.items() if key in STUDY_KEYS}
     options = resolve(StudyOptions, Tree(_row_names_as_text(keys, document), document.origins))
     if options.design == "search" and options.reproduces is not None:
-        raise document.error(("reproduces",), "a search reproduces no table: its rows are whatever it finds")
+        raise document.error(("reproduces",), "a search reproduces no table: its rows are its results")
     taken = [name for name in options.rows if name.startswith("best ")]
     if options.design == "search" and taken:
-        raise document.error(
-            ("rows", taken[0]), "rows of a search cannot be called 'best ...': those are what it finds"
-        )
+        raise document.error(("rows", taken[0]), "rows of a search cannot be called 'best ...': those are its results")
     found_later = options.design == "search" and re.fullmatch(r"best [1-9]\d*", options.baseline or "")
     if options.baseline is not None and options.baseline not in options.rows and not found_later:
         raise document.error(
@@ -288,10 +286,10 @@ def _row_names_as_text(keys: Mapping[str, Any], document: Tree) -> dict[str, Any
 
 
 def find_studies(paths: list[Path]) -> list[Path]:
-    """The study files among ``paths``; a folder stands for all files with rows, or of a search, below it.
+    """The study files among ``paths``; a folder means all files with rows, or of a search, below it.
 
-    What does not exist may be the name of a study that raysl ships (``taco/table1_single_tasks``), or of a folder of
-    them (``taco``).
+    A path that does not exist may be the name of a study that raysl ships (``taco/table1_single_tasks``), or of a
+    folder of them (``taco``).
 
     Raises:
         ConfigError: a path that does not exist and is no such name; a folder without a study.
@@ -310,7 +308,7 @@ def find_studies(paths: list[Path]) -> list[Path]:
 
 
 def existing(given: Path) -> Path:
-    """The path itself, or where there is none, the file or folder that raysl ships under this name.
+    """The path itself, or, if it does not exist, the file or folder that raysl ships under this name.
 
     Raises:
         ConfigError: neither; the nearest is suggested.
@@ -334,5 +332,5 @@ def _is_study_file(file: Path) -> bool:
 
 
 def is_study(document: Tree) -> bool:
-    """A file without rows is a recipe to extend; other designs have axes or parts in their place."""
+    """Whether a file is a study: one without rows, axes or parts is a recipe to extend."""
     return bool(document.data.get("rows")) or document.data.get("design", "rows") != "rows"

@@ -1,4 +1,4 @@
-"""JSON schema of what people write: studies and recipes, and scales."""
+"""JSON schema of studies, recipes and scales."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from raysl.planning.study_keys import SHARED
 from raysl.published import published_tables
 
 OPEN_KEYS = (*STUDY_KEYS, "datasets")
-"""Keys of a study below which the names are the study's own, so that dotted ones cannot be listed."""
+"""Keys of a study with the study's own names below them, so that dotted keys cannot be listed."""
 
 
 def study_schema() -> JsonSchema:
@@ -50,7 +50,7 @@ def scale_schema() -> JsonSchema:
 
 
 def _row(schemas: Schemas) -> JsonSchema:
-    """What a row changes: sections of a cell, options of protocols, and dotted keys into both."""
+    """The changes of a row: sections of a cell, options of protocols, and dotted keys into both."""
     alternatives: dict[str, list[JsonSchema]] = {}
     for path, schema in [*schemas.paths(CellConfig), ("evaluation", _evaluation(schemas)), *_protocols(schemas)]:
         known = alternatives.setdefault(path, [])
@@ -107,7 +107,7 @@ def _scale(schemas: Schemas) -> JsonSchema:
 
 
 def _designed(schemas: Schemas, keys: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:
-    """Keys of designs: axes are a row's keys, of a search but for those that cannot be searched; parts are keys too."""
+    """Keys of designs: axes are a row's keys (in a search only those that can be searched); parts are keys too."""
     closed = tuple(f"{key}." for key in NO_AXES)
     schemas.definitions["axis"] = _axis(schemas)
     schemas.definitions["subsets"] = _subsets()
@@ -140,7 +140,7 @@ def _named(schema: JsonSchema) -> JsonSchema:
 
 
 def _key(keys: Iterable[str]) -> JsonSchema:
-    """A key of a configuration, of which the known ones are completed."""
+    """A key of a configuration; known ones are completed."""
     return {"anyOf": [{"enum": list(keys)}, {"type": "string", "pattern": r"\."}]}
 
 
@@ -176,7 +176,7 @@ def _axis(schemas: Schemas) -> JsonSchema:
 
 
 def _written_otherwise(schemas: Schemas) -> dict[str, Any]:
-    """Keys that the loader reads in its own way, and not by the type of their option."""
+    """Keys that the loader does not read by the type of their option."""
     data_set = schemas.slot(Slot("data set"))
     tables = [table.id for table in published_tables()]
     text: JsonSchema = {"type": "string"}
@@ -217,11 +217,11 @@ def _written_otherwise(schemas: Schemas) -> dict[str, Any]:
 
 
 def _repeated() -> JsonSchema:
-    """A row that says which other it repeats, and nothing else."""
+    """A row that only names the row that it repeats."""
     named = {"same_as": {"type": "string", "description": "the row that this one repeats on purpose"}}
     return {"type": "object", "properties": named, "required": ["same_as"], "additionalProperties": False}
 
 
 def _all(schema: JsonSchema) -> JsonSchema:
-    """A reference to which other keys may be added: beside ``$ref`` draft 7 ignores them."""
+    """A reference with other keys: draft 7 ignores keys next to ``$ref``."""
     return {"allOf": [schema]}

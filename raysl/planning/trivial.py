@@ -1,7 +1,7 @@
-"""Representations that nothing was learned for, below every table on real video: what its accuracies must be read by.
+"""Representations without learning, below every table on real video: the baseline for its accuracies.
 
-On sets of few classes, filmed in like ways, the mean colour of a clip or a map of where it moves already tells much
-of the classes; a row that does no better has learned nothing that this table shows.
+On sets of few classes, filmed in similar ways, the mean colour of a clip or a map of where it moves already predicts
+much of the class; a row that is no better has learned nothing that this table shows.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from raysl.planning.rows import Row
 BACKBONES: Mapping[str, str] = MappingProxyType(
     {"mean colour, nothing learned": "mean_colour", "motion maps, nothing learned": "motion_maps"}
 )
-"""Name of the line to the backbone, which has no weights."""
+"""From the name of the line to the backbone, which has no weights."""
 NOTES: Mapping[str, str] = MappingProxyType(
     {
         "mean colour, nothing learned": "red, green and blue averaged over the clip",
         "motion maps, nothing learned": "absolute frame differences averaged over the clip, on a grid of 32 x 32",
     }
 )
-"""Name of the line to what its features are."""
+"""From the name of the line to a description of its features."""
 
 
 def trivial_rows(like: Row) -> tuple[Row, ...]:
-    """Rows of weight-free backbones on the clips of a study's row, in RGB; none where nothing of it can be measured.
+    """Rows of weight-free backbones on the clips of a study's row, in RGB; none if no evaluation applies.
 
-    Measured is what tells classes apart by features of a frozen backbone (`Component.trivial`), on data that is not
-    rendered here, where the protocol takes such a backbone at all (not where it reads a projection).
+    Evaluations apply if their protocol classifies by features of a frozen backbone (`Component.trivial`), on data that
+    is not rendered here, and accepts such a backbone (it does not if it reads a projection).
     """
     found = []
     for name, backbone in BACKBONES.items():

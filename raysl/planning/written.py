@@ -1,4 +1,4 @@
-"""Refuses what a study writes and nothing reads: columns, data sets, options of protocols, names of scales."""
+"""Refuses parts of a study that nothing reads: columns, data sets, options of protocols, names of scales."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from raysl.planning.rows import Row, configuration, evaluated_names, evaluated_p
 
 
 class Written(Protocol):
-    """What of a study's options is checked here."""
+    """The study's options that are checked here."""
 
     design: Any
     evaluations: tuple[str, ...]
@@ -30,7 +30,7 @@ class Written(Protocol):
 
 
 def is_own(document: Tree, path: tuple[str, ...]) -> bool:
-    """Whether a key was written in the study itself, or with ``--set``: not in a recipe or a scale."""
+    """Whether a key was written in the study itself, or with ``--set``, not in a recipe or a scale."""
     origin = document.where(path)
     return origin is not None and origin.file in (document.origins[()].file, "--set")
 
@@ -39,7 +39,7 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
     """Checks the names that a study writes, before its rows are resolved.
 
     Args:
-        overrides: what ``--set`` says of configurations; it may name a data set too.
+        overrides: ``--set`` on keys of configurations; it may name a data set too.
 
     Raises:
         ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
@@ -60,7 +60,7 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
 
 
 def _refuse_seeds(document: Tree, overrides: Tree) -> None:
-    """Refuses a seed in the study, in a row or with ``--set``; that of a recipe, which may be a cell's, is replaced."""
+    """Refuses a seed in the study, in a row or with ``--set``; a recipe may have one, which is replaced."""
     message = "changes nothing: the seeds of all rows are listed under seeds"
     if SEED in overrides.origins:
         raise overrides.error(SEED, message)
@@ -75,7 +75,7 @@ def _refuse_seeds(document: Tree, overrides: Tree) -> None:
 
 
 def check_axes(document: Tree) -> None:
-    """Refuses axes whose keys no configuration has, before rows are made of them.
+    """Refuses axes with keys that no configuration has, before rows are made of them.
 
     Raises:
         ConfigError: naming the axis.
@@ -89,14 +89,14 @@ def check_axes(document: Tree) -> None:
 
 
 def _under(document: Tree, scale: Scale) -> Tree:
-    """The document with what a scale lays on it."""
+    """The document with a scale applied."""
     base = configuration(document)
     base.data["datasets"] = document.data.get("datasets") or {}
     return merge(merge(scale.data_sets(), base), scale.laid())
 
 
 def _check_own_scale(name: str, document: Tree, options: Written, path: Path) -> None:
-    """Checks ``scales: {NAME: ...}``, whether or not the study is loaded at this scale."""
+    """Checks ``scales: {NAME: ...}``, whether the study is loaded at this scale or not."""
     at = ("scales", name)
     written, origin = document.data["scales"][name], document.where(at)
     if not isinstance(written, Mapping):
@@ -128,7 +128,7 @@ def _check_data_sets(document: Tree, scale: Scale, path: Path, overrides: Tree) 
 
 
 def data_names(document: Tree) -> set[str]:
-    """The data sets that a study names, as it is written: to pretrain on, to evaluate on, to score a search on."""
+    """The data sets that a study names, as written: for pretraining, evaluations, and the scores of a search."""
     values = [document.data.get("data"), (document.data.get("search") or {}).get("data")]
     values += [_row_data(document, name) for name in document.data.get("rows") or {}]
     values += [label.partition("/")[2] for label in document.data["evaluations"]]
@@ -148,7 +148,7 @@ def root_names(document: Tree, rows: Sequence[Row]) -> frozenset[str]:
 
 
 def _weights(value: Any, named: bool = False) -> Iterator[str]:
-    """The files of weights that a search may choose among: every text below a key ``inflate_from``."""
+    """The files of weights that a search may choose: every text below a key ``inflate_from``."""
     if isinstance(value, str) and named:
         yield value
     elif isinstance(value, Mapping):
@@ -160,7 +160,7 @@ def _weights(value: Any, named: bool = False) -> Iterator[str]:
 
 
 def _named(values: Iterable[Any]) -> set[str]:
-    """What ``data: NAME`` or ``data: {name: NAME}`` names."""
+    """The name in ``data: NAME`` or ``data: {name: NAME}``."""
     found = [value.get("name") if isinstance(value, Mapping) else value for value in values]
     return {name for name in found if isinstance(name, str) and name}
 
@@ -174,7 +174,7 @@ def _row_data(document: Tree, name: str) -> Any:
 
 
 def _scales(document: Tree, scale: Scale, path: Path) -> Iterator[Scale]:
-    """Every scale that may put a data set of this study in: in use, of the study, and with a file."""
+    """Every scale that may substitute a data set of this study: in use, the study's own, or with a file."""
     yield scale
     own = document.data.get("scales") or {}
     for name in dict.fromkeys([*own, *known_scales(path)]):
@@ -194,7 +194,7 @@ def check_columns(document: Tree, options: Written, rows: Sequence[Row]) -> None
         at = ("columns" if options.columns else "evaluations", str(position))
         label, colon, metric = text.partition(":")
         if label not in metrics:
-            raise document.error(at, f"{text!r}: no evaluation is called {label!r}{nearest(label, metrics)}")
+            raise document.error(at, f"{text!r}: there is no evaluation {label!r}{nearest(label, metrics)}")
         measured = metrics[label]
         if colon and measured is not None and metric not in measured:
             raise document.error(at, f"{text!r}: {label} measures no {metric!r}{nearest(metric, measured)}")
@@ -210,7 +210,7 @@ def check_columns(document: Tree, options: Written, rows: Sequence[Row]) -> None
 
 
 def _metrics(position: int, rows: Sequence[Row]) -> tuple[str, ...] | None:
-    """What an evaluation measures in any row; None where its protocol does not say."""
+    """The metrics of an evaluation in any row; None if its protocol does not list them."""
     found: dict[str, None] = {}
     for row in rows:
         protocol = row.evaluations[position].protocol

@@ -293,7 +293,7 @@ BAD = {
     ),
     "too many rows": (
         f"design: grid\naxes:\n  {T}: {[one / 1000 for one in range(1, 102)]}\n  {Q}: {list(range(1, 101))}\n",
-        r"study\.yaml:6: axes: 10,100 rows \(101 × 100\) are more than the 10,000 .* or say design: search",
+        r"study\.yaml:6: axes: 10,100 rows \(101 × 100\) are more than the 10,000 .* or use design: search",
     ),
     "too many subsets": (
         f"design: grid\naxes:\n  objective.pretext: {{subsets: {[f't{one}' for one in range(40)]}}}\n",

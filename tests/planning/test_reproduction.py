@@ -70,7 +70,7 @@ def test_columns_follow_the_data_sets_that_a_scale_substitutes(tmp_path: Path) -
 
 BAD = {
     "unknown table": (("cvrl_t6", "cvrl_t66"), r"study\.yaml:12: reproduces: .*did you mean 'cvrl_t6'"),
-    "no table": (("reproduces: cvrl_t6\n", ""), r"published: say which table with the key reproduces"),
+    "no table": (("reproduces: cvrl_t6\n", ""), r"published: name the table with the key reproduces"),
     "unknown row": (
         ("plain: {h", "plane: {h"),
         r"study\.yaml:15: published\.rows\.plane: .*row \(did you mean 'plain'",

@@ -89,7 +89,7 @@ REPEATED = {
     "of no name": ("warm: {same_as: [plain]}", r"study\.yaml:7: rows\.warm\.same_as: there is no row"),
     "beside another key": (
         "warm: {same_as: plain, training.steps: 3}",
-        r"study\.yaml:7: rows\.warm\.same_as: stands alone",
+        r"study\.yaml:7: rows\.warm\.same_as: must be the only key",
     ),
 }
 
@@ -206,7 +206,7 @@ def test_set_may_change_one_row(tmp_path: Path) -> None:
         ("rows.warm=8", r"--set: rows\.warm: a mapping of what the row changes is expected"),
         ("rows=8", r"--set: rows: a mapping from rows"),
         ("rows.warm.clip.frame=8", r"--set: clip\.frame: unknown key \(did you mean 'frames'\?\) \(row 'warm'\)"),
-        ("base=other", r"--set: base: a study is laid on its base before --set is read"),
+        ("base=other", r"--set: base: a study extends its base before --set is applied"),
     ],
 )
 def test_what_set_cannot_change_of_rows_is_refused(override: str, message: str, tmp_path: Path) -> None:

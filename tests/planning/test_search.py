@@ -169,7 +169,7 @@ BAD = {
     ),
     "a table": (SEARCH + "reproduces: cvrl_t6\n", r"study\.yaml:15: reproduces: a search reproduces no table"),
     "a row called best": (
-        SEARCH.replace("  random:", "  best 1:"), r"study\.yaml:11: rows\.best 1: .*those are what it finds"
+        SEARCH.replace("  random:", "  best 1:"), r"study\.yaml:11: rows\.best 1: .*those are its results"
     ),
     "a baseline that is never found": (SEARCH.replace("line: random", "line: best"), r"there is no row 'best'"),
     "the data set": (
@@ -191,7 +191,7 @@ def test_a_bad_search_is_refused_when_it_is_loaded(case: str, tmp_path: Path) ->
 @pytest.mark.parametrize("override", [f"{TEMPERATURE}=0.3", "objective.contrastive=simclr"])
 def test_set_over_an_axis_is_refused(tmp_path: Path, override: str) -> None:
     key = override.split("=")[0]
-    with pytest.raises(ConfigError, match=rf"study\.yaml:\d: axes\.\S+: --set {key} is laid over it"):
+    with pytest.raises(ConfigError, match=rf"study\.yaml:\d: axes\.\S+: --set {key} overrides it"):
         load_study(write_study(tmp_path, SEARCH), overrides=[override])
 
 

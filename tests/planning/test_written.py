@@ -95,7 +95,7 @@ IN_A_STUDY = {
     ),
     "a column of no evaluation": (
         TABLE.replace("retrieval/synthetic:R", "retreival/synthetic:R"),
-        r"study\.yaml:11: columns\.1: .*no evaluation is called 'retreival/synthetic' \(did you mean 'retrieval/synth",
+        r"study\.yaml:11: columns\.1: .*there is no evaluation 'retreival/synthetic' \(did you mean 'retrieval/synth",
     ),
     "a column of no metric": (
         TABLE.replace("top1", "top17"),
