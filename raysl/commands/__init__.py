@@ -1,1 +1,1 @@
-"""What each command of the command line does, without its argument parsing."""
+"""The commands of the command line, without argument parsing."""

@@ -1,4 +1,4 @@
-"""`raysl carry`: results of an older version under the names that this one looks for."""
+"""`raysl carry`: renames results of an older version to the names of this one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raysl.results.carry_over import carry_store
 
 
 def carry(storage: str, places: Places, console: PlainConsole) -> int:
-    """Takes over what was made from the data that is here, and says what was not; returns how many that are.
+    """Carries over results of the data that is here, and reports the others; returns how many they are.
 
     Raises:
         StorageError: the store holds no results at all, or cannot be read or written.

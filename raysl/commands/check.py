@@ -1,4 +1,4 @@
-"""`raysl report --check`: whether the tables that are written are those that their stores give."""
+"""`raysl report --check`: whether the written tables are those of their stores."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from raysl.results import Shelf, Store
 from raysl.results.place import Place
 
 STUDIES = Path(FOLDER)
-"""Where the studies of checked-in reports are, from the working folder; others are looked for among raysl's own."""
+"""Folder of the studies of checked-in reports, from the working folder; others are searched among raysl's own."""
 STORE = "store"
-"""The folder beside a report's tables that `raysl export` filled, which they are made from."""
+"""The folder next to a report's tables with their store, from `raysl export`."""
 TABLES = ("table.md", "table.csv", "trials.csv", "table.tex")
-"""What is checked: figures depend on the version of what draws them."""
+"""The formats to check: figures depend on the version of their libraries."""
 SHOWN = 100
 """Characters of a line that are shown."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A report that is there, or should be.
+    """A report that exists, or should exist.
 
     Attributes:
         folder: of its tables.
@@ -46,20 +46,20 @@ class Written:
 def check_reports(
     planned: list[Planned], storage: str | None, places: Places | None, reports: str | Path, console: PlainConsole
 ) -> int:
-    """Says of every report whether its tables are what its store gives, and what differs first where they are not.
+    """Prints for every report whether its tables are those of its store, and the first difference if not.
 
-    A store that lies beside a report is read as it is, whatever data this machine has.
+    A store next to a report is read as it is, whatever data this machine has.
 
     Args:
-        planned: the studies; none: every report below ``reports`` that has its store beside it.
-        storage: the store of all; None: of each the one beside it, else ``results``.
+        planned: the studies; none: every report below ``reports`` with a store next to it.
+        storage: the store of all; None: for each the one next to it, else ``results``.
         places: of the studies' data; None without studies.
 
     Returns:
         How many tables are missing, differ, or should not be there.
 
     Raises:
-        ConfigError: naming a report whose study or scale cannot be told by the names of its folders.
+        ConfigError: naming a report whose study or scale cannot be found by the names of its folders.
     """
     refuse_one_name(planned)
     top = reports_place(reports)
@@ -73,7 +73,7 @@ def check_reports(
 
 
 def print_check(report: Written, console: PlainConsole) -> int:
-    """Compares one report; how many of its tables are not as they should be."""
+    """Compares one report; returns how many of its tables are wrong."""
     link = link_to(report.shelf.store.place.shown, report.folder)
     table = build_table(report_input(report.item, report.shelf, link))
     formats = ("md", "csv", *(("latex",) if report.folder.read("table.tex") is not None else ()))
@@ -105,13 +105,13 @@ def _reports_below(top: Place, console: PlainConsole) -> Iterator[Written]:
 
 
 def report_at(folder: Place, path: tuple[str, ...]) -> Written:
-    """A report and the store beside it.
+    """A report and the store next to it.
 
     Args:
         path: its folder's names, below that of all reports.
 
     Raises:
-        ConfigError: its study or scale cannot be told by them.
+        ConfigError: its study or scale cannot be found by them.
     """
     shelf = Shelf(Store(folder.below(STORE)))
     (item,) = with_known_best([_study_of(folder, path)], shelf)
@@ -132,7 +132,7 @@ def _folders(place: Place, path: tuple[str, ...]) -> Iterator[tuple[Place, tuple
 def _study_of(folder: Place, path: tuple[str, ...]) -> Planned:
     """The study that is reported to this folder: its names are a study's place, and a scale's name.
 
-    Reports below a folder of their own (``reports/gpu/CARD``) end with these names.
+    Reports below another folder (``reports/gpu/CARD``) end with these names.
     """
     for start in range(len(path)):
         for scale in (path[-1], None):

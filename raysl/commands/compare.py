@@ -1,4 +1,4 @@
-"""`raysl compare`: two cells of a store side by side, from what the store holds alone."""
+"""`raysl compare`: two cells of a store side by side."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Side:
 
     Attributes:
         name: of its folder.
-        title: ``study/row/seed0`` where a study was given that has it.
+        title: ``study/row/seed0`` if a study with it was given.
         state: done, or another status with its reason.
-        config: dotted key to value; of an evaluation ``LABEL.protocol.clips``.
-        results: label to ``(version of its data, metric to percent)``; a failure's reason in the place of metrics.
-        made: what the result was made with and from.
+        config: from dotted key to value; for an evaluation ``LABEL.protocol.clips``.
+        results: from label to ``(version of its data, metrics in percent)``; a failure's reason instead of metrics.
+        made: provenance of the result.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Side:
 def compare_cells(
     store: Store, pair: tuple[str, str], planned: Iterable[Planned], console: PlainConsole, *, everything: bool = False
 ) -> None:
-    """Prints configuration, results and how they were made of two cells; what is equal only if asked for.
+    """Prints configuration, results and provenance of two cells; equal values only on request.
 
     Args:
         pair: folder names, beginnings of them (an id), or titles of the planned studies.
@@ -70,7 +70,7 @@ def compare_cells(
 
 
 def _titles(planned: Iterable[Planned]) -> dict[str, set[str]]:
-    """Title, with and without the study, to the ids of its cells."""
+    """From titles, with and without the study, to the ids of their cells."""
     found: dict[str, set[str]] = {}
     for item in planned:
         for cell in item.cells:
@@ -80,7 +80,7 @@ def _titles(planned: Iterable[Planned]) -> dict[str, set[str]]:
 
 
 def _find(text: str, names: list[str], titles: Mapping[str, set[str]], store: Store) -> str:
-    """The one folder that is meant."""
+    """The only folder that fits a name."""
     ids = titles.get(text)
     found = [name for name in names if (name.partition("-")[0] in ids if ids else bool(text) and name.startswith(text))]
     found = [text] if text in found else found
@@ -104,7 +104,7 @@ def _called(name: str, titles: Mapping[str, set[str]]) -> str:
 
 
 def _title(name: str, titles: Mapping[str, set[str]]) -> str:
-    """The first whole title of the cell; rows may share it."""
+    """The first full title of the cell; rows may share it."""
     return next((title for title, ids in titles.items() if name.partition("-")[0] in ids), "")
 
 
@@ -126,7 +126,7 @@ def _read(folder: CellFolder, titles: Mapping[str, set[str]]) -> Side:
 
 
 def _made(provenance: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What of provenance and summary two results may differ in: not the times, nor the names of files."""
+    """Values of provenance and summary to compare: not times, nor names of files."""
     last = (provenance.get("attempts") or [{}])[-1]
     hardware = (last.get("hardware") or [{}])[0]
     chosen = {

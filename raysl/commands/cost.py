@@ -1,4 +1,4 @@
-"""What studies cost: `raysl calibrate`, `raysl plan --cost`, and a run's estimate beside what it took."""
+"""The cost of studies: `raysl calibrate`, `raysl plan --cost`, and a run's estimate against its actual time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from raysl.work.site import needed_data
 
 DISTURBED = "other work ran beside the measurement; raysl calibrate --again, on a machine that has nothing else to do"
 MOST_LINES = 8
-"""Of shapes that were not measured; the rest is counted."""
+"""Lines of shapes that were not measured; the rest is counted."""
 
 
 @dataclass(frozen=True)
 class CostOptions:
-    """How a bill is made out.
+    """Options of an estimate.
 
     Attributes:
         storage: a store whose results are free; None: nothing is there yet.
@@ -46,7 +46,13 @@ class CostOptions:
 
 @dataclass(frozen=True)
 class Sum:
-    """Attributes: cells, unknown: how many, and of how many no time is known. seconds: of workers, of the others."""
+    """A sum of estimates.
+
+    Attributes:
+        cells: how many.
+        unknown: how many of them have no estimate.
+        seconds: of workers, for the others.
+    """
 
     cells: int
     unknown: int
@@ -59,7 +65,7 @@ class Sum:
         return cls(len(found), sum(one is None for _, one in found), seconds)
 
     def shown(self, price: float | None = None) -> str:
-        """``12 cells, 3.1 h of workers (9.49 at 3.06 an hour)``; what is not known is said."""
+        """``12 cells, 3.1 h of workers (9.49 at 3.06 an hour)``, with the number of cells without an estimate."""
         rest = f" and {self.unknown} cells without an estimate" if self.unknown else ""
         if self.unknown == self.cells and self.cells:
             return f"{self.cells} cells, none with an estimate"
@@ -79,7 +85,7 @@ def calibrate_studies(
     """Measures each shape of the studies that was not measured on this machine, and prints all of them.
 
     Args:
-        again: also what was measured.
+        again: also those that were measured before.
 
     Returns:
         How many could not be measured.
@@ -118,7 +124,7 @@ def print_cost(
     options: CostOptions,
     console: PlainConsole,
 ) -> None:
-    """A table a study, as if it were alone and nothing computed; then the sum over all, shared and stored once."""
+    """A table per study as if nothing were computed; then the sum over all, without shared and stored cells."""
     for item in planned:
         _print_study(item, calibration, estimates, options, console)
     asked = [estimates.of(cell) for item in planned for cell in item.cells]
@@ -140,7 +146,7 @@ def print_cost(
 def _left(
     planned: list[Planned], unique: list[Cell], places: Places, estimates: Estimates, options: CostOptions
 ) -> list[CellCost]:
-    """In the order in which a run works: one seed of every row before the next seed."""
+    """Cells in the order of a run: one seed of every row before the next seed."""
     ordered = sorted(unique, key=lambda cell: cell.seed)
     if options.storage is None:
         return [estimates.of(cell) for cell in ordered]

@@ -1,4 +1,4 @@
-"""`raysl data check`: what a data set is like, before anything is trained on it."""
+"""`raysl data check`: the state of a data set, before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def chosen_set(name: str, options: list[str], study: Path | None, scale: str | N
     """A data set by its reader's name (``ucf101/2``), or by the name that a study gives it (``mine``, ``mine/2``).
 
     Args:
-        options: of the data set, laid over the study's.
+        options: of the data set, overriding the study's.
 
     Raises:
         ConfigError: unknown data set or option, or none of the study's.
@@ -52,7 +52,7 @@ def chosen_set(name: str, options: list[str], study: Path | None, scale: str | N
 
 
 def _sets_of(study: Path, scale: str | None) -> dict[str, Chosen]:
-    """What a study reads, by the names that roots are bound to; of several options under one name the first row's."""
+    """A study's data sets, by the names that roots are bound to; if several have one name, the first row's."""
     loaded = load_study(existing(study), scale)
     rows = list(loaded.rows) + ([loaded.search.base] if loaded.search is not None else [])
     sets = [data for row in rows for data in (row.cell.data, *(one.data for one in row.evaluations))]
@@ -71,12 +71,12 @@ def print_check(
     videos: Path | None = None,
     account: Path | None = None,
 ) -> None:
-    """Decodes every video once (what was decoded before is not decoded again) and prints the report.
+    """Decodes every video that was not decoded before and prints the report.
 
     Args:
-        missing: file to which the names of listed videos without a file are written, one a line.
-        videos: CSV file to which one line a video is written.
-        account: file to which the report's account of what lies below the root is written, with all names.
+        missing: file for the names of listed videos without a file, one per line.
+        videos: CSV file with one line per video.
+        account: file for the account of everything below the root, with all names.
 
     Raises:
         ConfigError: a root was given for a name that is not the data set's.

@@ -1,4 +1,4 @@
-"""Shows a run's events to a person: a live block on a terminal, plain lines elsewhere."""
+"""Shows a run's events: a live block on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raysl.commands.terminal import PlainConsole
 from raysl.work.events import Event, Note, Overview, Phase, Reading, shown_seconds
 
 PLAIN_SECONDS = 10.0
-"""Between two progress lines where there is no terminal, so that a log stays readable."""
+"""Seconds between two progress lines without a terminal, so that a log stays readable."""
 
 
 class Display:

@@ -1,4 +1,4 @@
-"""`raysl export`: a slim store to check in beside a report."""
+"""`raysl export`: a slim store to check in with a report."""
 
 from __future__ import annotations
 

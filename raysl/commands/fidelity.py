@@ -1,4 +1,4 @@
-"""`raysl fidelity`: what the recipes have of the papers, as a page."""
+"""`raysl fidelity`: a page on how faithful the recipes are to their papers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raysl.reports.fidelity import fidelity_page
 
 
 def write_fidelity(folder: Path, to: Path, console: PlainConsole, *, check: bool) -> bool:
-    """Writes the page, or says whether it is the one that is there.
+    """Writes the page, or checks the existing one.
 
     Args:
         folder: the studies, with ``recipes/`` below it.
@@ -21,11 +21,11 @@ def write_fidelity(folder: Path, to: Path, console: PlainConsole, *, check: bool
         check: write nothing.
 
     Returns:
-        False where the file is not, or not as it would be written.
+        False if the file is missing, or differs from what would be written.
 
     Raises:
-        ConfigError: a study or recipe that cannot be read, or a recipe that is not what its settings say; the file's
-            folder is not there.
+        ConfigError: a study or recipe that cannot be read, or a recipe that contradicts its settings; the file's folder
+            does not exist.
     """
     planned = load_studies([folder], None, [])
     matches = [(item.study.name, item.study.published) for item in planned if item.study.published is not None]

@@ -1,4 +1,4 @@
-"""What several commands are given: studies with scale and overrides, roots, cache."""
+"""Inputs of several commands: studies with scale and overrides, roots, cache."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load_studies(paths: list[Path], scale: str | None, overrides: list[str]) -> 
 
 
 def as_argument(path: Path) -> str:
-    """What names a study on the command line: its path as it was given, or the name of one that raysl ships."""
+    """A study's name on the command line: its path as given, or the name of one that raysl ships."""
     name = shipped_name(path)
     if name is None or path.absolute().is_relative_to(Path.cwd()) or existing(Path(name)) != path:
         return str(path)
@@ -51,10 +51,10 @@ def as_argument(path: Path) -> str:
 
 
 def _check_figures(study: Study) -> None:
-    """Before anything is computed.
+    """Checks figures of other packages, before anything is computed.
 
     Raises:
-        ConfigError: one of another package is not there, or none.
+        ConfigError: one does not exist, or is no figure.
     """
     from raysl.reports.figure import find_figures
 
@@ -65,7 +65,7 @@ def _check_figures(study: Study) -> None:
 
 
 def shelf_of(planned: list[Planned], storage: str, places: Places) -> Shelf:
-    """The store, with what this machine knows of the studies' data; nothing is decoded for it."""
+    """The store, with what this machine knows of the studies' data; nothing is decoded."""
     return Shelf(open_store(storage), known_data(data_of(planned), places))
 
 
@@ -78,7 +78,7 @@ def data_of(planned: list[Planned]) -> list[Chosen]:
 
 
 def refuse_one_name(planned: list[Planned]) -> None:
-    """Refuses two studies whose reports would overwrite each other; asked before anything is computed.
+    """Refuses two studies whose reports would overwrite each other, before anything is computed.
 
     Raises:
         ConfigError: naming both files.
@@ -94,10 +94,10 @@ def refuse_one_name(planned: list[Planned]) -> None:
 
 
 def places_for(planned: list[Planned], roots: list[str], cache: Path | None) -> Places:
-    """`find_places`, where every name that is given must be one that the studies use.
+    """`find_places`, with a check that the studies use every name.
 
     Raises:
-        ConfigError: without ``=``, a name that was given before, or one that nothing in the studies has.
+        ConfigError: without ``=``, a repeated name, or one that nothing in the studies has.
     """
     places = find_places(roots, cache)
     known = {name for item in planned for name in item.study.root_names}
@@ -107,10 +107,10 @@ def places_for(planned: list[Planned], roots: list[str], cache: Path | None) -> 
 
 
 def find_places(roots: list[str], cache: Path | None) -> Places:
-    """``["ucf101=/data/ucf"]`` from ``--root`` with what environment and the user's file give.
+    """``["ucf101=/data/ucf"]`` from ``--root``, with roots from the environment and the user's file.
 
     Raises:
-        ConfigError: without ``=``, or a name that was given before.
+        ConfigError: without ``=``, or a repeated name.
     """
     given: dict[str, str | Path] = {}
     for root in roots:

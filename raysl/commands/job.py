@@ -1,4 +1,4 @@
-"""Runs that are submitted as Ray jobs: what a submission says, and which folders a job would lose."""
+"""Runs that are submitted as Ray jobs: their environment, and folders that a job would lose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray for the process of a job's entry point."""
 
 STOP_SECONDS = 90
-"""Given to a job that is stopped before it is killed; Ray's own 3 s are too few for a checkpoint."""
+"""Seconds for a stopped job before it is killed; Ray's default of 3 s is too short for a checkpoint."""
 
 
 def in_job() -> bool:
@@ -26,7 +26,7 @@ def refuse_lost_folders(**folders: str) -> None:
         folders: by the name of their option.
 
     Raises:
-        ConfigError: naming the option, and what to give in its place.
+        ConfigError: naming the option, and what to use instead.
     """
     if not in_job():
         return
@@ -40,20 +40,20 @@ def refuse_lost_folders(**folders: str) -> None:
 
 
 def unknown_commit() -> str:
-    """What to say of a job whose cells will not know the commit that they were computed with; empty for others."""
+    """The note for a job whose cells will not know their commit; empty for others."""
     if not in_job() or git_state()["commit"] != UNKNOWN:
         return ""
     return 'the commit of this upload is not known: submit with --runtime-env-json "$(raysl job-env)", which gives it'
 
 
 def job_environment(uploaded: Path | None = None) -> dict[str, dict[str, str]]:
-    """The part of a job's runtime environment that raysl asks for: the commit of what is uploaded, and time to stop.
+    """The part of a job's runtime environment that raysl needs: the commit of the upload, and time to stop.
 
     ``JobSubmissionClient(...).submit_job(runtime_env={"working_dir": ".", **job_environment()}, ...)``
 
     Args:
-        uploaded: raysl's checkout, given as the job's working folder; the current folder where None. Elsewhere the
-            commit is not said: it is that of the raysl which the cluster has.
+        uploaded: raysl's checkout, the job's working folder; None: the current folder. If it is no checkout, the commit
+            is that of the cluster's own raysl, and is not set.
     """
     folder = uploaded or Path.cwd()
     variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}

@@ -29,10 +29,10 @@ def write_pages(
     reports: str | Path | None,
     file: str | None,
 ) -> None:
-    """Writes what was made of studies as pages.
+    """Writes the reports of studies as pages.
 
     Args:
-        reports: where each study has a page of its own beside its table, ``index.html``; None: they have none.
+        reports: where each study gets a page next to its table, ``index.html``; None: no such pages.
         file: of one page of them all, or an object of a bucket; None: there is none.
 
     Raises:
@@ -64,7 +64,7 @@ def _encoded(studies: Sequence[PageStudy]) -> bytes:
 
 
 def page_file(file: str) -> tuple[Place, str]:
-    """The folder and the name of what ``--html`` names.
+    """Folder and name of the file of ``--html``.
 
     Raises:
         ConfigError: it names no file.
@@ -77,7 +77,7 @@ def page_file(file: str) -> tuple[Place, str]:
 
 
 def page_study(made: Reported, shelf: ReadOnce, storage: str) -> PageStudy:
-    """What the page shows of one study."""
+    """The part of the page for one study."""
     item = made.item
     command, store = run_command(item), _as_typed(storage)
     cells = [
@@ -103,7 +103,7 @@ def run_command(item: Planned) -> str:
 
 
 def _as_typed(path: str) -> str:
-    """From the working folder on; of what lies elsewhere on this machine its name alone."""
+    """The path from the working folder; only the name for files elsewhere on this machine."""
     if "://" in path:
         return shown_address(path)
     whole = Path(path).expanduser().absolute()

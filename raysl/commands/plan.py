@@ -1,4 +1,4 @@
-"""`raysl plan`: what would be computed, before anything is paid for."""
+"""`raysl plan`: what would be computed, before money is spent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from raysl.training.try_step import try_step
 
 
 def print_plan(planned: list[Planned], places: Places, console: PlainConsole) -> None:
-    """One table a study, and counts over all of them: of the work, and of what is published."""
+    """One table per study, and counts over all of them: of the work, and of published results."""
     for item in planned:
         study = item.study
         table = Table(title=f"{study.options.title.strip()}  [{study.name}, scale {study.scale}]", title_justify="left")
@@ -63,7 +63,7 @@ def print_plan(planned: list[Planned], places: Places, console: PlainConsole) ->
 
 
 def _behind(cells: list[Cell]) -> dict[str, list[Cell]]:
-    """The cells behind evaluations of a row's cells, by label; rows that train the same have the same ones."""
+    """The cells that evaluations of a row's cells train, by label; rows with the same training share them."""
     found: dict[str, dict[str, Cell]] = {}
     for cell in cells:
         for evaluation in cell.evaluations:
@@ -86,7 +86,7 @@ def print_roots(planned: list[Planned], places: Places, console: PlainConsole) -
 
 
 def print_changes(study: Study, console: PlainConsole) -> None:
-    """What each row changes in its values as they are resolved, and what the scale and ``--set`` changed."""
+    """What each row changes in resolved values, and what the scale and ``--set`` changed."""
     found = describe_differences(study)
     changing = {name: changes for name, changes in found.rows.items() if name != found.reference}
     lines = [f"what each row changes against {found.reference!r}:"] if changing else []
@@ -97,7 +97,7 @@ def print_changes(study: Study, console: PlainConsole) -> None:
 
 
 def print_search(search: Search, seeds: int, console: PlainConsole) -> None:
-    """What is tried, and what follows."""
+    """The axes of a search, its trials, and the cells that follow."""
     options = search.options
     table = Table(show_header=True, title_justify="left")
     for heading in ("axis", "values", "when"):
@@ -114,7 +114,7 @@ def print_search(search: Search, seeds: int, console: PlainConsole) -> None:
 
 
 def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], console: PlainConsole) -> None:
-    """How much is asked for and how much of it is unique; what of the papers it is, where a study reproduces any."""
+    """Requested and unique work; coverage of the papers, if a study reproduces any."""
     evaluations = sum(len(cell.evaluations) for cell in cells)
     asked = {cell.key for cell in cells}
     tuned = sum(cell.key not in asked for cell in work)
@@ -139,7 +139,7 @@ def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], co
 
 
 def print_advice(planned: list[Planned], places: Places, console: PlainConsole) -> None:
-    """A line for each thing that should be known of a row or a column before it is paid for."""
+    """Remarks about rows and columns before money is spent, one per line."""
     known: dict[str, int | None] = {}
 
     def classes(data: Chosen) -> int | None:
@@ -173,7 +173,7 @@ def show_cell(planned: list[Planned], row: str, *, in_ascii: bool = False) -> st
 
 
 def try_steps(planned: list[Planned], places: Places, console: PlainConsole) -> int:
-    """One real step of every distinct cell (at one seed), then its evaluations on a few videos, a line each.
+    """One real step of every distinct cell (at one seed), then its evaluations on a few videos, one line per cell.
 
     Returns:
         How many cells failed.

@@ -1,4 +1,4 @@
-"""`raysl report`: tables from what the store holds."""
+"""`raysl report`: tables from the store."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from raysl.results.place import Place, place
 
 @dataclass
 class ReadOnce(Shelf):
-    """A shelf of a store that nobody is thought to write meanwhile: what was found of a cell is kept.
+    """A shelf that caches what it found, assuming that no run writes to the store meanwhile.
 
     Attributes:
-        places: of the videos; None where they are not looked for.
+        places: of the videos; None: they are not searched.
     """
 
     found: dict[tuple[str, ...], Found] = field(default_factory=dict)
@@ -56,18 +56,18 @@ class ReadOnce(Shelf):
 
     @cached_property
     def curves(self) -> CurveReader:
-        """Of the store's cells."""
+        """The cells of the store."""
         return CurveReader(self.store)
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What was made of a study.
+    """The report of a study.
 
     Attributes:
-        folder: as a person gave it, the study's part added.
-        files: that were written now, relative to the folder.
-        figures: with what a page embeds, where there is one.
+        folder: as the user gave it, with the study's part added.
+        files: written now, relative to the folder.
+        figures: with what a page embeds, if there is one.
     """
 
     item: Planned
@@ -89,15 +89,15 @@ def write_reports(
     *,
     shown: bool = True,
 ) -> list[Reported]:
-    """Writes what is made of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
+    """Writes the report of every study to ``reports/<study>/[<scale>/]`` and prints the tables.
 
-    Whatever the formats, a cell is looked for once, and a figure drawn once.
+    Whatever the formats, a cell is read once, and a figure drawn once.
 
     Args:
         formats: of `raysl.reports.formats.FORMATS`; None: the default. None at all: nothing is written but the page.
         page: a file, or an object of a bucket, for one page of all studies.
         places: of the studies' videos, which figures show pictures of; None: they show names.
-        shown: whether the tables are printed, with all that stands below them.
+        shown: whether the tables are printed, with everything below them.
 
     Raises:
         ConfigError: ``page`` names no file, or two studies have one name.
@@ -109,8 +109,8 @@ def write_reports(
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Nearly all that a report reads and makes stays until its end: to look through it for garbage took 1.2 of the 20 s
-    of a thousand cells."""
+    """Disables garbage collection: nearly all objects of a report stay until its end, and collecting took 1.2 of the 20
+    s of a thousand cells."""
     before = gc.get_threshold()
     gc.set_threshold(before[0], 10 * before[1], 10 * before[2])
     try:
@@ -136,7 +136,7 @@ def _write_reports(
     if page is not None:
         from raysl.commands.page import page_file
 
-        page_file(page)  # refuses what is no file before anything is made
+        page_file(page)  # refuses a name that is no file before anything is made
     once = ReadOnce(shelf.store, shelf.data, places=places)
     made = []
     for item in with_known_best(planned, once):
@@ -183,7 +183,7 @@ def reports_place(reports: str | Path) -> Place:
 
 
 def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> ReportInput:
-    """What the table of one study is made from."""
+    """The input of one study's table."""
     study = item.study
     return collect(
         shelf,
@@ -202,7 +202,7 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
 
 
 def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
-    """What the figures of one study are made from."""
+    """The input of one study's figures."""
     study, source = item.study, table.source
     rows = rows_with_curves(source.rows, source.baseline)
     options = {one.label: evaluation_options(one) for row in study.rows[:1] for one in row.evaluations}
@@ -224,7 +224,7 @@ def figure_input(item: Planned, shelf: ReadOnce, table: Table) -> FigureInput:
 
 
 def _first_cells(item: Planned, source: ReportInput) -> dict[str, tuple[CellConfig, str]]:
-    """Row to the configuration of its first seed, and where that is in the store."""
+    """From row to the configuration of its first seed, and its place in the store."""
     configs: dict[str, CellConfig] = {}
     for cell in item.cells:
         configs.setdefault(cell.row, cell.config)

@@ -47,11 +47,11 @@ def run_studies(
     local: bool = False,
     formats: Collection[str] | None = None,
 ) -> int:
-    """Computes the missing cells of the studies and writes their reports; at the end, what these say in short.
+    """Computes the missing cells of the studies and writes their reports; prints a summary at the end.
 
     Args:
-        formats: as of `write_reports`.
-        local: on this machine without Ray; cell after cell, or ``max_concurrent`` beside each other.
+        formats: as for `write_reports`.
+        local: on this machine without Ray; one cell after the other, or ``max_concurrent`` at the same time.
 
     Returns:
         How many cells and searches are not complete.
@@ -70,7 +70,7 @@ def run_studies(
     if local or not joins_cluster(options):
         to_read = check_roots(unique, store, places)
         if to_read and not local and len(os.sched_getaffinity(0)) > 1:
-            ready_for_processes()  # those that decode import what they need while Ray starts
+            ready_for_processes()  # decoding processes do their imports while Ray starts
     console.print(f"{len(cells)} cells asked for, {len(unique)} unique; store: {without_credentials(storage)}")
     if unknown_commit():
         console.print(unknown_commit())
@@ -98,7 +98,7 @@ def run_studies(
 
 
 def _say_where(planned: list[Planned], storage: str, console: PlainConsole) -> None:
-    """Where to look at the runs themselves."""
+    """The command to look at curves."""
     store, study = without_credentials(storage), planned[0].study
     options = [*([] if study.scale == "paper" else ["--scale", study.scale]), "--storage", store]
     options += [text for override in study.given.overrides for text in ("--set", override)]
@@ -108,11 +108,11 @@ def _say_where(planned: list[Planned], storage: str, console: PlainConsole) -> N
 
 
 TELLING = {"grid": "heat_map", "one_factor": "axis_curves", "search": "parallel_coordinates"}
-"""Design to the figure that shows what its study is about; differences to the baseline for all others."""
+"""From design to its main figure; differences to the baseline for all others."""
 
 
 def _say_what(written: Reported, console: PlainConsole) -> None:
-    """The table, what is decided, and where the rest is: of what was written now, not of what lies there."""
+    """The table, which differences are decided, and the files that were written now."""
     console.print_lines(f"\n{render_summary(written.table)}")
     console.print()
     drawn = [file for file in written.files if file.startswith(f"{FOLDER}/") and not file.endswith(".csv")]
@@ -124,12 +124,12 @@ def _say_what(written: Reported, console: PlainConsole) -> None:
 
 
 def joins_cluster(options: RunOptions) -> bool:
-    """Whether nodes that this machine knows nothing of may have what it lacks; Ray sets RAY_ADDRESS for jobs."""
+    """Whether other nodes may have what this machine lacks; Ray sets RAY_ADDRESS for jobs."""
     return bool(options.address or os.environ.get("RAY_ADDRESS"))
 
 
 def _compare(outcome: RunOutcome, places: Places, console: PlainConsole) -> None:
-    """The estimate beside what it took; a run that is done does not fail over it."""
+    """The estimate against the actual time; an error here does not fail a run that is done."""
     try:
         line = comparison(outcome.took, places)
     except RayslError as error:
@@ -139,7 +139,7 @@ def _compare(outcome: RunOutcome, places: Places, console: PlainConsole) -> None
 
 
 def open_searches(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> int:
-    """Says which searches lack trials, as those whose process could not read the store; returns how many do."""
+    """Reports searches that lack trials, as after a process could not read the store; returns how many."""
     count = 0
     for item in planned:
         search = item.study.search
@@ -158,7 +158,7 @@ def _search(
     console: PlainConsole,
     local: bool,
 ) -> list[Planned]:
-    """Tries what the searches lack; the studies with the rows that they found.
+    """Runs the missing trials of searches; returns the studies with the rows that they found.
 
     Raises:
         ConfigError: a search is to be run without Ray.
@@ -181,7 +181,7 @@ def _search(
 
 
 def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> bool:
-    """Refuses, before Ray is started, a run on this machine of data sets and weights that are not there to be read.
+    """Refuses, before Ray is started, a run on this machine if data sets or weights are not here.
 
     Returns:
         Whether there are data sets to read, since no earlier run did.
@@ -215,7 +215,7 @@ def check_roots(cells: Sequence[Cell], store: Store, places: Places) -> bool:
 
 
 def _close(outcome: RunOutcome, phases: dict[str, float], seconds: float, console: PlainConsole) -> None:
-    """The last lines: what is not there and why, and where the time went."""
+    """The last lines: what is missing and why, and the times of phases."""
     for kind, cells in (("failed", outcome.failed), ("missing", outcome.missing)):
         for title, reason in cells.items():
             console.print(f"{kind}: {title}: {reason or 'no reason known'}")

@@ -37,7 +37,7 @@ def schema_text(kind: str, *, in_ascii: bool = False) -> str:
 
 
 def write_schema(kind: str, to: Path) -> None:
-    """Writes the schema to a file, with the folders around it.
+    """Writes the schema to a file, and creates its folders.
 
     Raises:
         ConfigError: an unknown kind.

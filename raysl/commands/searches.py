@@ -14,18 +14,18 @@ from raysl.results import SearchTrial, Shelf, best_trials
 
 
 def search_name(search: Search, shelf: Shelf) -> str | None:
-    """The name of the search's folder in the store; None where its data was never read."""
+    """The name of the search's folder in the store; None if its data was never read."""
     return shelf.search(search.id, search.base.cell, search.data)
 
 
 def trials_of(search: Search, shelf: Shelf) -> list[SearchTrial]:
-    """What the store holds of a search; nothing where its data was never read."""
+    """A search's trials in the store; empty if its data was never read."""
     name = search_name(search, shelf)
     return [] if name is None else shelf.store.search(name).trials()
 
 
 def with_known_best(planned: list[Planned], shelf: Shelf) -> list[Planned]:
-    """The studies with the rows that their searches have found, where these are complete."""
+    """The studies with the rows that their searches have found, if these are complete."""
     return [_with_best(item, shelf) for item in planned]
 
 
@@ -41,7 +41,7 @@ def _with_best(item: Planned, shelf: Shelf) -> Planned:
 
 
 def searched(item: Planned, shelf: Shelf) -> Searched | None:
-    """What a report says of the study's search."""
+    """The search of a study for its report."""
     search = item.study.search
     if search is None:
         return None
@@ -61,7 +61,7 @@ def searched(item: Planned, shelf: Shelf) -> Searched | None:
 
 
 def search_line(item: Planned, shelf: Shelf) -> str | None:
-    """``search: 7 of 24 trials have ended``; None where the study has no search."""
+    """``search: 7 of 24 trials have ended``; None if the study has no search."""
     search = item.study.search
     if search is None:
         return None

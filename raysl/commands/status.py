@@ -23,16 +23,16 @@ from raysl.work.claims import others
 from raysl.work.events import Note, Overview, Running
 
 WATCH_SECONDS = 5.0
-"""Between two looks at the store."""
+"""Seconds between two reads of the store."""
 
 
 def watch(
     planned: list[Planned], look: Callable[[], Shelf], console: PlainConsole, seconds: float = WATCH_SECONDS
 ) -> None:
-    """Shows how far cells are until all are done or failed, or until Ctrl-C; then how they ended.
+    """Shows the progress of cells until all are done or failed, or until Ctrl-C; then how they ended.
 
     Args:
-        look: opens the store anew.
+        look: opens the store again.
     """
     began, told = time.time(), set[str]()
     try:
@@ -58,14 +58,14 @@ def watch(
 
 
 def _searching(planned: list[Planned], shelf: Shelf) -> str:
-    """What searches of the studies still try."""
+    """The remaining trials of the studies' searches."""
     searches = [(item, item.study.search) for item in planned if item.study.search is not None]
     lines = [search_line(item, shelf) for item, search in searches if search.missing(trials_of(search, shelf))]
     return "; ".join(line for line in lines if line is not None)
 
 
 def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float) -> Overview:
-    """As a run itself shows it, from what the store holds: heartbeats and claims."""
+    """The progress as a run itself shows it, from the store's heartbeats and claims."""
     now = time.time()
     running = tuple(one for one in (_running(item, shelf, now) for item in found) if one is not None)
     states = Counter(one.own for one in found)
@@ -80,7 +80,7 @@ def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float
 
 
 def _running(found: Found, shelf: Shelf, now: float) -> Running | None:
-    """A cell under work; None where nobody works on it."""
+    """A running cell; None if no run works on it."""
     if found.own != "missing" or found.folder is None:
         return None
     claims, training = others(shelf.store, found.folder.name, ""), found.state.status == "running"
@@ -92,7 +92,7 @@ def _running(found: Found, shelf: Shelf, now: float) -> Running | None:
 
 
 def _as_progress(beat: dict[str, object]) -> Progress | None:
-    """What a heartbeat says; None before the first report."""
+    """The progress in a heartbeat; None before the first report."""
     numbers = {key: value for key, value in beat.items() if isinstance(value, int | float)}
     if not {"epoch", "epochs", "step", "steps", "clips_per_second", "loss"} <= numbers.keys():
         return None
@@ -109,7 +109,7 @@ def _as_progress(beat: dict[str, object]) -> Progress | None:
 
 
 def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> None:
-    """One line a cell, and the counts of each study."""
+    """One line per cell, and the counts of each study."""
     for item in with_known_best(planned, shelf):
         title = f"{item.study.options.title.strip()}  [{item.study.name}, scale {item.study.scale}]"
         table = Table(title=title, title_justify="left")
@@ -140,7 +140,7 @@ def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) ->
 
 
 def _note(found: Found) -> str:
-    """Why it failed or could not be computed, where else it is done, and how far it is."""
+    """Why it failed or could not be computed, where else it is done, and its progress."""
     state = found.state
     notes = [text for text in (state.reason, found.elsewhere) if text]
     if state.status == "done":

@@ -1,4 +1,4 @@
-"""`raysl studies`: what raysl ships, with its paper and table, and what it asks for before any data is there."""
+"""`raysl studies`: the studies that raysl ships, with paper, table and cost as far as known without data."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from raysl.planning.search import Search
 from raysl.published import paper, published_table
 
 NAMES = {"taco": "TaCo"}
-"""Of papers whose name is not their id in capitals."""
+"""Names of papers that are not their id in capitals."""
 
 
 def print_studies(names: list[Path], scale: str | None, console: PlainConsole) -> None:
-    """A line for each study: how it is called, whose table it is, its cells and trainings.
+    """A line for each study: its name, the published table, its cells and trainings.
 
     Args:
-        names: of studies or folders of them, as every command takes them; empty: all that raysl ships.
+        names: of studies or folders of them, as for every command; empty: all that raysl ships.
 
     Raises:
         ConfigError: there is no such study or scale; raysl was copied here without its studies.
@@ -51,7 +51,7 @@ def _all() -> Path:
 
 
 def _source(item: Planned) -> tuple[str, str]:
-    """The paper, and its table or figure; of others the study's title."""
+    """The paper and its table or figure; for other studies the title."""
     table_id = item.study.options.reproduces
     if table_id is None:
         return "–", item.study.options.title.strip()
@@ -62,8 +62,8 @@ def _source(item: Planned) -> tuple[str, str]:
 def cost_lines(item: Planned) -> Iterator[str]:
     """``27 pretrainings: 200 epochs of kinetics400``: equal cells once, those behind evaluations too.
 
-    The videos that all of them pass are said where the study alone gives their number: of rendered videos, and where
-    the length is in steps.
+    The number of videos that pass is added if the study determines it: for rendered videos, and if the length is in
+    steps.
     """
     cells = unique_cells(item.cells)
     if item.study.search is not None:
@@ -77,7 +77,7 @@ def cost_lines(item: Planned) -> Iterator[str]:
 
 
 def _training(cell: Cell) -> tuple[str, str, int | None]:
-    """What it is called, how long it is, and how many videos it passes, where that is known without data."""
+    """The stage's name, its length, and how many videos pass, if that is known without data."""
     training, data = cell.config.training, cell.config.data
     if training.epochs is None:
         assert training.steps is not None

@@ -1,4 +1,4 @@
-"""`raysl tensorboard`: the curves of studies as TensorBoard shows them, by study, row and seed."""
+"""`raysl tensorboard`: the curves of studies for TensorBoard, by study, row and seed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Linked:
 
 
 def link_runs(planned: list[Planned], shelf: Shelf, to: Path, console: PlainConsole) -> None:
-    """Makes ``to/<study>/<row>/seed<N>/`` of what the store holds, in place of what an earlier call made.
+    """Makes ``to/<study>/<row>/seed<N>/`` from the store, replacing those of an earlier call.
 
-    Links to the store's files, copies of those of a bucket, and what the HParams page reads.
+    They have links to the store's files, or copies from a bucket, and the data of the HParams page.
 
     Raises:
         ConfigError: ``to`` holds something else.
@@ -76,7 +76,7 @@ def link_runs(planned: list[Planned], shelf: Shelf, to: Path, console: PlainCons
 
 
 def _runs(cells: Iterable[Cell], shelf: Shelf) -> Iterator[tuple[Found, str]]:
-    """The cells, each with those behind its evaluations, and the folder of each below that of its row."""
+    """The cells, each with those that its evaluations train, and the folder of each below that of its row."""
     for cell in cells:
         found = shelf.find(cell)
         yield found, _seed(cell)
@@ -88,7 +88,7 @@ def _runs(cells: Iterable[Cell], shelf: Shelf) -> Iterator[tuple[Found, str]]:
 
 
 def folder_names(rows: Iterable[str]) -> dict[str, str]:
-    """Names of rows as folders on any system, distinct even where letter case is not: ``a/b`` is ``a-b``."""
+    """Names of rows as folders on any system, distinct even without letter case: ``a/b`` is ``a-b``."""
     names: dict[str, str] = {}
     taken = set[str]()
     for row in dict.fromkeys(rows):
@@ -106,7 +106,7 @@ def _seed(cell: Cell) -> str:
 
 
 def _session(found: Found, group: str, files: Iterable[str]) -> Session:
-    """What the cell is and has so far; an evaluation on several folds counts with its mean."""
+    """Hyperparameters and metrics of the cell so far; an evaluation on several folds has its mean."""
     values: dict[str, list[float]] = {}
     for one in found.evaluations:
         record = one.record or {}
@@ -122,7 +122,7 @@ def _session(found: Found, group: str, files: Iterable[str]) -> Session:
 
 
 def _make(folder: Path, wanted: Mapping[str, Linked | bytes]) -> None:
-    """Leaves what is there already, since a TensorBoard may be reading it."""
+    """Keeps existing files, since a TensorBoard may be reading them."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in sorted(folder.rglob("*"), reverse=True):
         if old.is_dir() and not old.is_symlink():
@@ -150,7 +150,7 @@ def _link(target: Path, file: Path) -> None:
 
 
 def _write(target: Path, content: bytes) -> None:
-    """A reader never sees a part of it."""
+    """Writes a file so that a reader never sees a part of it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".partial-{uuid.uuid4().hex}")
     try:

@@ -13,17 +13,17 @@ from rich.text import Text
 from raysl.errors import printable
 
 WIDTH = 160
-"""Columns of a table where output is no terminal."""
+"""Columns of a table if output is no terminal."""
 
 IN_ASCII = {"–": "-", "—": "-", "−": "-", "±": "+-", "→": "->", "…": "...", "×": "x", "≥": ">=", "≤": "<=", "✓": "*"}
-"""What raysl itself writes, where output cannot encode it; other characters are escaped."""
+"""Replacements for raysl's own characters if output cannot encode them; others are escaped."""
 
 
 class PlainConsole(Console):
     """A console whose strings, in tables too, are text and never markup or emoji codes; styles are given as arguments.
 
-    A string is one line: control characters in it are escaped, a line's end too (`print_lines` prints several). What
-    the encoding of the output lacks is replaced. Lines are not wrapped. `rich.text.Text` would go past all of that.
+    A string is one line: control characters in it are escaped, including line ends (`print_lines` prints several).
+    Characters that the output's encoding lacks are replaced. Lines are not wrapped. `rich.text.Text` would bypass this.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -39,7 +39,7 @@ class PlainConsole(Console):
         super().print(*objects, **{"soft_wrap": lines, **options})
 
     def print_lines(self, text: str) -> None:
-        """A text of several lines, whose data has no line's end of its own."""
+        """Prints a text of several lines; the data in it must have no line ends."""
         self.print(*text.rstrip("\n").split("\n"), sep="\n")
 
 
@@ -67,13 +67,13 @@ def is_utf8() -> bool:
 
 
 def never_fail_to_encode() -> None:
-    """Makes standard output escape what it cannot encode, whoever writes to it."""
+    """Makes standard output escape characters that it cannot encode, whatever writes to it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def unwritable_output() -> str | None:
-    """Why standard output takes nothing more, as where the disk of a log is full; None where it does."""
+    """Why standard output cannot be written, for instance on a full disk; None if it can."""
     try:
         print(flush=True)  # what failed before is no longer in its buffer
     except OSError as error:
