@@ -85,7 +85,7 @@ def _levels(document: Tree, axis: str, value: Any, short: str) -> list[Level]:
     if not value:
         raise document.error(at, "has no values")
     if axis == "training.seed":
-        raise document.error(at, "is not an axis: seeds are paired across rows, and listed under seeds")
+        raise document.error(at, "is no axis: seeds are paired across rows, and listed under seeds")
     if isinstance(value, list):
         items = [((*at, str(position)), one) for position, one in enumerate(value)]
         found = [_level(document, axis, f"{short} {_text(document, own, one)}", one, own, False) for own, one in items]
