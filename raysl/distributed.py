@@ -1,4 +1,4 @@
-"""The process group as the rest of raysl sees it: rank, size, differentiable collectives; all work without a group."""
+"""The process group: rank, size, differentiable collectives. Everything works without a group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
 
 BUCKET_BYTES = 25 * 2**20
-"""Tensors that are reduced together, as DDP's: large enough for bandwidth, small beside a network."""
+"""Bytes that are reduced together, like DDP's buckets: large enough for bandwidth, small compared to a network."""
 
 
 _alone = False
@@ -29,7 +29,7 @@ def is_distributed() -> bool:
 
 @contextmanager
 def alone_on_first_rank() -> Iterator[None]:
-    """In the body this process works as if it had no process group, while other ranks do something else."""
+    """In its body this process works as without a process group, while other ranks do something else."""
     global _alone
     _alone = True
     try:
@@ -47,10 +47,10 @@ def world_size() -> int:
 
 
 def launcher_number(variable: str) -> int:
-    """A count that torchrun gives in the environment; 1 where it is not set, or empty.
+    """A count that torchrun sets in the environment; 1 if it is unset or empty.
 
     Raises:
-        ConfigError: it is no whole number from 1 on.
+        ConfigError: it is no whole number of at least 1.
     """
     given = os.environ.get(variable) or "1"
     if not (given.isascii() and given.isdigit() and int(given) > 0):
@@ -62,7 +62,7 @@ class _AllGather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
         ctx.rows = tensor.shape[0]
-        tensor = tensor.contiguous()  # before `empty_like`, which keeps strides: all ranks must lay rows out alike
+        tensor = tensor.contiguous()  # before `empty_like`, which keeps strides: all ranks must use the same layout
         parts = [torch.empty_like(tensor) for _ in range(world_size())]
         dist.all_gather(parts, tensor)
         return torch.cat(parts)
@@ -106,7 +106,7 @@ def all_reduce_sum(tensor: Tensor) -> Tensor:
 def average_over_ranks(tensors: Sequence[Tensor]) -> None:
     """Replaces each tensor by its mean over ranks, in place, by one collective for each `BUCKET_BYTES` of them.
 
-    Every rank gives tensors of the same shapes in the same order.
+    Every rank passes tensors of the same shapes in the same order.
     """
 
     def average(values: Tensor) -> None:
@@ -131,7 +131,7 @@ def _in_buckets(tensors: Sequence[Tensor], collective: Callable[[Tensor], Any]) 
 
 
 def _buckets(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Neighbours of one dtype, together as long as they are below `BUCKET_BYTES`."""
+    """Groups of consecutive tensors of one dtype, each below `BUCKET_BYTES`."""
     buckets: list[list[Tensor]] = []
     filled = 0
     for tensor in tensors:
@@ -162,12 +162,11 @@ def gather_objects(value: Any) -> list[Any]:
 
 
 def on_every_rank(function: Callable[[], T]) -> T:
-    """``function()`` on every rank; it must not communicate. What fails on one rank is raised on all of them.
+    """``function()`` on every rank; it must not communicate. A failure on one rank is raised on all of them.
 
     Raises:
-        RayslError: a rank's own failure, or else that of the lowest rank which failed; a `NodeFault` in the place of
-            an exception that is none of raysl's, which knows the ``unfit`` of all. Without a group, whatever
-            ``function`` raises.
+        RayslError: a rank's own failure, or else that of the lowest rank that failed; a `NodeFault` instead of an
+            exception that is not raysl's, with the ``unfit`` of all. Without a group, whatever ``function`` raises.
     """
     if not is_distributed():
         return function()
@@ -195,10 +194,10 @@ def on_first_rank(function: Callable[[], T]) -> T:
 
 @contextmanager
 def ending_together() -> Iterator[None]:
-    """Where one rank raises alone, its process group is closed, so that the others fail at their next collective.
+    """If one rank raises alone, its process group is closed, so that the others fail at their next collective.
 
-    They would otherwise wait for it until the group's timeout, half an hour. What `on_every_rank` and `on_first_rank`
-    raise is known to all ranks and closes nothing.
+    They would otherwise wait for it until the group's timeout, half an hour. Errors of `on_every_rank` and
+    `on_first_rank` are raised on all ranks and close nothing.
     """
     try:
         yield
@@ -223,7 +222,7 @@ def is_of_all_ranks(error: Exception) -> bool:
 
 
 def _attempt(function: Callable[[], T]) -> tuple[list[T], RayslError | None, Exception | None]:
-    """The result in a list, or the failure as it can be sent to other ranks, and what caused it."""
+    """The result in a list, or the failure in a form that can be sent to other ranks, with its cause."""
     try:
         return [function()], None, None
     except RayslError as error:

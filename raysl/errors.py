@@ -1,4 +1,4 @@
-"""The errors a user meets. Each message names the file, key, video or cell, and says what to do."""
+"""The errors for users. Each message names the file, key, video or cell, and what to do."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class StorageError(RayslError):
 
 
 class ObstructedError(StorageError):
-    """One object of a store that only a person can mend: no right to read or write it, or a folder in its place."""
+    """One object of a store that the user must repair: no right to read or write it, or a folder instead of it."""
 
 
 class StoreLostError(StorageError):
-    """Nothing can be kept any more: the disk is full or read-only, or the bucket does not answer.
+    """Nothing can be stored any more: the disk is full or read-only, or the bucket does not answer.
 
-    Whatever else a run tried would end alike, so that it stops; what is stored stays, and the next one goes on from it.
+    Anything else that a run tried would fail too, so it stops; the next run continues from what is stored.
     """
 
 
 class NodeFault(RayslError):  # noqa: N818  (of the machine, not of the program)
-    """What a machine could not do this time: a root that is not there, a file that could not be read, a full disk.
+    """Something that a machine could not do this time: an absent root, a file that could not be read, a full disk.
 
-    It says nothing about the cell: it is noted and shown, never stored as a result, and the next run tries again.
+    It is not a property of the cell: it is noted and shown, never stored as a result, and the next run tries again.
 
     Args:
         may_pass: trying again soon may help: memory ran out, or a file that could be read before could not be now.
-        unfit: ranks whose machine lacks what the run read, so that another machine may be able to.
+        unfit: ranks whose machine lacks the data, so that another machine may succeed.
     """
 
     def __init__(self, message: str, may_pass: bool = False, unfit: Iterable[int] = ()) -> None:
@@ -56,16 +56,16 @@ class MissingFileError(ConfigError, NodeFault):
 
 
 class LeftError(RayslError):
-    """Training was asked to end from outside. It saved a checkpoint, and goes on from it when it is run again."""
+    """Training was ended from outside. It saved a checkpoint, and resumes from it when it is run again."""
 
 
 DECIDED_BY = "decided_by"
-"""In the details of a `CellFailure`: key and value of the options that decided it and are in no id. With another value
+"""Key in the details of a `CellFailure`: options that caused it and are in no id, with their values. With another value
 of one of them the cell is computed again."""
 
 
 class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault of the program)
-    """A deterministic failure of one cell: stored as its result and never retried by itself.
+    """A deterministic failure of one cell: stored as its result and never retried automatically.
 
     Args:
         reason: one sentence for the table's footnote.
@@ -82,14 +82,14 @@ class CellFailure(RayslError):  # noqa: N818  (a result of the cell, not a fault
 
 
 JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
-"""Invisible, and part of what is written: the joiners of Persian and of emoji, the letters of regional flags."""
+"""Invisible characters that belong to text: the joiners of Persian and of emoji, the letters of regional flags."""
 
 
 def printable(text: str) -> str:
-    r"""Text of other people (names, titles, paths, reasons) as one line that a terminal shows as it is written.
+    r"""User text (names, titles, paths, reasons) as one line that a terminal shows literally.
 
-    What moves a cursor, turns the direction of writing, ends a line or cannot be encoded is escaped: ``\x1b``, ``\n``,
-    ``\u202e``; bytes of a file name that are no text as ``\xe9``.
+    Characters that move a cursor, turn the direction of writing, end a line or cannot be encoded are escaped: ``\x1b``,
+    ``\n``, ``\u202e``; bytes of a file name that are no text as ``\xe9``.
     """
     if text.isprintable():  # then it has none of these
         return text

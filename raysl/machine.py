@@ -1,4 +1,4 @@
-"""What this machine gives processes that we start: an interpreter, and a folder for their sockets."""
+"""What processes that we start need from this machine: an interpreter, and a folder for their sockets."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from raysl.errors import NodeFault, RayslError
 LONGEST_SOCKET = 107
 """Bytes of a socket's path that the system allows."""
 SOCKET_NAMES = 32
-"""Of which Python's names of a folder and a socket in it take so many: ``/pymp-xxxxxxxx/listener-xxxxxxxx``."""
+"""Bytes of Python's names of a folder and a socket in it: ``/pymp-xxxxxxxx/listener-xxxxxxxx``."""
 PATIENCE_SECONDS = 60.0
-"""For an interpreter to say what it is."""
+"""Seconds for an interpreter to report its version."""
 
 
 class _Process(ForkServerProcess):
@@ -60,7 +60,7 @@ def _script_hidden() -> Iterator[None]:
 
 
 def ready_for_processes() -> None:
-    """Makes sure that `multiprocessing` can start processes and talk to them; to be called before it does.
+    """Makes sure that `multiprocessing` can start processes and communicate with them; to be called before it does.
 
     Raises:
         RayslError: there is no interpreter to start, or no folder for sockets.
@@ -78,7 +78,7 @@ def ready_for_processes() -> None:
 
 
 def _check_locks() -> None:
-    """Makes one, which needs the servers."""
+    """Creates a lock, which needs the servers."""
     try:
         PROCESSES.Lock()
     except OSError as error:
@@ -89,10 +89,10 @@ def _check_locks() -> None:
 
 
 def _start_servers() -> None:
-    """Starts the processes that `multiprocessing` needs beside its own, without the working folder on their path.
+    """Starts the helper processes of `multiprocessing` without the working folder on their path.
 
-    They are started with ``python -c``, which has it first: a folder ``raysl`` or a file ``random.py`` in it would be
-    taken for what they import.
+    They are started with ``python -c``, which puts it first: a folder ``raysl`` or a file ``random.py`` in it would be
+    imported instead of the real module.
     """
     given = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
@@ -107,7 +107,7 @@ def _start_servers() -> None:
 
 
 def find_interpreter() -> None:
-    """Sets `sys.executable` to the Python that runs this where it is not: a launcher gave it another name.
+    """Sets `sys.executable` to the Python that runs this, if a launcher set another name.
 
     Raises:
         RayslError: the system does not know it either.
@@ -154,7 +154,7 @@ def temporary_folder() -> str:
 
 
 def short_folder(longest: int) -> Path:
-    """The folder for temporary files, or another one where the bytes of its path are more than ``longest``.
+    """The folder for temporary files, or another one if its path has more than ``longest`` bytes.
 
     Raises:
         RayslError: none is short enough.

@@ -1,7 +1,7 @@
-"""What a user should know though nothing failed, said once, from whatever process it arises in.
+"""Notes: what a user should know although nothing failed, reported once, from any process.
 
-In a process that nobody listens to it is logged as a warning. A process of a pool or of a loader hands what it said to
-its parent with its results (`said`), and the parent says it again, until somebody listens: a run shows it as a line.
+In a process without a listener a note is logged as a warning. A process of a pool or of a loader passes its notes to
+its parent with its results (`said`), and the parent reports them again, up to a listener: a run shows a note as a line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _listeners: list[Listener] = []
 
 
 def say_once(*texts: str) -> None:
-    """Each text once a process, and once to each listener."""
+    """Reports each text once per process, and once to each listener."""
     for text in texts:
         if text not in _said:
             _said[text] = None
@@ -26,13 +26,13 @@ def say_once(*texts: str) -> None:
 
 
 def said() -> tuple[str, ...]:
-    """What this process said so far: a few lines, for its parent."""
+    """The notes of this process so far: a few lines, for its parent."""
     return tuple(_said)
 
 
 @contextmanager
 def heard(listener: Listener) -> Iterator[None]:
-    """Within it ``listener`` is given what is said, from the start: what was said before may be new to it."""
+    """In its body ``listener`` gets all notes, also earlier ones, which may be new to it."""
     before = dict(_said)
     _said.clear()
     _listeners.append(listener)
@@ -44,7 +44,7 @@ def heard(listener: Listener) -> Iterator[None]:
 
 
 def collect() -> None:
-    """For a process that hands over what it says: nobody else is told. What its parent said before a fork is new."""
+    """For a process that passes on its notes: they go nowhere else. Notes of its parent before a fork count as new."""
     _said.clear()
     _listeners[:] = [_ignore]
 

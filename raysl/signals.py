@@ -1,8 +1,8 @@
 """How a command is ended from outside: Ctrl-C, SIGTERM (a scheduler) and SIGHUP (a terminal that is closed) alike.
 
-All of them are a `KeyboardInterrupt` where they arrive, since Ray hands on no other exception, so that whatever is
-under work is left in order; which it was is remembered for the exit status. Where something is being trained, the
-first of them asks it to save a checkpoint and to end after its step; the second interrupts it.
+All of them raise `KeyboardInterrupt`, since Ray passes on no other exception, so that running work ends in order; which
+signal it was is stored for the exit status. During training, the first one requests a checkpoint and an end after the
+step; the second one interrupts it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _listening = 0
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Makes each of the signals an interrupt, but one that this process was started to ignore (``nohup``)."""
+    """Makes each of the signals an interrupt, except one that this process was started to ignore (``nohup``)."""
     _received.clear()
     _leave.clear()
     before = {number: signal.getsignal(number) for number in ENDING}
@@ -38,7 +38,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def ask_to_leave() -> None:
-    """Asks what trains in this process to save a checkpoint and to end."""
+    """Requests training in this process to save a checkpoint and to end."""
     _leave.set()
 
 
@@ -47,12 +47,12 @@ def asked_to_leave() -> bool:
 
 
 def ask_to_save() -> None:
-    """Asks what trains in this process to save a checkpoint: this machine may soon be gone."""
+    """Requests training in this process to save a checkpoint: this machine may soon be gone."""
     _save.set()
 
 
 def asked_to_save() -> bool:
-    """Whether it was asked since the last call."""
+    """Whether it was requested since the last call."""
     asked = _save.is_set()
     _save.clear()
     return asked
@@ -60,7 +60,7 @@ def asked_to_save() -> bool:
 
 @contextmanager
 def saving_first() -> Iterator[None]:
-    """In the body a first signal only sets what `asked_to_leave` gives."""
+    """In its body a first signal only sets `asked_to_leave`."""
     global _listening
     _listening += 1
     try:
@@ -76,7 +76,7 @@ def received() -> signal.Signals | None:
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Puts the handlers back that a library replaces in the body; Ray's own print a trace of its C++ and abort."""
+    """Restores the handlers that a library replaces in its body; Ray's own print a trace of its C++ and abort."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -92,8 +92,8 @@ def handlers_kept() -> Iterator[None]:
 def leave_ending_to_parent() -> None:
     """For a process of a pool: a terminal's signals reach all of its processes, and the parent ends this one.
 
-    SIGTERM, which the parent sends, leaves what is under work in order, and then the process. Only the first counts: a
-    pool that sees one of its processes end sends all others another, and these may be saving their checkpoints.
+    SIGTERM, which the parent sends, ends the running work in order, and then the process. Only the first one counts: a
+    pool that sees one of its processes end sends another one to all others, which may be saving their checkpoints.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -111,7 +111,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _drop_terminal() -> None:
-    """Writing to a terminal that is gone would be an error of its own."""
+    """Redirects output from a terminal that is gone: writing to it would be another error."""
     for descriptor in (sys.__stdout__, sys.__stderr__):
         if descriptor is not None and descriptor.isatty():
             nothing = os.open(os.devnull, os.O_WRONLY)

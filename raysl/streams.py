@@ -1,4 +1,4 @@
-"""Random streams keyed by what they are for, so that nothing else can move them.
+"""Random streams keyed by their purpose, so that nothing else can change them.
 
 A stream depends only on its key (seed, epoch, video, view, purpose): not on the number of workers, not on the
 order in which videos are loaded, not on another task being switched on.
@@ -35,7 +35,7 @@ def torch_generator(*key: Key) -> torch.Generator:
 
 @contextmanager
 def drawn_from(*key: Key) -> Iterator[None]:
-    """Within it torch's global CPU generator, which initial weights are drawn from, is this key's; then as before."""
+    """In its body torch's global CPU generator, which draws initial weights, is this key's; afterwards as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_generator(*key).initial_seed())
         yield

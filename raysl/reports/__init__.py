@@ -1,4 +1,4 @@
-"""What is generated from the results of one study: statistics, tables, files."""
+"""Reports: statistics, tables and files generated from the results of a study."""
 
 from raysl.reports.collect import collect
 from raysl.reports.input import (

@@ -1,4 +1,4 @@
-"""The numbers that rows of a study, or its evaluations, differ in: what a curve can be drawn over."""
+"""Numeric axes: the numbers that rows of a study, or its evaluations, differ in, for curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raysl.reports.input import Column
 from raysl.results.frame import flatten
 
 LEAST_POINTS = 3
-"""Of a curve: two points are a difference."""
+"""The least points of a curve: two points are a difference."""
 
 UNITS = {
     "training.epochs": "epochs",
@@ -24,7 +24,7 @@ UNITS = {
     "clip.stride": "frames",
     "clip.size": "pixels",
 }
-"""By the end of a key."""
+"""Units by the end of a key."""
 
 MEASURED_AT = {
     "R": "neighbours looked at",
@@ -32,12 +32,12 @@ MEASURED_AT = {
     "distance": "distance in time (share of the video)",
     "steps": "time steps apart",
 }
-"""What stands behind the @ of a metric."""
+"""The number after the @ of a metric."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one value stands: of which series, and at which number."""
+    """The series and the number of one value."""
 
     series: str
     x: float
@@ -49,9 +49,9 @@ class Axis:
 
     Attributes:
         name: of the axis, with its unit.
-        rows: row to its place; empty where columns are the points.
-        columns: column to its place, and every row is a series; empty where rows are the points.
-        title: of the panel, where columns are the points.
+        rows: from row to its place; empty if columns are the points.
+        columns: from column to its place, with every row as a series; empty if rows are the points.
+        title: of the panel, if columns are the points.
     """
 
     name: str
@@ -95,7 +95,7 @@ def _row_axis(key: str, rows: Mapping[str, Mapping[str, Change]]) -> Axis | None
 
 
 def _series(keys: Sequence[str], rows: Mapping[str, Mapping[str, Change]], own: Mapping[str, Change]) -> str:
-    """What tells a line from the others: its values of the keys that they differ in."""
+    """The name of a line: its values of the keys that lines differ in."""
     said = []
     for key in keys:
         before = next(changes[key].before for changes in rows.values() if key in changes)
@@ -104,10 +104,10 @@ def _series(keys: Sequence[str], rows: Mapping[str, Mapping[str, Change]], own: 
 
 
 def column_axes(columns: Sequence[Column], options: Mapping[str, Mapping[str, str]]) -> tuple[Axis, ...]:
-    """The numbers by which columns of one metric differ: an option of a protocol, or what stands behind its @.
+    """The numbers by which columns of one metric differ: an option of a protocol, or the number after its @.
 
     Args:
-        options: evaluation label to its protocol, data and options, as text.
+        options: from evaluation label to its protocol, data and options, as text.
     """
     return (*_by_option(columns, options), *_by_metric(columns))
 

@@ -1,4 +1,4 @@
-"""From a store to what a report is made from."""
+"""Collects the input of a report from a store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from raysl.reports.versions import refuse_several_versions
 from raysl.results import CellFolder, Found, FoundEvaluation, Shelf, Store
 
 MOST_CLIPS = 100
-"""Of a video: shares of them are stored as decimal numbers."""
+"""The most clips of a video: shares of them are stored as decimal numbers."""
 
 
 def collect(
@@ -57,15 +57,15 @@ def collect(
     Args:
         cells: in the table's order of rows.
         columns: ``LABEL`` (its headline metric) or ``LABEL:METRIC``; None for every label's headline.
-        published: the table that the study reproduces; its columns are written as ``columns`` are.
+        published: the table that the study reproduces; its columns are written like ``columns``.
         searched: the search that chose the rows. Until it has chosen, a baseline among them is no row yet, and a
-            footnote stands in the place of differences.
-        trivial: rows that stand below the table, as references do, to what their features are.
+            footnote replaces differences.
+        trivial: from rows below the table, like references, to a description of their features.
 
     Raises:
         StorageError: the store cannot be read.
-        ConfigError: a column is of no evaluation of these cells; not checked where there are none. Or results are of
-            several versions of one data set.
+        ConfigError: a column is of no evaluation of these cells (not checked without cells), or results are of several
+            versions of one data set.
     """
     reader = _Reader(shelf.store, {cell.key: shelf.find(cell) for cell in unique_cells(cells)})
     refuse_several_versions(title, reader.found.values())
@@ -112,7 +112,7 @@ def _column(text: str, labels: Sequence[str], rows: Mapping[str, Sequence[CellRe
 
 
 def _trivial(name: str, note: str, cell: CellResult, columns: Mapping[str, Column]) -> ReferenceLine:
-    """The line of a row without training; what is not there stands in its note."""
+    """The line of a row without training; its note has what is missing."""
     values, lacks = dict[str, float](), dict[str, None]()
     for column in columns.values():
         record = cell.evaluations.get(column.evaluation)
@@ -187,9 +187,9 @@ class _Reader:
     def _listed_of(
         self, one: FoundEvaluation, record: Mapping[str, Any], videos: Iterable[str]
     ) -> tuple[Mapping[str, str], tuple[str, ...]]:
-        """What the test videos were cut from, and the classes: by the lists that the store keeps.
+        """The recordings of test videos, and the classes, from the lists in the store.
 
-        Without these, by the paths alone, and no classes.
+        Without these, recordings by the paths only, and no classes.
         """
         hash = str((record.get("data") or {}).get("snapshot") or "")
         key = (hash, data_key(one.config.data))
@@ -201,7 +201,7 @@ class _Reader:
         return _named(one.config.data, (Video(0, path, None, "") for path in videos)), ()
 
     def _read_list(self, hash: str, data: Chosen) -> tuple[Mapping[str, str], tuple[str, ...]] | None:
-        """None where the store does not have the list."""
+        """None if the store does not have the list."""
         try:
             catalog = self.store.snapshot(hash).catalog if hash else None
             return None if catalog is None else (_named(data, catalog.videos), catalog.classes)
@@ -217,7 +217,7 @@ class _Reader:
 
 
 def _named(data: Chosen, videos: Iterable[Video]) -> dict[str, str]:
-    """Path to recording of those that the data set's reader knows one of."""
+    """From path to recording, for videos whose recording the data set's reader knows."""
     reader: CatalogReader = data.build()
     named = {video.path: reader.recording(video) for video in videos}
     return {path: name for path, name in named.items() if name is not None}
@@ -229,7 +229,7 @@ def _cell_result(found: Found, folder: CellFolder | None) -> CellResult:
     summary = found.state.progress if found.state.status == "done" else {}
     try:
         provenance = folder.provenance() or {}
-    except StorageError:  # the result stands; the list of cells says in the commit's place that it is unreadable
+    except StorageError:  # the result is valid; the list of cells shows that the commit is unreadable
         provenance = {"git": {"commit": "unreadable"}}
     git = provenance.get("git") or {}
     return CellResult(
@@ -272,19 +272,19 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
 
 
 def _correct(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, bool | Fraction]:
-    """Path to whether the answer is right; empty where the headline is no share of videos that are right (mAP)."""
+    """From path to whether the answer is right; empty if the headline is no share of correct videos (mAP)."""
     if "correct" not in predictions.column_names:
         return {}
     return dict(zip(paths, map(_right, predictions["correct"].to_pylist()), strict=True))
 
 
 def _right(stored: bool | float) -> bool | Fraction:
-    """Whether a video's answer was right, or which share of its clips' were: the number that was divided."""
+    """Whether a video's answer was right, or the share of its clips' answers, as the exact fraction."""
     return stored if isinstance(stored, bool) else Fraction(stored).limit_denominator(MOST_CLIPS)
 
 
 def _answers(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, tuple[int, int | None]]:
-    """Path to true and predicted class."""
+    """From path to true and predicted class."""
     if "label" not in predictions.column_names:
         return {}
     has_classes = "predicted" in predictions.column_names

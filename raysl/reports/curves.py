@@ -17,11 +17,11 @@ from raysl.reports.input import CellResult, RowInput
 from raysl.results import Store
 
 POINTS = 60
-"""Of a curve, at most: each the mean over as many steps as that takes, a power of two."""
+"""The most points of a curve: each is the mean over a number of steps, a power of two."""
 
 STEPS = ("step", "epoch")
 MONITOR = "monitor/"
-"""Beginning of what is known of a few steps only, those after which somebody looked."""
+"""Prefix of columns with values at a few steps only, those with a measurement."""
 PARTS = ("loss/", "metric/", "optimizer/learning_rate", "optimizer/weight_penalty", MONITOR)
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class CellCurves:
 
     @classmethod
     def of(cls, columns: Mapping[str, NDArray[np.float64]]) -> CellCurves | None:
-        """Of the columns of ``curves.csv``; None where it has no steps, or those are no numbers."""
+        """From the columns of ``curves.csv``; None if it has no steps, or they are no numbers."""
         if not {"step", "epoch"} <= set(columns) or not all(np.isfinite(columns[name]).all() for name in STEPS):
             return None
         names = tuple(name for name in columns if name.startswith(PARTS))
@@ -51,13 +51,13 @@ class CellCurves:
         return cls(names, steps, epochs, np.array([columns[name] for name in names]).T.reshape(len(steps), len(names)))
 
     def width_for(self, points: int = POINTS) -> int:
-        """Over how many steps a point is the mean. Powers of two, so that thinning again splits no stretch."""
+        """Number of steps that a point is the mean over: a power of two, so that thinning again splits no stretch."""
         last = max(int(self.steps.max()), 1) if len(self.steps) else 1
         width: int = 2 ** max(0, math.ceil(math.log2(last / points)))
         return width
 
     def thinned(self, width: int) -> CellCurves:
-        """Means of what is known of each stretch of ``width`` steps, at its last step; NaN where nothing is known."""
+        """Means over the known values of each stretch of ``width`` steps, at its last step; NaN if there are none."""
         stretches = (self.steps - 1) // width
         starts = np.flatnonzero(np.diff(stretches, prepend=stretches[:1] - 1))
         if len(starts) == len(self.steps):
@@ -72,13 +72,13 @@ class CellCurves:
 
 @dataclass
 class CurveReader:
-    """Curves by the names of cells' folders; of as many as there may be, what is kept of each is small."""
+    """Curves by the names of cells' folders; each is thinned, so that many fit into memory."""
 
     store: Store
     _known: dict[str, CellCurves | None] = field(default_factory=dict)
 
     def of(self, cell: str) -> CellCurves | None:
-        """Thinned. None where there are none, or they cannot be read, which is logged: a table stands without them."""
+        """The thinned curves; None if there are none, or (logged) if they cannot be read: a table needs no curves."""
         if cell not in self._known:
             found = self._read(cell)
             self._known[cell] = None if found is None else found.thinned(found.width_for())
@@ -101,7 +101,7 @@ class CurveReader:
 def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
     """The curves of finished cells as a tidy table (`raysl.reports.figure.FigureInput`).
 
-    Those of a row have their steps in common. Over folds a seed has a curve for each.
+    Curves of a row have their steps in common. With folds a seed has a curve for each.
     """
     found = [one for row in rows for one in _of_row(reader, row)]
     if not found:
@@ -113,7 +113,7 @@ def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
 
 
 def read_downstream(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
-    """The curves of the finished cells behind evaluations, with the evaluation's label."""
+    """The curves of the finished cells that evaluations train, with the evaluation's label."""
     labels = dict.fromkeys(label for row in rows for cell in row.cells for label, _ in cell.behind)
     found = []
     for label in labels:

@@ -1,4 +1,4 @@
-"""Every difference to the baseline in full, what the present seeds can show, and how the numbers were made."""
+"""Details of a table: every difference to the baseline, the power of the present seeds, and the methods."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _planning(table: Table) -> str:
 
 
 def _points(value: float) -> str:
-    """No two percentages differ by more than 100."""
+    """A difference in points, as text; no two percentages differ by more than 100."""
     return "over 100" if value > 100 else f"{value:.1f}"
 
 
@@ -124,7 +124,7 @@ def _method(table: Table) -> str:
 
 
 def _test_sets(table: Table) -> list[str]:
-    """How many clips were tested on, and what the test over videos takes for its units."""
+    """The number of test clips, and the units of the test over videos."""
     labels: dict[str, list[str]] = {}
     for label, sizes in table.test_videos.items():
         pairs = list(zip(sizes, table.recordings[label], strict=True))

@@ -1,4 +1,4 @@
-"""Figures as files: the only module that imports matplotlib, and itself imported where something is drawn.
+"""Figures as files: the only module that imports matplotlib, imported only to draw.
 
 No window system and no global state: figures are made without pyplot, and saved by the backends for SVG and PNG. The
 same data give the same bytes of SVG with the same version of matplotlib.
@@ -25,12 +25,12 @@ from raysl.reports.figure import GREY, LEFT_OUT, MOST_ROWS, Figure, shortened
 
 DPI = 110
 MARGIN, LINE = 0.06, 0.14
-"""Inches: beside the caption, and of a line of small text."""
+"""Inches: margin of the caption, and height of a line of small text."""
 
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
-# It warns where its usual folder cannot be written (and keeps its cache in a temporary one), and of fonts: neither
-# concerns who reads a report.
+# It warns if its usual folder cannot be written (and uses a temporary one for its cache), and about fonts: neither
+# matters to a reader of a report.
 import matplotlib  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
@@ -41,7 +41,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: E402
 from matplotlib.ticker import FixedLocator  # noqa: E402
 
 FONT = "DejaVu Sans"
-"""Comes with matplotlib: it is the same on every machine. It has Latin, Greek, Cyrillic, Arabic, Hebrew and signs."""
+"""Comes with matplotlib, so it is the same everywhere. It has Latin, Greek, Cyrillic, Arabic, Hebrew and signs."""
 FALLBACKS = (
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR"),
     *("Source Han Sans CN", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic"),
@@ -49,15 +49,15 @@ FALLBACKS = (
     *("Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "FreeSans", "FreeSerif"),
     *("Noto Emoji", "Symbola", "Segoe UI Emoji", "Unifont", "Unifont Upper"),
 )
-"""Of systems, where they are installed; only for what `FONT` lacks."""
+"""Fonts of the system, if installed, for characters that `FONT` lacks."""
 NO_GLYPH = (
     "names of this report have characters that no font on this machine has: figures as PNG show boxes for them, SVG "
     "keeps the text; install a font that has them (Noto Sans CJK, Noto Emoji) and report again"
 )
 COORDINATES, DECIMALS = re.compile(r' (?:d|x|y)="[^"]*"'), re.compile(r"(\.\d\d)\d+")
-"""Of an SVG: the attributes that are rounded, and what is cut off."""
+"""Attributes of an SVG to round, and the digits to cut off."""
 UNNAMED = re.compile(r"_(child\d+|container\d+|nolegend_)")
-"""Labels that matplotlib gives by itself."""
+"""Labels that matplotlib generates."""
 
 STYLE: dict[str, Any] = {
     "font.size": 8,
@@ -92,15 +92,15 @@ def draw(figure: Figure, data: pd.DataFrame, formats: Collection[str]) -> dict[s
 
 
 def characters_of(figure: Figure, data: pd.DataFrame) -> set[str]:
-    """All that its words are written with."""
+    """All characters of the figure's texts."""
     words = (data[name].unique() for name in data.columns if name not in figure.undrawn)
     return {one for values in words for word in values if isinstance(word, str) for one in printable(word)}
 
 
 def fonts_for(characters: Collection[str]) -> list[str]:
-    """`FONT`, and what is installed of `FALLBACKS` for characters that it lacks.
+    """`FONT`, and installed `FALLBACKS` for characters that it lacks.
 
-    Where none has them, that is said once: a PNG shows boxes. A figure without such characters is the same everywhere.
+    If none has them, a note is given once: a PNG shows boxes. A figure without such characters is the same everywhere.
     """
     lacking, found = {one for one in characters if ord(one) not in _glyphs(FONT)} - JOINERS, [FONT]
     installed = {entry.name for entry in fontManager.ttflist} if lacking else set()
@@ -121,7 +121,7 @@ def _glyphs(family: str) -> frozenset[int]:
 
 @contextmanager
 def _style(fonts: Sequence[str]) -> Iterator[None]:
-    """A glyph that the fonts lack is drawn as a box, and no warning to a user."""
+    """Suppresses warnings about a glyph that the fonts lack: it is drawn as a box."""
     with matplotlib.rc_context(cast(Any, STYLE | {"font.family": list(fonts)})), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         warnings.filterwarnings("ignore", r"Matplotlib currently does not support \w+ natively")
@@ -156,12 +156,12 @@ def _drawn(figure: Figure, data: pd.DataFrame) -> Canvas:
     canvas.text(MARGIN / width, MARGIN / height, "\n".join(lines), fontsize=6.5, color=GREY, va="bottom")
     engine.set(rect=(0, room / height, 1, 1 - room / height))
     engine.execute(canvas)
-    canvas.set_layout_engine("none")  # saving would lay it out anew for each format, twice
+    canvas.set_layout_engine("none")  # saving would compute the layout again for each format, twice
     return canvas
 
 
 def _share_names(panels: Sequence[Axes], beside: int) -> None:
-    """Panels beside each other whose rows have the same names show them once, on the left."""
+    """Adjacent panels with the same row names show them once, on the left."""
     fixed = [isinstance(axes.yaxis.get_major_locator(), FixedLocator) for axes in panels]
     names = [
         [label.get_text() for label in axes.get_yticklabels()] if one else []
@@ -173,7 +173,7 @@ def _share_names(panels: Sequence[Axes], beside: int) -> None:
 
 
 def _left_out(panels: Mapping[Any, pd.DataFrame], drawn: Mapping[Any, pd.DataFrame]) -> str:
-    """What a person must know who takes the picture for all there is."""
+    """A remark if the figure does not draw everything."""
     rows = max((lines["row"].nunique() for lines in drawn.values() if "row" in lines), default=0)
     said = f" {MOST_ROWS} of {rows} rows are drawn; the CSV has all." if rows > MOST_ROWS else ""
     if len(panels) > len(drawn):
@@ -182,7 +182,7 @@ def _left_out(panels: Mapping[Any, pd.DataFrame], drawn: Mapping[Any, pd.DataFra
 
 
 def _legend(canvas: Canvas) -> float:
-    """One for all panels, each label once; returns its height in inches."""
+    """Draws one legend for all panels, each label once; returns its height in inches."""
     known: dict[str, Any] = {}
     for axes in canvas.axes:
         artists: list[Any] = [*axes.lines, *axes.patches, *axes.collections, *axes.containers]
@@ -209,7 +209,7 @@ def _svg(canvas: Canvas) -> bytes:
 
 
 def _rounded(attribute: re.Match[str]) -> str:
-    """Hundredths of a point: six decimals are two fifths of the file."""
+    """Rounds to hundredths of a point: six decimals are two fifths of the file."""
     return DECIMALS.sub(r"\1", attribute[0])
 
 
@@ -217,6 +217,6 @@ def _png(canvas: Canvas) -> bytes:
     out = io.BytesIO()
     canvas.set_dpi(DPI)  # that of SVG is 72
     drawing: Any = FigureCanvasAgg(canvas)
-    # zlib's sixth level took 26 ms of a figure in place of 18, for a file 8 % smaller.
+    # zlib's sixth level took 26 ms of a figure instead of 18, for a file 8 % smaller.
     drawing.print_png(out, metadata={"Software": None}, pil_kwargs={"compress_level": 2})
     return out.getvalue()

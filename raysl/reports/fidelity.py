@@ -56,7 +56,7 @@ def fidelity_page(recipes: Sequence[RecipeFidelity], coverage: Coverage) -> str:
 
 
 def _counts(recipes: Sequence[RecipeFidelity], coverage: Coverage) -> str:
-    """A line for each paper, and their sum."""
+    """A line for each paper, and the sum."""
     headings = ["paper", "settings", *(heading.lower() for heading in HEADINGS.values()), "printed otherwise"]
     headings += ["tables and figures computed", "own rows computed"]
     counted = []
@@ -125,7 +125,7 @@ def _variant(recipe: RecipeFidelity, name: str) -> list[str]:
 
 
 def _tables(recipe: RecipeFidelity, entries: Sequence[Entry]) -> list[str]:
-    """A line for each table and figure; what is not computed has its reason."""
+    """A line for each table and figure, with the reason if it is not computed."""
     lines = []
     for table_id in dict.fromkeys(entry.table.id for entry in entries):
         own = [entry for entry in entries if entry.table.id == table_id]
@@ -160,7 +160,7 @@ def _mark(setting: Setting) -> str:
 
 
 def _value(value: Value | tuple[Value, ...]) -> str:
-    """As a recipe writes it."""
+    """A value in a recipe's notation."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_value, value))}]"
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""What a figure is: from a study's results to a tidy table, and from this to axes. Nothing here imports matplotlib."""
+"""The base of figures: from a study's results to a tidy table, and from this to axes. It does not import matplotlib."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from raysl.reports.seen_clips import SeenVideo
 
 MOST_ROWS = 40
-"""Lines of a figure that can be told apart; its CSV has all."""
+"""The most lines of a figure that can be distinguished; its CSV has all."""
 
 LEFT_OUT = "left_out"
-"""In the attributes of a figure's table: what its drawing says besides, after the caption."""
+"""Key in the attributes of a figure's table: text after the caption."""
 
 NO_CURVES = ("row", "seed", "name", "step", "epoch", "value")
 """Columns of `FigureInput.curves`."""
@@ -46,17 +46,17 @@ def no_frames(label: str, snapshot: str, path: str) -> None:
 
 @dataclass(frozen=True)
 class FigureInput:
-    """What figures are made from.
+    """The input of figures.
 
     Attributes:
         table: of the study.
         curves: of the cells of `rows_with_curves`, thinned: row, seed, name (``loss/total``), step, epoch, value.
         axes: numbers that rows, or evaluations, differ in.
-        levels: of a grid: row to axis to the name of its value.
+        levels: of a grid: from row to axis to the name of its value.
         frames: a picture ``[height, width, 3]`` of an evaluation's video, by the evaluation's label, the hash of its
-            data set and the video's path; None where this machine does not have the video.
-        downstream: curves of the cells that stand behind evaluations of these rows, and the evaluation's label.
-        clips: what a row's network sees of a training video; None where this machine does not have the video.
+            data set and the video's path; None if this machine does not have the video.
+        downstream: curves of the cells that evaluations of these rows train, with the evaluation's label.
+        clips: what a row's network sees of a training video; None if this machine does not have the video.
     """
 
     table: Table
@@ -98,7 +98,7 @@ class Figure:
 
 @cache
 def find_figures(others: tuple[str, ...] = ()) -> Mapping[str, Figure]:
-    """All figures by name, in the order in which they stand in a report.
+    """All figures by name, in the order of a report.
 
     Args:
         others: import paths of modules in other packages that end with ``FIGURE = Figure(...)``, as a component's do;
@@ -127,7 +127,7 @@ def _figure(path: str) -> Figure:
 
 BLACK, GREY, LIGHT = "#000000", "#767676", "#dddddd"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito's, which colour-blind readers tell apart, but for the yellow that white paper swallows."""
+"""Okabe and Ito's colours, which colour-blind readers can distinguish, without yellow, which is invisible on white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[tuple[int, tuple[float, ...]], ...] = (
     (0, ()),
@@ -137,11 +137,11 @@ DASHES: tuple[tuple[int, tuple[float, ...]], ...] = (
     (0, (6, 1.5, 1.2, 1.5, 1.2, 1.5)),
     (0, (3, 3)),
 )
-"""One less than there are colours, so that neighbours differ in both."""
+"""One fewer than colours, so that neighbours differ in both."""
 
 
 def look(position: int) -> tuple[str, str, tuple[int, tuple[float, ...]]]:
-    """Colour, marker and dashes of the n-th line; 42 differ, in grey too."""
+    """Colour, marker and dashes of the n-th line; 42 are different, also in grey."""
     kind = position % len(COLOURS)
     return COLOURS[kind], MARKERS[kind], DASHES[position % len(DASHES)]
 
@@ -155,7 +155,7 @@ def tidy(lines: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataF
 
 
 def with_rows_read(data: pd.DataFrame, source: FigureInput) -> pd.DataFrame:
-    """What is drawn from curves, which are read of `rows_with_curves` alone: the figure says of how many rows."""
+    """A table from curves, which are read only for `rows_with_curves`: the figure names the number of rows."""
     rows = len(source.table.rows)
     if rows > MOST_ROWS:
         data.attrs[LEFT_OUT] = f" It is of {MOST_ROWS} of {rows} rows, as is the CSV."
@@ -168,12 +168,12 @@ def lines_of(data: pd.DataFrame) -> list[Any]:
 
 
 def plain(text: str) -> str:
-    """Text that a table can hold: bytes of a file name that are no text are escaped, as in the other files."""
+    """Text for a table: undecodable bytes of a file name are escaped, as in the other files."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def shortened(text: str, width: int = 30, lines: int = 2) -> str:
-    """Text of other people in a figure: on a few lines, and with an ellipsis in its middle where it is longer still."""
+    """User text in a figure: on a few lines, with an ellipsis in its middle if it is still longer."""
     plain = printable(text.strip())
     room = width * lines
     if cell_len(plain) > room:
@@ -190,6 +190,6 @@ def rows_drawn(data: pd.DataFrame, column: str = "row") -> list[str]:
 
 
 def rows_with_curves(rows: Sequence[RowInput], baseline: str | None) -> tuple[RowInput, ...]:
-    """The rows whose curves are read: `MOST_ROWS`, the baseline among them. Those of all may be a thousand files."""
+    """The rows whose curves are read: `MOST_ROWS`, including the baseline. All curves may be a thousand files."""
     kept = {row.name for row in sorted(rows, key=lambda row: row.name != baseline)[:MOST_ROWS]}
     return tuple(row for row in rows if row.name in kept)

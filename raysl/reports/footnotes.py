@@ -36,7 +36,7 @@ def seeds_text(seeds: Sequence[int]) -> str:
 def note_holes(
     notes: Footnotes, row: RowInput, column: Column, empty: Sequence[CellResult]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Reasons why cells have no value in a column, equal ones together: their texts and their letters."""
+    """Reasons why cells have no value in a column, equal ones together: texts and letters."""
     seeds: dict[str, list[int]] = {}
     for cell in empty:
         seeds.setdefault(_reason(cell, column), []).append(cell.seed)
@@ -57,7 +57,7 @@ def _reason(cell: CellResult, column: Column) -> str:
 
 
 def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
-    """Letters of what a row was not trained on as its set lists it, equal counts together, and of what collapsed."""
+    """Letters for videos that a row was not trained on, equal counts together, and for what collapsed."""
     counted = (
         ([cell.unreadable for cell in row.cells], "unreadable training video(s) left out or replaced"),
         ([cell.missing for cell in row.cells], "video(s) of the training set's lists have no file"),
@@ -81,7 +81,7 @@ def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
 
 
 def left_out_notes(notes: Footnotes, source: ReportInput, column: Column) -> tuple[str, ...]:
-    """Letters of what the evaluations of a column left out; cells with equal counts stand together."""
+    """Letters for videos that the evaluations of a column left out, equal counts together."""
     where: dict[str, list[str]] = {}
     total = 0
     for row in source.rows:

@@ -1,4 +1,4 @@
-"""What a report is written as: the formats of ``--format``, and the one place that reads it."""
+"""The formats of a report, and parsing of ``--format``."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ FORMATS = {
     "svg": "figures as SVG, each with its data as CSV",
     "png": "figures as PNG, each with its data as CSV",
 }
-"""Format to what is written in it."""
+"""From a format to its files."""
 
 DEFAULT_FORMATS = ("md", "csv", "latex", "svg", "png")
 
 
 VARIABLE = "RAYSL_FORMAT"
-"""Of the environment: what takes the place of the default."""
+"""Environment variable that replaces the default."""
 
 
 def read_formats(text: str | None = None) -> tuple[str, ...]:
     """``md,csv`` as formats, in the order of `FORMATS`, each once.
 
     Args:
-        text: as given; None: what `VARIABLE` says, or `DEFAULT_FORMATS`.
+        text: as given; None: the value of `VARIABLE`, or `DEFAULT_FORMATS`.
 
     Raises:
         ConfigError: none, or one that does not exist.

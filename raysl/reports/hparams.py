@@ -1,7 +1,7 @@
-"""What TensorBoard's HParams page reads: an event file for each run, and one that says which columns there are.
+"""The data of TensorBoard's HParams page: an event file for each run, and one with the list of columns.
 
-The page shows the first five hyperparameters and metrics of what it finds. Without a list of columns it would take
-every scalar of the curves for a metric.
+The page shows the first five hyperparameters and metrics. Without a list of columns it would take every scalar of the
+curves for a metric.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 EVENTS = "events.out.tfevents"
-"""How the names of TensorBoard's files begin."""
+"""Prefix of the names of TensorBoard's files."""
 
 HPARAMS_FILE = f"{EVENTS}.0000000000.raysl"
-"""TensorBoard reads the files of a run by name, and goes back to none: it comes before those that grow."""
+"""Name of the file: TensorBoard reads files by name and returns to none, so it comes before growing ones."""
 
 Status = Literal["running", "success", "failure", "unknown"]
 
@@ -27,7 +27,7 @@ class Session:
     Attributes:
         group: runs of one group are one line, with the means of their metrics.
         factors: its hyperparameters.
-        metrics: name to value, in percent.
+        metrics: from name to value, in percent.
         started: seconds since 1970.
     """
 

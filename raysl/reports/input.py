@@ -1,4 +1,4 @@
-"""What a report is made from: plain data, so that a table can be made from any source of results."""
+"""The input of a report: plain data, so that a table can be made from any source of results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Column:
 
     Attributes:
         evaluation: label, e.g. ``linear/ucf101``.
-        metric: e.g. ``top1``, ``R@1``; empty where no result yet says which metric is the headline.
+        metric: e.g. ``top1``, ``R@1``; empty while no result has determined the headline metric.
     """
 
     evaluation: str
@@ -41,18 +41,16 @@ class EvaluationRecord:
     Attributes:
         name: its id; equal names on one cell are one result.
         headline: the metric that ``correct`` belongs to.
-        metrics: name to percent.
-        correct: test video to whether it was right under the headline metric, or to the share of its answers that were
+        metrics: from name to percent.
+        correct: from test video to whether it was right under the headline metric, or to the share of its right answers
             (`raysl.reports.pooled`); its keys are the test set.
-        recordings: test video to what it was cut from (`raysl.data.catalog.CatalogReader.recording`); none where the
-            data set does not say.
-        left_out: what was not used, e.g. ``{"unreadable test": 2}``; no zeros.
-        failure: why there are no metrics; empty where there are.
-        answers: test video to the index of its class and of the one that was predicted, None where a protocol predicts
-            none.
-        classes: their names by index; empty where they are not known.
-        details: what the protocol recorded besides.
-        snapshot: hash of the data set as it was read; empty where it is not known.
+        recordings: from test video to its recording (`raysl.data.catalog.CatalogReader.recording`); empty if unknown.
+        left_out: numbers of videos that were not used, e.g. ``{"unreadable test": 2}``; no zeros.
+        failure: why there are no metrics; else empty.
+        answers: from test video to the index of its class and of the predicted one, None if the protocol predicts none.
+        classes: their names by index; empty if unknown.
+        details: other data from the protocol.
+        snapshot: hash of the data set as read; empty if unknown.
     """
 
     name: str
@@ -77,22 +75,22 @@ class CellResult:
     """One row at one seed: a cell, or the mean over those that are its parts.
 
     Attributes:
-        cell: name of the cell's folder; empty where there is none.
+        cell: name of the cell's folder; empty if there is none.
         status: missing, running, interrupted, done, failed, broken.
         reason: one sentence for failed and broken.
-        evaluations: by label; None where there is no result.
+        evaluations: by label; None if there is no result.
         unreadable: training videos that were left out or replaced.
-        minutes, clips_per_second: of pretraining; None where not known.
-        commit: of the code, ``unknown`` outside a checkout; None where there is no provenance.
+        minutes, clips_per_second: of pretraining; None if unknown.
+        commit: of the code, ``unknown`` outside a checkout; None without provenance.
         dirty: the code differed from the commit.
-        missing: videos that the training set's lists name and that have no file.
-        too_short: training videos shorter than a clip or window, whose clips wrap around or are reflected.
+        missing: videos in the training set's lists that have no file.
+        too_short: training videos shorter than a clip or window; their clips wrap around or are reflected.
         left_out: readable training videos that are not trained on.
-        collapsed: what of the representation had collapsed at the end of pretraining; empty where nothing had.
-        fold: that is trained on; None where the training set has no folds, and of a mean over them.
+        collapsed: what had collapsed at the end of pretraining; empty if nothing had.
+        fold: of the training; None without folds, and for a mean over them.
         parts: that this is the mean of, one for each fold; then ``cell`` has the names of all.
-        waiting: label to why an evaluation that is not there could not be computed, where that is known.
-        behind: labels and cells of the evaluations that train one.
+        waiting: from label to why a missing evaluation could not be computed, if known.
+        behind: labels and cells of the evaluations that train a cell.
     """
 
     seed: int
@@ -124,7 +122,7 @@ class RowInput:
 
     @property
     def records(self) -> Mapping[str, list[EvaluationRecord]]:
-        """Evaluation label to what there is of it, in the order of the cells."""
+        """From evaluation label to its results, in the order of the cells."""
         found: dict[str, list[EvaluationRecord]] = {}
         for cell in self.cells:
             for label, record in cell.evaluations.items():
@@ -135,10 +133,10 @@ class RowInput:
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """A line below the rows that is no cell: a trivial baseline, with where its numbers come from.
+    """A line below the rows that is no cell: a trivial baseline, with the origin of its numbers.
 
     Attributes:
-        values: column key (``linear/ucf101:top1``) to percent.
+        values: from column key (``linear/ucf101:top1``) to percent.
     """
 
     name: str
@@ -148,11 +146,11 @@ class ReferenceLine:
 
 @dataclass(frozen=True)
 class Published:
-    """The published table that a study reproduces, and where our rows and columns stand in it.
+    """The published table that a study reproduces, matched with our rows and columns.
 
     Attributes:
         match: its columns are by text; here are ours.
-        columns: our column to the published one.
+        columns: from our column to the published one.
     """
 
     match: Match
@@ -172,7 +170,7 @@ class Published:
         return self.table.rows[self.match.rows[row]]
 
     def number(self, row: str, column: Column) -> float | None:
-        """The published number; None where it was not recovered, or where row or column have none."""
+        """The published number; None if it is unknown, or if row or column have none."""
         if row not in self.match.rows or column not in self.columns:
             return None
         value = self.line(row)[self.table.columns.index(self.columns[column])]
@@ -184,18 +182,18 @@ class Searched:
     """The open search that chose rows of a table.
 
     Attributes:
-        trials: all that there are, whatever became of them.
-        wanted: how many trials the study asks for.
-        parameters: names of what is searched, in the study's order.
-        best: row to the number of the trial that it is trained anew from, the best first; empty until all have ended.
-        scored_by: what the scores are of, e.g. ``kNN top-1 on ucf101's training videos``.
+        trials: all of them, in any state.
+        wanted: how many trials the study requests.
+        parameters: names of searched parameters, in the study's order.
+        best: from row to the number of its trial, the best first; empty until all trials have ended.
+        scored_by: description of the scores, e.g. ``kNN top-1 on ucf101's training videos``.
         seed: of every trial.
         steps: length of a trial, e.g. ``5 epochs of 20``.
-        base: number of the trial that is the study's own configuration; None where there is none.
+        base: number of the trial that is the study's own configuration; None if there is none.
 
     Raises:
         ValueError: a number is repeated, a trial has a parameter that is not searched, a row is of no finished trial,
-            or the base of none that there is.
+            or the base is an unknown trial.
     """
 
     trials: tuple[SearchTrial, ...]
@@ -222,7 +220,7 @@ class Searched:
 
     @property
     def ended(self) -> int:
-        """How many trials have ended, in whatever way."""
+        """How many trials have ended, in any way."""
         return sum(trial.ended for trial in self.trials)
 
     @property
@@ -232,16 +230,16 @@ class Searched:
 
 @dataclass(frozen=True)
 class ReportInput:
-    """Everything that a table says.
+    """The complete input of a table.
 
     Attributes:
         baseline: the row that differences are taken against; None for no differences.
         scale: name of the scale; ``paper`` is as published.
-        footnotes: sentences that stand below the table as they are.
+        footnotes: sentences below the table.
         store_link: folder of the store, relative to the report, that cells link to; None for no links.
         published: the table that the study reproduces; None for none.
-        searched: the search that chose the rows; None where the study names them.
-        differences: what each row changes, and what the scale and ``--set`` changed; None where that is not known.
+        searched: the search that chose the rows; None if the study names them.
+        differences: what each row changes, and what the scale and ``--set`` changed; None if unknown.
 
     Raises:
         ValueError: the baseline is no row, or a name or seed is repeated.

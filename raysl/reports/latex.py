@@ -1,7 +1,7 @@
-"""A table as LaTeX to paste into a paper: laid out like the report's first table, the published numbers beside ours.
+"""A table as LaTeX to paste into a paper: like the report's first table, with published numbers next to ours.
 
-It needs the package booktabs and nothing else, and is pure ASCII (`raysl.reports.tex.tex`), so that pdfLaTeX, XeLaTeX
-and LuaLaTeX set it alike.
+It needs only the package booktabs, and is pure ASCII (`raysl.reports.tex.tex`), so that pdfLaTeX, XeLaTeX and LuaLaTeX
+give the same result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Group:
 
     Attributes:
         position: of the column in the table.
-        heads: of its columns: measured, published, difference; those that are there.
+        heads: of its columns: measured, published, difference, as far as they exist.
         best: rows that are bold.
     """
 
@@ -80,7 +80,7 @@ def _groups(table: Table) -> list[Group]:
 
 
 def _headings(table: Table, groups: list[Group]) -> list[str]:
-    """The metrics; below them, where one has several columns, what each column is."""
+    """The metrics; below them, if one has several columns, the heads of these."""
     if all(len(group.heads) == 1 for group in groups):
         names = [tex(group.column.heading) + _marks(table.column_marks[group.position]) for group in groups]
         return [_line(["", *names])]
@@ -106,10 +106,10 @@ def _cells(table: Table, groups: list[Group], row: TableRow, seeds: int | None) 
 
 
 def best_rows(table: Table, position: int) -> set[str]:
-    """The rows with the highest mean of a column, where the table's own test decides that they are the best.
+    """The rows with the highest mean of a column, if the table's own test decides that they are the best.
 
-    Of a row: its difference to the baseline is decided. Of the baseline: so is that of every other row. Of numbers that
-    are no shares of right answers nobody knows whether more is better.
+    For a row, its difference to the baseline must be decided; for the baseline, that of every other row. For numbers
+    that are no shares of right answers, it is unknown whether more is better.
     """
     means = {row.name: row.entries[position].sample.mean for row in table.rows}
     known = [mean for mean in means.values() if mean is not None]
@@ -162,7 +162,7 @@ def _reference(groups: list[Group], reference: ReferenceLine) -> Iterator[str]:
 
 
 def _seeds(table: Table) -> int | None:
-    """The number of seeds, where every entry that has any has as many."""
+    """The number of seeds, if it is the same for every entry that has any."""
     counts = {len(row.entries[position].sample.values) for row in table.rows for position in table.shown} - {0}
     return counts.pop() if len(counts) == 1 else None
 

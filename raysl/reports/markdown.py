@@ -1,4 +1,4 @@
-"""A table as Markdown that also reads well in a terminal: first what a person reads, then details, then the cells."""
+"""A table as Markdown that is also readable in a terminal: the main table first, then details, then the cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raysl.reports.words import decided_in_words, in_words
 from raysl.results import KEPT
 
 DECIDED, OPEN = "✓", "?"
-"""Beside a difference: whether the seeds decide it."""
+"""Marks of a difference: whether the seeds decide it."""
 
 
 def render_markdown(table: Table) -> str:
@@ -33,7 +33,7 @@ def render_markdown(table: Table) -> str:
 
 
 def render_summary(table: Table) -> str:
-    """What a run shows at its end: rows x headline metrics, notes on holes, a line for each decided difference."""
+    """The summary at the end of a run: rows x headline metrics, notes on holes, a line for each decided difference."""
     source = table.source
     blocks = [f"# {escaped(source.title)}", about(source), _results(table)]
     if table.footnotes:
@@ -46,7 +46,7 @@ def render_summary(table: Table) -> str:
 
 
 def notes(table: Table) -> list[tuple[str, str]]:
-    """Letters, of those that have one, and texts that stand below the table; not escaped."""
+    """Letters, if any, and texts of the notes below the table; not escaped."""
     source = table.source
     found = [*table.footnotes, *(("", text) for text in source.footnotes)]
     found += [("", f"{line.name}: {line.note}") for line in source.references if line.note]
@@ -60,7 +60,7 @@ def _has_failures(source: ReportInput) -> bool:
 
 
 def about(source: ReportInput) -> str:
-    """What the numbers are, in a block of Markdown."""
+    """A block of Markdown that explains the numbers."""
     text = f"Percent; mean ± half-width of the 95 % interval over seeds (number of seeds). Scale: {source.scale}."
     if source.scale != "paper":
         text += " It reduces the cost: compare rows with one another, not with published numbers."
@@ -105,7 +105,7 @@ def _marked(difference: Difference | None) -> str:
 
 
 def legend(table: Table) -> list[str]:
-    """What the marks mean; a block of Markdown, none where there are none."""
+    """A block of Markdown that explains the marks; empty without marks."""
     text = (
         f"Difference to {escaped(str(table.source.baseline))}, paired by seed: {DECIDED} decided over seeds (p of the "
         f"paired t-test below 0.05 after Holm's correction, number of tests: {table.family}), {OPEN} not decided."
@@ -127,7 +127,7 @@ CUT = (
 
 
 def changes_section(source: ReportInput) -> list[str]:
-    """What each row changes, in its values as they are resolved, and what the scale and ``--set`` changed.
+    """What each row changes in resolved values, and what the scale and ``--set`` changed.
 
     Blocks of Markdown.
     """

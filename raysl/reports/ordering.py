@@ -1,4 +1,4 @@
-"""Whether our rows stand in the published order, as far as our seeds can tell."""
+"""Whether our rows are in the published order, as far as our seeds decide."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class OrderedPair:
     """Two rows in one column.
 
     Attributes:
-        published: the first row's number minus the second's; None where one was not recovered.
+        published: the first row's number minus the second's; None if one is unknown.
         sample: our differences, first minus second, over the seeds that both have.
-        verdict: agree or disagree where the 95 % interval of our difference, by itself, excludes zero; undecided where
-            it does not, or where there is none; unscored where the published side gives no order to compare with.
+        verdict: agree or disagree if the 95 % interval of our difference, uncorrected, excludes zero; undecided if it
+            does not, or if there is none; unscored if the published side gives no order to compare with.
         reason: why a pair is unscored.
     """
 
@@ -60,7 +60,7 @@ class Ordering:
 
 
 def orderings(source: ReportInput) -> tuple[Ordering, ...]:
-    """One for every column that is matched with a published one."""
+    """An ordering for every column that is matched with a published one."""
     published = source.published
     if published is None:
         return ()
@@ -87,7 +87,7 @@ def _pair(published: Published, one: RowInput, two: RowInput, column: Column) ->
 
 
 def _verdict(published: float, sample: Sample) -> Verdict:
-    """Equal differences at every seed have no spread and hence no p: they decide nothing, as they test nothing."""
+    """Equal differences at every seed have no spread and no p: they cannot be tested and decide nothing."""
     if sample.mean is None or sample.low is None or sample.high is None or sample.p is None:
         return "undecided"
     if sample.low <= 0 <= sample.high:

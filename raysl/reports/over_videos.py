@@ -1,6 +1,6 @@
-"""Over test videos: an exact test and an interval whose units are recordings, since clips of one are not independent.
+"""Over test videos: an exact test and an interval with recordings as units, since clips of one are not independent.
 
-Both speak about these trained networks on new recordings; what is over seeds speaks about new trainings on this test
+Both are about these trained networks on new recordings; statistics over seeds are about new trainings on this test
 set. Both are in closed form: no resampling, no random draws.
 """
 
@@ -20,9 +20,9 @@ from raysl.reports.input import EvaluationRecord
 from raysl.reports.statistics import CONFIDENCE, SMALLEST_P
 
 LEAST_RECORDINGS = 6
-"""With fewer no p is below 5 %, and there is no interval."""
+"""The least recordings: with fewer no p is below 5 %, and there is no interval."""
 SHORT = 512
-"""Below this length a convolution is a plain sum of products."""
+"""Below this length a convolution is computed as a plain sum of products."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class VideoTest:
     """A row against the baseline over test videos, answers summed over seeds.
 
     Attributes:
-        p: of the sign-flip test over recordings, or over clips where recordings are not known.
-        clips: how many were tested on.
-        recordings: that they are of; None where the data set does not say.
+        p: of the sign-flip test over recordings, or over clips if recordings are unknown.
+        clips: number of test clips.
+        recordings: number of recordings that they are of; None if unknown.
         low, high: 95 % interval of the difference in points; None for fewer than `LEAST_RECORDINGS`.
         p_adjusted: Holm-adjusted.
     """
@@ -46,7 +46,7 @@ class VideoTest:
 
 
 def compare_answers(answers: Sequence[tuple[EvaluationRecord, EvaluationRecord]]) -> VideoTest | None:
-    """The test and the interval of a row's answers against the baseline's, a pair a seed; None without test videos."""
+    """The test and the interval of a row's answers against the baseline's, paired by seed; None without test videos."""
     first = answers[0][0]
     sums: dict[str, Fraction | int] = defaultdict(int)
     clips: dict[str, int] = defaultdict(int)
@@ -54,7 +54,7 @@ def compare_answers(answers: Sequence[tuple[EvaluationRecord, EvaluationRecord]]
         recording = recording_of(first.recordings, video)
         clips[recording] += 1
         for ours, theirs in answers:
-            sums[recording] += ours.correct[video] - theirs.correct[video]  # exact, of shares too
+            sums[recording] += ours.correct[video] - theirs.correct[video]  # exact, also for shares
     if not clips:
         return None
     unit = math.lcm(*(one.denominator for one in sums.values()))
@@ -64,13 +64,13 @@ def compare_answers(answers: Sequence[tuple[EvaluationRecord, EvaluationRecord]]
 
 
 def count_recordings(record: EvaluationRecord) -> int | None:
-    """How many recordings the test videos are of; None where the data set does not say it of any."""
+    """How many recordings the test videos are of; None if unknown for all."""
     known = any(video in record.recordings for video in record.correct)
     return len({recording_of(record.recordings, video) for video in record.correct}) if known else None
 
 
 def recording_of(recordings: Mapping[str, str], video: str) -> str:
-    """The unit that a video belongs to; one that no recording is known of is a unit of its own."""
+    """The unit that a video belongs to; a video without a known recording is its own unit."""
     known = recordings.get(video)
     return f"recording {known}" if known is not None else f"video {video}"
 
@@ -119,7 +119,7 @@ def interval(sums: NDArray[np.float64], clips: NDArray[np.int64]) -> tuple[float
     mean = float(sums.sum()) / total
     without = (sums.sum() - sums) / (total - clips)
     error = math.sqrt((count - 1) / count * float(((without - mean) ** 2).sum()))
-    if error <= 1e-9:  # every recording says the same, so that nothing is known of others
+    if error <= 1e-9:  # all recordings are equal, so that nothing is known about others
         return None, None
     half = float(special.stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error
     return max(mean - half, -100.0), min(mean + half, 100.0)
@@ -136,7 +136,7 @@ def _convolved(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[
 
 
 def _half_chances(count: int) -> NDArray[np.float64]:
-    """Binomial(count, 1/2): ``[count + 1]``, as `scipy.stats` has it."""
+    """Binomial(count, 1/2): ``[count + 1]``, as in `scipy.stats`."""
     successes = np.arange(count + 1)
     coefficients = special.gammaln(successes + 1) + special.gammaln(count - successes + 1)
     chances: NDArray[np.float64] = np.exp(special.gammaln(count + 1) - coefficients - count * math.log(2))

@@ -1,4 +1,4 @@
-"""Two rows at the seeds that both have."""
+"""Two rows at their common seeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SeedPair:
 
 
 def result(cell: CellResult, column: Column) -> EvaluationRecord | None:
-    """The cell's evaluation, if it stands in this column with a value."""
+    """The cell's evaluation, if it has a value in this column."""
     record = cell.evaluations.get(column.evaluation) if cell.status == "done" else None
     return record if record is not None and not record.failure and column.metric in record.metrics else None
 
@@ -45,7 +45,7 @@ def seed_pairs(row: RowInput, other: RowInput, column: Column) -> list[SeedPair]
 
 
 def computed_on_other_videos(pairs: list[SeedPair]) -> bool:
-    """Whether any of the results were computed on other test videos, so that no difference means anything."""
+    """Whether any results were computed on different test videos, so that differences are meaningless."""
     return len({frozenset(record.correct) for pair in pairs for record in pair.records}) > 1
 
 

@@ -11,11 +11,11 @@ from fractions import Fraction
 from raysl.reports.input import CellResult, EvaluationRecord
 
 STATUSES = ("failed", "broken", "missing", "interrupted", "running", "done")
-"""From the worst: a mean over folds is as far as its worst part."""
+"""States from the worst on: a mean over folds has the state of its worst part."""
 
 
 def pooled_cell(parts: Sequence[CellResult]) -> CellResult:
-    """The results of a row at one seed as one: of each label the mean over the parts.
+    """The results of a row at one seed as one: for each label the mean over the parts.
 
     Args:
         parts: each trained on another ``fold``; one alone is returned as it is.
@@ -50,10 +50,10 @@ def pooled_cell(parts: Sequence[CellResult]) -> CellResult:
 
 
 def pooled_record(parts: Mapping[str, EvaluationRecord | None]) -> EvaluationRecord | None:
-    """Evaluations of one label as one: the mean of each metric; None where one is not there, failed where one failed.
+    """Evaluations of one label as one: the mean of each metric; None if one is missing, failed if one failed.
 
     Args:
-        parts: by what messages call them (``fold 2``).
+        parts: by their names in messages (``fold 2``).
     """
     found = {name: record for name, record in parts.items() if record is not None}
     if len(found) < len(parts):
@@ -81,7 +81,7 @@ def pooled_record(parts: Mapping[str, EvaluationRecord | None]) -> EvaluationRec
 
 
 def _answers(records: Sequence[EvaluationRecord]) -> dict[str, bool | Fraction]:
-    """Of each video whether it was right; the share of its answers that were, where several backbones gave one."""
+    """For each video whether it was right; the share of right answers, if several backbones answered."""
     given: dict[str, list[bool | Fraction]] = defaultdict(list)
     for record in records:
         for video, right in record.correct.items():
@@ -93,7 +93,7 @@ def _answers(records: Sequence[EvaluationRecord]) -> dict[str, bool | Fraction]:
 
 
 def _only_answers(records: Sequence[EvaluationRecord]) -> dict[str, tuple[int, int | None]]:
-    """None where several backbones answered for one video."""
+    """None if several backbones answered for one video."""
     found = {video: answer for record in records for video, answer in record.answers.items()}
     return found if len(found) == sum(len(record.answers) for record in records) else {}
 

@@ -1,4 +1,4 @@
-"""How large a difference over seeds is, and how many seeds it needs. Of the paired t-test, two-sided.
+"""Effect size of differences over seeds, and power of the two-sided paired t-test.
 
 Its statistic of n pairs whose differences have the mean d and the standard deviation s follows the noncentral t
 distribution with n - 1 degrees of freedom and noncentrality sqrt(n) d / s (Cohen 1988, chapter 2; Johnson, Kotz and
@@ -16,14 +16,14 @@ from raysl.reports.statistics import LEAST_SEEDS, LEVEL, Sample
 
 POWER = 0.8
 MOST_SEEDS = 1000
-"""More are not counted."""
+"""Larger numbers are not computed."""
 
 
 def effect_size(sample: Sample) -> float | None:
     """Hedges' g of paired differences: mean over standard deviation (Cohen's d_z), without its bias in few seeds.
 
     The factor is the exact one (Hedges 1981, equation 6e; Goulet-Pelletier and Cousineau 2018 for pairs): 0.56 at three
-    seeds, 0.92 at ten. None where there is no spread.
+    seeds, 0.92 at ten. None without spread.
     """
     if sample.mean is None or not sample.spread:
         return None
@@ -33,11 +33,11 @@ def effect_size(sample: Sample) -> float | None:
 
 
 def power(noncentrality: float, seeds: int, level: float = LEVEL) -> float:
-    """How often the test finds a difference: the chance of both tails."""
+    """The power of the test: the probability of both tails."""
     freedom = seeds - 1
     critical = float(special.stdtrit(freedom, 1 - level / 2))
-    # Beyond 5 the far tail is below 3e-7, and scipy has not always a number for it; far above the critical value
-    # nothing is left below that.
+    # Beyond 5 the far tail is below 3e-7, and scipy does not always have a number for it; far above the critical value
+    # nothing is left below it.
     far = float(special.nctdtr(freedom, noncentrality, -critical)) if noncentrality < 5 else 0.0
     return 1 - float(special.nctdtr(freedom, min(noncentrality, 3 * critical + 10), critical)) + far
 
@@ -45,7 +45,7 @@ def power(noncentrality: float, seeds: int, level: float = LEVEL) -> float:
 def seeds_to_decide(sample: Sample, level: float = LEVEL) -> int | None:
     """The fewest seeds that find a difference of the size seen, at the spread seen, four times of five.
 
-    None where there is no spread or no difference; ``MOST_SEEDS + 1`` where so many are not enough.
+    None without spread or difference; ``MOST_SEEDS + 1`` if that many are not enough.
 
     Args:
         level: of the test; for one of m differences of which each is to be found even alone, Holm's first, 0.05 / m.
@@ -65,7 +65,7 @@ def seeds_to_decide(sample: Sample, level: float = LEVEL) -> int | None:
 
 
 def detectable(spread: float, seeds: int, level: float = LEVEL) -> float:
-    """The smallest true difference that so many seeds find four times of five."""
+    """The smallest true difference that this number of seeds finds four times of five."""
     low, high = 0.0, 1.0
     while power(high, seeds, level) < POWER:
         low, high = high, 2 * high
@@ -78,8 +78,8 @@ def detectable(spread: float, seeds: int, level: float = LEVEL) -> float:
 def pooled_spread(samples: Sequence[Sample]) -> float | None:
     """The standard deviation of several differences as one: their variances averaged by degrees of freedom.
 
-    Alone they are of little use: three values tell a standard deviation from half of it to six times. None where no
-    sample has one.
+    Alone they are imprecise: from three values, the interval of a standard deviation is from half of it to six times.
+    None if no sample has one.
     """
     known = [(one.spread**2, len(one.values) - 1) for one in samples if one.spread is not None]
     freedom = sum(weight for _, weight in known)

@@ -1,4 +1,4 @@
-"""The published numbers beside ours: a section of the Markdown report."""
+"""The published numbers next to ours: a section of the Markdown report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROVENANCE = {
 
 
 def published_section(table: Table) -> list[str]:
-    """Blocks of Markdown; none where the study reproduces no table."""
+    """Blocks of Markdown; none if the study reproduces no table."""
     published = table.source.published
     if published is None:
         return []
@@ -33,7 +33,7 @@ def published_section(table: Table) -> list[str]:
 
 
 def difference_to_published(source: ReportInput, sample: Sample, number: float | None) -> float | None:
-    """Ours minus published, at scale paper alone: another scale changes the numbers on purpose."""
+    """Ours minus published, only at scale paper: another scale changes the numbers on purpose."""
     return None if source.scale != "paper" or sample.mean is None or number is None else sample.mean - number
 
 

@@ -10,13 +10,13 @@ from raysl.reports.text import HOLE, escaped, grid
 from raysl.results.search_folder import SearchTrial, Value
 
 FIELDS = ("number", "status", "score", "reports", "scores", "same_as", "seconds", "reason")
-"""Of a trial; then comes one column a parameter."""
+"""Columns of a trial; then comes one column per parameter."""
 SAME = "the same as an earlier one"
 ENDS = {"finished": "finished", "stopped": "stopped early", "failed": "failed"}
 
 
 def search_section(source: ReportInput) -> list[str]:
-    """Blocks of Markdown; none where nothing was searched."""
+    """Blocks of Markdown; none without a search."""
     searched = source.searched
     if searched is None:
         return []
@@ -29,7 +29,7 @@ def search_section(source: ReportInput) -> list[str]:
 
 
 def render_trials(searched: Searched) -> str:
-    """One line a trial, by number. Scores after each report are separated by blanks; what is absent is empty."""
+    """One line per trial, by number. Scores after each report are separated by blanks; absent values are empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow((*FIELDS, *searched.parameters))
@@ -40,12 +40,12 @@ def render_trials(searched: Searched) -> str:
 
 
 def _end(trial: SearchTrial) -> str:
-    """Whatever a repetition's status, it is counted as one: nothing was trained for it."""
+    """Counts a repetition separately, whatever its status: nothing was trained for it."""
     return SAME if trial.same_as is not None else ENDS[trial.status]
 
 
 def _counts(searched: Searched) -> str:
-    """``24 of 24 trials: 22 finished, 2 failed.``; what has not ended is counted apart."""
+    """``24 of 24 trials: 22 finished, 2 failed.``; trials that have not ended are counted separately."""
     ends = [_end(trial) for trial in searched.trials if trial.ended]
     parts = [f"{ends.count(end)} {end}" for end in (*ENDS.values(), SAME) if end in ends]
     text = f"{searched.ended} of {searched.wanted} trials"
@@ -57,7 +57,7 @@ def _counts(searched: Searched) -> str:
 
 
 def _base(searched: Searched) -> str:
-    """What the search cost, and how the configuration that was there before it did in it."""
+    """The cost of the search, and the result of the study's own configuration in it."""
     seconds = sum(trial.seconds for trial in searched.trials)
     cost = f"All trials together took {seconds / 60:.1f} minutes, each by its own clock. " if seconds else ""
     for trial in searched.trials:
@@ -114,7 +114,7 @@ def _short(value: Value) -> str:
 
 
 def _full(value: Value) -> str:
-    """As a study's file writes it."""
+    """A value in the notation of a study's file."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""What networks are shown while they are trained, of a video that is on this machine."""
+"""The clips that networks see in training, of a video that is on this machine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from raysl.views.pipeline import Seen, ViewPipeline
 from raysl.views.training_videos import training_videos, trains_boxes
 
 SHORT_SIDE = 40
-"""Pixels; larger frames are made smaller."""
+"""Pixels; larger frames are reduced."""
 SHOWN = 8
-"""Frames of a clip, evenly spaced: motion is told by eye, and a picture takes some kB."""
+"""Frames shown of a clip, evenly spaced: enough to see motion; a picture takes some kB."""
 FIRST_EPOCH = 0
 _log = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ class SeenClip:
         view: its name.
         indices: of the video's frames that are shown.
         decoded: these frames, ``[n, h, w, 3]`` uint8.
-        augmented: the same, as the augmentation and pretext tasks leave them, ``[n, size, size, 3]`` uint8; a task may
-            order them otherwise. Before frames are subtracted and normalised.
-        box: what was cropped, (top, left, height, width) as shares of the frame.
+        augmented: the same, after augmentation and pretext tasks, ``[n, size, size, 3]`` uint8; a task may change their
+            order. Before frames are subtracted and normalised.
+        box: the crop, (top, left, height, width) as shares of the frame.
     """
 
     view: str
@@ -60,10 +60,10 @@ class SeenVideo:
 
 @dataclass
 class SeenClips:
-    """Finds what rows of a study see, by the draws of training; nothing is written.
+    """Finds the clips that rows of a study see, by the draws of training; nothing is written.
 
     Attributes:
-        cells: row to its configuration and the name of its folder in the store, ``<id>-<hash of its data>``.
+        cells: from row to its configuration and the name of its folder in the store, ``<id>-<hash of its data>``.
         places: None: no video is found.
     """
 
@@ -72,7 +72,7 @@ class SeenClips:
     _sources: dict[tuple[str, int], VideoSource | None] = field(default_factory=dict)
 
     def __call__(self, row: str) -> SeenVideo | None:
-        """None where the row trains on no clips, or on data that this machine does not have as it was trained on."""
+        """None if the row trains on no clips, or if this machine does not have its data as it was in training."""
         config, folder = self.cells.get(row, (None, ""))
         if self.places is None or config is None or config.pretraining == "none" or trains_boxes(config):
             return None

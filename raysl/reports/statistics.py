@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from scipy import special
 
 LEAST_SEEDS = 3
-"""Below this many seeds there is no interval and no test over seeds, only the values (DESIGN 9)."""
+"""Below this many seeds there is no interval and no test over seeds, only the values."""
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
-"""A difference is decided where its corrected p is below this."""
+"""A difference is decided if its corrected p is below this."""
 SMALLEST_P = 1e-12
-"""p-values are not told apart below this: the arithmetic of a convolution by FFT does not carry further."""
+"""p-values are not distinguished below this, the precision of a convolution by FFT."""
 PERCENT, DIFFERENCE = (0.0, 100.0), (-100.0, 100.0)
-"""What a mean of percentages, and what a difference of two, cannot leave."""
+"""Bounds of a mean of percentages, and of a difference of two."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Sample:
     Attributes:
         values: one per seed, in the order of the seeds.
         mean: None without values.
-        low, high: 95 % t-interval of the mean; None below three values, and where all values are equal.
-        p: two-sided t-test of a mean of zero; None below three values, and where all values are equal and not zero
-            (the test would divide by a spread of zero and call three equal values certain).
+        low, high: 95 % t-interval of the mean; None below three values, and if all values are equal.
+        p: two-sided t-test of a mean of zero; None below three values, and if all values are equal and not zero (the
+            test would divide by a spread of zero and call three equal values certain).
         spread: standard deviation (n - 1); None below three values.
-        cut: the t-interval goes on beyond what the mean can be, and ends there.
+        cut: the t-interval was cut at the bounds of the mean.
     """
 
     values: tuple[float, ...]
@@ -48,17 +48,17 @@ class Sample:
 
     @property
     def all_equal(self) -> bool:
-        """Enough seeds for an interval, and no spread to take it from."""
+        """Whether there are enough seeds for an interval, but no spread."""
         return self.spread == 0
 
 
 def describe(values: Sequence[float], bounds: tuple[float, float] | None = None) -> Sample:
     """Mean, 95 % t-interval and t-test against zero of values over seeds; of differences, the paired test.
 
-    An interval that is cut to what the mean can be covers it as often as the whole one.
+    An interval that is cut at the bounds of the mean covers it as often as the whole one.
 
     Args:
-        bounds: of the mean; None where there are none.
+        bounds: of the mean; None if there are none.
     """
     sample = tuple(float(value) for value in values)
     if not sample:

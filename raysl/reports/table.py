@@ -22,8 +22,8 @@ class Difference:
     Attributes:
         sample: differences over the seeds that both have; its ``p`` is the paired t-test's.
         same: both rows are the same results, so nothing is tested.
-        videos: the test over test videos; None where the column is not the headline metric.
-        p_adjusted: the t-test's p, Holm-adjusted; None where it is not of the family that is tested.
+        videos: the test over test videos; None if the column is not the headline metric.
+        p_adjusted: the t-test's p, Holm-adjusted; None if it is not in the tested family.
     """
 
     sample: Sample
@@ -45,7 +45,7 @@ class Entry:
         seeds: those with a value, in the order of ``sample.values``.
         holes: why the other seeds have none.
         marks: letters of footnotes.
-        difference: None for the baseline itself, without a baseline, or where nothing can be paired.
+        difference: None for the baseline itself, without a baseline, or if nothing can be paired.
     """
 
     seeds: tuple[int, ...]
@@ -66,12 +66,12 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Planning:
-    """What the present seeds can show in one column.
+    """The power of the present seeds in one column.
 
     Attributes:
         seeds: the most that any row has in common with the baseline.
         spread: standard deviation of the paired differences, pooled over rows.
-        detectable: the true difference in points that so many seeds find four times of five, by one test at 5 %.
+        detectable: the true difference in points that these seeds find four times of five, by one test at 5 %.
         corrected: the same at Holm's first level, 5 % over the number of tests.
     """
 
@@ -84,17 +84,16 @@ class Planning:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that only needs to be rendered.
+    """A table ready to be rendered.
 
     Attributes:
         source: what it was made from.
         column_marks: letters of footnotes, by column.
         footnotes: letter and text, in order.
         headlines: by column, whether it is the headline metric of its evaluation; those are tested.
-        test_videos: evaluation label to the sizes of the test sets it was computed on.
-        recordings: evaluation label to how many recordings these are of, in their order; of one whose data set does not
-            say, None.
-        planning: by headline column, where differences have a spread.
+        test_videos: from evaluation label to the sizes of its test sets.
+        recordings: from evaluation label to the numbers of recordings of these, in their order; None if unknown.
+        planning: by headline column, if differences have a spread.
         orderings: our rows against the published order, by column that is matched with a published one.
     """
 
@@ -114,7 +113,7 @@ class Table:
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
-        """Positions of the columns that a person reads first: headline metrics, or all where there are none."""
+        """Indices of the main columns: headline metrics, or all if there are none."""
         found = tuple(position for position, headline in enumerate(self.headlines) if headline)
         return found or tuple(range(len(self.headlines)))
 
@@ -125,7 +124,7 @@ class Table:
 
     @property
     def first_level(self) -> float:
-        """What the smallest p must be below for its difference to be decided."""
+        """The bound of the smallest p for its difference to be decided."""
         return LEVEL / max(1, self.family)
 
 
@@ -212,7 +211,7 @@ def _corrected(rows: tuple[TableRow, ...], headlines: Sequence[bool]) -> tuple[T
 
 
 def _p(sample: Sample) -> float | None:
-    """Equal differences at enough seeds cannot be tested; they count all the same, as one that shows nothing."""
+    """Equal differences at enough seeds cannot be tested; they still count in the family, as not significant."""
     return 1.0 if sample.all_equal else sample.p
 
 
@@ -235,7 +234,7 @@ def _planning(columns: Sequence[Column], rows: Sequence[TableRow], headlines: Se
 
 
 def _test_sets(source: ReportInput) -> dict[str, list[tuple[int, int | None]]]:
-    """Evaluation label to the test sets it was computed on: their clips, and the recordings that these are of."""
+    """From evaluation label to its test sets: numbers of clips and recordings."""
     sizes: dict[str, set[tuple[int, int | None]]] = {}
     for column in source.columns:
         for row in source.rows:

@@ -1,4 +1,4 @@
-r"""Text of other people as LaTeX that shows it as it is written.
+r"""User text as LaTeX that shows it literally.
 
 Pure ASCII for any engine and font encoding. Letters with accents, Greek and some signs are written as commands;
 whatever pdfLaTeX has no glyph for (other scripts, emoji) as its Unicode number, ``[U+0645 U+0642]``.
@@ -23,7 +23,7 @@ _SPECIAL = {
     "`": r"\char96{}",
 }
 PAIRED = "-',"
-"""Two of them become another character."""
+"""Characters of which two in a row become another one."""
 _ACCENTS = {
     "\u0300": "`",
     "\u0301": "'",
@@ -86,11 +86,11 @@ _GREEK = {
     **{"IOTA": "I", "KAPPA": "K", "LAMDA": "", "MU": "M", "NU": "N", "XI": "", "PI": "", "RHO": "P", "SIGMA": ""},
     **{"TAU": "T", "UPSILON": "", "PHI": "", "CHI": "X", "PSI": "", "OMEGA": ""},
 }
-"""Names of letters; the Latin letter that a capital looks like, where TeX has no command for it."""
+"""Names of letters; for a capital without a TeX command, the Latin letter that it looks like."""
 
 
 def tex(text: str) -> str:
-    """The text on one line, with nothing in it that TeX acts on."""
+    """The text on one line, without anything that TeX interprets."""
     pieces: list[str] = []
     numbers: list[str] = []
     for character in unicodedata.normalize("NFC", printable(text.strip())):
@@ -101,7 +101,7 @@ def tex(text: str) -> str:
         pieces += _written(numbers)
         pieces += ["{}", piece] if pieces[-1:] == [piece] and piece in PAIRED else [piece]
     pieces += _written(numbers)
-    # After the end of a row these are read as its options.
+    # After the end of a row TeX reads these as its options.
     if pieces and pieces[0][0] in "[*":
         pieces[0] = f"{{{pieces[0]}}}"
     return "".join(pieces)
@@ -115,7 +115,7 @@ def _written(numbers: list[str]) -> Iterator[str]:
 
 
 def _piece(character: str) -> str | None:
-    """The character as LaTeX; None where there is no glyph for it."""
+    """The character as LaTeX; None if there is no glyph for it."""
     if character in _SPECIAL or character in _LETTERS:
         return _SPECIAL.get(character) or _LETTERS[character]
     if character.isascii():

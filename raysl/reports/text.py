@@ -1,4 +1,4 @@
-"""Pieces of text that every Markdown table is made of."""
+"""Text helpers for Markdown tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ACTIVE = re.compile(
 
 
 def escaped(text: str) -> str:
-    """Text of other people (names, titles, reasons) as Markdown that shows it as it is written, on one line."""
+    """User text (names, titles, reasons) as Markdown that shows it literally, on one line."""
     return _ACTIVE.sub(r"\\\g<0>", printable(text.strip()))
 
 
 def code(text: str) -> str:
-    """Text of other people as a code span, whatever backticks it has."""
+    """User text as a code span, whatever backticks it has."""
     plain = printable(text)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", plain)), default=0))
     pad = " " if plain.startswith("`") or plain.endswith("`") else ""
@@ -35,7 +35,7 @@ def code(text: str) -> str:
 
 
 def sample_text(sample: Sample) -> str:
-    """``63.8 ± 0.4 (3)``; both ends of an interval that was cut; the values where there is none."""
+    """``63.8 ± 0.4 (3)``; both ends of an interval that was cut; the values if there is none."""
     if sample.mean is None:
         return HOLE
     count = len(sample.values)
@@ -49,7 +49,7 @@ def sample_text(sample: Sample) -> str:
 
 
 def difference_text(sample: Sample) -> str:
-    """``+1.2 [+0.3, +2.1]``; the values themselves where there is no interval."""
+    """``+1.2 [+0.3, +2.1]``; the values themselves if there is no interval."""
     if sample.all_equal and sample.mean is not None:
         return f"{sample.mean:+.1f} (all equal)"
     if sample.low is None or sample.high is None:
@@ -72,7 +72,7 @@ def grid(headings: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1)
     """A Markdown table padded to equal widths; the first ``left`` columns are set left, numbers right.
 
     Args:
-        headings, lines: Markdown already; what others wrote is `escaped`.
+        headings, lines: Markdown; user text must be `escaped`.
     """
     rows = [list(row) for row in (headings, *lines)]
     widths = [max(3, *(cell_len(row[position]) for row in rows)) for position in range(len(headings))]

@@ -1,4 +1,4 @@
-"""Small pictures of videos that are on this machine, as an evaluation read them."""
+"""Thumbnails of videos that are on this machine, as an evaluation read them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from raysl.errors import RayslError
 SHORT_SIDE = 36
 """Pixels."""
 LATEST = 24
-"""The picture is a video's middle frame, or this one where the middle is later: decoding begins at the start."""
+"""The picture is a video's middle frame, or this one if the middle is later: decoding begins at the start."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Thumbnails:
-    """Finds videos by evaluation and path. Nothing is decoded but the pictures themselves, and nothing is written.
+    """Finds videos by evaluation and path. Only the pictures themselves are decoded, and nothing is written.
 
     Attributes:
-        data: evaluation label to the data sets that rows read under it.
+        data: from evaluation label to the data sets that rows read under it.
         places: None: no picture is found.
         resize: short side of the frames that runs keep in the cache, pixels.
     """
@@ -40,7 +40,7 @@ class Thumbnails:
     _known: dict[tuple[str, str], NDArray[np.uint8] | None] = field(default_factory=dict)
 
     def __call__(self, label: str, snapshot: str, path: str) -> NDArray[np.uint8] | None:
-        """``[height, width, 3]``; None where this machine does not have the video with the content that was read.
+        """``[height, width, 3]``; None if this machine does not have the video with the content that was read.
 
         Args:
             snapshot: hash of the data set as the evaluation read it.

@@ -1,1 +1,1 @@
-"""The figures of a report, each in a file of its own that ends with ``FIGURE = Figure(...)``."""
+"""The figures of a report, one per file, which ends with ``FIGURE = Figure(...)``."""

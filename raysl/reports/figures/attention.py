@@ -1,4 +1,4 @@
-"""Where the last feature map is strong, on frames where the videos are at hand (TCLR's Figures 17 to 20, CSTP's 6)."""
+"""Where the last feature map is strong, on frames if the videos are available (TCLR's Figures 17 to 20, CSTP's 6)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "row", "seed", "example", "video", "correlation", "y", "x", "attention", "change", "pixels")
 DRAWN = 3
-"""Panels; of the others no video is decoded."""
+"""Panels; no video of other panels is decoded."""
 BELOW = 1.12
-"""From the upper maps to the lower ones, in widths of a frame."""
+"""Distance from the upper maps to the lower ones, in widths of a frame."""
 APART = 1.5
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """Of each row's first seed a line for each place of each example's map, both as shares of their largest value.
+    """A line for each position of each example's map, at each row's first seed, both as shares of their largest value.
 
-    ``pixels`` is a picture of the video where this machine has it, at its first place, and in no file.
+    ``pixels`` is a picture of the video, if this machine has it, at its first position, and in no file.
     """
     return tidy(maps_of(source, "attention"), COLUMNS)
 
 
 def maps_of(source: FigureInput, kind: str) -> Iterator[dict[str, Any]]:
-    """The lines of `table`, with the column ``kind``, of what evaluations keep in their details under that name."""
+    """The lines of `table`, with the column ``kind``, from the entry of that name in the details of evaluations."""
     found = [one for row in baseline_and_best_first(source.table) for one in _examples(row, kind)]
     for number, (row, evaluation, seed, record) in enumerate(found):
         yield from _maps(source, kind, row, evaluation, seed, record, with_pixels=number < DRAWN)

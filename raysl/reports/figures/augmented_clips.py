@@ -37,13 +37,13 @@ DRAWN = 6
 GAP = 2
 """Pixels between frames of a strip."""
 BELOW = 1.12
-"""From one strip to the next, in heights of a frame."""
+"""Distance from one strip to the next, in heights of a frame."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line for each clip of each row's first seed; rows whose networks see the same pixels stand as one.
+    """A line for each clip of each row's first seed; rows with the same pixels are one.
 
-    ``pixels`` is the clip's frames beside each other, and in no file. Empty where the videos are not on this machine.
+    ``pixels`` is the clip's frames side by side, and in no file. Empty if the videos are not on this machine.
     """
     groups: dict[tuple[bytes, ...], list[str]] = {}
     seen: dict[str, SeenVideo] = {}
@@ -59,7 +59,7 @@ def _lines(names: list[str], found: SeenVideo) -> Iterator[dict[str, Any]]:
     head = {"panel": ", ".join(names), "unit": "", "row": names[0], "seed": found.seed, "video": found.path}
     placed: set[tuple[int, ...]] = set()
     for clip in found.clips:
-        if clip.indices not in placed:  # clips at one place have the same frames
+        if clip.indices not in placed:  # clips at one position have the same frames
             placed.add(clip.indices)
             yield {**head, **_clip(clip, "decoded", clip.decoded, (0.0, 0.0, 1.0, 1.0))}
         yield {**head, **_clip(clip, "augmented", clip.augmented, clip.box)}
@@ -87,7 +87,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def _strip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``[n, h, w, 3]`` frames beside each other, white between them."""
+    """``[n, h, w, 3]`` frames side by side, white between them."""
     white = np.full((frames.shape[1], GAP, 3), 255, np.uint8)
     parts = [part for frame in frames for part in (frame, white)]
     return np.concatenate(parts[:-1], axis=1)

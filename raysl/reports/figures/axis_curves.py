@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "axis", "series", "kind", "x", "seed", "value", "low", "high")
 LOGARITHMIC = 8.0
-"""A ratio of the ends from which an axis is logarithmic."""
+"""The ratio of an axis's ends from which it is logarithmic."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def numeric_axis(axes: Axes, values: list[float]) -> None:
-    """Ticks at the values; logarithmic where they are far apart. Numbers are written plainly, never as a formula."""
+    """Ticks at the values; logarithmic if they are far apart. Numbers are plain text, never a formula."""
     if values[0] > 0 and values[-1] / values[0] >= LOGARITHMIC:
         axes.set_xscale("log")
     if len(values) <= 12:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 COLUMNS = ("panel", "unit", "row", "label", "name", "videos", "seeds", "value", "low", "high")
 MOST_CLASSES, MOST_TEXTS = 40, 150
 SIDEWAYS = 12
-"""Classes from which their names are turned."""
+"""Number of classes from which on their names are turned."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line a row and class: the mean over seeds, and the lowest and highest seed's."""
+    """A line per row and class: the mean over seeds, and the lowest and highest seed's."""
     lines = [line for column in classified(source.table) for line in _column(source.table, column)]
     return tidy(lines, COLUMNS)
 
@@ -37,7 +37,7 @@ def classified(found: Table) -> list[Column]:
 
 
 def records_of(found: Table, row: str, column: Column) -> list[EvaluationRecord]:
-    """Of a row's seeds, those with predictions of classes."""
+    """The seeds of a row with predictions of classes."""
     cells = found.source.by_name[row].cells
     return [record for cell in cells if (record := result(cell, column)) is not None and record.answers]
 
@@ -64,7 +64,7 @@ def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
 
 
 def answers_by_class(record: EvaluationRecord) -> dict[int, list[bool | Fraction]]:
-    """Class to whether each of its test videos was right, or the share of its answers that were."""
+    """From class to whether each of its test videos was right, or the share of its right answers."""
     found: dict[int, list[bool | Fraction]] = {}
     for video, (label, _) in record.answers.items():
         found.setdefault(label, []).append(record.correct[video])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "row", "baseline", "label", "name", "videos", "kind", "seed", "value", "low", "high")
 MOST_CLASSES = 30
-"""Of a panel: those with the largest gains and losses."""
+"""The most classes of a panel: those with the largest gains and losses."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def _gains(row: RowInput, baseline: RowInput, column: Column) -> Iterator[dict[s
 
 
 def _shares(record: EvaluationRecord) -> dict[int, float]:
-    """Class to the share of its test videos that was right, in percent."""
+    """From class to the share of its test videos that was right, in percent."""
     return {label: 100 * float(sum(right) / len(right)) for label, right in answers_by_class(record).items()}
 
 
@@ -79,7 +79,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def _largest(labels: list[str]) -> list[str]:
-    """From both ends, where there are too many."""
+    """From both ends, if there are too many."""
     half = MOST_CLASSES // 2
     return labels if len(labels) <= MOST_CLASSES else [*labels[:half], *labels[-half:]]
 

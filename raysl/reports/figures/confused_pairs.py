@@ -26,14 +26,14 @@ COLUMNS = (
     *("seeds", "value", "low", "high", "text"),
 )
 PAIRS = 4
-"""Without a class in common: eight classes, as TCLR's."""
+"""Number of pairs without a common class: eight classes, as in TCLR."""
 ALL = "all of these"
 
 Pair = tuple[int, int]
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """Of each row and pair the mean recall of the two classes over seeds; last of all pairs, where there are several.
+    """For each row and pair the mean recall of the two classes over seeds; if there are several pairs, last for all.
 
     ``confused`` is the share of the pair's videos that were taken for the other class, both classes counting the same.
     """
@@ -49,7 +49,7 @@ def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
     for row in found.rows:
         records = _predicted(found, row.name, column)
         if not records or any(set(record.correct) != set(own[0].correct) for record in records):
-            continue  # of other videos, no recall compares
+            continue  # recalls of other videos are not comparable
         for number, group in enumerate(groups):
             names = [class_name(own, label) for pair in group for label in pair]
             classes = names if len(group) == 1 else ["", ""]
@@ -62,7 +62,7 @@ def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
 
 
 def _predicted(found: Table, row: str, column: Column) -> list[EvaluationRecord]:
-    """Of a row's seeds, those with predicted classes."""
+    """The seeds of a row with predicted classes."""
     records = records_of(found, row, column)
     return [one for one in records if all(predicted is not None for _, predicted in one.answers.values())]
 
@@ -81,7 +81,7 @@ def most_confused(records: Sequence[EvaluationRecord]) -> list[Pair]:
 
 
 def confusion_rates(records: Sequence[EvaluationRecord]) -> dict[tuple[int, int], float]:
-    """True and predicted class to the share of the true class's answers, over all records; 0 where there is none."""
+    """From true and predicted class to the share of the true class's answers, over all records; 0 if there is none."""
     answers = [answer for record in records for answer in record.answers.values()]
     totals = Counter(label for label, _ in answers)
     counts = Counter((label, predicted) for label, predicted in answers if predicted is not None)

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: a matrix for each row and evaluation, from the stored predictions."""
+"""Confusion matrices for each row and evaluation, from the stored predictions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MOST_CLASSES = 20
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line for each pair of classes that happens: how many answers of all seeds, and their share of the class's."""
+    """A line for each pair of classes that occurs: answers over all seeds, and their share of the class."""
     found = source.table
     lines = [line for column in classified(found) for row in _in_order(found) for line in _matrix(found, row, column)]
     return tidy(lines, COLUMNS)
 
 
 def _in_order(found: Table) -> list[str]:
-    """The baseline first: panels beyond the most that are drawn are in the CSV alone."""
+    """The baseline first: panels beyond the limit are only in the CSV."""
     names = [row.name for row in found.rows]
     return sorted(names, key=lambda name: name != found.source.baseline)
 

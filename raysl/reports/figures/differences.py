@@ -21,7 +21,7 @@ MARKS = {
     "not tested": ("^", "white", GREY),
     "same results": ("x", GREY, GREY),
 }
-"""Verdict to marker, its face and its edge."""
+"""From verdict to marker, its face and its edge."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def _largest(rows: list[str]) -> list[str]:
-    """From both ends, where there are too many."""
+    """From both ends, if there are too many."""
     return rows if len(rows) <= MOST_ROWS else [*rows[: MOST_ROWS // 2], *rows[-MOST_ROWS // 2 :]]
 
 

@@ -1,4 +1,4 @@
-"""How well training videos are answered while an evaluation trains a layer or a network, and test videos at its end.
+"""Training accuracy while an evaluation trains a layer or a network, and test accuracy at its end.
 
 CVRL's Figure 6, of its linear classifier: the paper tests after every epoch, here the trained network is tested once.
 """
@@ -42,7 +42,7 @@ def _training(own: pd.DataFrame, label: str) -> Iterator[dict[str, Any]]:
 
 
 def _test(of: Table, label: str, trained: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The headline of each row that has a curve, at the end of it."""
+    """The headline of each row with a curve, at its end."""
     labels, ends = [column.evaluation for column in of.source.columns], {line["row"]: line for line in trained}
     for row in of.rows if label in labels else ():
         sample, end = row.entries[labels.index(label)].sample, ends.get(plain(row.name))
@@ -56,7 +56,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
     for position, row in enumerate(list(dict.fromkeys(data["row"]))[:MOST_ROWS]):
         colour, marker, dashes = look(position)
         curve, test = (data[(data["row"] == row) & (data["kind"] == kind)] for kind in ("training", "test"))
-        # An epoch has several points: the stored number is that of the epoch under way.
+        # An epoch has several points: the stored number is that of the current epoch.
         at = curve["step"] * (curve["epoch"].max() / curve["step"].max())
         axes.plot(at, curve["value"], color=colour, linestyle=dashes, linewidth=1, label=shortened(str(row)))
         axes.fill_between(at, curve["low"], curve["high"], color=colour, alpha=0.12, linewidth=0)

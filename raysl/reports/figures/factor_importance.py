@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "row", "value", "trials")
 LEAST_TRIALS = 8
-"""A forest of fewer tells nothing."""
+"""The least trials: a forest of fewer is not informative."""
 SEED = 0
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line a parameter, the largest share first; in percent."""
+    """A line per parameter, the largest share first; in percent."""
     searched = source.table.source.searched
     trials = [] if searched is None else scored(searched)
     lines = [] if len(trials) < LEAST_TRIALS else _shares(trials)
@@ -39,7 +39,7 @@ def table(source: FigureInput) -> pd.DataFrame:
 
 
 def _shares(trials: Sequence[SearchTrial]) -> list[tuple[str, float]]:
-    """Of the parameters that every trial has, and that vary."""
+    """Importances of the parameters that every trial has, and that vary."""
     check_optuna()
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances

@@ -44,7 +44,7 @@ def _points(record: EvaluationRecord) -> Iterator[dict[str, Any]]:
 def draw(data: pd.DataFrame, axes: Axes) -> None:
     for label in sorted(set(data["label"])):
         own = data[data["label"] == label]
-        # By the class's own number: it looks the same in every panel, whichever classes that has.
+        # By the class's number, so that it looks the same in every panel.
         colour, marker = COLOURS[label % len(COLOURS)], MARKERS[label // len(COLOURS) % len(MARKERS)]
         name = shortened(own["name"].iloc[0], 24, 1)
         axes.plot(own["x"], own["y"], marker, color=colour, markersize=2.5, linestyle="none", alpha=0.8, label=name)

@@ -19,7 +19,7 @@ COLUMNS = ("panel", "unit", "x_axis", "x", "y_axis", "y", "row", "value", "low",
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line a row of the grid; one without a value is a hole, with its reason."""
+    """A line per row of the grid; one without a value is a hole, with its reason."""
     lines = list(_lines(source)) if source.levels else []
     return tidy(lines, COLUMNS)
 
@@ -75,7 +75,7 @@ def shaded(
     unit: str,
     bounds: tuple[float, float] | None = None,
 ) -> None:
-    """A field for each value, hatched where there is none, with its text in black or white, whichever is read.
+    """A field for each value, hatched if there is none, with its text in black or white, whichever is readable.
 
     Args:
         values: ``[y, x]``, the first line on top.

@@ -1,4 +1,4 @@
-"""Every row's value: the mean over seeds with its interval, beside the baseline's band."""
+"""Every row's value: the mean over seeds with its interval, and the baseline's band."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _row(row: TableRow, entry: Entry, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def unit_of(found: Table, column: Column) -> str:
-    """What a metric is in: shares of right answers (`raysl.reports.pairs.is_share`), or others; empty without any."""
+    """The unit of a metric: shares of right answers (`raysl.reports.pairs.is_share`), or others; empty without any."""
     if not column.metric:
         return ""
     records = [record for row in found.source.rows for cell in row.cells if (record := result(cell, column))]
@@ -85,7 +85,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def bars(axes: Axes, lines: pd.DataFrame, at: pd.Series[Any], colour: str, width: float = 1.4) -> None:
-    """The intervals of those that have one."""
+    """Draws the intervals of rows that have one."""
     known = lines["low"].notna()
     axes.hlines(
         at[known], lines["low"][known].astype(float), lines["high"][known].astype(float), colour, linewidth=width
@@ -109,7 +109,7 @@ def row_names(axes: Axes, rows: list[str], heading: str, width: int = 30) -> Non
 
 
 def row_size(data: pd.DataFrame) -> tuple[float, float]:
-    """Of a panel with a line for every row."""
+    """Height of a panel with a line for every row."""
     return 5.2, 0.9 + 0.27 * len(rows_drawn(data))
 
 

@@ -1,4 +1,4 @@
-"""How the cases that a pretext task tells apart move, and where they differ (TaCo's Figure 5)."""
+"""The motion in the classes of a pretext task, and where it differs (TaCo's Figure 5)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ COLUMNS = ("panel", "unit", "example", "video", "case", "y", "x", "right", "down
 DRAWN = 3
 """Videos of a panel."""
 APART, BELOW = 1.15, 1.35
-"""Of two squares, in their widths."""
+"""Distance of two squares, in their widths."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line for each place of each case of a few videos: its flow, and how far the flows of the cases differ there.
+    """A line for each position of each case of a few videos: its flow, and how much the flows of the cases differ
+    there.
 
-    The numbers are of no network: each evaluation stands once, as the first row has it.
+    The numbers depend on no network: each evaluation is shown once, from the first row.
     """
     lines, seen = list[dict[str, Any]](), set[str]()
     for row in source.table.source.rows:

@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "row", "seed", "query", "rank", "video", "class_name", "right", "pixels")
 WIDTH, HEIGHT, BELOW = 0.9, 0.675, 1.05
-"""Of a picture's place, and from one query to the next; ranks are 1 apart."""
+"""Size of a picture's place, and distance from one query to the next; ranks are 1 apart."""
 LOOKS: Mapping[bool, tuple[str, Any, str]] = {
     True: (COLOURS[2], "-", "✓ "),
     False: (COLOURS[1], (0, (2, 1)), "✗ "),
 }
-"""Whether a neighbour is of the query's class to the look of its frame and a mark."""
+"""From whether a neighbour is of the query's class to the style of its frame and a mark."""
 DRAWN = 2
 """Panels: a picture takes some 3 kB."""
 GAP = 0.35
-"""Between a query and its neighbours, in widths of a picture."""
+"""Distance between a query and its neighbours, in widths of a picture."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """Of each row's first seed a line for each picture: rank 0 is the query, 1 the nearest.
+    """A line for each picture, at each row's first seed: rank 0 is the query, 1 the nearest.
 
-    ``pixels`` is a picture of the video where this machine has it, and in no file.
+    ``pixels`` is a picture of the video, if this machine has it, and in no file.
     """
     found = source.table
     sheets = ((row, column) for column in found.source.columns for row in baseline_and_best_first(found))
@@ -53,7 +53,7 @@ def _best(found: Table) -> str:
 
 
 def _examples(row: RowInput, column: Column) -> tuple[str, str, int, EvaluationRecord] | None:
-    """Row, evaluation, seed and result, where this is its headline metric and it has examples."""
+    """Row, evaluation, seed and result, if this is its headline metric and it has examples."""
     for cell in row.cells:
         record = result(cell, column)
         if record is not None:
@@ -102,7 +102,7 @@ def _place(line: Any, left: float, top: float, axes: Axes) -> None:
 
 
 def _fitted(shape: tuple[int, ...], left: float, top: float) -> tuple[float, float, float, float]:
-    """Where a picture of this height and width fits into its place, whole: left, right, bottom, top."""
+    """The largest rectangle in its place for a picture of this height and width: left, right, bottom, top."""
     scale = min(WIDTH / shape[1], HEIGHT / shape[0])
     width, height = scale * shape[1], scale * shape[0]
     left, top = left + (WIDTH - width) / 2, top + (HEIGHT - height) / 2

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "trial", "status", "row", "axis", "parameter", "value", "position", "score")
 LOGARITHMIC = 8.0
-"""A ratio of largest to smallest value from which a parameter is taken by its logarithm."""
+"""The ratio of largest to smallest value from which a parameter's axis is logarithmic."""
 SCORE = "score (%)"
 
 
@@ -30,7 +30,7 @@ def table(source: FigureInput) -> pd.DataFrame:
 
 
 def scored(searched: Searched) -> list[SearchTrial]:
-    """Trials that ended with a score of their own, by number."""
+    """Trials that ended with their own score, by number."""
     found = [one for one in searched.trials if one.ended and one.score is not None and one.same_as is None]
     return sorted(found, key=lambda one: one.number)
 
@@ -71,7 +71,7 @@ def _by_size(name: str) -> tuple[float, str]:
 
 
 def _written(value: Value) -> Value:
-    """As a study's file writes it."""
+    """A value in the notation of a study's file."""
     return str(value).lower() if isinstance(value, bool) else value
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "kind", "row", "other", "published", "value", "low", "high", "verdict")
 PAIRS = {"agree": (COLOURS[2], (0, ()), 0.7), "disagree": (COLOURS[1], (0, (4, 1.5)), 1.4)}
-"""How a pair is joined that our seeds decide; others are not."""
+"""Line style of a pair that our seeds decide; others are not joined."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How alike two clips of one video are, and clips of two videos: histograms of cosines (SSTL's Figure 2 (a))."""
+"""Similarity of two clips of one video, and of clips of two videos: histograms of cosines (SSTL's Figure 2 (a))."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {"within": "two clips of one video", "between": "clips of two videos"}
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """A line for each bin that holds a pair: its share of all pairs, as mean over seeds, lowest and highest."""
+    """A line for each bin with a pair: its share of all pairs, as mean over seeds, lowest and highest."""
     lines = [line for row in source.table.source.rows for line in _row(row)]
     return tidy(lines, COLUMNS)
 
@@ -61,7 +61,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def _stairs(lines: pd.DataFrame) -> tuple[list[float], list[float]]:
-    """Heights and edges; bins without a pair lie between those that the table has."""
+    """Heights and edges, including bins without a pair, which the table lacks."""
     heights: list[float] = []
     edges: list[float] = [float(lines["left"].iloc[0])]
     for left, right, value in zip(lines["left"], lines["right"], lines["value"], strict=True):

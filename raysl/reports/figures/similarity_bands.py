@@ -21,7 +21,7 @@ COLUMNS = ("panel", "unit", "axis", "row", "x", "seeds", "value", "low", "high")
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """Of each row and number behind an @ the mean over videos, and between which values 95 % of them lie.
+    """For each row and number after an @ the mean over videos, and the interval with 95 % of them.
 
     All three are means over seeds.
     """

@@ -1,4 +1,4 @@
-"""How well each pretext task is answered at the end of training, beside the rate of its most frequent answer."""
+"""Accuracy of each pretext task at the end of training, and the rate of its most frequent answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("panel", "unit", "row", "kind", "seed", "value", "low", "high")
 LAST = 0.9
-"""The share of training that is not looked at."""
+"""The share of training that is left out."""
 PREFIX = "metric/"
 
 
@@ -43,7 +43,7 @@ def _task(curves: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
 
 
 def _ends(curves: pd.DataFrame) -> pd.Series[Any]:
-    """Row and seed to the mean over the last tenth of its steps, in percent."""
+    """From row and seed to the mean over the last tenth of its steps, in percent."""
     last = curves.groupby("row", observed=True)["step"].transform("max")
     return 100 * curves[curves["step"] > LAST * last].groupby(["row", "seed"], observed=True)["value"].mean()
 

@@ -1,4 +1,4 @@
-"""How alike the time steps of one clip are: a small matrix for each row (TCLR's Figure 13)."""
+"""Similarity of the time steps of one clip: a small matrix for each row (TCLR's Figure 13)."""
 
 from __future__ import annotations
 

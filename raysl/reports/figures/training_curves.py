@@ -1,5 +1,5 @@
-"""Training curves of all rows: losses, learning rate, how well each pretext task is answered, what was
-seen of the features; CVRL's Figure 5 too."""
+"""Training curves of all rows: losses, learning rate, accuracy of pretext tasks, measurements of the features; also
+CVRL's Figure 5."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ NAMED = {
 BASELINE = "baseline"
 ROWS = ("row", BASELINE)
 MOST_COLOURS = 12
-"""Rows in colours of their own, with bands."""
+"""The most rows with different colours and bands."""
 
 
 def table(source: FigureInput) -> pd.DataFrame:
-    """Of each row the mean over seeds, and between which values these lie; shares in percent.
+    """The mean over seeds of each row, with the lowest and highest seed; shares in percent.
 
-    Lines of kind row, baseline (this row's), and majority: what answering the most frequent class would give.
+    Lines of kind row, baseline (this row's), and majority: the accuracy of always answering the most frequent class.
     """
     curves = source.curves
     if len(curves):
@@ -63,7 +63,7 @@ def table(source: FigureInput) -> pd.DataFrame:
         known=("value", "count"),
         **{name: ("value", how) for name, how in (("value", "mean"), ("low", "min"), ("high", "max"))},
     ).reset_index()
-    found.loc[found["known"] < found["seeds"], ["value", "low", "high"]] = float("nan")  # a loss was none
+    found.loc[found["known"] < found["seeds"], ["value", "low", "high"]] = float("nan")  # a loss was not finite
     names = found["name"].astype(str)
     entropy = names.str.endswith(ENTROPY)
     percent = (names.str.startswith("metric/") & ~entropy) | (names == KNN)
@@ -81,7 +81,7 @@ def table(source: FigureInput) -> pd.DataFrame:
 
 
 def _panel(name: str) -> str | None:
-    """What a curve is drawn beside; None for those that are not drawn."""
+    """The panel of a curve; None for those that are not drawn."""
     part, _, rest = name.partition("/")
     if part == "loss":
         return "loss, total" if rest == "total" else f"loss, {rest}"
@@ -119,7 +119,7 @@ def draw(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def _few(parts: Mapping[Any, pd.DataFrame], rows: Sequence[str], axes: Axes) -> None:
-    """Each row in a colour of its own, with the band of its seeds."""
+    """Each row in a different colour, with the band of its seeds."""
     for position, row in enumerate(rows):
         colour, _, dashes = look(position)
         own = next((parts[kind, row] for kind in ROWS if (kind, row) in parts), None)
@@ -129,7 +129,7 @@ def _few(parts: Mapping[Any, pd.DataFrame], rows: Sequence[str], axes: Axes) -> 
 
 
 def _many(data: pd.DataFrame, axes: Axes) -> None:
-    """More rows than can be told apart by colour: all in grey, their median as far as they all go, the baseline."""
+    """More rows than colours can distinguish: all in grey, their median as far as they all go, and the baseline."""
     lines = data[data["kind"].isin(ROWS)]
     rows = [(one["step"].to_numpy(), one["value"].to_numpy()) for _, one in lines.groupby("row", observed=True)]
     gap = [float("nan")]  # between two rows, which are one artist
@@ -147,7 +147,7 @@ def _many(data: pd.DataFrame, axes: Axes) -> None:
 
 
 def _rows(data: pd.DataFrame) -> list[str]:
-    """In the order of the table, whichever rows a panel has, so that a row looks the same in all of them."""
+    """Styles in the order of the table, so that a row looks the same in all panels."""
     return [str(row) for row in data["row"].cat.categories][:MOST_ROWS]
 
 

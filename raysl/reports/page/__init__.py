@@ -1,6 +1,6 @@
-"""One self-contained page of several studies: it opens from disk and asks no network. Figures need its script.
+"""One self-contained page of several studies: it opens from disk without a network. Figures need its script.
 
-Templates (``templates/``) are Jinja's, with autoescape on: whatever users wrote is text wherever it stands.
+Templates (``templates/``) are Jinja's, with autoescape on: user text is always shown as text.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from raysl.reports.table import Table
 from raysl.reports.text import HOLE
 
 FEW_CLASSES, MOST_CLASSES = 12, 20_000
-"""Up to so many classes stand as bars; where all cells have more values than the second, those in the middle are left
+"""The most classes shown as bars; if all cells have more values than the second number, those in the middle are left
 out."""
 MANY_CELLS = 300
-"""From here on cells show their classes as text, no learning rate, and of the commands those that are their own."""
+"""With more cells, these show classes as text, no learning rate, and only their own commands."""
 FIGURE_BYTES, FIGURE_BYTES_OF_MANY = 3_000_000, 1_200_000
-"""Packed figures of a page, and of one with many cells: where they are more, the largest are left out, and named."""
+"""Bytes of packed figures on a page, and on one with many cells: beyond that, the largest are left out, and named."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 """What a browser may load for the page: nothing."""
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure as SVG, with what stands below it.
+    """A figure as SVG, with its caption.
 
     Attributes:
         file: below the report's folder, where ``raysl report`` writes it.
@@ -49,7 +49,7 @@ class PageFigure:
 
     @cached_property
     def packed(self) -> str:
-        """In a tenth of its size, which the page's script unpacks into an image: its ids stay its own."""
+        """Compressed to a tenth; the page's script unpacks it into an image, so that its ids cannot collide."""
         return base64.b64encode(gzip.compress(self.svg.encode(), mtime=0)).decode()
 
 
@@ -79,31 +79,31 @@ class PageStudy:
 
     @cached_property
     def decided(self) -> tuple[int, int]:
-        """How many differences of headline metrics the seeds decide, and of how many."""
+        """How many differences of headline metrics the seeds decide, and out of how many."""
         found = [entry.difference for row in self.table.rows for entry in row.entries]
         return sum(one is not None and one.decided for one in found), self.table.family
 
     @cached_property
     def reference(self) -> CellDetail:
-        """The cell whose whole configuration is shown, and that others are described against: the baseline's first."""
+        """The cell with a full configuration, against which others are described: the baseline's first."""
         trained = [cell for cell in self.cells if cell.config.get("pretraining") != "none"]
         named = [cell for cell in self.cells if cell.row == self.table.source.baseline]
         return [*named, *trained, *self.cells][0]
 
     def changes(self, cell: CellDetail) -> dict[str, Any]:
-        """What the cell's configuration has otherwise than the reference; ``-`` for what it does not have."""
+        """The values of the cell's configuration that differ from the reference; ``-`` for absent ones."""
         theirs = self.reference.config
         changed = {key: value for key, value in cell.config.items() if key not in theirs or theirs[key] != value}
         return changed | {key: HOLE for key in theirs if key not in cell.config}
 
     @property
     def shared_commands(self) -> tuple[str, ...]:
-        """That compute every cell of the study again."""
+        """Commands that compute every cell of the study again."""
         return tuple(line for line in self.reference.commands if line not in self.reference.own_commands)
 
     @cached_property
     def environments(self) -> list[Mapping[str, str]]:
-        """Each once: cells of one run share theirs."""
+        """Environments, each once: cells of one run share theirs."""
         return [
             dict(one) for one in dict.fromkeys(tuple((cell.environment or {}).items()) for cell in self.cells) if one
         ]
@@ -164,7 +164,7 @@ def render_page(studies: Sequence[PageStudy]) -> str:
 
 
 def _one_line(value: Any) -> Any:
-    """Text of others without what turns the direction of writing or ends a line; then it is escaped."""
+    """User text without characters that turn the direction of writing or end a line; then escaped."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -173,7 +173,7 @@ def _lines(texts: Iterable[str]) -> Markup:
 
 
 def _shown(value: Any) -> str:
-    """A value of a configuration as its file writes it."""
+    """A value of a configuration in its file's notation."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

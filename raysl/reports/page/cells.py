@@ -1,4 +1,4 @@
-"""What the page says of a cell, read from the store."""
+"""A cell on the page, read from the store."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class EvaluationDetail:
     """One evaluation of a cell.
 
     Attributes:
-        metrics: name to percent; empty where there is no result.
+        metrics: from name to percent; empty if there is no result.
         value: of the headline metric.
-        classes: name to accuracy in percent, where the protocol has one.
+        classes: from name to accuracy in percent, if the protocol has it.
         reason: why there is no result.
     """
 
@@ -38,13 +38,13 @@ class CellDetail:
     """One cell of a study.
 
     Attributes:
-        name: of its folder; empty where there is none.
+        name: of its folder; empty if there is none.
         verdict: done, failed or missing.
         status: of its weights: done, running, ...
-        config: resolved, dotted key to value; what the plan has where nothing is stored.
-        curves: thinned; None where there are none.
-        environment: what it was computed with, by name.
-        warnings: what a reader should know of it, a sentence each.
+        config: resolved, from dotted key to value; the plan's if nothing is stored.
+        curves: thinned; None if there are none.
+        environment: commit, packages and hardware, by name.
+        warnings: for the reader, a sentence each.
         commands: that compute it again.
         own_commands: the last of these, of its weights alone.
     """
@@ -74,12 +74,12 @@ class CellDetail:
 def read_cell(
     found: Found, row: str, planned: Callable[[], Mapping[str, Any]], command: str, storage: str, reader: CurveReader
 ) -> CellDetail:
-    """Everything that is shown of a cell; what cannot be read of it is a warning.
+    """Everything about a cell; parts that cannot be read become warnings.
 
     Args:
-        planned: gives its resolved configuration, for a cell that the store does not have.
+        planned: has its resolved configuration, for a cell that the store does not have.
         command: that computes its study.
-        storage: the store's address, as commands name it.
+        storage: the store's address, in commands.
         reader: of the store's curves.
     """
     cell, folder, warnings = found.cell, found.folder, list[str]()
@@ -163,7 +163,7 @@ def _warnings(summary: Mapping[str, Any], git: Mapping[str, Any], found: Found) 
 def _commands(
     cell: Cell, folder: CellFolder | None, provenance: Mapping[str, Any], command: str, storage: str
 ) -> tuple[str, ...]:
-    """The study in a store of its own, at the commit; then its weights alone, with as many workers."""
+    """Commands for the study in another store, at the commit; then for its weights only, with as many workers."""
     commit = str((provenance.get("git") or {}).get("commit") or "")
     lines = [f"git checkout {commit}"] if len(commit) == 40 else []
     lines.append(f"{command} --storage again  # every cell of the study")

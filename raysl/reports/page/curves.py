@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from raysl.reports.curves import MONITOR, POINTS, CellCurves
 
 WIDTH, HEIGHT = 240, 80
-"""Of a chart, in units of its view box."""
+"""Size of a chart, in units of its view box."""
 LEAST_POINTS = 12
 BUDGET, POINT_BYTES = 600_000, 5
 """Bytes of all lines together, and of a point of a line."""
@@ -24,7 +24,7 @@ CHARTS = (
     ("spread of features", (f"{MONITOR}spread",), ()),
     ("RankMe of features", (f"{MONITOR}rankme",), ()),
 )
-"""Title, beginnings of the columns that are drawn, and how they end (any where there is none)."""
+"""Title, prefixes of the columns to draw, and their suffix (any if empty)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Chart:
 
 
 def charts(curves: CellCurves | None, points: int = POINTS) -> tuple[Chart, ...]:
-    """Those of `CHARTS` that the curves have anything of.
+    """The `CHARTS` for which there are curves.
 
     Args:
         points: of a line, at most.
@@ -96,14 +96,14 @@ def _chart(title: str, curves: CellCurves, drawn: Sequence[int], width: int) -> 
             gaps = np.zeros(own.sum(), dtype=bool) if curves.names[at].startswith(MONITOR) else ~own
             path = _path(across[own].astype(int), down[own, column].astype(int), gaps)
             drawn_as = path, f"{values[own, column][-1]:.3g}"
-            # The total of a single term is that term: two lines would lie on each other.
+            # The total of a single term is that term: two lines would coincide.
             lines[drawn_as] = f"{lines[drawn_as]}, {name}" if drawn_as in lines else name
     shown = tuple(Line(name, path, last) for (path, last), name in lines.items())
     return Chart(title, shown, f"{low:.3g}", f"{high:.3g}", int(steps[-1]), width)
 
 
 def _path(across: NDArray[np.int64], down: NDArray[np.int64], missing: NDArray[np.bool_]) -> str:
-    """``M0 40l4-3 4 1``: whole units, each point relative to the one before; a gap where a value is missing.
+    """``M0 40l4-3 4 1``: whole units, each point relative to the one before; a gap for a missing value.
 
     Args:
         across, down: of the points that are known.

@@ -1,4 +1,4 @@
-"""What the page shows of a table: the first one with its intervals at hand, the rest as the Markdown report has it."""
+"""A table on the page: the first one with intervals as tips, the rest as in the Markdown report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from raysl.reports.words import in_words
 
 SCROLL = '<div class="scroll" tabindex="0" role="region" aria-label="table">'
 LOWER = 1
-"""By how much the Markdown report's headings stand lower on the page."""
+"""By how many levels the Markdown report's headings are lower on the page."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Value:
 
     Attributes:
         text: what is shown.
-        sort: what it is sorted by; empty: last.
+        sort: the key to sort by; empty: last.
         tip: lines that are shown on hover and focus.
         marks: letters of footnotes.
         kind: ``decided``, ``open``, ``hole`` or empty, for its looks.
@@ -130,7 +130,7 @@ def _reference(table: Table, columns: Sequence[int], number: int) -> Line:
 
 @dataclass(frozen=True)
 class Texts:
-    """Sections of the Markdown report as HTML; empty where there is nothing to say."""
+    """Sections of the Markdown report as HTML; empty without content."""
 
     lead: Markup
     words: Markup
@@ -141,7 +141,7 @@ class Texts:
 
 
 def texts(table: Table) -> Texts:
-    """The Markdown report's own sections, which escape what users wrote; HTML in them would be shown as text."""
+    """Sections of the Markdown report, which escape user text; HTML in them would be shown as text."""
     source = table.source
     return Texts(
         lead=_html([about(source), *legend(table)]),
@@ -154,14 +154,14 @@ def texts(table: Table) -> Texts:
 
 
 def trials_grid(searched: Searched) -> Grid:
-    """Every trial, as ``trials.csv`` has it."""
+    """Every trial, as in ``trials.csv``."""
     first, *lines = csv.reader(io.StringIO(render_trials(searched)))
     headings = tuple((heading, ()) for heading in first[1:])
     return Grid(headings, tuple(Line(f"trial {one[0]}", tuple(Value(text) for text in one[1:])) for one in lines))
 
 
 def _html(blocks: Sequence[str]) -> Markup:
-    """Links are left out: the page is alone."""
+    """Links are left out: the page has no other files."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse("\n\n".join(blocks))
     for token in tokens:
