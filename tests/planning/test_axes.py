@@ -172,7 +172,7 @@ def test_a_bad_axis_is_one_error_that_names_file_line_and_axis(case: str) -> Non
 
 @pytest.mark.parametrize("when", ["", ", when: {tasks: order}", ", when: {tasks: [speed, order]}"])
 def test_an_option_of_a_member_waits_for_the_member(when: str) -> None:
-    with pytest.raises(ConfigError, match=r"study\.yaml:3: axes\.tasks\.speed\.weight: .*say when: \{tasks: speed\}"):
+    with pytest.raises(ConfigError, match=r"study\.yaml:3: axes\.tasks\.speed\.weight: .*write when: \{tasks: speed\}"):
         axes_of(f"tasks: {{subsets: [speed, order]}}\ntasks.speed.weight: {{uniform: [0, 1]{when}}}")
 
 
