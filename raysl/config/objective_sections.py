@@ -88,7 +88,7 @@ class SupervisedOptions(Options):
     roi_size: int = option(
         7,
         doc="bins of a box's feature in height and width, before the maximum; read with target: boxes",
-        unit="places",
+        unit="bins",
         source="code: SlowFast, mmaction2: 7 and 8; not printed in CVRL",
         ge=1,
         le=32,

@@ -134,7 +134,7 @@ class MonitorOptions(Options):
     points: int = option(
         4,
         doc="measurements, at even intervals, the last one after the last step; 0: none",
-        unit="looks",
+        unit="measurements",
         source="ours",
         ge=0,
         le=1000,

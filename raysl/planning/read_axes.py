@@ -20,9 +20,7 @@ class AxisOptions(Options):
         None, doc="the values, equally likely at first; a mapping gives values a name", source="per study"
     )
     uniform: tuple[Any, ...] | None = option(None, doc="[low, high], evenly", source="per study")
-    loguniform: tuple[Any, ...] | None = option(
-        None, doc="[low, high], with a uniform logarithm", source="per study"
-    )
+    loguniform: tuple[Any, ...] | None = option(None, doc="[low, high], with a uniform logarithm", source="per study")
     integers: tuple[Any, ...] | None = option(None, doc="[low, high], both included", source="per study")
     subsets: tuple[str, ...] | dict[str, Any] | None = option(
         None, doc="members that are in or out; a mapping gives each its options", source="per study"

@@ -85,7 +85,7 @@ class StudyOptions(Options):
     reference: tuple[Any, ...] = option((), doc="lines below the table that are no cells", source="per study")
     trivial: bool = option(
         True,
-        doc="whether results of mean colours and motion maps by the same protocols are below the table, for real videos",
+        doc="whether the results of mean colours and motion maps are below the table, for real videos",
         source="ours",
     )
     figures: tuple[str, ...] = option(

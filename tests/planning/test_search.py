@@ -136,7 +136,7 @@ BAD = {
             "  training.batch_size: {choice: [4, 8], when: {objective.contrastive.framework: simclr, "
             "objective.contrastive.queue_size: 16}}\nsearch: {",
         ),
-        r"study\.yaml:9: axes\.training\.batch_size: no configuration .* = 4: its conditions, .* never hold at the same",
+        r"study\.yaml:9: axes\.training\.batch_size: no configuration .* = 4: its conditions, .* never hold",
     ),
     "a base that is none": (
         SEARCH.replace("base: recipe", "base: recipe\nobjective.contrastive.temperature: -1"), r"study\.yaml:4: "

@@ -66,8 +66,8 @@ class DetectionOptions(FrameMapOptions):
     )
     roi_size: int = option(
         7,
-        doc="places of a box's feature in height and width",
-        unit="places",
+        doc="bins of a box's feature in height and width",
+        unit="bins",
         source="code: SlowFast; not printed",
         ge=1,
         le=32,
