@@ -42,7 +42,7 @@ PROCESSES = _Context()
 """Starts processes from a server: not forked from this one, which may hold threads.
 
 Unlike others of `multiprocessing` they do not run the script that this process runs: nothing of it is sent to them, and
-a script without ``if __name__ == "__main__":`` would begin anew in each.
+a script without ``if __name__ == "__main__":`` would start again in each.
 """
 
 

@@ -60,7 +60,7 @@ def _source(item: Planned) -> tuple[str, str]:
 
 
 def cost_lines(item: Planned) -> Iterator[str]:
-    """``27 pretrainings: 200 epochs of kinetics400``: equal cells once, those behind evaluations too.
+    """``27 pretrainings: 200 epochs of kinetics400``: equal cells once, including those that evaluations train.
 
     The number of videos that pass is added if the study determines it: for rendered videos, and if the length is in
     steps.

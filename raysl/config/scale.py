@@ -24,9 +24,7 @@ class Factor(Options):
     """How a number follows the scale."""
 
     by: float = option(doc="what the number is multiplied by", unit=NO_UNIT, source="per scale", ge=0, le=1e6)
-    min: float | None = option(
-        None, doc="what the product is raised to where it is less", unit=NO_UNIT, source="per scale", ge=0, le=1e9
-    )
+    min: float | None = option(None, doc="least value of the product", unit=NO_UNIT, source="per scale", ge=0, le=1e9)
     multiple_of: int = option(
         1, doc="whole numbers are rounded to a multiple of this", unit=NO_UNIT, source="per scale", ge=1, le=2**20
     )

@@ -1,4 +1,4 @@
-"""Whether decord gives the frames of a sequential PyAV decode: the proof behind ``ManifestRow.decord_agrees``."""
+"""Checks whether decord gives the frames of a sequential PyAV decode (``ManifestRow.decord_agrees``)."""
 
 from __future__ import annotations
 

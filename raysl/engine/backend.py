@@ -132,7 +132,7 @@ class OnCluster:
         return max(1, min([self.max_concurrent or len(tasks), *fitting]))
 
     def waiting(self, tasks: Sequence[Found]) -> str:
-        """``2 GPU cells wait for nodes; the cluster has 0 of 4 GPUs``; empty where none waits for nodes."""
+        """``2 GPU cells wait for nodes; the cluster has 0 of 4 GPUs``; empty if none waits for nodes."""
         open_tasks = [task for task in tasks if not self._ended(task) and self._may_begin(task)]
         begun = [task for task in open_tasks if self._begun(task)]
         waiting = open_tasks[: self.max_concurrent or len(open_tasks)]
@@ -198,7 +198,7 @@ class OnCluster:
             cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).say_notes()
 
     def leave(self) -> None:
-        """Cells under work save a checkpoint and end, as far as they do soon; another interrupt ends at once."""
+        """Lets running cells save a checkpoint and end, within a limit; another interrupt ends at once."""
         until = time.monotonic() + LEAVING_SECONDS
         while time.monotonic() < until:
             with contextlib.suppress(RayError):  # a lost board is restarted, and asked again

@@ -38,4 +38,4 @@ class ReadOptions(Options):
         unit="crops",
         source="printed: CVRL 3; code: TCLR, CSTP 1",
     )
-    clip: ClipChange = option(ClipChange(), doc="the clip, where it differs from training", source="see its fields")
+    clip: ClipChange = option(ClipChange(), doc="changes to the clip of training", source="see its fields")

@@ -109,7 +109,7 @@ class DownstreamOptions(ClassifierOptions):
         le=1,
     )
     clip: ClipChange = option(
-        ClipChange(), doc="the clip of training and test, where it differs from pretraining", source="see its fields"
+        ClipChange(), doc="changes to the clip of pretraining, for training and test", source="see its fields"
     )
     batch_norm: Literal["train", "eval"] = option(
         "train",

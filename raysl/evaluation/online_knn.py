@@ -63,8 +63,8 @@ def online_knn(
 ) -> float:
     """Percent of labelled training videos whose class wins the vote of their neighbours. Collective.
 
-    A video's neighbours are of other groups than its own (UCF101's groups share background and actor); where there are
-    no groups, all other videos. One clip a video, from its middle; pooled features, cosine similarity.
+    A video's neighbours are of other groups than its own (UCF101's groups share background and actor); without groups,
+    all other videos. One clip a video, from its middle; pooled features, cosine similarity.
 
     Args:
         backbone: on ``device``; its modes are left as they were found, and no random number is drawn.

@@ -38,7 +38,7 @@ def convert_batch_norm(module: ModuleType, grouping: Grouping | None = None) -> 
         grouping: one for all networks that see the same batches; absent: the whole batch, of any size.
 
     Returns:
-        ``module`` with its batch norms replaced in place, or the replacement where it is a batch norm itself.
+        ``module`` with its batch norms replaced in place, or the replacement if it is a batch norm itself.
     """
     if grouping is None or (grouping.is_whole and not grouping.per_view):
         return _over_whole_batch(module)

@@ -23,7 +23,7 @@ class Classifier(nn.Module):
         feature_dim: D.
         classes: P.
         feature_norm: ``l2``: the feature is brought to unit length (CVRL, linear evaluation); ``l2_batch_norm``: batch
-            norm behind that (code: CSTP, after CoCLR).
+            norm after that (code: CSTP, after CoCLR).
     """
 
     def __init__(self, feature_dim: int, classes: int, feature_norm: FeatureNorm = "none") -> None:

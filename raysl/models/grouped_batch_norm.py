@@ -160,5 +160,5 @@ class GroupedBatchNorm(TrackedBatchNorm):
 
 
 def grouping_of(module: nn.Module) -> Grouping | None:
-    """What the batch norms in ``module`` share; None where none has groups."""
+    """The grouping that the batch norms in ``module`` share; None if none has groups."""
     return next((child.grouping for child in module.modules() if isinstance(child, GroupedBatchNorm)), None)

@@ -59,7 +59,7 @@ class InflatableOptions(Options):
 
 
 class InflatableBackbone(Backbone):
-    """A backbone with an image network behind it.
+    """A backbone that can be inflated from an image network.
 
     Attributes:
         image_network: which, for messages: ``ResNet-50``.

@@ -74,7 +74,7 @@ def build_objective(
     Args:
         videos: catalog indices of the training videos, ascending.
         total_steps: optimisation steps of the whole training.
-        classes: of the training set; 0 where it has no labels.
+        classes: of the training set; 0 without labels.
         files: name of a weights file to the file; see `build_backbone`.
         start: the trained backbone of the cell that this one starts from, copied; None: `build_backbone`, also for a
             cell with ``init`` where only shapes matter.

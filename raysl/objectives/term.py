@@ -39,7 +39,7 @@ class TermContext:
         feature_dim: D, channels of the backbone's feature maps.
         backbone: the online backbone with its initial weights, which a momentum encoder copies and never changes.
         videos: catalog indices of the training videos in use, ascending: the rows of a memory bank.
-        classes: of the training set; 0 where it has no labels.
+        classes: of the training set; 0 without labels.
         batch_size: global batch, videos.
         total_steps: optimisation steps of the whole training, for schedules of momentum.
         seed: of the cell.

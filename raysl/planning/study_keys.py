@@ -12,11 +12,11 @@ from raysl.planning.search_options import SearchOptions
 from raysl.planning.study import Reference, StudyOptions
 
 SHARED = {
-    "base": "recipes or studies to start from, each laid over the one before",
+    "base": "recipes or studies to extend, each overriding the one before",
     "datasets": "data sets that this study names, each with its options",
     "evaluation": "protocol to its options; under a name of its own, with `protocol:`, a protocol may stand again",
 }
-"""Keys of studies and recipes that stand in no options model."""
+"""Keys of studies and recipes that are in no options model."""
 BELOW: dict[str, tuple[str, type[Options]]] = {
     "axes": ("axes.KEY.", AxisOptions),
     "search": ("search.", SearchOptions),
@@ -27,7 +27,7 @@ BELOW: dict[str, tuple[str, type[Options]]] = {
 
 
 def study_texts() -> list[OptionText]:
-    """The keys of a study beside those of a configuration, which may all stand there too."""
+    """The keys of a study besides those of a configuration, which are all allowed there too."""
     values = {"base": "text, or list of text"}
     base, *others = (
         OptionText(key, values.get(key, "mapping"), None, False, "", "per study", doc, True)
@@ -42,7 +42,7 @@ def scale_texts() -> list[OptionText]:
 
 
 def _below(texts: Iterator[OptionText]) -> Iterator[OptionText]:
-    """Each key, and behind it what it holds."""
+    """Each key with a description of its value."""
     for text in texts:
         yield text
         if text.key in BELOW:

@@ -96,7 +96,7 @@ def _scale(schemas: Schemas) -> JsonSchema:
     schema = schemas.options(Scale)
     factor = Schemas(partial=False).options(Factor)
     schema["properties"] |= {
-        "set": {"description": "laid on the base before rows", **_all(reference("row"))},
+        "set": {"description": "applied to the base before rows", **_all(reference("row"))},
         "multiply": {
             "description": "dotted key to the factor of its number, applied after rows",
             "type": "object",

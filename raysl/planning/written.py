@@ -43,7 +43,7 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
 
     Raises:
         ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
-            exist, a data set that nothing uses, an option anywhere that does not fit.
+            exist, a data set that nothing uses, or an invalid option anywhere.
     """
     _refuse_seeds(document, overrides)
     for position, label in enumerate(options.evaluations):

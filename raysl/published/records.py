@@ -52,7 +52,7 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedTable(Grid):
-    """A table of a paper, or a figure (whose rows, where it has any, are its series).
+    """A table of a paper, or a figure (its rows, if it has any, are its series).
 
     Attributes:
         id: e.g. ``cvrl_t6``.

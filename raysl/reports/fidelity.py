@@ -1,4 +1,4 @@
-"""``docs/fidelity.md``: what raysl's recipe of each paper has as printed, as released, inferred, of its own, or not."""
+"""``docs/fidelity.md``: what raysl's recipe of each paper has as printed, as released, inferred, ours, or not."""
 
 from __future__ import annotations
 

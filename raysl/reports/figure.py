@@ -74,14 +74,14 @@ class Figure:
 
     Attributes:
         title: what it shows, in a few words.
-        caption: what its marks mean; stands below it.
+        caption: explains its marks, below it.
         table: its data, tidy: a line for each thing that is drawn, with ``panel``, the axes it is drawn on. Empty
             where the study has nothing of it, and then nothing is drawn.
         draw: the lines of one panel onto its axes, which have the panel's name for a title.
         size: width and height of a panel in inches, from its lines.
-        beside: panels beside each other, at most.
+        beside: panels side by side, at most.
         most_panels: that are drawn; the others are in the CSV alone.
-        order: figures stand in a report by it.
+        order: sorts the figures of a report.
         undrawn: columns of the table that are no text or number, and not in the CSV.
     """
 

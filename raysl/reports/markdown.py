@@ -157,7 +157,7 @@ def _cells(source: ReportInput) -> str:
 
 
 def _cell_line(name: str, cell: CellResult, of: CellResult, source: ReportInput) -> list[str]:
-    """Args: of: the row's cell that it is, or stands behind an evaluation of."""
+    """One line of a cell; ``of`` is the row's cell itself, or the one with the evaluation that trains this cell."""
     return [
         escaped(name),
         str(of.seed) + ("" if of.fold is None else f", fold {of.fold}"),

@@ -23,7 +23,7 @@ class ListedOptions(Options):
     """Which classes, and whether listed videos may be absent."""
 
     classes: list[str] | None = option(
-        None, doc="only these classes, labelled anew in the official order; null: all", source="ours", min_length=2
+        None, doc="only these classes, renumbered in the official order; null: all", source="ours", min_length=2
     )
     allow_missing: bool = option(
         False,

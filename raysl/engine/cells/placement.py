@@ -135,7 +135,7 @@ class TakenUpAgain(FIFOScheduler):
         self._silent, self._asked = list[str](), -math.inf
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        """Empty: Tune's copy is for its own resume, which is not used; ours is from the store."""
         return {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:

@@ -133,7 +133,7 @@ class WhenTheyMay(BasicVariantGenerator):
         self._held, self._out = list[Trial](), set[str]()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        """Empty: Tune's copy is for its own resume, which is not used; ours is from the store."""
         return {}
 
     def save_to_dir(self, dirpath: str, session_str: str = "", **kwargs: Any) -> bool:

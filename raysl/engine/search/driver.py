@@ -1,4 +1,4 @@
-"""An open search on a cluster: Optuna suggests, Tune runs, ASHA stops what falls behind, the store remembers.
+"""A search on a cluster: Optuna suggests trials, Tune runs them, ASHA stops bad ones, and the store keeps them.
 
 If trials run at the same time, the order in which they end decides what is suggested and stopped next, so a search is
 reproducible only with one trial at a time; each single trial always is.
@@ -187,7 +187,7 @@ class _Halving(ASHAScheduler):
         self._note, self._left_out = note, LeftOut(cluster, note)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        """Empty: Tune's copy is for its own resume, which is not used; ours is from the store."""
         return {**vars(self), "_left_out": None, "_note": None, "_cluster": None}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:

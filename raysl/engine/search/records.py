@@ -54,7 +54,7 @@ class Records:
     """From a trial's number to the time, in seconds, from which its duration is counted."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune keeps a copy for a resume of its own, which nobody asks for: ours is from the store."""
+        """Empty: Tune's copy is for its own resume, which is not used; ours is from the store."""
         return {**vars(self), "note": None, "on_lost": None, "living": None}
 
     def refresh(self) -> list[SearchTrial]:

@@ -58,7 +58,7 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
     Args:
         config: ``number``, and ``cell`` (a `Cell`), or where nothing is to be trained ``refused`` (why the point is no
             configuration, or why an equal trial failed) or ``known`` (scores of an equal trial, as JSON; fewer or none
-            where it is still running). ``workers``: how many it has, where those are not its team's.
+            while it is still running). ``workers``: how many it has, if not its team's.
     """
     if "known" in config:
         scores = json.loads(config["known"])

@@ -116,7 +116,7 @@ def change(clips: Tensor, *, already: bool) -> Tensor:
 
 
 def correlations(first: Floats, second: Floats) -> Floats:
-    """``[V]`` Pearson correlations of the rows of two ``[V, P]``; 0 where one of them has no spread."""
+    """``[V]`` Pearson correlations of the rows of two ``[V, P]``; 0 if one of them has no spread."""
     one, other = (values - values.mean(axis=1, keepdims=True) for values in (first, second))
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     known = lengths > 1e-12 * np.abs(first).max(axis=1) * np.abs(second).max(axis=1)

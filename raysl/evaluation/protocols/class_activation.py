@@ -46,7 +46,7 @@ from raysl.evaluation.workload import Workload
 
 
 class ClassActivationOptions(PerClipOptions):
-    """Options of the analysis. The classifier is that of protocol ``linear``, behind the same normalisation."""
+    """Options of the analysis. The classifier is that of protocol ``linear``, with the same normalisation."""
 
     clips: int = option(
         1,

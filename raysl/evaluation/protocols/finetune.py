@@ -1,7 +1,7 @@
 """Fine-tuning: trains all layers, or some, and a new classifier on labels, starting from the cell's backbone.
 
-For a cell without pretraining this is training from scratch. The training is a cell of its own, which the classifier's
-test is an evaluation of (`raysl.evaluation.protocols.classifier`).
+For a cell without pretraining this is training from scratch. The training is a separate cell, with the
+classifier's test as its evaluation (`raysl.evaluation.protocols.classifier`).
 """
 
 from __future__ import annotations

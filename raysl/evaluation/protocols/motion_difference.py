@@ -184,7 +184,7 @@ def own_views(options: MotionDifferenceOptions, cell: CellConfig) -> TaskViews:
     ((name, chosen),) = options.task.items()
     views = None if chosen.component.views is None else chosen.component.views(chosen.options, cell)
     if not isinstance(views, TaskViews) or not views.own_views:
-        raise ConfigError(f"motion_difference: the task {name} has no clips of its own to compare; set view: own")
+        raise ConfigError(f"motion_difference: the task {name} has no own clips to compare; set view: own")
     return views
 
 

@@ -2,7 +2,7 @@
 
 TaCo trains all layers after contrastive pretraining (Figure 4) or another task (Figure 6), or the last (Figure 7).
 
-TaCo's criterion for choosing and combining tasks. The training is a cell of its own (`raysl.evaluation.downstream`).
+TaCo's criterion for choosing and combining tasks. The training is a separate cell (`raysl.evaluation.downstream`).
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def shuffled(network: Callable[[Tensor], Tensor], clips: Tensor, *key: Key) -> T
     """``network`` of this rank's ``clips``, ``[B, ...]`` to ``[B, d]``, computed in a permuted batch. Collective.
 
     Args:
-        network: row by row but for its batch norm.
+        network: independent for each row, except for its batch norm.
         clips: ``[B, ...]``, the same B on every rank.
         key: of the stream that draws the permutation of the global batch: the same on every rank.
     """

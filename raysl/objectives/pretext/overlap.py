@@ -33,7 +33,7 @@ class OverlapTask(ClassificationTask):
     """One question about the pair, from the online features of both clips side by side, ``[B, 2 D]``.
 
     One passage of the paper gives the spatial head the query's feature alone and the temporal head the key's; the
-    paragraph behind it and the code take both.
+    paragraph after it and the code use both.
     """
 
     def __init__(self, options: OverlapTaskOptions, context: TermContext) -> None:
@@ -50,7 +50,7 @@ class OverlapTask(ClassificationTask):
 
 
 def check_sampler(name: str, options: OverlapTaskOptions, cell: CellConfig) -> None:
-    """Refuses a pair sampler that gives no answer of this name, where one is needed.
+    """Refuses a pair sampler that gives no answer of this name, if one is needed.
 
     Raises:
         ConfigError: naming the sampler.

@@ -1,4 +1,4 @@
-"""Where the evidence for the predicted class lies, on frames where the videos are at hand (CSTP's Figure 6)."""
+"""Where the evidence for the predicted class is, on frames if the videos are available (CSTP's Figure 6)."""
 
 from __future__ import annotations
 
