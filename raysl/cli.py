@@ -431,9 +431,30 @@ def carry(
 ) -> None:
     """Give an older version's results the names of this one, where they were made from the data that is here."""
     from raysl.commands.carry import carry as carry_over
-    from raysl.commands.inputs import find_places
+    from raysl.commands.roots import find_places
 
     if carry_over(storage, find_places(root, cache), PlainConsole()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    storage: Storage = "results",
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    ray: Annotated[bool, typer.Option("--ray", help="Start Ray, or join the cluster, and have it run a task.")] = False,
+    address: Annotated[str | None, typer.Option(help="With --ray: a running Ray cluster.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all that was found as JSON, for a bug report.")
+    ] = False,
+) -> None:
+    """Say what this machine has and lacks: versions, cores, memory, GPUs, decoders, roots, disks, store."""
+    from raysl.commands.doctor import DoctorOptions, print_doctor
+
+    if address is not None and not ray:
+        raise ConfigError("--address: is read with --ray alone")
+    options = DoctorOptions(tuple(root), cache, storage, ray, address)
+    if print_doctor(options, PlainConsole(), as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -530,7 +551,7 @@ def check(
 ) -> None:
     """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
     from raysl.commands.data import chosen_set, print_check
-    from raysl.commands.inputs import find_places
+    from raysl.commands.roots import find_places
 
     if scale is not None and study is None:
         raise ConfigError("--scale: a scale is a study's: give the study with --study")

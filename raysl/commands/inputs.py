@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from raysl.commands.roots import find_places
 from raysl.config.cells import Cell
 from raysl.config.component import Chosen
 from raysl.config.shipped import shipped_name
 from raysl.config.suggest import nearest
-from raysl.data.fetch import is_address
 from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.planning.plan_study import plan_study
@@ -104,20 +104,3 @@ def places_for(planned: list[Planned], roots: list[str], cache: Path | None) -> 
     for name in places.unused(known):
         raise ConfigError(f"--root {name}: nothing in these studies has this name{nearest(name, known)}")
     return places
-
-
-def find_places(roots: list[str], cache: Path | None) -> Places:
-    """``["ucf101=/data/ucf"]`` from ``--root``, with roots from the environment and the user's file.
-
-    Raises:
-        ConfigError: without ``=``, or a repeated name.
-    """
-    given: dict[str, str | Path] = {}
-    for root in roots:
-        name, equals, path = root.partition("=")
-        if not equals or not name or not path:
-            raise ConfigError(f"--root {root}: write --root NAME=PATH, for instance --root ucf101=/data/UCF-101")
-        if name in given:
-            raise ConfigError(f"--root {name} is given twice, as {given[name]} and {path}; keep one")
-        given[name] = path if is_address(path) else Path(path).expanduser().resolve()
-    return Places.find(given, cache)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from raysl.commands.inputs import as_argument, find_places, load_studies
+from raysl.commands.inputs import as_argument, load_studies
 from raysl.commands.page import run_command
+from raysl.commands.roots import find_places
 from raysl.errors import ConfigError
 from tests.planning.studies import STUDY, write_study
 from tests.search_spaces.shipped import SEARCH_SPACES

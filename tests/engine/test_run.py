@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from raysl import results
-from raysl.commands.inputs import find_places, load_studies
+from raysl.commands.inputs import load_studies
+from raysl.commands.roots import find_places
 from raysl.commands.run import run_studies
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell
