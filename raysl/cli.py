@@ -516,6 +516,30 @@ def reference(
 
 
 @app.command()
+def results(
+    documents: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Markdown files, and folders of them, whose marks <!-- from: ... --> are filled; without: README.md "
+            "and docs.",
+            show_default=False,
+        ),
+    ] = None,
+    reports: Annotated[Path, typer.Option(help="Folder of the reports, each with its store/ beside it.")] = Path(
+        "reports"
+    ),
+    to: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/results.md"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where a file is not as found.")] = False,
+) -> None:
+    """Write all checked-in reports in short on one page, and what other documents quote from them."""
+    from raysl.commands.results import write_results
+
+    quoting = documents if documents is not None else [Path("README.md"), Path("docs")]
+    if not write_results(reports, to, quoting, PlainConsole(), check=check):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     kind: Annotated[
         str, typer.Option(help="study (recipes too), scale, cell, or a kind of component: backbone, data-set, ...")

@@ -22,7 +22,7 @@ DECIDED, OPEN = "✓", "?"
 def render_markdown(table: Table) -> str:
     """Rows x headline metrics, the same in words, footnotes, what rows change, details, published, search, cells."""
     source = table.source
-    blocks = [f"# {escaped(source.title)}", about(source), _results(table), *legend(table)]
+    blocks = [f"# {escaped(source.title)}", about(source), results_table(table), *legend(table)]
     if table.has_differences:
         blocks += [f"## Difference to {escaped(str(source.baseline))}", in_words(table)]
     listed = [f"- {f'[{letter}] ' if letter else ''}{escaped(text)}" for letter, text in notes(table)]
@@ -35,7 +35,7 @@ def render_markdown(table: Table) -> str:
 def render_summary(table: Table) -> str:
     """The summary at the end of a run: rows x headline metrics, notes on holes, a line for each decided difference."""
     source = table.source
-    blocks = [f"# {escaped(source.title)}", about(source), _results(table)]
+    blocks = [f"# {escaped(source.title)}", about(source), results_table(table)]
     if table.footnotes:
         blocks.append("\n".join(f"- [{letter}] {escaped(text)}" for letter, text in table.footnotes))
     if table.has_differences:
@@ -67,8 +67,8 @@ def about(source: ReportInput) -> str:
     return text
 
 
-def _results(table: Table) -> str:
-    """The headline metrics, each with its difference to the baseline."""
+def results_table(table: Table) -> str:
+    """The headline metrics, each with its difference to the baseline, and the reference lines."""
     headings = ["row"]
     for position in table.shown:
         column, marks = table.source.columns[position], table.column_marks[position]

@@ -32,6 +32,15 @@ def published_section(table: Table) -> list[str]:
     return [*blocks, _about(table.source, published)]
 
 
+def order_of_rows(table: Table) -> list[str]:
+    """What is published beside ours, and whether our rows stand in that order; no blocks where nothing is matched."""
+    published = table.source.published
+    if published is None or not published.rows or not published.columns:
+        return []
+    blocks = [f"Published beside ours: {title_of(published.table)}.", _numbers(table, published), _order(table)]
+    return [*blocks, *([] if (named := _named(table)) is None else [named])]
+
+
 def difference_to_published(source: ReportInput, sample: Sample, number: float | None) -> float | None:
     """Ours minus published, only at scale paper: another scale changes the numbers on purpose."""
     return None if source.scale != "paper" or sample.mean is None or number is None else sample.mean - number

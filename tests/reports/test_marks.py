@@ -1,0 +1,56 @@
+"""Figures, and marks that say where they come from."""
+
+from __future__ import annotations
+
+import pytest
+
+from raysl.errors import ConfigError
+from raysl.reports.marks import figures_in, fill_marks
+from raysl.reports.table import Table, build_table
+from tests.reports.examples import example
+
+
+@pytest.mark.parametrize(
+    ("text", "figures"),
+    [
+        ("after 114 s, 1,539 MB and 4.6× as much", ["114 s", "1,539 MB", "4.6×"]),
+        ("−12.3 points [−14.9, −9.6], p 0.031", ["−12.3 points", "−14.9", "−9.6", "0.031"]),
+        ("95 % of 35 recordings, 4 to 6 points", ["95 %", "6 points"]),
+        ("R3D-18 at 16 frames of 112², UCF101, batch 32, section 3", []),
+        ("Python 3.11, torch 2.15.0", ["3.11"]),
+        ("2 seeds, 3 studies, 5 samples", []),
+        ("802 clips/s, 20 GB, 8 hours, 9,5 min", ["802 clips/s", "20 GB", "8 hours", "9,5 min"]),
+    ],
+)
+def test_a_figure_is_a_number_with_a_unit_or_with_decimals(text: str, figures: list[str]) -> None:
+    assert figures_in(text) == figures
+
+
+def table_of(path: str) -> Table:
+    assert path == "reports/x"
+    return build_table(example())
+
+
+def filled(text: str, content: str = "") -> str:
+    return fill_marks(text, "a.md", table_of, lambda path: content)
+
+
+def test_a_table_stands_between_its_marks_however_often_it_is_filled() -> None:
+    once = filled("before <!-- from: table reports/x -->old<!-- /from --> after")
+    assert once.startswith("before <!-- from: table reports/x -->\n\n| row ")
+    assert once.endswith("|\n\n<!-- /from --> after")
+    assert "old" not in once
+    assert filled(once) == once
+
+
+def test_figures_of_a_file_must_stand_in_it() -> None:
+    text = "It took <!-- from: run.txt -->132 s<!-- /from --> here."
+    assert filled(text, "30 cells; 132 s: data 18 s") == text
+    with pytest.raises(ConfigError, match=r"a.md: 132 s: not in run.txt"):
+        filled(text, "131 s")
+
+
+@pytest.mark.parametrize("text", ["<!-- from: a.txt -->1 s", "1 s<!-- /from -->"])
+def test_a_mark_that_is_not_closed(text: str) -> None:
+    with pytest.raises(ConfigError, match="each has its own"):
+        filled(text)
