@@ -2,7 +2,9 @@
 
 ``<!-- from: table reports/x -->…<!-- /from -->``: the table of a report, which is written between the marks.
 ``<!-- from: decided reports/x -->…<!-- /from -->``: likewise a line for each difference that its seeds decide.
-``<!-- from: path/of/a/file -->…<!-- /from -->``: text whose figures all stand in that file, as they are written.
+``<!-- from: file path -->…<!-- /from -->``: a file as it is, as code.
+``<!-- from: path -->…<!-- /from -->``: text whose figures all stand in that file, as they are written.
+Within code a mark is none.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from raysl.reports.markdown import results_table
 from raysl.reports.table import Table
 from raysl.reports.words import decided_in_words
 
-MARK = re.compile(r"<!-- from: (?P<source>[^>]*?) -->(?P<text>.*?)<!-- /from -->", re.DOTALL)
+_CODE = r"^ *```.*?^ *```|`[^`\n]*`"
+MARK = re.compile(
+    rf"(?P<code>{_CODE})|<!-- from: (?P<source>[^>]*?) -->(?P<text>.*?)<!-- /from -->|(?P<open><!-- /?from)",
+    re.DOTALL | re.MULTILINE,
+)
 _NUMBER = r"(?<![\w.,-])[+−-]?\d(?:[\d,]*\d)?(?:\.\d+)?"
 _WORDS = "ms|s|min|h|kB|MB|GB|TB|TFLOP/s|clips/s|points?|milliseconds?|seconds?|minutes?|hours?|days?"
-_UNIT = rf"\s?(?:%|×|(?:{_WORDS})(?![\w/]))"
-FIGURE = re.compile(rf"{_NUMBER}{_UNIT}|(?<![\w.,-])[+−-]?\d[\d,]*\.\d+(?![\w.]|-\d)")
+_UNIT = rf"\s?(?:%|×(?!\s?[\dA-Z])|(?:{_WORDS})(?![\w/]))"
+FIGURE = re.compile(rf"{_NUMBER}{_UNIT}|(?<![\w.,-])[+−-]?\d[\d,]*\.\d+(?!\w|\.\d|-\d)")
 """A number with a unit, or with decimals."""
 RENDERED: dict[str, Callable[[Table], str]] = {"table": results_table, "decided": decided_in_words}
 
@@ -27,6 +33,11 @@ RENDERED: dict[str, Callable[[Table], str]] = {"table": results_table, "decided"
 def figures_in(text: str) -> list[str]:
     """Every figure of a text, in its order."""
     return [match[0] for match in FIGURE.finditer(text)]
+
+
+def stands_in(figure: str, content: str) -> bool:
+    """Whether a text has the figure as it is written, and not as the end or the beginning of another one."""
+    return re.search(rf"(?<![\d.,]){re.escape(figure)}(?!\d|[.,]\d)", content) is not None
 
 
 def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_of: Callable[[str], str]) -> str:
@@ -40,17 +51,26 @@ def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_o
     Raises:
         ConfigError: a mark is not closed, or a figure between marks is not in the file that they name.
     """
-    opened, closed = text.count("<!-- from: "), text.count("<!-- /from -->")
-    if opened != closed or len(MARK.findall(text)) != opened:
-        raise ConfigError(f"{file}: {opened} marks <!-- from: … -->, and {closed} <!-- /from -->; each has its own")
 
     def filled(match: re.Match[str]) -> str:
+        if match["code"]:
+            return match[0]
+        if match["open"]:
+            line = text.count("\n", 0, match.start()) + 1
+            raise ConfigError(f"{file}:{line}: each <!-- from: ... --> has its <!-- /from -->, and this one has not")
         kind, _, path = match["source"].partition(" ")
         if path and kind in RENDERED:
-            return f"<!-- from: {match['source']} -->\n\n{RENDERED[kind](table_of(path))}\n\n<!-- /from -->"
-        absent = [figure for figure in figures_in(match["text"]) if figure not in content_of(match["source"])]
+            return _between(match["source"], RENDERED[kind](table_of(path)))
+        if path and kind == "file":
+            return _between(match["source"], f"```text\n{content_of(path).rstrip()}\n```")
+        content = content_of(match["source"])
+        absent = [figure for figure in figures_in(match["text"]) if not stands_in(figure, content)]
         if absent:
             raise ConfigError(f"{file}: {', '.join(absent)}: not in {match['source']}, which it is said to come from")
         return match[0]
 
     return MARK.sub(filled, text)
+
+
+def _between(source: str, text: str) -> str:
+    return f"<!-- from: {source} -->\n\n{text}\n\n<!-- /from -->"

@@ -17,7 +17,7 @@ from tests.reports.examples import example
         ("−12.3 points [−14.9, −9.6], p 0.031", ["−12.3 points", "−14.9", "−9.6", "0.031"]),
         ("95 % of 35 recordings, 4 to 6 points", ["95 %", "6 points"]),
         ("R3D-18 at 16 frames of 112², UCF101, batch 32, section 3", []),
-        ("Python 3.11, torch 2.15.0", ["3.11"]),
+        ("Python 3.11, torch 2.15.0, and it is 2.5.", ["3.11", "2.5"]),
         ("2 seeds, 3 studies, 5 samples", []),
         ("802 clips/s, 20 GB, 8 hours, 9,5 min", ["802 clips/s", "20 GB", "8 hours", "9,5 min"]),
     ],
@@ -46,11 +46,20 @@ def test_a_table_stands_between_its_marks_however_often_it_is_filled() -> None:
 def test_figures_of_a_file_must_stand_in_it() -> None:
     text = "It took <!-- from: run.txt -->132 s<!-- /from --> here."
     assert filled(text, "30 cells; 132 s: data 18 s") == text
-    with pytest.raises(ConfigError, match=r"a.md: 132 s: not in run.txt"):
-        filled(text, "131 s")
+    for other in ("131 s", "1132 s", "132.5 s", "4,132 s"):
+        with pytest.raises(ConfigError, match=r"a.md: 132 s: not in run.txt"):
+            filled(text, other)
 
 
 @pytest.mark.parametrize("text", ["<!-- from: a.txt -->1 s", "1 s<!-- /from -->"])
 def test_a_mark_that_is_not_closed(text: str) -> None:
-    with pytest.raises(ConfigError, match="each has its own"):
+    with pytest.raises(ConfigError, match=r"a.md:1: each <!-- from"):
         filled(text)
+
+
+def test_a_file_is_quoted_and_marks_within_code_are_none() -> None:
+    once = filled("<!-- from: file a.txt --><!-- /from -->", "1 s\n2 s\n")
+    assert "```text\n1 s\n2 s\n```" in once
+    assert filled(once, "1 s\n2 s\n") == once
+    for code in ("`<!-- from: table reports/y -->`", "```\n<!-- from: table reports/y -->\n```\n"):
+        assert filled(code) == code
