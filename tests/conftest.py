@@ -106,7 +106,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """A folder of real videos and split files, `../shared`; tests that need it are skipped without it."""
+    """A folder of real videos and split files (see docs/commands.md); tests that need it are skipped without it."""
     given = os.environ.get("RAYSL_TEST_DATA")
     folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
