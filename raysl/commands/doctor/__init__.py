@@ -13,7 +13,8 @@ __all__ = ["DoctorOptions", "Finding", "examine", "print_doctor"]
 
 
 CHECKS: tuple[tuple[str, str, str], ...] = (
-    ("raysl", "packages", "versions"),
+    ("raysl", "packages", "commit"),
+    ("packages", "packages", "versions"),
     ("platform", "machine", "platform_found"),
     ("cores", "machine", "cores"),
     ("memory", "machine", "memory"),

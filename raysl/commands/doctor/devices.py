@@ -8,7 +8,6 @@ from importlib import metadata
 from pathlib import Path
 
 from raysl.commands.doctor.finding import DoctorOptions, Finding, first_line, size
-from raysl.data.fetch import without_credentials
 
 DRIVER = Path("/proc/driver/nvidia/version")
 
@@ -58,7 +57,7 @@ def ray_found(options: DoctorOptions) -> Iterator[Finding]:
     variable = os.environ.get("RAY_ADDRESS", "")
     version = metadata.version("ray")
     given = options.address or variable.strip()
-    where = f"a run joins {without_credentials(given)}" if given else "a run starts its own"
+    where = "a run joins the cluster that is given" if given else "a run starts its own"
     values = {"version": version, "address": bool(given)}
     if variable and not variable.strip():
         yield Finding("Ray", "failed", f"RAY_ADDRESS is {variable!r}", "set it to HOST:PORT, or unset it", values)

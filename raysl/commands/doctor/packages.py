@@ -19,13 +19,17 @@ their own."""
 NAMES = {"sklearn": "scikit-learn"}
 
 
-def versions(_: DoctorOptions) -> Iterator[Finding]:
-    """raysl and its commit, Python, and every package that is asked for."""
-    from raysl.training.provenance import git_state
+def commit(_: DoctorOptions) -> Iterator[Finding]:
+    """raysl's version and commit."""
+    from raysl.training.provenance import git_state  # which imports torch
 
     git = git_state()
-    commit = f"commit {str(git['commit'])[:10]}{' with changes' if git['dirty'] else ''}"
-    yield Finding("raysl", "ok", f"{__version__}, {commit}", values={"version": __version__, **git})
+    text = f"{__version__}, commit {str(git['commit'])[:10]}{' with changes' if git['dirty'] else ''}"
+    yield Finding("raysl", "ok", text, values={"version": __version__, **git})
+
+
+def versions(_: DoctorOptions) -> Iterator[Finding]:
+    """Python, and every package that is asked for."""
     asked = _asked()
     yield _python(asked)
     yield from requirements(metadata.requires("raysl") or [] if asked is not None else [])

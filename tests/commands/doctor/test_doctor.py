@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,19 @@ def test_a_check_that_breaks_is_said_and_the_others_go_on(monkeypatch: pytest.Mo
     assert found["GPU"].state == "failed"
     assert "no_such_module" in found["GPU"].text
     assert found["store"].state == "ok"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("package", "also"), [("torch", {"raysl", "GPU"}), ("pyarrow", {"roots", "cache", "store"})])
+def test_a_package_that_is_not_installed_is_named_and_the_rest_is_said(package: str, also: set[str]) -> None:
+    block = f"import sys; sys.modules[{package!r}] = None; sys.argv = ['raysl', 'doctor', '--json']; "
+    command = [sys.executable, "-c", block + "from raysl.cli import main; main()"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    states = {one["topic"]: one["state"] for one in json.loads(done.stdout)["findings"]}
+    failed = {topic for topic, state in states.items() if state == "failed"}
+    assert {package, *also} <= failed
+    assert not failed & {"packages", "platform", "cores", "memory", "processes", "Ray", "PyAV"}, failed
 
 
 def test_only_a_whole_home_folder_is_left_out(home: Path) -> None:
