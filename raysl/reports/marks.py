@@ -2,6 +2,7 @@
 
 ``<!-- from: table reports/x -->…<!-- /from -->``: the table of a report, which is written between the marks.
 ``<!-- from: decided reports/x -->…<!-- /from -->``: likewise a line for each difference that its seeds decide.
+``<!-- from: seeds 12 -->…<!-- /from -->``: what so many seeds can show, with one test and with 12.
 ``<!-- from: file path -->…<!-- /from -->``: a file as it is, as code.
 ``<!-- from: path -->…<!-- /from -->``: text whose figures all stand in that file, as they are written.
 Within code a mark is none.
@@ -14,7 +15,10 @@ from collections.abc import Callable
 
 from raysl.errors import ConfigError
 from raysl.reports.markdown import results_table
+from raysl.reports.power import detectable, half_width
+from raysl.reports.statistics import LEVEL
 from raysl.reports.table import Table
+from raysl.reports.text import grid
 from raysl.reports.words import decided_in_words
 
 _CODE = r"^ *```.*?^ *```|`[^`\n]*`"
@@ -27,6 +31,7 @@ _WORDS = "ms|s|min|h|kB|MB|GB|TB|TFLOP/s|clips/s|points?|milliseconds?|seconds?|
 _UNIT = rf"\s?(?:%|×(?!\s?[\dA-Z])|(?:{_WORDS})(?![\w/]))"
 FIGURE = re.compile(rf"{_NUMBER}{_UNIT}|(?<![\w.,-])[+−-]?\d[\d,]*\.\d+(?!\w|\.\d|-\d)")
 """A number with a unit, or with decimals."""
+SEEDS = (3, 5, 10, 20)
 RENDERED: dict[str, Callable[[Table], str]] = {"table": results_table, "decided": decided_in_words}
 
 
@@ -61,6 +66,8 @@ def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_o
         kind, _, path = match["source"].partition(" ")
         if path and kind in RENDERED:
             return _between(match["source"], RENDERED[kind](table_of(path)))
+        if path.isdigit() and kind == "seeds":
+            return _between(match["source"], what_seeds_show(int(path)))
         if path and kind == "file":
             return _between(match["source"], f"```text\n{content_of(path).rstrip()}\n```")
         content = content_of(match["source"])
@@ -70,6 +77,28 @@ def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_o
         return match[0]
 
     return MARK.sub(filled, text)
+
+
+def what_seeds_show(tests: int) -> str:
+    """A Markdown table: by the number of seeds the half-width of an interval, and the smallest differences found.
+
+    In standard deviations: of the seeds, and of the paired differences, which are found four times of five.
+
+    Args:
+        tests: of the last column, which is at Holm's first level for so many.
+    """
+    headings = ["seeds", "half-width of a mean's interval", "difference found by one test", f"by {tests} tests"]
+    lines = [
+        [
+            str(seeds),
+            *(
+                f"{value:.1f}"
+                for value in (half_width(seeds), *(detectable(1.0, seeds, LEVEL / many) for many in (1, tests)))
+            ),
+        ]
+        for seeds in SEEDS
+    ]
+    return grid(headings, lines)
 
 
 def _between(source: str, text: str) -> str:

@@ -42,6 +42,11 @@ def power(noncentrality: float, seeds: int, level: float = LEVEL) -> float:
     return 1 - float(special.nctdtr(freedom, min(noncentrality, 3 * critical + 10), critical)) + far
 
 
+def half_width(seeds: int, level: float = LEVEL) -> float:
+    """Of the t-interval of a mean over so many seeds, in their standard deviation."""
+    return float(special.stdtrit(seeds - 1, 1 - level / 2)) / math.sqrt(seeds)
+
+
 def seeds_to_decide(sample: Sample, level: float = LEVEL) -> int | None:
     """The fewest seeds that find a difference of the size seen, at the spread seen, four times of five.
 

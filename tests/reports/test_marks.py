@@ -63,3 +63,11 @@ def test_a_file_is_quoted_and_marks_within_code_are_none() -> None:
     assert filled(once, "1 s\n2 s\n") == once
     for code in ("`<!-- from: table reports/y -->`", "```\n<!-- from: table reports/y -->\n```\n"):
         assert filled(code) == code
+
+
+def test_what_seeds_show_is_computed() -> None:
+    lines = filled("<!-- from: seeds 12 --><!-- /from -->").splitlines()[2:-2]
+    values = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [line[0] for line in values] == ["3", "5", "10", "20"]
+    assert values[0][1] == f"{4.3027 / 3**0.5:.1f}", "the t table's 97.5 % at two degrees of freedom"
+    assert all(float(line[3]) > float(line[2]) > float(line[1]) for line in values)
