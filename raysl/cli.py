@@ -520,8 +520,7 @@ def results(
     documents: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Markdown files, and folders of them, whose marks <!-- from: ... --> are filled; without: README.md "
-            "and docs.",
+            help="Markdown files and folders of them, in which marked places quote reports; default: README.md docs.",
             show_default=False,
         ),
     ] = None,
