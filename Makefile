@@ -8,7 +8,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The tests start hundreds of processes: modules are compiled once, not once in each of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-alone test-fast test-ray test-cluster faults smoke lint type format clean
+.PHONY: help setup demo test test-alone test-fast test-ray test-cluster docs faults smoke lint type format clean
 .NOTPARALLEL:
 
 help:  ## what can be made
@@ -48,6 +48,9 @@ test-cluster: $(STAMP)  ## jobs, nodes, lost processes and stores: before you co
 
 test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 	$(TEST) -m gpu tests/gpu
+
+docs: $(STAMP)  ## the documents as a site, build/site/index.html; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 FAULTS := build/faults
 faults: $(STAMP)  ## a sweep under 200 kills of its processes and nodes; half an hour
