@@ -1,0 +1,118 @@
+"""The messages in docs/troubleshooting.md are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, blocks
+from tests.test_cli import raysl
+
+PAGE = "docs/troubleshooting.md"
+TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
+
+
+def lines_after(mark: str) -> list[str]:
+    """The messages of the blocks that a comment stands above; of those without any, for an empty one."""
+    above = TEXT.splitlines()
+    return [
+        line
+        for block in blocks(PAGE)
+        if block.language == "text" and (re.match("<!-- .* -->", above[block.line - 2]) or [""])[0] == mark
+        for line in block.text.splitlines()
+    ]
+
+
+MESSAGES, EXAMPLES = lines_after(""), lines_after("<!-- for example -->")
+
+
+@cache
+def texts() -> tuple[str, ...]:
+    """Every text of raysl's source, with … for what is put into it."""
+    found = []
+    for file in (ROOT / "raysl").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return tuple(re.sub("…+", "…", text) for text in found)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=[message[:40] for message in MESSAGES])
+def test_a_message_is_one_of_the_code(message: str) -> None:
+    wanted = re.sub("…+", "…", message).removeprefix("… and give")
+    assert len(wanted.replace("…", "")) >= 10
+    assert any(wanted in text for text in texts()), f"nothing in raysl says {message!r}"
+
+
+STUDY = """\
+title: own
+base: {base}
+data: {folder}
+rows: {{plain: {{}}, {row}}}
+baseline: plain
+evaluations: [linear/{folder}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("study", "options", "part"),
+    [
+        ({"row": "warm: {training.epohcs: 2}"}, [], "unknown key…"),
+        (
+            {"row": "warm: {objective.contrastive.temperature: 0.1}"},
+            [],
+            "is the same computation as row …: nothing that",
+        ),
+        ({}, ["--root", "fodler=."], "--root …: nothing in these studies has this name…"),
+        ({}, ["--try-step", "--root", "folder=/none/my_videos"], EXAMPLES[0]),
+        (
+            {},
+            ["--try-step", "--root", "folder=flat"],
+            "folder: … lies in no class folder (so do … more); move it into one",
+        ),
+        ({}, ["--scale", "lapotp"], "there is no such scale…"),
+        ({"base": "recipes/simcrl"}, [], "there is no … or ….yaml …"),
+        (
+            {"row": "warm: {training.batch_size: 100}"},
+            ["--set", "training.batch_size=64"],
+            "… makes the rows … and … equal",
+        ),
+    ],
+)
+def test_a_mistake_is_said_as_on_the_page(
+    study: dict[str, str], options: list[str], part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAYSL_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("RAYSL_CACHE", str(tmp_path / "cache"))
+    Path("flat").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        Path("flat", name).write_bytes(b"")
+    Path("own.yaml").write_text(
+        STUDY.format(**{"folder": "folder", "base": "recipes/simclr", "row": "cold: {training.batch_size: 8}", **study})
+    )
+    done = raysl("plan", "own.yaml", *options)
+    assert any(part in message for message in MESSAGES + EXAMPLES), f"not on the page: {part}"
+    said = re.escape(part).replace("…", ".*")
+    assert re.search(said, done.stdout + done.stderr), done.stdout + done.stderr
+    assert done.returncode != 0
+
+
+def test_what_the_system_says_is_marked() -> None:
+    assert lines_after("<!-- said by: the system -->") == ["Too many open files"]
+    assert len(EXAMPLES) == 1, "each is made by the test above"
+
+
+def test_a_store_in_a_misspelt_bucket_is_said_as_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = raysl("status", "quickstart", "--scale", "smoke", "--storage", "s3:/bucket/store")
+    assert re.search("is neither a folder nor an address: write .*, or .* for a folder of this name", done.stderr)
+    assert done.returncode != 0
