@@ -27,6 +27,8 @@ PROGRAMS = re.compile(
     r"(raysl|make|python|pip|git|ray|torchrun|tensorboard|mkdocs|aws|gcloud|kubectl|helm|docker|sbatch|scancel|cd|export)$"
 )
 """A block without a language that begins a line with one of these is one of commands."""
+UNMARKED = {"docs/results.md": "data, time", "docs/tutorial.md": "time"}
+"""What commands without a mark need on pages of which one is generated, the other run by a test of its own."""
 SHELLS = frozenset({"bash", "console", "sh", "shell"})
 _FENCE = re.compile(r"^( *)(`{3,})([^\n`]*)\n(.*?)^\1\2`*[ ]*$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"<!--\s*(run|needs):\s*(.*?)\s*-->\s*\Z")
@@ -73,10 +75,11 @@ def blocks(page: str, text: str | None = None) -> list[Block]:
     """The fenced blocks of a page, or of the text that is given as its."""
     text = (ROOT / page).read_text(encoding="utf-8") if text is None else text
     found = []
+    unmarked = ("needs", UNMARKED[page]) if page in UNMARKED else ("", "")
     for fence in _FENCE.finditer(text):
         before, indent = text[: fence.start()], fence[1]
         body = "".join(line.removeprefix(indent) for line in fence[4].splitlines(keepends=True))
-        mark, value = match.groups() if (match := _MARK.search(before)) else ("", "")
+        mark, value = match.groups() if (match := _MARK.search(before)) else unmarked
         found.append(Block(page, before.count("\n") + 1, fence[3].strip(), body, mark, value))
     return found
 

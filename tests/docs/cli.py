@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -69,10 +70,11 @@ def _before_redirection(words: list[str]) -> list[str]:
 def _check_raysl(words: list[str], made: set[str]) -> None:
     command, rest = find_command(words)
     given = command.make_context(command.name, list(rest)).params
-    studies: list[Path] = (
-        [*(given.get("studies") or []), *(given.get("study") or [])] if command.name != "studies" else []
-    )
-    if command.name == "fidelity" or any(PLACEHOLDER.search(str(study)) or str(study) in made for study in studies):
+    named = (given.get("studies") or [], given.get("study") or [])
+    studies = [path for one in named for path in (one if isinstance(one, Sequence) else [one])]
+    if command.name in {"fidelity", "studies"} or any(
+        PLACEHOLDER.search(str(study)) or str(study) in made for study in studies
+    ):
         return
     scale = given.get("scale")
     planned = load_studies(studies, scale, given.get("set_") or [])

@@ -56,8 +56,8 @@ def write_files(page: str) -> None:
 
 
 def made_by(page: str) -> set[str]:
-    """The files that commands of the page make."""
-    made = set()
+    """The files that commands of the page make, or that stand for a study of the reader's."""
+    made = {word for block in BLOCKS[page] if "study" in block.value for words in block.commands for word in words}
     for words in (words for block in BLOCKS[page] for words in block.commands):
         if words[:2] == ["raysl", "new"]:
             made.add(words[2])
