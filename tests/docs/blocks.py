@@ -66,9 +66,10 @@ class Block:
 
 
 def pages() -> list[str]:
-    """CONTRIBUTING and all of docs/, from the repository's root; README joins with its marks."""
-    found = sorted((ROOT / "docs").rglob("*.md"))
-    return ["CONTRIBUTING.md", *(page.relative_to(ROOT).as_posix() for page in found)]
+    """README, once it has marks, CONTRIBUTING and all of docs/, from the repository's root."""
+    found = [page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").rglob("*.md"))]
+    readme = ["README.md"] if "<!-- needs:" in (ROOT / "README.md").read_text(encoding="utf-8") else []
+    return [*readme, "CONTRIBUTING.md", *found]
 
 
 def blocks(page: str, text: str | None = None) -> list[Block]:
