@@ -2,54 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, blocks
+from tests.docs.messages import PAGE, is_said, messages, nearest
 from tests.test_cli import raysl
 
-PAGE = "docs/troubleshooting.md"
-TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
-
-
-def lines_after(mark: str) -> list[str]:
-    """The messages of the blocks that a comment stands above; of those without any, for an empty one."""
-    above = TEXT.splitlines()
-    return [
-        line
-        for block in blocks(PAGE)
-        if block.language == "text" and (re.match("<!-- .* -->", above[block.line - 2]) or [""])[0] == mark
-        for line in block.text.splitlines()
-    ]
-
-
-MESSAGES, EXAMPLES = lines_after(""), lines_after("<!-- for example -->")
-
-
-@cache
-def texts() -> tuple[str, ...]:
-    """Every text of raysl's source, with … for what is put into it."""
-    found = []
-    for file in (ROOT / "raysl").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                found.append(
-                    "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-                )
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
-    return tuple(re.sub("…+", "…", text) for text in found)
+MESSAGES, EXAMPLES = messages(), messages("<!-- for example -->")
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=[message[:40] for message in MESSAGES])
 def test_a_message_is_one_of_the_code(message: str) -> None:
-    wanted = re.sub("…+", "…", message).removeprefix("… and give")
-    assert len(wanted.replace("…", "")) >= 10
-    assert any(wanted in text for text in texts()), f"nothing in raysl says {message!r}"
+    if not is_said(message):
+        pytest.fail(
+            f"{PAGE}: nothing in raysl says {message!r}; nearest: {nearest(message)!r} (tests/docs/messages.py)"
+        )
+
+
+def test_a_message_that_nobody_says_is_told() -> None:
+    assert not is_said("no root was lent for the data set …")
+    assert not is_said("… … …")
+    assert (nearest("no such bucket or folder: it was moved") or "") not in MESSAGES
 
 
 STUDY = """\
@@ -107,7 +82,7 @@ def test_a_mistake_is_said_as_on_the_page(
 
 
 def test_what_the_system_says_is_marked() -> None:
-    assert lines_after("<!-- said by: the system -->") == ["Too many open files"]
+    assert messages("<!-- said by: the system -->") == ["Too many open files"]
     assert len(EXAMPLES) == 1, "each is made by the test above"
 
 
