@@ -15,7 +15,7 @@ from raysl.cli import app
 from raysl.commands.inputs import load_studies, places_for
 from tests.docs.blocks import ROOT
 
-PLACEHOLDER = re.compile(r"…|\.\.\.|^[A-Z][A-Z_-]*$|BUCKET|PROJECT|/SHARED/")
+PLACEHOLDER = re.compile(r"…|\.\.\.|^[A-Z][]A-Z_/[-]*$|BUCKET|PROJECT|/SHARED/|package\.module")
 """What the reader replaces: STUDY, FOLDER, s3://BUCKET/store."""
 
 

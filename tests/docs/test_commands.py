@@ -146,6 +146,8 @@ def test_commands_in_sentences_have_their_options(page: str) -> None:
             raise AssertionError(f"{page}: `{span}`: {error}") from error
         unknown = {word.partition("=")[0] for word in rest if word.startswith("--")} - options_of(command)
         assert not unknown, f"{page}: `{span}`: no option {unknown}"
+        if words[1] == "show" and not any(PLACEHOLDER.search(word) for word in rest):
+            assert raysl(*words[1:]).returncode == 0, f"{page}: `{span}`"
 
 
 NAMED = re.compile(r"`((?:raysl|tests|docs|search_spaces|benchmarks|clusters)/[\w./-]*|[\w/]+\.py)`")
