@@ -118,8 +118,9 @@ def print_counts(planned: list[Planned], cells: list[Cell], work: list[Cell], co
     evaluations = sum(len(cell.evaluations) for cell in cells)
     asked = {cell.key for cell in cells}
     tuned = sum(cell.key not in asked for cell in work)
+    studies = "1 study" if len(planned) == 1 else f"{len(planned)} studies"
     console.print(
-        f"{len(planned)} studies, {len(cells)} cells asked for, {len(work) - tuned} unique; "
+        f"{studies}, {len(cells)} cells asked for, {len(work) - tuned} unique; "
         f"{sum(cell.pretrains for cell in cells)} pretrainings asked for, "
         f"{sum(cell.pretrains for cell in work) - tuned} unique; "
         f"{evaluations} evaluations asked for, {sum(len(item.evaluations) for item in work) - tuned} unique"

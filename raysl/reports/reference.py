@@ -115,7 +115,7 @@ def _study() -> str:
 
 
 def _kind_page(kind: str) -> str:
-    title = f"{kind[0].upper()}{kind[1:]}s"
+    title = f"{kind[0].upper()}{kind[1:]}{'es' if kind.endswith('s') else 's'}"
     lines = [f"# {title}", "", WRITTEN, f"A {kind}: {WHAT[kind]}. In a terminal: `raysl show {slug(kind)}`.", ""]
     lines += [f"- [{name}](#{name}): {prose(text)}" for name, text in listed(kind)]
     lines += ["", f"One of another package is named by its import path: `raysl show {slug(kind)}/package.module`.", ""]

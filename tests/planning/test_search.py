@@ -258,7 +258,7 @@ def test_plan_prints_axes_trials_and_what_follows(tmp_path: Path) -> None:
         f"search {search_of(load_study(path)).id}: 3 trials of 2 of 4 steps at seed 7, each scored up to 2 times",
         "(vote of the 20 nearest training videos of other groups, synthetic)",
         "then the best 2 at full length, 2 seeds: 4 cells beside those of the rows",
-        "1 studies, 2 cells asked for",
+        "1 study, 2 cells asked for",
     ):
         assert said in done.stdout, said
 
