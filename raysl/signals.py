@@ -42,7 +42,7 @@ def ask_to_leave() -> None:
     _leave.set()
 
 
-def asked_to_leave() -> bool:
+def leave_requested() -> bool:
     return _leave.is_set()
 
 
@@ -51,7 +51,7 @@ def ask_to_save() -> None:
     _save.set()
 
 
-def asked_to_save() -> bool:
+def save_requested() -> bool:
     """Whether it was requested since the last call."""
     asked = _save.is_set()
     _save.clear()
@@ -60,7 +60,7 @@ def asked_to_save() -> bool:
 
 @contextmanager
 def saving_first() -> Iterator[None]:
-    """In its body a first signal only sets `asked_to_leave`."""
+    """In its body a first signal only sets `leave_requested`."""
     global _listening
     _listening += 1
     try:
@@ -75,7 +75,7 @@ def received() -> signal.Signals | None:
 
 
 @contextmanager
-def handlers_kept() -> Iterator[None]:
+def handlers_restored() -> Iterator[None]:
     """Restores the handlers that a library replaces in its body; Ray's own print a trace of its C++ and abort."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -22,7 +22,7 @@ from raysl.config.identity import resolved
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
-from raysl.results import Found, Store
+from raysl.results import Store, StoredCell
 from raysl.training.__main__ import main as train
 from raysl.work.events import CellProgress, OnEvent
 from raysl.work.order import Order
@@ -51,19 +51,19 @@ class Reads:
 
     def __init__(self, places: Places) -> None:
         self.places = places
-        self.said: dict[str, CellProgress] = {}
-        self.tasks: list[Found] = []
+        self.reports: dict[str, CellProgress] = {}
+        self.tasks: list[StoredCell] = []
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         return open_source(data, self.places, resize=resize).snapshot
 
-    def waiting(self, tasks: Sequence[Found]) -> str:
+    def waiting(self, tasks: Sequence[StoredCell]) -> str:
         return ""
 
-    def at_once(self, tasks: Sequence[Found]) -> int:
+    def at_once(self, tasks: Sequence[StoredCell]) -> int:
         return 1
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
+    def compute(self, tasks: Sequence[StoredCell], site: Site, changed: Callable[[], None], order: Order) -> None:
         self.tasks = list(tasks)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from raysl import results
-from raysl.signals import ENDING, ended_by_signals, handlers_kept, received
+from raysl.signals import ENDING, ended_by_signals, handlers_restored, received
 from tests.engine.processes import below
 from tests.planning.studies import RECIPE, write_study
 
@@ -71,7 +71,7 @@ def test_what_a_process_was_started_to_ignore_stays_ignored() -> None:
 def test_a_library_does_not_keep_the_handlers_that_it_sets() -> None:
     with ended_by_signals():
         ours = signal.getsignal(signal.SIGTERM)
-        with handlers_kept():
+        with handlers_restored():
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         assert signal.getsignal(signal.SIGTERM) is ours
 
@@ -80,13 +80,13 @@ def test_a_process_of_a_pool_leaves_in_order_though_it_is_ended_twice() -> None:
     """A pool sends SIGTERM to all of its processes as soon as one of them has ended."""
     program = """
 import signal
-from raysl.signals import asked_to_leave, leave_ending_to_parent, saving_first
+from raysl.signals import leave_requested, leave_ending_to_parent, saving_first
 
 leave_ending_to_parent()
 try:
     with saving_first():
         signal.raise_signal(signal.SIGTERM)
-        assert asked_to_leave()
+        assert leave_requested()
         signal.raise_signal(signal.SIGTERM)
         print("saved")
 finally:

@@ -15,7 +15,7 @@ from raysl.data.places import Places
 from raysl.errors import ConfigError, RayslError
 from raysl.planning.calibration import Calibration, Machine, calibration_here, calibrations, known_machines
 from raysl.planning.cost import CellCost, Estimates, KnownData, cache_bytes, distinct_shapes, wall_seconds
-from raysl.results import Found
+from raysl.results import StoredCell
 from raysl.work.calibrate import calibrate
 from raysl.work.events import shown_seconds
 from raysl.work.site import needed_data
@@ -230,7 +230,7 @@ def _unknown_lines(costs: Iterable[CellCost]) -> list[str]:
     return [f"no estimate: {text}" for text in unknown] + [f"left out: {text}" for text in left_out]
 
 
-def comparison(took: Sequence[tuple[Found, float]], places: Places) -> str | None:
+def comparison(took: Sequence[tuple[StoredCell, float]], places: Places) -> str | None:
     """``cells: estimated 1.2 h, took 1.3 h (108 %)``, by the machines that computed them; None without estimates."""
     folder = calibrations(places)
     if not took or not known_machines(folder):
@@ -254,7 +254,7 @@ def comparison(took: Sequence[tuple[Found, float]], places: Places) -> str | Non
     )
 
 
-def _worker(found: Found) -> tuple[Machine, int] | None:
+def _worker(found: StoredCell) -> tuple[Machine, int] | None:
     """The machine and the threads of a cell's last attempt, as it wrote them down itself."""
     provenance = (found.folder.provenance() if found.folder is not None else None) or {}
     attempt = next(reversed(provenance.get("attempts") or []), None)

@@ -21,7 +21,7 @@ from raysl.evaluation.against_data import check_against_data
 from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.planning.advice import advice_lines, empty_columns
 from raysl.planning.coverage import coverage_lines, published_coverage
-from raysl.planning.differences import describe_differences, given_lines
+from raysl.planning.differences import applied_lines, describe_differences
 from raysl.planning.search import Search
 from raysl.planning.study import Study
 from raysl.training.check_cell import check_cell
@@ -92,7 +92,7 @@ def print_changes(study: Study, console: PlainConsole) -> None:
     lines = [f"what each row changes against {found.reference!r}:"] if changing else []
     for name, changes in changing.items():
         lines.append(f"  {name}: {'; '.join(str(change) for change in changes) or 'nothing'}")
-    for line in [*lines, *given_lines(found.given, study.scale)]:
+    for line in [*lines, *applied_lines(found.given, study.scale)]:
         console.print(line)
 
 

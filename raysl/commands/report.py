@@ -32,7 +32,7 @@ from raysl.reports.table import Table, build_table
 from raysl.reports.thumbnails import SHORT_SIDE, Thumbnails
 from raysl.reports.write import write_table
 from raysl.reports.write_figures import FOLDER, DrawnFigure, draw_figures, draws, write_figures
-from raysl.results import Found, Shelf
+from raysl.results import Shelf, StoredCell
 from raysl.results.place import Place, place
 
 
@@ -44,10 +44,10 @@ class ReadOnce(Shelf):
         places: of the videos; None: they are not searched.
     """
 
-    found: dict[tuple[str, ...], Found] = field(default_factory=dict)
+    found: dict[tuple[str, ...], StoredCell] = field(default_factory=dict)
     places: Places | None = None
 
-    def find(self, cell: Cell) -> Found:
+    def find(self, cell: Cell) -> StoredCell:
         evaluations = (f"{one.label} {evaluation_key(one)}" for one in cell.evaluations)
         key = (cell.key, *evaluations)
         if key not in self.found:

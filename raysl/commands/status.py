@@ -15,7 +15,7 @@ from raysl.commands.inputs import Planned
 from raysl.commands.searches import search_line, trials_of, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import unique_cells
-from raysl.results import KEPT, Found, Shelf
+from raysl.results import KEPT, Shelf, StoredCell
 from raysl.signals import received
 from raysl.training.monitored import Monitored
 from raysl.training.progress import Progress
@@ -64,7 +64,7 @@ def _searching(planned: list[Planned], shelf: Shelf) -> str:
     return "; ".join(line for line in lines if line is not None)
 
 
-def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float) -> Overview:
+def _overview(found: Sequence[StoredCell], shelf: Shelf, searching: str, began: float) -> Overview:
     """The progress as a run itself shows it, from the store's heartbeats and claims."""
     now = time.time()
     running = tuple(one for one in (_running(item, shelf, now) for item in found) if one is not None)
@@ -79,7 +79,7 @@ def _overview(found: Sequence[Found], shelf: Shelf, searching: str, began: float
     return Overview(now - began, states["done"], states["failed"], 0, len(found), running, left, searching)
 
 
-def _running(found: Found, shelf: Shelf, now: float) -> Running | None:
+def _running(found: StoredCell, shelf: Shelf, now: float) -> Running | None:
     """A running cell; None if no run works on it."""
     if found.own != "missing" or found.folder is None:
         return None
@@ -139,7 +139,7 @@ def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) ->
             console.print(KEPT)
 
 
-def _note(found: Found) -> str:
+def _note(found: StoredCell) -> str:
     """Why it failed or could not be computed, where else it is done, and its progress."""
     state = found.state
     notes = [text for text in (state.reason, found.elsewhere) if text]

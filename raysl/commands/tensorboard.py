@@ -16,7 +16,7 @@ from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell
 from raysl.errors import ConfigError, StorageError
 from raysl.reports.hparams import EVENTS, HPARAMS_FILE, Session, Status, columns_file, session_file
-from raysl.results import Found, Shelf
+from raysl.results import Shelf, StoredCell
 from raysl.results.place import Place
 
 LONGEST_NAME = 120
@@ -75,7 +75,7 @@ def link_runs(planned: list[Planned], shelf: Shelf, to: Path, console: PlainCons
     console.print(f"tensorboard --logdir {shlex.quote(str(to))}")
 
 
-def _runs(cells: Iterable[Cell], shelf: Shelf) -> Iterator[tuple[Found, str]]:
+def _runs(cells: Iterable[Cell], shelf: Shelf) -> Iterator[tuple[StoredCell, str]]:
     """The cells, each with those that its evaluations train, and the folder of each below that of its row."""
     for cell in cells:
         found = shelf.find(cell)
@@ -105,7 +105,7 @@ def _seed(cell: Cell) -> str:
     return f"seed{cell.seed}" if cell.fold is None else f"seed{cell.seed}/fold{cell.fold}"
 
 
-def _session(found: Found, group: str, files: Iterable[str]) -> Session:
+def _session(found: StoredCell, group: str, files: Iterable[str]) -> Session:
     """Hyperparameters and metrics of the cell so far; an evaluation on several folds has its mean."""
     values: dict[str, list[float]] = {}
     for one in found.evaluations:

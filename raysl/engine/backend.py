@@ -22,7 +22,7 @@ from raysl.engine.offer import nodes_that_leave, offer
 from raysl.engine.progress.board import Posted, Watch, start_board
 from raysl.engine.reading import read_here
 from raysl.errors import DataError, StorageError
-from raysl.results import Found, Store
+from raysl.results import Store, StoredCell
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Note, OnEvent, Reading
 from raysl.work.order import Order
@@ -55,7 +55,7 @@ class OnCluster:
         self.cluster, self.places, self.store, self.note = cluster, places, store, note
         self.max_concurrent, self.read_again = options.max_concurrent, options.read_again
         self.sites = [] if sites is None else sites
-        self.said: dict[str, CellProgress] = {}
+        self.reports: dict[str, CellProgress] = {}
         self.board = start_board()
         self._order: Order | None = None
 
@@ -118,7 +118,7 @@ class OnCluster:
             task = {"num_cpus": 1, "resources": dict(self.cluster.options.custom), "label_selector": labels}
             read = cast(Any, ray.remote)(**task)(read_here)
             node, result = ray.get(read.remote(data, resize, self.places, self.board))
-            self.say_notes()
+            self.report_notes()
             if isinstance(result, bytes):
                 return Snapshot.from_bytes(result)
             tried.append(node)
@@ -127,11 +127,11 @@ class OnCluster:
                 raise result
             on_event(Note(f"data set {data.bound_name}: {result} (on one node; looked for on another)"))
 
-    def at_once(self, tasks: Sequence[Found]) -> int:
+    def at_once(self, tasks: Sequence[StoredCell]) -> int:
         fitting = (self.cluster.at_once(task.cell.config.training, workers_of(task)) for task in tasks)
         return max(1, min([self.max_concurrent or len(tasks), *fitting]))
 
-    def waiting(self, tasks: Sequence[Found]) -> str:
+    def waiting(self, tasks: Sequence[StoredCell]) -> str:
         """``2 GPU cells wait for nodes; the cluster has 0 of 4 GPUs``; empty if none waits for nodes."""
         open_tasks = [task for task in tasks if not self._ended(task) and self._may_begin(task)]
         begun = [task for task in open_tasks if self._begun(task)]
@@ -152,21 +152,21 @@ class OnCluster:
         cells = "cell waits" if len(waiting) == 1 else "cells wait"
         return f"{len(waiting)} {kind} {cells} for nodes; the cluster has {has:g} of {wanted:g} {kind}s"
 
-    def _asked(self, task: Found) -> dict[str, float]:
+    def _asked(self, task: StoredCell) -> dict[str, float]:
         return self.cluster.bundle(task.cell.config.training, workers_of(task))
 
-    def _begun(self, task: Found) -> bool:
-        said = self.said.get(task.cell.key)
-        return said is not None and said.stage != WAITING
+    def _begun(self, task: StoredCell) -> bool:
+        report = self.reports.get(task.cell.key)
+        return report is not None and report.stage != WAITING
 
-    def _may_begin(self, task: Found) -> bool:
+    def _may_begin(self, task: StoredCell) -> bool:
         return self._order is None or bool(self._order.may_begin(task.cell.key))
 
-    def _ended(self, task: Found) -> bool:
-        said = self.said.get(task.cell.key)
-        return said is not None and said.ended
+    def _ended(self, task: StoredCell) -> bool:
+        report = self.reports.get(task.cell.key)
+        return report is not None and report.ended
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
+    def compute(self, tasks: Sequence[StoredCell], site: Site, changed: Callable[[], None], order: Order) -> None:
         leaving, self._order = frozenset[str](), order
         self.sites.append(site)
 
@@ -180,8 +180,8 @@ class OnCluster:
 
         def on_end(cell: str, failed: str | None, fault: str | None) -> None:
             now = time.time()
-            said = self.said.get(cell, CellProgress(now, now))
-            self.said[cell] = replace(said, stage="ended", changed=now, progress=None, failed=failed, error=fault)
+            report = self.reports.get(cell, CellProgress(now, now))
+            self.reports[cell] = replace(report, stage="ended", changed=now, progress=None, failed=failed, error=fault)
 
         trials = Trials(site, self.cluster, self.board, on_end, self.note, order, self.max_concurrent)
         with Watch(self.board, look):
@@ -190,12 +190,12 @@ class OnCluster:
             except KeyboardInterrupt:
                 self.leave()
                 raise
-        self.say_notes()
+        self.report_notes()
 
-    def say_notes(self) -> None:
+    def report_notes(self) -> None:
         """Passes on the notes of processes up to now; a lost board has none."""
         with contextlib.suppress(RayError):
-            cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).say_notes()
+            cast(Posted, ray.get(self.board.read.remote(), timeout=LEAVING_SECONDS)).report_notes()
 
     def leave(self) -> None:
         """Lets running cells save a checkpoint and end, within a limit; another interrupt ends at once."""
@@ -210,7 +210,7 @@ class OnCluster:
 
     def _hear(self, posted: Posted) -> None:
         """The latest report counts: Tune may have reported an end, and a lost board its reports with it."""
-        for cell, said in posted.cells.items():
-            known = self.said.get(cell)
-            if known is None or said.changed > known.changed:
-                self.said[cell] = said
+        for cell, report in posted.cells.items():
+            known = self.reports.get(cell)
+            if known is None or report.changed > known.changed:
+                self.reports[cell] = report

@@ -23,10 +23,10 @@ import raysl
 from raysl.config.sections import TrainingOptions
 from raysl.engine.access import check_dashboard, token_variables
 from raysl.engine.offer import await_autoscaler, offer, shown, silent_nodes
-from raysl.engine.progress.ray_messages import told_by_ray
+from raysl.engine.progress.ray_messages import ray_messages_as_notes
 from raysl.errors import ConfigError, RayslError
 from raysl.machine import find_interpreter, short_folder, temporary_folder
-from raysl.signals import handlers_kept
+from raysl.signals import handlers_restored
 from raysl.work.workers import WorkerOptions
 
 ENVIRONMENT = {
@@ -143,9 +143,9 @@ def cluster(
     own = given is None and not ray.is_initialized()
     joined = given is not None and not ray.is_initialized()
     usable, board = cpus or len(os.sched_getaffinity(0)), ""
-    with _folder() as folder, told_by_ray(tune_dir is not None):
+    with _folder() as folder, ray_messages_as_notes(tune_dir is not None):
         try:
-            with handlers_kept():
+            with handlers_restored():
                 if own:
                     board = _start(usable, dashboard)
                 elif joined:

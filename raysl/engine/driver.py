@@ -111,7 +111,7 @@ def run_searches(
             except KeyboardInterrupt:
                 backend.leave()
                 raise
-            backend.say_notes()
+            backend.report_notes()
 
 
 def _check_all(on: Cluster, cells: Sequence[Cell]) -> None:

@@ -75,7 +75,7 @@ def evaluate(
         StorageError: from ``on_result``, on every rank and at once.
     """
     protocols = {name: _protocol(one) for name, one in evaluations.items()}
-    told, known, sources = _Told(on_result, on_failure), dict[Hashable, Any](), dict[str, VideoSource]()
+    told, known, sources = _Outcomes(on_result, on_failure), dict[Hashable, Any](), dict[str, VideoSource]()
     for name in sorted(protocols, key=lambda name: READS.index(protocols[name].reads)):
         with told.failures_of([name]):
             key = data_key(evaluations[name].data)
@@ -113,7 +113,7 @@ def _opened(open_source: OpenSource, evaluation: EvaluationConfig) -> VideoSourc
 
 
 @dataclass
-class _Told:
+class _Outcomes:
     """Passes results and failures on from rank 0, and keeps both on every rank."""
 
     on_result: OnResult | None

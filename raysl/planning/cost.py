@@ -40,7 +40,7 @@ from raysl.planning.calibration import (
     of_one_worker,
     training_shape,
 )
-from raysl.results import Found, Store
+from raysl.results import Store, StoredCell
 from raysl.results.attempt import KEPT_CHECKPOINTS
 from raysl.training.length import Length, training_length
 from raysl.training.monitor import is_monitored
@@ -194,7 +194,7 @@ class Estimates:
             self._known[key] = cell_cost(cell, self.data, self.threads, trains=trains, evaluations=wanted)
         return replace(self._known[key], cell=cell)
 
-    def of_missing(self, found: Found) -> CellCost:
+    def of_missing(self, found: StoredCell) -> CellCost:
         """The cost of what a store lacks of a cell; one that was begun counts completely."""
         missing = [one.config for one in found.missing if one.behind is None]
         trains = found.state.status != "done"

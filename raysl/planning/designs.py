@@ -246,21 +246,21 @@ def _add_one_in(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | None
 
     parts = read_parts(document, ("parts",), document.data.get("parts"), "with", title)
 
-    def core_beside(part: Part | None) -> dict[str, Written]:
+    def core_with(part: Part | None) -> dict[str, Written]:
         absent = [] if named is not None else [other.absent for other in parts.values() if other is not part]
         return {**without_keys(combined(document, absent), own), **own}
 
     points: dict[str, Point] = {}
     reference = named
     if reference is None:
-        whole = core_beside(None)
+        whole = core_with(None)
         reference = "core" if whole else _row_of_base(explicit) or "base"
         if whole or reference not in explicit:
             _add(document, explicit, points, reference, Point(whole, ("core",) if own else ("parts",)))
     for part in parts.values():
         if not part.present and not part.keys:
             raise document.error(part.at, "does not have what a row with it changes")
-        rest = without_keys(core_beside(part), [*part.keys, *part.present])
+        rest = without_keys(core_with(part), [*part.keys, *part.present])
         _add(document, explicit, points, part.name, Point({**rest, **part.present}, part.at))
     return reference, points
 

@@ -43,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Given:
+class AppliedChanges:
     """What the scale and ``--set`` changed of a study.
 
     Attributes:
@@ -73,7 +73,7 @@ class Differences:
 
     reference: str | None
     rows: Mapping[str, tuple[Change, ...]]
-    given: Given = field(default_factory=Given)
+    given: AppliedChanges = field(default_factory=AppliedChanges)
 
 
 def describe_differences(study: Study) -> Differences:
@@ -87,7 +87,7 @@ def describe_differences(study: Study) -> Differences:
     return Differences(reference.name, {row.name: differences(reference, row) for row in study.rows}, given)
 
 
-def given_lines(given: Given, scale: str, mark: Callable[[str], str] = str) -> list[str]:
+def applied_lines(given: AppliedChanges, scale: str, mark: Callable[[str], str] = str) -> list[str]:
     """What the scale and ``--set`` changed, a sentence each; nothing if neither was used.
 
     Args:
@@ -187,7 +187,9 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def given_changes(design: Design, row: Row | None, scale: Scale, file: Tree, overrides: Sequence[str]) -> Given:
+def applied_changes(
+    design: Design, row: Row | None, scale: Scale, file: Tree, overrides: Sequence[str]
+) -> AppliedChanges:
     """What the scale and ``--set`` changed of one row.
 
     Args:
@@ -197,7 +199,7 @@ def given_changes(design: Design, row: Row | None, scale: Scale, file: Tree, ove
         overrides: as they were typed.
     """
     if row is None or (scale is AS_WRITTEN and not overrides):
-        return Given()
+        return AppliedChanges()
     scaled = _without_overrides(design, row.name, scale) if overrides else row
     own: list[Change] = []
     inherited: list[Change] = []
@@ -206,7 +208,7 @@ def given_changes(design: Design, row: Row | None, scale: Scale, file: Tree, ove
         origin = file.origins.get(tuple(change.key.split(".")))
         (own if origin is not None and origin.file == file.origins[()].file else inherited).append(change)
     overridden = differences(scaled, row, unread=True)
-    return Given(tuple(own), tuple(inherited), tuple(overrides), overridden, _merged(written, row))
+    return AppliedChanges(tuple(own), tuple(inherited), tuple(overrides), overridden, _merged(written, row))
 
 
 def _merged(written: Row, row: Row) -> tuple[tuple[str, ...], ...]:

@@ -21,7 +21,7 @@ from raysl.errors import ConfigError
 from raysl.planning.all_rows import refuse_equal, resolve_rows, with_row_overrides
 from raysl.planning.data_sets import check_names
 from raysl.planning.designs import read_design
-from raysl.planning.differences import Given, given_changes, reference_row, report_name
+from raysl.planning.differences import AppliedChanges, applied_changes, reference_row, report_name
 from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, evaluated_options
@@ -124,7 +124,7 @@ class Study:
     search: Search | None = None
     root_names: frozenset[str] = frozenset()
     report_name: str = ""
-    given: Given = field(default_factory=Given)
+    given: AppliedChanges = field(default_factory=AppliedChanges)
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     trivial: tuple[Row, ...] = ()
 
@@ -220,7 +220,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
         search=search,
         root_names=root_names(document, rows if search is None else [*rows, search.base]),
         report_name=report_name(study_name(path), None if chosen is AS_WRITTEN else scale, given),
-        given=given_changes(design, first, chosen, written, overrides or []),
+        given=applied_changes(design, first, chosen, written, overrides or []),
         levels={name: point.levels for name, point in design.points.items() if point.levels},
         trivial=trivial_rows(first) if options.trivial and first is not None else (),
     )

@@ -30,7 +30,7 @@ from raysl.reports.input import (
 )
 from raysl.reports.pooled import pooled_cell, pooled_record
 from raysl.reports.versions import refuse_several_versions
-from raysl.results import CellFolder, Found, FoundEvaluation, Shelf, Store
+from raysl.results import CellFolder, Shelf, Store, StoredCell, StoredEvaluation
 
 MOST_CLIPS = 100
 """The most clips of a video: shares of them are stored as decimal numbers."""
@@ -136,7 +136,7 @@ class _Reader:
     """
 
     store: Store
-    found: Mapping[str, Found]
+    found: Mapping[str, StoredCell]
     _results: dict[str, CellResult] = field(default_factory=dict)
     _records: dict[tuple[str, str], EvaluationRecord] = field(default_factory=dict)
     _listed: dict[tuple[str, str], tuple[Mapping[str, str], tuple[str, ...]] | None] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class _Reader:
         if cell.key not in self._results:
             self._results[cell.key] = _cell_result(found, found.folder)
         by_key = {evaluation_key(one.config): one for one in found.evaluations}
-        wanted: dict[str, dict[str, FoundEvaluation]] = {}
+        wanted: dict[str, dict[str, StoredEvaluation]] = {}
         for evaluation in cell.evaluations:
             fold = f"fold {getattr(evaluation.data.options, 'fold', None)}"
             wanted.setdefault(evaluation.label, {})[fold] = by_key[evaluation_key(evaluation)]
@@ -173,7 +173,7 @@ class _Reader:
             ),
         )
 
-    def _record(self, folder: CellFolder, one: FoundEvaluation) -> EvaluationRecord | None:
+    def _record(self, folder: CellFolder, one: StoredEvaluation) -> EvaluationRecord | None:
         folder = folder if one.behind is None else one.behind.folder or folder
         if one.name is None or one.record is None:
             return EvaluationRecord("", failure=one.reason) if one.status == "failed" else None
@@ -185,7 +185,7 @@ class _Reader:
         return self._records[key]
 
     def _listed_of(
-        self, one: FoundEvaluation, record: Mapping[str, Any], videos: Iterable[str]
+        self, one: StoredEvaluation, record: Mapping[str, Any], videos: Iterable[str]
     ) -> tuple[Mapping[str, str], tuple[str, ...]]:
         """The recordings of test videos, and the classes, from the lists in the store.
 
@@ -223,7 +223,7 @@ def _named(data: Chosen, videos: Iterable[Video]) -> dict[str, str]:
     return {path: name for path, name in named.items() if name is not None}
 
 
-def _cell_result(found: Found, folder: CellFolder | None) -> CellResult:
+def _cell_result(found: StoredCell, folder: CellFolder | None) -> CellResult:
     if folder is None:
         return CellResult(found.cell.seed, "", found.state.status, found.reason)
     summary = found.state.progress if found.state.status == "done" else {}

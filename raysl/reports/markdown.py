@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from raysl.planning.differences import given_lines
+from raysl.planning.differences import applied_lines
 from raysl.reports.details import details_section
 from raysl.reports.input import CellResult, ReferenceLine, ReportInput
 from raysl.reports.published import published_section
@@ -140,7 +140,7 @@ def changes_section(source: ReportInput) -> list[str]:
             listed = ", ".join(code(str(change)) for change in changes) or "nothing"
             lines.append(f"- {escaped(name)}: {listed}")
     blocks = [f"## What each row changes against {escaped(str(found.reference))}", "\n".join(lines)] if lines else []
-    given = [f"- {line}" for line in given_lines(found.given, source.scale, code)]
+    given = [f"- {line}" for line in applied_lines(found.given, source.scale, code)]
     if given:
         blocks += ["## What the scale and `--set` changed", "\n".join(given)]
     return blocks

@@ -18,7 +18,7 @@ from raysl.data.resize import resize_frames
 from raysl.data.source import VideoSource, known_snapshot
 from raysl.errors import RayslError
 from raysl.planning.cost import objective_on_meta
-from raysl.views.pipeline import Seen, ViewPipeline
+from raysl.views.pipeline import ViewPipeline, ViewPixels
 from raysl.views.training_videos import training_videos, trains_boxes
 
 SHORT_SIDE = 40
@@ -101,7 +101,7 @@ class SeenClips:
         return self._sources[key]
 
 
-def _shown(seen: Seen) -> SeenClip:
+def _shown(seen: ViewPixels) -> SeenClip:
     frames = len(seen.indices)
     chosen = [round(index * (frames - 1) / max(1, min(SHOWN, frames) - 1)) for index in range(min(SHOWN, frames))]
     augmented = (seen.clip[:, chosen].transpose(0, 1) * 255).round().clamp(0, 255).byte()

@@ -8,10 +8,10 @@ from typing import Any
 
 from raysl.data.snapshot import data_key
 from raysl.errors import ConfigError, StorageError
-from raysl.results import Found, FoundEvaluation
+from raysl.results import StoredCell, StoredEvaluation
 
 
-def refuse_several_versions(title: str, found: Iterable[Found]) -> None:
+def refuse_several_versions(title: str, found: Iterable[StoredCell]) -> None:
     """Refuses cells whose results are of several versions of one data set.
 
     Where this machine knows the data, a shelf finds results of that version alone. Where it does not, it takes for each
@@ -20,7 +20,7 @@ def refuse_several_versions(title: str, found: Iterable[Found]) -> None:
     Raises:
         ConfigError: naming the data set, its versions, and a cell of each.
     """
-    versions: dict[tuple[str, str], dict[str, tuple[Found, FoundEvaluation | None]]] = {}
+    versions: dict[tuple[str, str], dict[str, tuple[StoredCell, StoredEvaluation | None]]] = {}
     for one in found:
         for what, key, version, evaluation in _results(one):
             versions.setdefault((what, key), {}).setdefault(version, (one, evaluation))
@@ -34,7 +34,7 @@ def refuse_several_versions(title: str, found: Iterable[Found]) -> None:
             )
 
 
-def _results(found: Found) -> Iterator[tuple[str, str, str, FoundEvaluation | None]]:
+def _results(found: StoredCell) -> Iterator[tuple[str, str, str, StoredEvaluation | None]]:
     """What was computed of which data set, the version of it that was read, and the evaluation if it is one."""
     if found.folder is None or found.state.status != "done":
         return
@@ -47,7 +47,7 @@ def _results(found: Found) -> Iterator[tuple[str, str, str, FoundEvaluation | No
             yield one.label, data_key(one.config.data), one.name.rpartition("-")[2], one
 
 
-def _described(version: str, found: Found, evaluation: FoundEvaluation | None) -> str:
+def _described(version: str, found: StoredCell, evaluation: StoredEvaluation | None) -> str:
     """``969e9529 (ucf101: train 453, test 193 videos) of study/row/seed0``"""
     record: Mapping[str, Any] = {}
     if evaluation is not None:

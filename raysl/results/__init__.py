@@ -7,7 +7,7 @@ cells x evaluations with every configuration field.
 from raysl.results.attempt import Attempt
 from raysl.results.folder import CellFolder, CellState
 from raysl.results.search_folder import SearchFolder, SearchTrial, best_trials
-from raysl.results.shelf import KEPT, NO_DATA, Found, FoundEvaluation, Shelf
+from raysl.results.shelf import KEPT, NO_DATA, Shelf, StoredCell, StoredEvaluation
 from raysl.results.slim import slim_copy, slim_search
 from raysl.results.store import Store, open
 
@@ -17,12 +17,12 @@ __all__ = [
     "Attempt",
     "CellFolder",
     "CellState",
-    "Found",
-    "FoundEvaluation",
     "SearchFolder",
     "SearchTrial",
     "Shelf",
     "Store",
+    "StoredCell",
+    "StoredEvaluation",
     "best_trials",
     "open",
     "slim_copy",

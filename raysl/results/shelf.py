@@ -31,7 +31,7 @@ Verdict = Literal["done", "failed", "missing"]
 
 
 @dataclass(frozen=True)
-class FoundEvaluation:
+class StoredEvaluation:
     """One requested evaluation of a cell.
 
     Attributes:
@@ -49,7 +49,7 @@ class FoundEvaluation:
     reason: str = ""
     record: Mapping[str, Any] | None = None
     fault: EvaluationFault | None = None
-    behind: Found | None = None
+    behind: StoredCell | None = None
 
     @property
     def label(self) -> str:
@@ -57,7 +57,7 @@ class FoundEvaluation:
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredCell:
     """A cell as found in the store.
 
     Attributes:
@@ -70,7 +70,7 @@ class Found:
     cell: Cell
     folder: CellFolder | None
     state: CellState
-    evaluations: tuple[FoundEvaluation, ...] = ()
+    evaluations: tuple[StoredEvaluation, ...] = ()
     elsewhere: str = ""
 
     @property
@@ -83,7 +83,7 @@ class Found:
         """As `verdict`, without the evaluations that train other cells."""
         return self._verdict(tuple(one for one in self.evaluations if one.behind is None))
 
-    def _verdict(self, evaluations: tuple[FoundEvaluation, ...]) -> Verdict:
+    def _verdict(self, evaluations: tuple[StoredEvaluation, ...]) -> Verdict:
         if self.state.status == "failed":
             return "failed"
         if self.state.status != "done" or any(one.status == "missing" for one in evaluations):
@@ -96,12 +96,12 @@ class Found:
         return self.state.status == "failed" or any(one.status == "failed" for one in self.evaluations)
 
     @property
-    def missing(self) -> tuple[FoundEvaluation, ...]:
+    def missing(self) -> tuple[StoredEvaluation, ...]:
         """Evaluations that are missing, or cannot be read."""
         return tuple(one for one in self.evaluations if one.status == "missing")
 
     @property
-    def to_compute(self) -> tuple[FoundEvaluation, ...]:
+    def to_compute(self) -> tuple[StoredEvaluation, ...]:
         """Evaluations that are still to be computed on this cell itself, not on one that an evaluation trains."""
         return tuple(one for one in self.missing if one.behind is None and (one.fault is None or not one.fault.by_hand))
 
@@ -142,7 +142,7 @@ class Shelf:
         """
         return self.store.folder(cell.id, self._data_hash(cell) or "")
 
-    def find(self, cell: Cell) -> Found:
+    def find(self, cell: Cell) -> StoredCell:
         """Reads the state of the cell and its evaluations.
 
         Raises:
@@ -150,9 +150,9 @@ class Shelf:
         """
         folder, elsewhere = self._locate(cell)
         if folder is None:
-            lost = tuple(self._behind(cell, one) or FoundEvaluation(one, None, "missing") for one in cell.evaluations)
-            return Found(cell, None, CellState("missing"), lost, elsewhere)
-        state = _asked_anew(folder.state(), cell)
+            lost = tuple(self._behind(cell, one) or StoredEvaluation(one, None, "missing") for one in cell.evaluations)
+            return StoredCell(cell, None, CellState("missing"), lost, elsewhere)
+        state = _with_current_options(folder.state(), cell)
         empty = state.status == "missing" and not state.reason
         records, damaged = ({}, {}) if empty else folder.read_evaluations()
         faults = folder.faults() if state.status == "done" else {}
@@ -160,7 +160,7 @@ class Shelf:
             self._behind(cell, one) or self._damaged(one, damaged) or self._evaluation(one, records, faults)
             for one in cell.evaluations
         )
-        return Found(cell, folder, state, found, elsewhere if state.status != "done" else "")
+        return StoredCell(cell, folder, state, found, elsewhere if state.status != "done" else "")
 
     def evaluation_name(self, evaluation: EvaluationConfig) -> str | None:
         """``<id>-<data hash>``; None if its data set was not read."""
@@ -178,7 +178,7 @@ class Shelf:
         names = [name for name in self.store.place.folders("searches") if name.startswith(f"{id}-")]
         return names[0] if len(names) == 1 else None
 
-    def _behind(self, cell: Cell, evaluation: EvaluationConfig) -> FoundEvaluation | None:
+    def _behind(self, cell: Cell, evaluation: EvaluationConfig) -> StoredEvaluation | None:
         """An evaluation that trains a cell, from what the store has of that cell; None for others.
 
         If that cell failed, so did the evaluation.
@@ -247,18 +247,18 @@ class Shelf:
         counts = ", ".join(f"{split} {count}" for split, count in (data.get("videos") or {}).items())
         return f"{folder.state().status} as {name} ({data.get('name')}: {counts} videos)"
 
-    def _damaged(self, evaluation: EvaluationConfig, damaged: Mapping[str, EvaluationFault]) -> FoundEvaluation | None:
+    def _damaged(self, evaluation: EvaluationConfig, damaged: Mapping[str, EvaluationFault]) -> StoredEvaluation | None:
         """The evaluation, if it is stored on this data (or the only one, if that is unknown) but cannot be used."""
         name = self.evaluation_name(evaluation)
         if name is None:
             alike = [one for one in damaged if one.startswith(f"{evaluation_id(evaluation)}-")]
             name = alike[0] if len(alike) == 1 else None
         fault = damaged.get(name or "")
-        return None if fault is None else FoundEvaluation(evaluation, name, "missing", fault.reason, fault=fault)
+        return None if fault is None else StoredEvaluation(evaluation, name, "missing", fault.reason, fault=fault)
 
     def _evaluation(
         self, evaluation: EvaluationConfig, records: Mapping[str, dict[str, Any]], faults: Mapping[str, str]
-    ) -> FoundEvaluation:
+    ) -> StoredEvaluation:
         id, name = evaluation_id(evaluation), self.evaluation_name(evaluation)
         others = [one for one in records if one.startswith(f"{id}-") and one != name]
         if name is None and len(others) == 1:
@@ -266,13 +266,13 @@ class Shelf:
         if name is None or name not in records:
             known = f"made on other data: {', '.join(others)}" if others else ""
             reason = faults.get(name or "") or known or faults.get(EVALUATION, "")
-            return FoundEvaluation(evaluation, name, "missing", reason)
+            return StoredEvaluation(evaluation, name, "missing", reason)
         record = records[name]
         reason = str(record["reason"]) if record["status"] == "failed" else ""
-        return FoundEvaluation(evaluation, name, record["status"], reason, record)
+        return StoredEvaluation(evaluation, name, record["status"], reason, record)
 
 
-def _asked_anew(state: CellState, cell: Cell) -> CellState:
+def _with_current_options(state: CellState, cell: Cell) -> CellState:
     """The state, except that a failure caused by an option does not count if that option has another value now."""
     decided = state.progress.get(DECIDED_BY) if state.status == "failed" else None
     for key, before in decided.items() if isinstance(decided, dict) else ():

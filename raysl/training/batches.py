@@ -9,7 +9,7 @@ import torch.distributed as dist
 
 from raysl.distributed import gather_objects, is_distributed, of_all_ranks, rank
 from raysl.errors import RayslError
-from raysl.signals import asked_to_leave, asked_to_save
+from raysl.signals import leave_requested, save_requested
 from raysl.training.length import Length
 from raysl.views.batch import Batch
 from raysl.views.loader import PretrainingLoader
@@ -65,8 +65,8 @@ def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool
     if not is_distributed():
         if failure is not None:
             raise failure
-        return Signals(unreadable, tick, asked_to_save(), asked_to_leave())
-    said = [failure is not None, len(unreadable), tick and rank() == 0, asked_to_save(), asked_to_leave()]
+        return Signals(unreadable, tick, save_requested(), leave_requested())
+    said = [failure is not None, len(unreadable), tick and rank() == 0, save_requested(), leave_requested()]
     counts = torch.tensor(said, dtype=torch.int64).to(device)
     dist.all_reduce(counts)
     failed, replaced, ticked, save, leave = counts.tolist()

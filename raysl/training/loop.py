@@ -207,9 +207,9 @@ class Run:
         finished = time.perf_counter()
         self._pace.step(finished - started, loaded - started)
         self._last = values
-        looked = self._watch.look(self.learner.objective.backbone, done, self.length.steps)
+        measured = self._watch.measure(self.learner.objective.backbone, done, self.length.steps)
         logs = done % self.cell.training.log_steps == 0 or done == self.length.steps
-        if looked or (recorder is not None and logs):
+        if measured or (recorder is not None and logs):
             row = curve_row(
                 done,
                 self.length.epoch(done),
@@ -220,8 +220,8 @@ class Run:
                 unreadable=self.unreadable.count,
                 weight_penalty=weight_penalty(self.learner.optimizer.param_groups),
             )
-            row |= looked
-            self._watch.take(row)
+            row |= measured
+            self._watch.record(row)
             if recorder is not None:
                 recorder.curves.add(row)
         return signals

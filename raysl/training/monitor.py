@@ -15,7 +15,7 @@ from raysl.models.backbone import Backbone
 from raysl.models.batch_norm import average_statistics
 from raysl.notes import say_once
 from raysl.training.monitored import INITIAL, PREFIX, Monitored
-from raysl.training.probe import look_due
+from raysl.training.probe import probe_due
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,19 @@ class Watch:
         self._monitor = monitor
         self.last = Monitored.last_of(columns)
 
-    def look(self, backbone: Backbone, step: int, steps: int) -> dict[str, float]:
+    def measure(self, backbone: Backbone, step: int, steps: int) -> dict[str, float]:
         """Columns of the curves after ``step`` of ``steps``, the same on every rank; empty if no measurement is due.
 
         Collective.
         """
-        if self._monitor is None or look_due(self._monitor.points, step, steps) is None:
+        if self._monitor is None or probe_due(self._monitor.points, step, steps) is None:
             return {}
         with _statistics_of_all_ranks(backbone):
             found = dict(self._monitor.measure(backbone))
         found |= {INITIAL: initial_statistics(backbone)} if found else {}
         return {PREFIX + name: value for name, value in found.items()}
 
-    def take(self, row: Mapping[str, float]) -> None:
+    def record(self, row: Mapping[str, float]) -> None:
         """Keeps the values of a measurement, and warns if the representation has collapsed."""
         found = Monitored.of_row(row)
         if found is None:

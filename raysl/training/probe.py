@@ -25,10 +25,10 @@ class Probe:
 
         With fewer steps than evaluations some numbers are skipped; the last is always `times`.
         """
-        return look_due(self.times, step, steps)
+        return probe_due(self.times, step, steps)
 
 
-def look_due(times: int, step: int, steps: int) -> int | None:
+def probe_due(times: int, step: int, steps: int) -> int | None:
     """As `Probe.due`; never due if ``times`` is 0."""
     number = step * times // steps
     return number if number > (step - 1) * times // steps else None

@@ -61,7 +61,7 @@ class Loaded(NamedTuple):
     dropped: int = 0
 
 
-class Seen(NamedTuple):
+class ViewPixels(NamedTuple):
     """One view of one video.
 
     Attributes:
@@ -134,7 +134,7 @@ class ViewPipeline:
             origins[seen.name] = seen.origin
         return Loaded(origins, plan.targets)
 
-    def seen(self, video: int, epoch: int) -> Iterator[Seen]:
+    def seen(self, video: int, epoch: int) -> Iterator[ViewPixels]:
         """The views of one video in one epoch, with the pixels before they become the network's input.
 
         Raises:
@@ -143,7 +143,7 @@ class ViewPipeline:
         plan, boxes = self._plan(video, epoch, self.source.length(video))
         yield from self._seen(plan, boxes, video, epoch)
 
-    def _seen(self, plan: VideoPlan, boxes: Mapping[str, Box], video: int, epoch: int) -> Iterator[Seen]:
+    def _seen(self, plan: VideoPlan, boxes: Mapping[str, Box], video: int, epoch: int) -> Iterator[ViewPixels]:
         length = plan.length
         # Each placement once: copies of a clip, and pairs at one position, have the same frames.
         asked = list(dict.fromkeys(plan.placements[name] for name in self.view_names))
@@ -158,7 +158,7 @@ class ViewPipeline:
             for change in plan.pixels.get(name, ()):
                 clip = change(clip)
             origin = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
-            yield Seen(name, tuple(used), frames, clip, origin)
+            yield ViewPixels(name, tuple(used), frames, clip, origin)
 
     def video_of(self, item: int) -> int:
         """The catalog index of an order's entry: the entry itself."""

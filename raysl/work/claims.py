@@ -27,7 +27,7 @@ CLAIMED = "another run computes it"
 CLAIMS = "claims"
 """Folder of a store."""
 
-LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.1
 """Seconds between two checks of a claim while its number is drawn, or while it briefly keeps others out."""
 
 _held: Counter[str] = Counter()
@@ -153,7 +153,7 @@ class _Own:
                 raise ClaimedError(f"{CLAIMED} ({first[0].run})")
             if all(one.number is not None for one in seen):
                 return number
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -208,7 +208,7 @@ def in_turn(store: Store, name: str, run: str) -> Iterator[None]:
                 yield
         if entered:
             return
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_SECONDS)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from raysl.evaluation.monitor import monitor_of
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.models.backbone import Backbone
 from raysl.objectives.objective import Objective
-from raysl.results import CellFolder, Found, FoundEvaluation
+from raysl.results import CellFolder, StoredCell, StoredEvaluation
 from raysl.results.folder import EVALUATION, DamagedWeightsError
 from raysl.training.load_backbone import load_backbone, load_network
 from raysl.training.loop import ProgressCallback
@@ -178,7 +178,7 @@ def _evaluate(cell: Cell, kept: _Kept) -> None:
 class _Kept:
     """Stores the results of evaluations, on rank 0."""
 
-    def __init__(self, folder: CellFolder, site: Site, wanted: dict[str, FoundEvaluation]) -> None:
+    def __init__(self, folder: CellFolder, site: Site, wanted: dict[str, StoredEvaluation]) -> None:
         self.folder, self.site, self.wanted = folder, site, wanted
         self.failed: list[str] = []
         self.faults: list[str] = []
@@ -235,7 +235,7 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
         return compute()
 
 
-def workers_of(found: Found) -> int:
+def workers_of(found: StoredCell) -> int:
     """DDP workers that the missing parts of a cell need: one process if nothing is trained."""
     return found.cell.config.training.workers if found.to_train else 1
 

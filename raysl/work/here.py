@@ -22,8 +22,8 @@ from raysl.data.source import open_source
 from raysl.errors import RayslError, StoreLostError
 from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
-from raysl.results import Found
-from raysl.signals import asked_to_leave, leave_ending_to_parent
+from raysl.results import StoredCell
+from raysl.signals import leave_ending_to_parent, leave_requested
 from raysl.training.progress import Progress
 from raysl.training.threads import cpus_of_rank
 from raysl.work.compute import OnStage, compute_cell
@@ -50,7 +50,7 @@ class Here:
             # What a cell needs is imported once, in the server that its process is forked from; those that decode are
             # too (`manifest_pool`).
             set_forkserver_preload([__name__, "torchvision.transforms.v2"])
-        self.said: dict[str, CellProgress] = {}
+        self.reports: dict[str, CellProgress] = {}
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
         def progress(done: int, total: int) -> None:
@@ -58,13 +58,13 @@ class Here:
 
         return open_source(data, self.places, resize=resize, processes=None, progress=progress).snapshot
 
-    def at_once(self, tasks: Sequence[Found]) -> int:
+    def at_once(self, tasks: Sequence[StoredCell]) -> int:
         return min(self.processes, len(tasks))
 
-    def waiting(self, tasks: Sequence[Found]) -> str:
+    def waiting(self, tasks: Sequence[StoredCell]) -> str:
         return ""
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
+    def compute(self, tasks: Sequence[StoredCell], site: Site, changed: Callable[[], None], order: Order) -> None:
         if self.processes > 1:
             self._compute_beside(list(tasks), site, changed, order)
             return
@@ -73,23 +73,23 @@ class Here:
                 task.cell.key
             ):  # each comes after the cell that it starts from, which has ended without a result
                 continue
-            said = self._begin(task)
+            report = self._begin(task)
 
-            def on_stage(stage: str, progress: Progress | None, said: CellProgress = said) -> None:
-                said.stage, said.progress, said.changed = stage, progress, time.time()
+            def on_stage(stage: str, progress: Progress | None, report: CellProgress = report) -> None:
+                report.stage, report.progress, report.changed = stage, progress, time.time()
                 changed()
 
-            _end(said, *_compute(task.cell, site, on_stage))
+            _end(report, *_compute(task.cell, site, on_stage))
             order.end(task.cell.key)
             changed()
-            if asked_to_leave():
+            if leave_requested():
                 raise KeyboardInterrupt
 
-    def _begin(self, task: Found) -> CellProgress:
-        said = self.said[task.cell.key] = CellProgress(time.time(), time.time())
-        return said
+    def _begin(self, task: StoredCell) -> CellProgress:
+        report = self.reports[task.cell.key] = CellProgress(time.time(), time.time())
+        return report
 
-    def _compute_beside(self, waiting: list[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
+    def _compute_beside(self, waiting: list[StoredCell], site: Site, changed: Callable[[], None], order: Order) -> None:
         """A process that dies takes the cells under work with it; the others go on in a new pool."""
         threads = max(1, cpus_of_rank() // self.processes)
         while waiting:
@@ -98,10 +98,10 @@ class Here:
                 try:
                     self._work_through(pool, waiting, site, changed, order)
                 except BrokenProcessPool:
-                    for key, said in self.said.items():
-                        if not said.ended:
+                    for key, report in self.reports.items():
+                        if not report.ended:
                             _end(
-                                said,
+                                report,
                                 None,
                                 "its process, or another one of the run, died: it may have run out of memory",
                             )
@@ -112,9 +112,14 @@ class Here:
                     raise
 
     def _work_through(
-        self, pool: ProcessPoolExecutor, waiting: list[Found], site: Site, changed: Callable[[], None], order: Order
+        self,
+        pool: ProcessPoolExecutor,
+        waiting: list[StoredCell],
+        site: Site,
+        changed: Callable[[], None],
+        order: Order,
     ) -> None:
-        running: dict[Future[tuple[str | None, str | None, tuple[str, ...]]], Found] = {}
+        running: dict[Future[tuple[str | None, str | None, tuple[str, ...]]], StoredCell] = {}
         while waiting or running:
             while len(running) < self.processes and (task := _next(waiting, order)) is not None:
                 running[pool.submit(_compute_apart, task.cell, site)] = task
@@ -125,11 +130,11 @@ class Here:
                 failed, error, notes = ended.result()
                 say_once(*notes)
                 key = running.pop(ended).cell.key
-                _end(self.said[key], failed, error)
+                _end(self.reports[key], failed, error)
                 order.end(key)
 
 
-def _next(waiting: list[Found], order: Order) -> Found | None:
+def _next(waiting: list[StoredCell], order: Order) -> StoredCell | None:
     """The first that may begin; those that never may are taken out."""
     waiting[:] = [task for task in waiting if order.may_begin(task.cell.key) is not None]
     return next((task for task in waiting if order.may_begin(task.cell.key)), None)
@@ -146,9 +151,9 @@ def _end_processes(pool: ProcessPoolExecutor) -> None:
         process.kill()
 
 
-def _end(said: CellProgress, failed: str | None, error: str | None) -> None:
-    said.failed, said.error = failed, error
-    said.stage, said.progress, said.changed = "ended", None, time.time()
+def _end(report: CellProgress, failed: str | None, error: str | None) -> None:
+    report.failed, report.error = failed, error
+    report.stage, report.progress, report.changed = "ended", None, time.time()
 
 
 def _begin_process(threads: int) -> None:
@@ -163,7 +168,7 @@ def _compute_apart(cell: Cell, site: Site) -> tuple[str | None, str | None, tupl
     try:
         failed, error = _compute(cell, site)
     finally:
-        if asked_to_leave():
+        if leave_requested():
             os._exit(128 + signal.SIGTERM)  # the parent no longer waits for results, and the pool would wait for jobs
     return failed, error, said()
 

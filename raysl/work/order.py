@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from raysl.results import Found
+from raysl.results import StoredCell
 from raysl.work.site import Site
 
 
@@ -16,7 +16,7 @@ class Order:
         starts: key of a cell to that of another of them, which it starts from; others may begin at once.
     """
 
-    def __init__(self, tasks: Sequence[Found], starts: Mapping[str, str], site: Site) -> None:
+    def __init__(self, tasks: Sequence[StoredCell], starts: Mapping[str, str], site: Site) -> None:
         self._tasks, self._starts, self._site = {task.cell.key: task for task in tasks}, starts, site
         self._awaited = frozenset(starts.values())
         self._done: dict[str, bool] = {}
@@ -40,7 +40,7 @@ class Order:
         return None if self.may_begin(start) is None else False
 
 
-def in_order(tasks: Sequence[Found], known: Mapping[str, Found]) -> tuple[list[Found], dict[str, str]]:
+def in_order(tasks: Sequence[StoredCell], known: Mapping[str, StoredCell]) -> tuple[list[StoredCell], dict[str, str]]:
     """The cells that can begin, or can once others of them are done, each after the one that it starts from.
 
     One seed of every row comes before the next seed: a run that is stopped leaves rows to compare.
@@ -66,7 +66,7 @@ def in_order(tasks: Sequence[Found], known: Mapping[str, Found]) -> tuple[list[F
     found = {key: start for key, start in starts.items() if start is not None}
     seeds = {task.cell.key: task.cell.seed for task in left}
 
-    def place(task: Found) -> tuple[int, int]:
+    def place(task: StoredCell) -> tuple[int, int]:
         chain = [task.cell.key]
         while chain[-1] in found:
             chain.append(found[chain[-1]])
@@ -75,12 +75,12 @@ def in_order(tasks: Sequence[Found], known: Mapping[str, Found]) -> tuple[list[F
     return sorted(left, key=place), found
 
 
-def not_done(task: Found, known: Mapping[str, Found]) -> Found | None:
+def not_done(task: StoredCell, known: Mapping[str, StoredCell]) -> StoredCell | None:
     """The cell that this one starts from, if that is not done; None: it can begin."""
     begun = None if task.cell.start is None else known[task.cell.start.key]
     return None if begun is None or begun.state.status == "done" else begun
 
 
-def folder_name(found: Found) -> str | None:
+def folder_name(found: StoredCell) -> str | None:
     """Of its folder in the store; None where its data, which is part of the name, is not known."""
     return None if found.folder is None else found.folder.name

@@ -5,14 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
-from raysl.results import Found
+from raysl.results import StoredCell
 from raysl.work.compute import workers_of
 from raysl.work.events import CellProgress, Overview, Running
 
 
 def overview(
     said: Mapping[str, CellProgress],
-    tasks: Sequence[Found],
+    tasks: Sequence[StoredCell],
     *,
     done_before: int,
     failed_before: int,
@@ -48,7 +48,9 @@ def overview(
     )
 
 
-def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_once: int, now: float) -> float | None:
+def seconds_left(
+    said: Mapping[str, CellProgress], tasks: Sequence[StoredCell], at_once: int, now: float
+) -> float | None:
     """From how long cells of the same kind took, or will take by their own word; None while that is not known.
 
     Cells of one kind (trained, fine-tuned or neither, with the same number of evaluations and workers) count as equally
@@ -73,5 +75,5 @@ def seconds_left(said: Mapping[str, CellProgress], tasks: Sequence[Found], at_on
     return rest / max(1, at_once)
 
 
-def _kind(task: Found) -> tuple[str, int, int]:
+def _kind(task: StoredCell) -> tuple[str, int, int]:
     return task.cell.stage if task.to_train else "", len(task.to_compute), workers_of(task)

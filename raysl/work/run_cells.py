@@ -16,7 +16,7 @@ from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.errors import ConfigError, ObstructedError
 from raysl.evaluation.against_data import check_against_data
 from raysl.notes import heard
-from raysl.results import Found, Shelf, Store
+from raysl.results import Shelf, Store, StoredCell
 from raysl.results.folder import HEARTBEAT_LIMIT
 from raysl.work.claims import CLAIMED, living
 from raysl.work.events import CellProgress, Note, OnEvent, Overview, Phase
@@ -25,7 +25,7 @@ from raysl.work.overview import overview
 from raysl.work.site import ReadData, Site, needed_data, read_data
 from raysl.work.workers import WorkerOptions
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 """Seconds between two checks that another run still works on what this one waits for."""
 
 DATA_PHASE, CELLS_PHASE = "data", "pretraining and evaluation"
@@ -35,7 +35,7 @@ class Backend(Protocol):
     """What computes: this process (`Here`), or a cluster."""
 
     @property
-    def said(self) -> Mapping[str, CellProgress]:
+    def reports(self) -> Mapping[str, CellProgress]:
         """The latest report of each running cell, by `Cell.key`."""
 
     def read(self, data: Chosen, resize: int, on_event: OnEvent) -> Snapshot:
@@ -45,14 +45,14 @@ class Backend(Protocol):
             DataError, NodeFault: it cannot be read.
         """
 
-    def at_once(self, tasks: Sequence[Found]) -> int:
+    def at_once(self, tasks: Sequence[StoredCell]) -> int:
         """How many cells run at the same time."""
 
-    def waiting(self, tasks: Sequence[Found]) -> str:
+    def waiting(self, tasks: Sequence[StoredCell]) -> str:
         """What cells wait for, where no more of them can begin before that comes; empty otherwise."""
 
-    def compute(self, tasks: Sequence[Found], site: Site, changed: Callable[[], None], order: Order) -> None:
-        """Computes what is missing of each cell; how each ended is in `said`. Calls ``changed`` from time to time.
+    def compute(self, tasks: Sequence[StoredCell], site: Site, changed: Callable[[], None], order: Order) -> None:
+        """Computes what is missing of each cell; how each ended is in `reports`. Calls ``changed`` from time to time.
 
         A cell begins when ``order`` allows it, and is skipped if it never may.
         """
@@ -105,7 +105,7 @@ class RunOutcome:
     computed: tuple[str, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, DataHashes] = field(default_factory=dict)
-    took: tuple[tuple[Found, float], ...] = ()
+    took: tuple[tuple[StoredCell, float], ...] = ()
 
 
 def run_cells(
@@ -141,7 +141,7 @@ class _Run:
     retry_failed: bool
     on_event: OnEvent
     seconds: dict[str, float] = field(default_factory=dict)
-    _said_of_others: set[str] = field(default_factory=set)
+    _noted_claims: set[str] = field(default_factory=set)
     _began: float = field(default_factory=time.time)
 
     def run(self) -> RunOutcome:
@@ -157,7 +157,7 @@ class _Run:
                 reopen(one)
             found = self._find(site)
         refuse_what_data_cannot_fill([one for one in found if one.own == "missing"], data)
-        worked_on, computed = set[str](), list[Found]()
+        worked_on, computed = set[str](), list[StoredCell]()
         while tasks := self._open(found, site, data, worked_on):
             known = {one.cell.key: one for one in found}
             mine, starts = in_order([task for task in tasks if not self._is_of_another_run(task, site)], known)
@@ -166,13 +166,13 @@ class _Run:
             else:
                 self._compute(mine, found, site, Order(mine, starts, site))
                 # What never began is open still: another run may have what it starts from.
-                begun = [task for task in mine if task.cell.key in self.backend.said or task.cell.key not in starts]
+                begun = [task for task in mine if task.cell.key in self.backend.reports or task.cell.key not in starts]
                 computed += begun
                 worked_on |= {str(folder_name(task)) for task in begun} - self._left_to_others(begun)
             found = self._find(site)
         return replace(self._outcome(found, worked_on, data), took=tuple(self._took(computed)))
 
-    def _open(self, found: list[Found], site: Site, data: ReadData, worked_on: set[str]) -> list[Found]:
+    def _open(self, found: list[StoredCell], site: Site, data: ReadData, worked_on: set[str]) -> list[StoredCell]:
         """What can be computed, or can once others of it are done.
 
         What this run tried itself ended as it must; what another run has is waited for, and taken up if it dies.
@@ -182,35 +182,35 @@ class _Run:
         tasks = [task for task in _once_a_folder(missing, site) if folder_name(task) not in worked_on]
         return in_order(tasks, known)[0]
 
-    def _wait(self, tasks: list[Found], found: list[Found]) -> None:
+    def _wait(self, tasks: list[StoredCell], found: list[StoredCell]) -> None:
         """Says that all that is open is with other runs, and gives them some time."""
         self.on_event(self._overview(tasks, found, f"{len(tasks)} with another run"))
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_SECONDS)
 
-    def _is_of_another_run(self, task: Found, site: Site) -> bool:
+    def _is_of_another_run(self, task: StoredCell, site: Site) -> bool:
         name = str(folder_name(task))
         holders = living(site.store, name, site.run)
-        if holders and name not in self._said_of_others:
-            self._said_of_others.add(name)
+        if holders and name not in self._noted_claims:
+            self._noted_claims.add(name)
             self._note(
                 f"{task.cell.title}: another run ({holders[0].run}) works on it; it is left to that run, and computed "
                 f"here if that run gives no sign of life for {HEARTBEAT_LIMIT:.0f} s"
             )
         return bool(holders)
 
-    def _left_to_others(self, tasks: list[Found]) -> set[str]:
+    def _left_to_others(self, tasks: list[StoredCell]) -> set[str]:
         """Folders of cells that another run has claimed meanwhile."""
-        said = {folder_name(task): self.backend.said.get(task.cell.key) for task in tasks}
-        return {str(name) for name, one in said.items() if one is not None and one.error and CLAIMED in one.error}
+        reports = {folder_name(task): self.backend.reports.get(task.cell.key) for task in tasks}
+        return {str(name) for name, one in reports.items() if one is not None and one.error and CLAIMED in one.error}
 
     def _read(self, data: Chosen, resize: int) -> Snapshot:
         return self.backend.read(data, resize, self.on_event)
 
-    def _find(self, site: Site) -> list[Found]:
+    def _find(self, site: Site) -> list[StoredCell]:
         shelf = Shelf(site.store, site.data)
         return [shelf.find(cell) for cell in self.cells]
 
-    def _take_back(self, found: Found) -> int:
+    def _take_back(self, found: StoredCell) -> int:
         """Removes evaluations with predictions that differ from those that were stored; returns how many."""
         folder, damaged = found.folder, 0
         for one in found.evaluations if folder is not None else ():
@@ -226,25 +226,25 @@ class _Run:
                 self._note(f"{found.cell.title}: {error}")
         return damaged
 
-    def _compute(self, tasks: list[Found], found: list[Found], site: Site, order: Order) -> None:
+    def _compute(self, tasks: list[StoredCell], found: list[StoredCell], site: Site, order: Order) -> None:
         for task in tasks:
             self._prepare(task)
         shown = set[str]()
 
         def changed() -> None:
-            said = dict(self.backend.said)
-            self._note_ended(said, tasks, shown)
+            reports = dict(self.backend.reports)
+            self._note_ended(reports, tasks, shown)
             self.on_event(self._overview(tasks, found, self.backend.waiting(tasks)))
 
         with self._phase(CELLS_PHASE):
             self.backend.compute(tasks, site, changed, order)
             changed()
 
-    def _overview(self, tasks: list[Found], found: list[Found], waiting: str) -> Overview:
+    def _overview(self, tasks: list[StoredCell], found: list[StoredCell], waiting: str) -> Overview:
         """The cells ``tasks``, and those of ``found`` that were done or failed before."""
         known, named = {one.cell.key: one for one in found}, {folder_name(task) for task in tasks}
         return overview(
-            dict(self.backend.said),
+            dict(self.backend.reports),
             tasks,
             done_before=sum(one.own == "done" for one in found),
             failed_before=sum(one.own == "failed" for one in found),
@@ -255,7 +255,7 @@ class _Run:
             waiting=waiting,
         )
 
-    def _prepare(self, task: Found) -> None:
+    def _prepare(self, task: StoredCell) -> None:
         """A broken folder's markers are taken back, so that it is computed anew."""
         if task.state.status == "broken" and task.folder is not None:
             self._note(f"{task.cell.title}: its folder is broken: {task.state.reason}")
@@ -269,9 +269,9 @@ class _Run:
         if task.elsewhere and task.state.status == "missing":
             self._note(f"{task.cell.title}: {task.elsewhere}; computed on this")
 
-    def _note_ended(self, said: Mapping[str, CellProgress], tasks: list[Found], shown: set[str]) -> None:
+    def _note_ended(self, reports: Mapping[str, CellProgress], tasks: list[StoredCell], shown: set[str]) -> None:
         for task in tasks:
-            one = said.get(task.cell.key)
+            one = reports.get(task.cell.key)
             if one is not None and one.ended and task.cell.key not in shown:
                 shown.add(task.cell.key)
                 if one.error is not None and CLAIMED in one.error:
@@ -281,13 +281,13 @@ class _Run:
                 elif one.failed is not None:
                     self._note(f"{task.cell.title}: failed: {one.failed}")
 
-    def _outcome(self, found: list[Found], worked_on: set[str], data: ReadData) -> RunOutcome:
+    def _outcome(self, found: list[StoredCell], worked_on: set[str], data: ReadData) -> RunOutcome:
         missing: dict[str, str] = {}
         known = {one.cell.key: one for one in found}
         for one in found:
             if one.own == "missing":
-                said = self.backend.said.get(one.cell.key)
-                reason = (said.error if said is not None else None) or _waits(one, known) or blocked(one, data)
+                report = self.backend.reports.get(one.cell.key)
+                reason = (report.error if report is not None else None) or _waits(one, known) or blocked(one, data)
                 reason = reason or one.reason
                 if not reason and folder_name(one) in worked_on:
                     reason = "it ended, and the store does not have it: does its node write to the same store?"
@@ -301,12 +301,18 @@ class _Run:
             data=data.hashes,
         )
 
-    def _took(self, tasks: Sequence[Found]) -> Iterator[tuple[Found, float]]:
+    def _took(self, tasks: Sequence[StoredCell]) -> Iterator[tuple[StoredCell, float]]:
         for task in tasks:
-            said = self.backend.said.get(task.cell.key)
+            report = self.backend.reports.get(task.cell.key)
             begun_before = task.state.status not in ("missing", "done")
-            if said is not None and said.ended and not begun_before and said.failed is None and said.error is None:
-                yield task, said.changed - said.started
+            if (
+                report is not None
+                and report.ended
+                and not begun_before
+                and report.failed is None
+                and report.error is None
+            ):
+                yield task, report.changed - report.started
 
     def _note(self, text: str) -> None:
         self.on_event(Note(text))
@@ -322,7 +328,7 @@ class _Run:
             self.on_event(Phase(name, self.seconds[name]))
 
 
-def _waits(found: Found, known: Mapping[str, Found]) -> str:
+def _waits(found: StoredCell, known: Mapping[str, StoredCell]) -> str:
     """Why a cell cannot begin before the one that it starts from; empty where it starts from none, or that is done."""
     begun = not_done(found, known)
     if begun is None:
@@ -332,15 +338,15 @@ def _waits(found: Found, known: Mapping[str, Found]) -> str:
     )
 
 
-def _may_follow(found: Found, known: Mapping[str, Found]) -> bool:
+def _may_follow(found: StoredCell, known: Mapping[str, StoredCell]) -> bool:
     """Whether a cell waits for another that has not failed."""
     begun = not_done(found, known)
     return begun is not None and begun.state.status != "failed"
 
 
-def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
+def _once_a_folder(tasks: Sequence[StoredCell], site: Site) -> list[StoredCell]:
     """One task for cells that turn out to be the same, since two names of data sets are bound to equal files."""
-    alike: dict[str | None, list[Found]] = {}
+    alike: dict[str | None, list[StoredCell]] = {}
     for task in tasks:
         alike.setdefault(folder_name(task), []).append(task)
     merged = []
@@ -353,7 +359,7 @@ def _once_a_folder(tasks: Sequence[Found], site: Site) -> list[Found]:
     return merged
 
 
-def reopen(found: Found) -> None:
+def reopen(found: StoredCell) -> None:
     """Takes failures back, so that what failed is computed again."""
     if found.folder is None:
         return
@@ -364,7 +370,7 @@ def reopen(found: Found) -> None:
             found.folder.clear_evaluation(one.name)
 
 
-def refuse_what_data_cannot_fill(tasks: Sequence[Found], data: ReadData, *, failed: bool = False) -> None:
+def refuse_what_data_cannot_fill(tasks: Sequence[StoredCell], data: ReadData, *, failed: bool = False) -> None:
     """Refuses a run if its data shows that cells or evaluations must fail, before money is spent.
 
     Args:
@@ -397,7 +403,7 @@ def _and_more(titles: Sequence[str]) -> str:
     return f" and {len(titles) - 1} more" if len(titles) > 1 else ""
 
 
-def can_advance(found: Found, data: ReadData) -> bool:
+def can_advance(found: StoredCell, data: ReadData) -> bool:
     """Whether anything that is missing can be computed with the data sets that could be read."""
     if found.state.by_hand:
         return False
@@ -408,7 +414,7 @@ def can_advance(found: Found, data: ReadData) -> bool:
     return any(data.can_read(one.config.data) for one in found.to_compute)
 
 
-def blocked(found: Found, data: ReadData) -> str:
+def blocked(found: StoredCell, data: ReadData) -> str:
     """Why data that a cell still has to read is not there; empty where all of it is."""
     sets = [one.config.data for one in found.missing]
     keys = dict.fromkeys(data_key(one) for one in ([found.cell.config.data, *sets] if found.to_train else sets))

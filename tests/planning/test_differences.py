@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from raysl.errors import ConfigError
-from raysl.planning.differences import describe_differences, given_lines
+from raysl.planning.differences import applied_lines, describe_differences
 from raysl.planning.study import Study, load_study
 from tests.planning.studies import RECIPE, SEARCH, STUDY, write_study
 
@@ -82,7 +82,7 @@ def test_what_a_scale_changed_of_the_studys_own_values_is_told_apart(tmp_path: P
         "training.steps 4 → 2",
         "evaluation.linear.clips 5 → 2",
     ]
-    assert given_lines(given, "small") == [
+    assert applied_lines(given, "small") == [
         "Scale small changes what the study itself sets: seeds [0, 1] → [7], clip.stride 3 → 1.",
         "Scale small changes what the study inherits: clip.size 32 → 24, training.steps 4 → 2, "
         "evaluation.linear.clips 5 → 2.",
@@ -101,7 +101,7 @@ def test_what_set_is_laid_over_is_shown(tmp_path: Path) -> None:
     given = describe_differences(load(tmp_path, "clip.stride: 3\nrows: {plain: {}}\n", "small", overrides)).given
     assert "clip.stride 3 → 1" in [str(change) for change in given.own]
     assert [str(change) for change in given.overridden] == ["clip.stride 1 → 2", "evaluation.retrieval.clips 5 → 3"]
-    assert given_lines(given, "small", "`{}`".format)[-1] == (
+    assert applied_lines(given, "small", "`{}`".format)[-1] == (
         "Given `--set clip.stride=2` `--set evaluation.retrieval.clips=3`, which changes `clip.stride 1 → 2`, "
         "`evaluation.retrieval.clips 5 → 3`."
     )
@@ -113,7 +113,7 @@ def test_evaluations_that_a_scale_or_set_makes_one_are_named(tmp_path: Path) -> 
     same = "So linear/synthetic, few/synthetic are one evaluation here: their columns hold the same numbers."
     for overrides, told in (([], False), (["evaluation.few.clips=4"], False), (["evaluation.few.clips=5"], True)):
         study = load_study(path, None, overrides)
-        assert (same in given_lines(describe_differences(study).given, study.scale)) == told
+        assert (same in applied_lines(describe_differences(study).given, study.scale)) == told
 
 
 def test_a_key_that_is_set_twice_is_refused(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_key_that_is_set_twice_is_refused(tmp_path: Path) -> None:
 
 def test_as_written_nothing_is_laid_over_it(tmp_path: Path) -> None:
     study = load(tmp_path, "rows: {plain: {}}\n")
-    assert given_lines(describe_differences(study).given, study.scale) == []
+    assert applied_lines(describe_differences(study).given, study.scale) == []
 
 
 def test_a_search_without_rows_shows_what_the_scale_changed_of_its_base(tmp_path: Path) -> None:

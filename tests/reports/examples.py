@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from raysl.planning.differences import Change, Differences, Given
+from raysl.planning.differences import AppliedChanges, Change, Differences
 from raysl.reports import CellResult, Column, EvaluationRecord, ReferenceLine, ReportInput, RowInput
 
 LINEAR, RETRIEVAL = Column("linear/ucf", "top1"), Column("retrieval/ucf", "R@5")
@@ -66,7 +66,7 @@ def example() -> ReportInput:
                 "absent": (Change("objective.pretext.speed", "off", "on (rates [1, 2])"),),
                 "again": (),
             },
-            Given(
+            AppliedChanges(
                 own=(Change("clip.stride", "12", "4"),),
                 inherited=(Change("training.epochs", "200", "20"),),
                 overrides=("training.workers=2",),

@@ -243,7 +243,7 @@ def test_letters_go_on_after_z() -> None:
     ("change", "message"),
     [
         ({"baseline": "IC"}, "'IC'"),
-        ({"columns": (LINEAR, LINEAR)}, "twice"),
+        ({"columns": (LINEAR, LINEAR)}, "repeated"),
         ({"rows": (RowInput("SimCLR", (done(0, "a", 1, 1.0), done(0, "b", 1, 1.0))),)}, "a seed of row 'SimCLR'"),
     ],
 )

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from raysl.errors import printable
-from raysl.planning.differences import Change, Differences, Given
+from raysl.planning.differences import AppliedChanges, Change, Differences
 from raysl.reports import ReferenceLine, RowInput, build_table, render_markdown
 from raysl.reports.text import code, escaped
 from tests.reports.examples import example
@@ -92,7 +92,7 @@ def test_a_report_shows_what_its_user_gave(name: str) -> None:
         differences=Differences(
             name,
             {"random": (Change("key", name, "1"),), name: (), "absent": ()},
-            Given(overrides=(f"rows={name}",)),
+            AppliedChanges(overrides=(f"rows={name}",)),
         ),
     )
     text = render_markdown(build_table(named))

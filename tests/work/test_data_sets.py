@@ -14,7 +14,7 @@ from raysl.config.cells import Cell, unique_cells
 from raysl.data.places import Places
 from raysl.errors import ConfigError, DataError
 from raysl.reports import build_table, render_markdown
-from raysl.results import Found
+from raysl.results import StoredCell
 from raysl.work.compute import compute_cell
 from tests.data.rendered import moving_square, write_video
 from tests.planning.studies import RECIPE, write_study
@@ -55,7 +55,7 @@ def small_folder(root: Path, names: tuple[str, str], seed: int) -> Path:
     return root
 
 
-def compute(cells: list[Cell], folder: Path, places: Places) -> list[Found]:
+def compute(cells: list[Cell], folder: Path, places: Places) -> list[StoredCell]:
     """Every cell in this process, on data that it has read itself."""
     site = site_here(cells, results.open(folder / "store"), places)
     for cell in cells:
@@ -63,7 +63,7 @@ def compute(cells: list[Cell], folder: Path, places: Places) -> list[Found]:
     return [site.shelf.find(cell) for cell in cells]
 
 
-def paths_of(found: Found, label: str) -> list[str]:
+def paths_of(found: StoredCell, label: str) -> list[str]:
     """Paths of the test videos of an evaluation."""
     (one,) = [one for one in found.evaluations if one.label == label]
     assert found.folder is not None

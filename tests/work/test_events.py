@@ -10,20 +10,20 @@ from raysl.commands import display
 from raysl.commands.display import Display
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell
-from raysl.results import CellState, Found
+from raysl.results import CellState, StoredCell
 from raysl.training.progress import Progress
 from raysl.work.events import CellProgress, Note, Overview, Phase, Reading, Running, shown_seconds
 from raysl.work.overview import overview
 from tests.cells import tiny_cell
 
 
-def a_task(row: str, pretraining: str = "self_supervised") -> Found:
+def a_task(row: str, pretraining: str = "self_supervised") -> StoredCell:
     """A cell, different for each row, of which nothing is there."""
     config = tiny_cell({"pretraining": pretraining, "clip.frames": 4 + ord(row[0]) % 8})
-    return Found(Cell(config, study="study", row=row), None, CellState("missing"))
+    return StoredCell(Cell(config, study="study", row=row), None, CellState("missing"))
 
 
-def seen(said: dict[str, CellProgress], tasks: list[Found], **more: float) -> Overview:
+def seen(said: dict[str, CellProgress], tasks: list[StoredCell], **more: float) -> Overview:
     """The overview of what tasks said, by their rows."""
     keys = {task.cell.row: task.cell.key for task in tasks}
     options = {"done_before": 0, "failed_before": 0, "at_once": 1, "now": 10.0, "began": 0.0, **more}

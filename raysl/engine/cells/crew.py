@@ -29,7 +29,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 LOST_PROCESSES = 2
 """How many times in a row a cell is resumed from its checkpoint after it lost a process without making progress."""
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """Seconds between two checks that the Train run is alive and the reservation complete."""
 NODE_SECONDS = 20.0
 """Seconds that a reservation may lack a node. Train would wait for such a node for ever."""
@@ -89,7 +89,7 @@ class Desk:
             self._job = _Job(self._job.number + 1, content)
             self._changed.notify_all()
 
-    async def take(self, workers: str, rank: int, after: int) -> tuple[int, bytes]:
+    async def next_job(self, workers: str, rank: int, after: int) -> tuple[int, bytes]:
         """By every rank of ``workers``: the job after the one that they did last; waits for it.
 
         Restarted workers resume the job that did not end. If it made no progress several times in a row, it ends here,
@@ -131,7 +131,7 @@ class Desk:
                 self._job.result, self._job.ended = result, True
                 self._changed.notify_all()
 
-    async def hear(self, seen: int) -> tuple[list[dict[str, float]], bool, Any, str]:
+    async def events(self, seen: int) -> tuple[list[dict[str, float]], bool, Any, str]:
         """By the trial: reports after the first ``seen``, whether the job ended, its result, why workers were lost."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._job.reports) > seen or self._job.ended)
@@ -210,10 +210,10 @@ class Crew:
                 return
 
     def _hear(self, seen: int) -> tuple[list[dict[str, float]], bool, Any, str]:
-        heard, whole = self._desk.hear.remote(seen), time.monotonic()
+        heard, whole = self._desk.events.remote(seen), time.monotonic()
         while True:
             try:
-                news: tuple[list[dict[str, float]], bool, Any, str] = ray.get(heard, timeout=LOOK_SECONDS)
+                news: tuple[list[dict[str, float]], bool, Any, str] = ray.get(heard, timeout=CHECK_SECONDS)
                 return news
             except GetTimeoutError:
                 if not self._thread.is_alive():
@@ -257,7 +257,7 @@ def _work(config: dict[str, Any]) -> None:
     this, workers, number = rank(), broadcast_object(uuid.uuid4().hex), 0
     nodes = gather_objects(ray.get_runtime_context().get_node_id())
     while True:
-        number, content = ray.get(desk.take.remote(workers, this, number))
+        number, content = ray.get(desk.next_job.remote(workers, this, number))
         try:
             result = work(content, Worker(desk, number, this, nodes))
         except Exception as error:

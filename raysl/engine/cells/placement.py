@@ -37,7 +37,7 @@ MOST_GROWN = 3
 """How often in a run a cell with fewer workers than it asks for is ended to continue with more: nodes that come and go
 all the time would cost more than they give."""
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 """Seconds between two checks for room for more workers of such cells."""
 
 
@@ -142,7 +142,7 @@ class TakenUpAgain(FIFOScheduler):
         """It requests its whole team, or fewer if a run restarts because nodes are gone (`too_wide`)."""
         cell = name_of(trial.config[CELL])
         if self._teams[cell].size > 1:
-            if monotonic() - self._asked > LOOK_SECONDS:  # once, not for each of many trials: it asks every node
+            if monotonic() - self._asked > CHECK_SECONDS:  # once, not for each of many trials: it asks every node
                 self._silent, self._asked = silent_nodes(), monotonic()
             self._resize(trial, cell, self._silent, alone=False)
 
@@ -264,7 +264,7 @@ class Resizing(Callback):
         return {}
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        if monotonic() - self._looked < LOOK_SECONDS:
+        if monotonic() - self._looked < CHECK_SECONDS:
             return
         before, self._with_room = self._with_room, self._scheduler.with_room(trials)
         if before or self._with_room:  # repeated: the board may have been lost

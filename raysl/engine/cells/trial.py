@@ -103,10 +103,10 @@ def _here(job: bytes) -> Any:
     """Trains and evaluates in this process."""
     from raysl.engine.cells.jobs import alone
 
-    return beside_reports(lambda report: alone(job, lambda step, numbers: report({STEP: step, **numbers})))
+    return while_reporting(lambda report: alone(job, lambda step, numbers: report({STEP: step, **numbers})))
 
 
-def beside_reports(work: Callable[[Callable[[dict[str, Any]], None]], T]) -> T:
+def while_reporting(work: Callable[[Callable[[dict[str, Any]], None]], T]) -> T:
     """Runs ``work`` in a separate thread, passes its reports on to Tune, and returns its result.
 
     A report to Tune returns when the driver asks for the next one. A driver that was interrupted no longer does, and

@@ -26,7 +26,7 @@ from raysl.engine.cells.trial import CELL, LOST, SIZE, WHY, name_of, trial
 from raysl.engine.cluster import Cluster
 from raysl.engine.progress.board import Post
 from raysl.errors import StorageError
-from raysl.results import Found, Store
+from raysl.results import Store, StoredCell
 from raysl.results.attempt import STARTED
 from raysl.results.place import place
 from raysl.work.compute import workers_of
@@ -53,7 +53,7 @@ class Trials:
     order: Order
     max_concurrent: int | None = None
 
-    def run(self, tasks: Sequence[Found]) -> None:
+    def run(self, tasks: Sequence[StoredCell]) -> None:
         """Runs every cell as a trial once it may begin; cells that wait for the same resources keep this order."""
         ended, left = set[str](), list(tasks)
 
@@ -64,7 +64,7 @@ class Trials:
         while self._run(left, on_end):
             left = [task for task in left if task.cell.key not in ended]
 
-    def _run(self, tasks: Sequence[Found], on_end: OnEnd) -> bool:
+    def _run(self, tasks: Sequence[StoredCell], on_end: OnEnd) -> bool:
         """Whether the run must restart with the cells that are left."""
         storage = ray_files(self.site.store, self.cluster)
         shown = parameters([task.cell for task in tasks])
@@ -114,7 +114,7 @@ class Trials:
             tuner.fit()
         return ending.again
 
-    def _team(self, task: Found, storage: dict[str, Any]) -> Team:
+    def _team(self, task: StoredCell, storage: dict[str, Any]) -> Team:
         size = workers_of(task)
         return Team(size, self.cluster.bundle(task.cell.config.training, size), storage)
 

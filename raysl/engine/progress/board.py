@@ -42,7 +42,7 @@ class Posted:
     readings: dict[str, Reading] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
-    def say_notes(self) -> None:
+    def report_notes(self) -> None:
         """Passes the notes on in this process."""
         say_once(*self.notes)
 
@@ -63,7 +63,7 @@ class Board:
             self._leave, self._leaving_nodes = self._leave or leave, nodes
             self._asked.notify_all()
 
-    async def asked(self, node: str) -> bool:
+    async def request(self, node: str) -> bool:
         """By a process of a cell: waits for a request; True: save and end, False: save."""
         async with self._asked:
             await self._asked.wait_for(lambda: self._leave or node in self._leaving_nodes)
@@ -125,7 +125,7 @@ class Post:
         node = ray.get_runtime_context().get_node_id()
         while True:
             try:
-                if ray.get(self._board.asked.remote(node)):
+                if ray.get(self._board.request.remote(node)):
                     ask_to_leave()
                     return
                 ask_to_save()
@@ -184,5 +184,5 @@ class Watch:
                 posted: Posted = ray.get(self._board.read.remote(), timeout=10)
             except (GetTimeoutError, RayActorError):
                 posted = Posted()
-            posted.say_notes()
+            posted.report_notes()
             self._look(posted)

@@ -31,7 +31,7 @@ def in_one_line(message: str) -> str:
 
 
 @contextmanager
-def told_by_ray(keeps_files: bool) -> Iterator[None]:
+def ray_messages_as_notes(keeps_files: bool) -> Iterator[None]:
     """In its body Ray's messages to this process become notes (`raysl.notes`) and are not printed.
 
     Args:

@@ -35,7 +35,7 @@ from raysl.planning.search import Search
 from raysl.results import SearchFolder, SearchTrial
 from raysl.streams import stream
 from raysl.work.claims import announced, end_killed, in_turn, others
-from raysl.work.run_cells import LOOK_SECONDS
+from raysl.work.run_cells import CHECK_SECONDS
 from raysl.work.site import Site
 from raysl.work.trial import Scoring
 
@@ -118,7 +118,7 @@ def _work_through(records: Records, work: SearchWork, at_once: int, cluster: Clu
             numbers = ", ".join(map(str, sorted(records.theirs())))
             records.note(f"{work.title}: another run computes trials {numbers}; they are begun here if it ends")
         if records.begun() == begun:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
         records.refresh()
 
 

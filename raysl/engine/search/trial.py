@@ -13,7 +13,7 @@ from ray import tune
 from raysl.config.cells import Cell
 from raysl.engine.cells.crew import LOST_PROCESSES, Crew, Done, LostError, Team, Worker, settle
 from raysl.engine.cells.jobs import left_by, left_by_all
-from raysl.engine.cells.trial import AVOID, SIZE, NodeNotFitError, beside_reports
+from raysl.engine.cells.trial import AVOID, SIZE, NodeNotFitError, while_reporting
 from raysl.engine.progress.board import Post
 from raysl.errors import RayslError
 from raysl.work.site import Site
@@ -82,7 +82,9 @@ def search_trial(config: dict[str, Any], work: SearchWork) -> None:
 def _train(cell: Cell, work: SearchWork) -> Done:
     if work.team.size == 1:
         try:
-            return beside_reports(lambda report: _run(cell, work, lambda number, score: report(_scored(number, score))))
+            return while_reporting(
+                lambda report: _run(cell, work, lambda number, score: report(_scored(number, score)))
+            )
         except RayslError as error:
             return left_by(error)
     crew, done = Crew(work.team, f"{__name__}:_worker", f"trial-{cell.id}"), Done()

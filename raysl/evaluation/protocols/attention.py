@@ -33,7 +33,7 @@ from raysl.evaluation.workload import Workload
 Floats = NDArray[np.float64]
 EXAMPLES = 5
 """Videos whose maps are kept, spread over the test videos and the same for every network."""
-LEAST_PLACES = 4
+LEAST_POSITIONS = 4
 DECIMALS = 4
 
 
@@ -71,7 +71,9 @@ class Attention(PerClipProtocol):
 
         def maps(batch: Tensor) -> Tensor:
             feature_map = task.backbone(batch).float()
-            return torch.stack([attention(feature_map), change_at_places(feature_map, batch, task)], dim=1).flatten(1)
+            return torch.stack([attention(feature_map), change_at_positions(feature_map, batch, task)], dim=1).flatten(
+                1
+            )
 
         values = over_videos(
             maps,
@@ -88,14 +90,14 @@ class Attention(PerClipProtocol):
         return on_first_rank(partial(_result, videos, values.reshape(len(videos), 2, -1).astype(np.float64)))
 
 
-def change_at_places(feature_map: Tensor, clips: Tensor, task: Task) -> Tensor:
+def change_at_positions(feature_map: Tensor, clips: Tensor, task: Task) -> Tensor:
     """``[B, H', W']``: how much the frames of clips change, at the positions of their maps ``[B, D, T', H', W']``.
 
     Raises:
         ConfigError: the map has fewer than four positions, too few to correlate over.
     """
     height, width = feature_map.shape[3:]
-    if height * width < LEAST_PLACES:
+    if height * width < LEAST_POSITIONS:
         raise ConfigError(f"the feature map has {height * width} position(s) to compare; use larger clips")
     return F.adaptive_avg_pool2d(change(clips.float(), already=task.clip.input == "difference"), (height, width))
 

@@ -40,7 +40,7 @@ from raysl.evaluation.protocol import (
     percent,
     prediction_table,
 )
-from raysl.evaluation.protocols.attention import Floats, change_at_places, correlations, examples, shown
+from raysl.evaluation.protocols.attention import Floats, change_at_positions, correlations, examples, shown
 from raysl.evaluation.protocols.linear import LinearOptions
 from raysl.evaluation.workload import Workload
 
@@ -90,7 +90,7 @@ class ClassActivation(PerClipProtocol):
 
         def maps(batch: Tensor) -> Tensor:
             feature_map = task.backbone(batch).float()
-            changed = change_at_places(feature_map, batch, task)
+            changed = change_at_positions(feature_map, batch, task)
             return torch.cat([class_maps(feature_map, scale).flatten(1), changed.flatten(1)], dim=1)
 
         values = over_videos(

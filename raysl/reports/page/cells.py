@@ -10,7 +10,7 @@ from typing import Any
 from raysl.config.cells import Cell
 from raysl.errors import StorageError
 from raysl.reports.curves import CellCurves, CurveReader
-from raysl.results import Found, FoundEvaluation
+from raysl.results import StoredCell, StoredEvaluation
 from raysl.results.folder import CellFolder
 from raysl.results.frame import flatten
 
@@ -72,7 +72,12 @@ class CellDetail:
 
 
 def read_cell(
-    found: Found, row: str, planned: Callable[[], Mapping[str, Any]], command: str, storage: str, reader: CurveReader
+    found: StoredCell,
+    row: str,
+    planned: Callable[[], Mapping[str, Any]],
+    command: str,
+    storage: str,
+    reader: CurveReader,
 ) -> CellDetail:
     """Everything about a cell; parts that cannot be read become warnings.
 
@@ -120,7 +125,7 @@ def _read(
         return None
 
 
-def _evaluation(one: FoundEvaluation) -> EvaluationDetail:
+def _evaluation(one: StoredEvaluation) -> EvaluationDetail:
     record = one.record or {}
     metrics, details = record.get("metrics"), record.get("details")
     classes = details.get("class_accuracy") if isinstance(details, dict) else None
@@ -147,7 +152,7 @@ def _environment(provenance: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in named.items() if value}
 
 
-def _warnings(summary: Mapping[str, Any], git: Mapping[str, Any], found: Found) -> list[str]:
+def _warnings(summary: Mapping[str, Any], git: Mapping[str, Any], found: StoredCell) -> list[str]:
     counted = {
         "unreadable": "unreadable training video(s) left out or replaced",
         "missing": "video(s) of the training set's lists have no file",

@@ -23,7 +23,7 @@ from raysl.engine.cells.trials import parameters
 from raysl.engine.cluster import cluster
 from raysl.engine.progress.board import Post, start_board
 from raysl.errors import LeftError
-from raysl.signals import asked_to_leave
+from raysl.signals import leave_requested
 from raysl.training.progress import Progress
 from tests.work.plans import plan, site_here
 
@@ -116,5 +116,5 @@ def test_a_cell_that_is_nearly_done_stays_as_it_is(
     site = site_here([], results.open(tmp_path / "store"), Places({}, tmp_path))
     more = _More(Job(cell, site, Post(board, cell.key)), workers=1)
     more(Progress(1, 2, 3, 4, 5.0, 6.0, left))
-    assert asked_to_leave() == leaves
+    assert leave_requested() == leaves
     assert more.left_for(LeftError("saved")) == leaves
