@@ -16,8 +16,8 @@ from raysl.errors import RayslError
 from raysl.machine import ready_for_processes
 
 LEAST_MEMORY = 4e9
-"""Bytes below which a run of two cells beside each other may not fit: driver, Ray's processes and two workers take
-about half a gigabyte each before they train anything."""
+"""Bytes below which a run of two cells beside each other may not fit: a process that has imported what the driver and
+workers import takes nearly one gigabyte, and there are three of them beside Ray's own."""
 LEAST_SHARED = 512e6
 """Bytes of shared memory below which loader processes are left out, or Ray's object store goes to the disk."""
 FEW_FILES, TOO_FEW_FILES = 4096, 256
