@@ -87,7 +87,8 @@ def what_seeds_show(tests: int) -> str:
     Args:
         tests: of the last column, which is at Holm's first level for so many.
     """
-    headings = ["seeds", "half-width of a mean's interval", "difference found by one test", f"by {tests} tests"]
+    headings = ["seeds", "half-width, in standard deviations of the seeds"]
+    headings += [f"smallest difference found, {many}" for many in ("one test", f"{tests} tests")]
     lines = [
         [
             str(seeds),
