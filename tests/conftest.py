@@ -80,6 +80,12 @@ def gcs_address() -> Iterator[str]:
         server.terminate()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The long tests of a contract (`raysl.testing.component.takes_seconds`) bear no mark of this project's."""
+    if getattr(getattr(item, "function", None), "takes_seconds", False):
+        item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What is imported meanwhile stays: to look for garbage in it took more than a quarter of the time, and goes on to

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from raysl import distributed
 from raysl.errors import DataError, NodeFault
-from tests.ranks import run_ranks
+from raysl.testing.ranks import run_ranks
 
 
 def rows(rank: int) -> Tensor:

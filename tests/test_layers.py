@@ -30,6 +30,7 @@ LAYERS = (
     ("reports",),
     ("commands",),
     ("cli", "__main__"),
+    ("testing",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")

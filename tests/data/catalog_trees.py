@@ -6,16 +6,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from raysl.testing.data_set import touch
+
 UCF_CLASSES = ("ApplyEyeMakeup", "Archery", "HandstandPushups")
-
-
-def touch(root: Path, *paths: str) -> Path:
-    """Makes empty files below ``root``, and returns it."""
-    for path in paths:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    return root
 
 
 def class_tree(root: Path) -> Path:

@@ -21,8 +21,9 @@ from raysl.data.check import check_catalog
 from raysl.data.places import Places
 from raysl.data.source import open_source
 from raysl.errors import DataError
+from raysl.testing.data_set import touch
 
-from .catalog_trees import touch, ucf_tree, ucf_videos
+from .catalog_trees import ucf_tree, ucf_videos
 from .rendered import moving_square, write_video
 from .unprivileged import public_folder, unprivileged
 

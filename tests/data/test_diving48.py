@@ -12,8 +12,9 @@ import pytest
 from raysl.data.catalog import Catalog
 from raysl.data.catalogs.diving48 import Diving48Options, Diving48Reader
 from raysl.errors import DataError
+from raysl.testing.data_set import touch
 
-from .catalog_trees import DIVING_LABELS, diving_lists, diving_name, diving_tree, diving_videos, touch
+from .catalog_trees import DIVING_LABELS, diving_lists, diving_name, diving_tree, diving_videos
 
 TRAIN, TEST, VOCABULARY = "Diving48_V2_train.json", "Diving48_V2_test.json", "Diving48_vocab.json"
 

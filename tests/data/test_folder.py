@@ -13,8 +13,9 @@ from raysl.data.catalog import Catalog
 from raysl.data.catalogs.folder import FolderOptions, FolderReader
 from raysl.errors import DataError
 from raysl.streams import stream
+from raysl.testing.data_set import touch
 
-from .catalog_trees import class_tree, touch
+from .catalog_trees import class_tree
 
 
 def read(root: Path, **options: Any) -> Catalog:

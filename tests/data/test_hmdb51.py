@@ -12,8 +12,9 @@ from raysl.config.component import find
 from raysl.data.catalog import Catalog
 from raysl.data.catalogs.hmdb51 import HMDB51Options, HMDB51Reader
 from raysl.errors import ConfigError, DataError
+from raysl.testing.data_set import touch
 
-from .catalog_trees import HMDB_CLASSES, hmdb_lists, hmdb_tree, hmdb_videos, touch, write_lines
+from .catalog_trees import HMDB_CLASSES, hmdb_lists, hmdb_tree, hmdb_videos, write_lines
 
 
 def read(root: Path, **options: Any) -> Catalog:

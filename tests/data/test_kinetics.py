@@ -12,8 +12,9 @@ from raysl.data.catalog import Catalog
 from raysl.data.catalogs.kinetics import KineticsOptions, KineticsReader
 from raysl.data.catalogs.listed import SECOND
 from raysl.errors import DataError
+from raysl.testing.data_set import touch
 
-from .catalog_trees import kinetics_clips, kinetics_list, kinetics_tree, touch, write_lines
+from .catalog_trees import kinetics_clips, kinetics_list, kinetics_tree, write_lines
 
 SIZE = 6
 

@@ -20,6 +20,7 @@ from raysl.data.catalogs.ssv2 import SSv2Options
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.data.places import Places
 from raysl.errors import DataError
+from raysl.testing.data_set import touch
 
 from .catalog_trees import (
     HMDB_CLASSES,
@@ -31,7 +32,6 @@ from .catalog_trees import (
     kinetics_list,
     kinetics_tree,
     ssv2_tree,
-    touch,
     ucf_lists,
     ucf_tree,
     ucf_videos,

@@ -15,8 +15,9 @@ from raysl.data.catalogs.ssv2 import SSv2Options, SSv2Reader
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import DataError
+from raysl.testing.data_set import touch
 
-from .catalog_trees import ssv2_lists, ssv2_name, ssv2_tree, ssv2_videos, touch
+from .catalog_trees import ssv2_lists, ssv2_name, ssv2_tree, ssv2_videos
 from .rendered import moving_square, write_video
 
 LABELS, TRAIN, TEST = (f"something-something-v2-{name}.json" for name in ("labels", "train", "validation"))

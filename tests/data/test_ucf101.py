@@ -14,8 +14,9 @@ from raysl.data.catalog import Catalog
 from raysl.data.catalogs.listed import SECOND
 from raysl.data.catalogs.ucf101 import UCF101Options, UCF101Reader
 from raysl.errors import ConfigError, DataError
+from raysl.testing.data_set import touch
 
-from .catalog_trees import UCF_CLASSES, touch, ucf_lists, ucf_tree, ucf_videos, write_lines
+from .catalog_trees import UCF_CLASSES, ucf_lists, ucf_tree, ucf_videos, write_lines
 
 FIVE = ["BodyWeightSquats", "BoxingPunchingBag", "JugglingBalls", "JumpingJack", "Lunges"]
 

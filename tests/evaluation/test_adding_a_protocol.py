@@ -7,9 +7,9 @@ from pathlib import Path
 from raysl.config.load import evaluation_from
 from raysl.data.source import VideoSource
 from raysl.evaluation.evaluate import evaluate
+from raysl.testing.features import class_names, toy_features
 from tests.evaluation.nearest_mean import NearestMean, NearestMeanOptions
 from tests.evaluation.tiny import CLIP, CPU, backbone
-from tests.evaluation.toy import class_names, toy_features
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-protocol.md"
 

@@ -25,8 +25,8 @@ from raysl.evaluation.logistic import Solver
 from raysl.evaluation.protocol import EvaluationResult, Task
 from raysl.evaluation.protocols.class_activation import class_maps, of_predicted, raw_weights
 from raysl.models.backbone import Backbone, pool
+from raysl.testing.features import toy_features
 from tests.evaluation.tiny import CLIP, CPU, backbone, evaluation, open_tiny
-from tests.evaluation.toy import toy_features
 
 SIZE = 32
 PLACES = {0: (0, 1), 1: (1, 0)}

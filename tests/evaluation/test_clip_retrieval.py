@@ -18,12 +18,12 @@ from raysl.evaluation.protocol import EvaluationResult
 from raysl.evaluation.protocols.retrieval import RetrievalOptions
 from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
+from raysl.testing.features import class_names, toy_features
 from raysl.views.evaluation_clips import evaluation_clips
 from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.evaluation.test_reading import Counting, rows
 from tests.evaluation.test_retrieval import ranked_by_loops
 from tests.evaluation.tiny import CLIP, CPU, evaluation
-from tests.evaluation.toy import class_names, toy_features
 
 CHECK: Any = find("protocol", "retrieval").check
 

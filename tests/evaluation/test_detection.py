@@ -24,12 +24,12 @@ from raysl.evaluation.protocol import EvaluationResult
 from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.objectives.build import build_objective, draw_backbone
 from raysl.objectives.objective import Objective
+from raysl.testing.ranks import run_ranks
 from raysl.training.load_backbone import load_network
 from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
 from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.evaluation.tiny import CPU
-from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, final
 
 DATA = {"name": "synthetic_boxes", "train": 24, "test": 8}

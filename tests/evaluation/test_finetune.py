@@ -28,6 +28,7 @@ from raysl.evaluation.evaluate import evaluate, reads_network, record
 from raysl.evaluation.protocol import EvaluationResult
 from raysl.models.backbone import pool
 from raysl.results import CellFolder
+from raysl.testing.ranks import run_ranks
 from raysl.training.load_backbone import load_network
 from raysl.training.loop import KilledError, Run
 from raysl.training.pretrain import pretrain
@@ -36,7 +37,6 @@ from raysl.training.unreadable import Unreadable
 from raysl.views.evaluation_clips import evaluation_clips
 from tests.cells import TINY_BACKBONE
 from tests.evaluation.tiny import CLIP, CPU, DATA, backbone, damage, open_tiny
-from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, final
 
 FAST: dict[str, Any] = {

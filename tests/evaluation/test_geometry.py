@@ -14,7 +14,7 @@ from raysl.evaluation.protocol import EvaluationResult, Features
 from raysl.evaluation.protocols.geometry import GeometryOptions, distances, rankme
 from raysl.evaluation.protocols.retrieval import nearest_mean
 from raysl.objectives.losses.representation_metrics import representation_metrics, uniformity
-from tests.evaluation.toy import class_names, toy_features
+from raysl.testing.features import class_names, toy_features
 
 
 def features(values: np.ndarray[tuple[int, int], np.dtype[np.float64]], label: list[int], split: str) -> Features:

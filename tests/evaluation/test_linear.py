@@ -12,7 +12,7 @@ from raysl.errors import DataError
 from raysl.evaluation.logistic import Solver, _splits, check_folds, choose
 from raysl.evaluation.protocol import Features
 from raysl.evaluation.protocols.linear import LinearOptions, LinearProbe
-from tests.evaluation.toy import class_names, toy_features
+from raysl.testing.features import class_names, toy_features
 
 
 def normalized(train: np.ndarray, other: np.ndarray, how: str) -> np.ndarray:

@@ -16,9 +16,9 @@ from raysl.errors import CellFailure, DataError, NodeFault
 from raysl.evaluation.features import extract_features, labelled_videos
 from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, online_knn, spread
 from raysl.models.backbone import Backbone
+from raysl.testing.features import toy_features
+from raysl.testing.ranks import run_ranks
 from tests.evaluation.tiny import CLIP, CPU, UNREADABLE, backbone, damage, open_tiny
-from tests.evaluation.toy import toy_features
-from tests.ranks import run_ranks
 
 OPTIONS = OnlineKnnOptions(neighbors=3)
 

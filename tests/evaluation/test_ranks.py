@@ -17,9 +17,9 @@ from raysl.evaluation.evaluate import evaluate
 from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import Features
 from raysl.objectives.build import build_objective
+from raysl.testing.ranks import run_ranks
 from tests.cells import TINY_BACKBONE, tiny_cell
 from tests.evaluation.tiny import CLIP, CPU, backbone, damage, evaluation, open_tiny
-from tests.ranks import run_ranks
 
 pytestmark = pytest.mark.slow
 EVALUATIONS = [

@@ -9,7 +9,7 @@ import pytest
 from raysl.errors import DataError
 from raysl.evaluation.protocol import Features
 from raysl.evaluation.protocols.retrieval import Retrieval, RetrievalOptions
-from tests.evaluation.toy import class_names, toy_features
+from raysl.testing.features import class_names, toy_features
 
 
 def ranked_by_loops(query: np.ndarray, gallery: Features) -> list[int]:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from raysl.config.component import find
 from raysl.evaluation.protocol import EvaluationResult, Features
 from raysl.evaluation.protocols.tsne import TSNEOptions, embed
-from tests.evaluation.toy import class_names, toy_features
+from raysl.testing.features import class_names, toy_features
 
 
 def measured(test: Features, **options: Any) -> EvaluationResult:

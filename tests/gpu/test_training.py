@@ -10,12 +10,12 @@ import torch
 
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
+from raysl.testing.ranks import run_ranks
 from raysl.training.loop import KilledError
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
 from tests.models.test_backbones import TRAINED
 from tests.objectives.batches import small
-from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, final, folder_of, tiny_cell
 from tests.training.steps import assert_same_training, cell_of, taken
 from tests.training.test_batch_groups import CASES

@@ -11,19 +11,19 @@ import pytest
 import torch
 import yaml
 from pydantic import ValidationError
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.overrides import TorchFunctionMode
+from torch import nn
 from torchvision.models.video import mc3_18, r2plus1d_18, r3d_18, s3d
 
 from raysl.config.component import find, names
 from raysl.config.identity import cell_id
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.errors import ConfigError
-from raysl.models.backbone import Backbone, pool, stem_channels
+from raysl.models.backbone import pool, stem_channels
 from raysl.models.backbones.cvrl_r3d import draw_variance_scaling
 from raysl.models.gated_inception import SelfGating
 from raysl.models.projector import Projector
+from raysl.testing import BackboneContract
+from raysl.testing.backbone import build, clips, count, shapes
 from tests.cells import tiny_cell
 
 ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -54,13 +54,12 @@ FACTORISED = ("r2plus1d_18", "vcop_r2plus1d")
 """Channels within a factorised convolution are rounded down."""
 DEEP_POOLED = ("hara_r3d_18", "s3d", "s3d_g")
 """One place is left of 8x32x32: batch norm would see a value a video."""
-SMALLEST: dict[tuple[str, str, Any], tuple[int, int, int]] = {
-    ("c3d", "last_stage_time", "halved"): (8, 16, 16),
-    ("c3d", "last_stage_time", "kept"): (4, 16, 16),
-    ("s3d", "slow", False): (5, 17, 17),
-    ("s3d", "slow", True): (3, 17, 17),
-    ("s3d_g", "slow", False): (5, 17, 17),
+SMALLEST: dict[str, tuple[tuple[dict[str, Any], tuple[int, int, int]], ...]] = {
+    "c3d": (({"last_stage_time": "halved"}, (8, 16, 16)), ({"last_stage_time": "kept"}, (4, 16, 16))),
+    "s3d": (({"slow": False}, (5, 17, 17)), ({"slow": True}, (3, 17, 17))),
+    "s3d_g": (({"slow": False}, (5, 17, 17)),),
 }
+"""The clips that a backbone with unpadded pools needs."""
 
 
 @cache
@@ -69,114 +68,20 @@ def published() -> dict[str, dict[str, Any]]:
     return {entry["id"]: entry for entry in tables["architectures"]}
 
 
-def build(name: str, seed: int = 0, **options: Any) -> Backbone:
-    component = find("backbone", name)
-    torch.manual_seed(seed)
-    backbone = component.build(component.options(**options))
-    assert isinstance(backbone, Backbone)
-    for module in backbone.modules():
-        # Residual branches that start at zero (PyTorchVideo's) are opened, or the tests would not see them.
-        if isinstance(module, _BatchNorm) and not module.weight.is_meta and not module.weight.any():
-            torch.nn.init.ones_(module.weight)
-    return backbone
+class TestBackbones(BackboneContract):
+    @pytest.fixture(autouse=True, params=TRAINED)
+    def one(self, request: pytest.FixtureRequest) -> None:
+        self.component = request.param
+        self.rounded = self.component in FACTORISED
+        self.smallest = SMALLEST.get(self.component, ())
+        if self.component in DEEP_POOLED:
+            self.clip = (8, 64)
+        if self.component in ("s3d", "s3d_g"):
+            self.changes = {"clip": {"frames": 8, "stride": 1, "size": 32}}
 
-
-class _NothingDrawn(TorchFunctionMode):
-    """Weights on the device "meta" are drawn in Python, layer by layer, for nothing."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
-
-
-@cache
-def shapes(name: str, **options: Any) -> Backbone:
-    """The backbone without numbers: shapes and counts cost nothing. Not to be changed."""
-    with torch.device("meta"), _NothingDrawn():
-        return build(name, **options).eval()
-
-
-def narrow(name: str) -> float:
-    """A width that is cheap: 1/16, or the smallest that gives whole channels."""
-    bounds = find("backbone", name).options.model_fields["width"].metadata
-    return max(1 / 16, *(bound.multiple_of for bound in bounds if hasattr(bound, "multiple_of")))
-
-
-def clips(name: str = "", batch: int = 2, frames: int = 8, size: int = 32) -> Tensor:
-    size = max(size, 64) if name in DEEP_POOLED else size
-    return torch.randn(batch, 3, frames, size, size, generator=torch.Generator().manual_seed(1))
-
-
-def count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-@pytest.mark.parametrize("name", TRAINED)
-class TestContract:
-    def test_returns_feature_maps_of_feature_dim(self, name: str) -> None:
-        backbone = build(name, width=narrow(name))
-        features = backbone(clips(name))
-        assert features.ndim == 5
-        assert features.shape[:2] == (2, backbone.feature_dim)
-        assert pool(features).shape == (2, backbone.feature_dim)
-
-    def test_gradient_reaches_every_parameter(self, name: str) -> None:
-        backbone = build(name, width=narrow(name))
-        features = backbone(clips(name))
-        (features * torch.randn_like(features)).sum().backward()
-        idle = [name for name, p in backbone.named_parameters() if p.grad is None or not p.grad.any()]
-        assert idle == []
-
-    def test_same_seed_gives_same_weights_and_features(self, name: str) -> None:
-        first, again, other = (build(name, seed, width=narrow(name)) for seed in (3, 3, 4))
-        for key, value in first.state_dict().items():
-            assert torch.equal(value, again.state_dict()[key]), key
-        assert torch.equal(first(clips(name)), again(clips(name)))
-        assert not torch.equal(first(clips(name)), other(clips(name)))
-
-    def test_channels_last_3d(self, name: str) -> None:
-        # With fewer than 16 clips on one thread ATen convolves t x 1 x 1 kernels by a routine that knows no formats.
-        given = clips(name, batch=16)
-        expected = build(name, width=narrow(name))(given)
-        last = build(name, width=narrow(name)).to(memory_format=torch.channels_last_3d)
-        found = last(given.to(memory_format=torch.channels_last_3d))
-        assert found.is_contiguous(memory_format=torch.channels_last_3d)
-        assert not expected.is_contiguous(memory_format=torch.channels_last_3d)
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-3 * expected.max().item())
-
-    def test_features_are_nonnegative_maps_of_every_video_by_itself(self, name: str) -> None:
-        backbone = build(name, width=narrow(name)).double().eval()
-        both = backbone(clips(name).double())
-        torch.testing.assert_close(both[1:], backbone(clips(name)[1:].double()), rtol=1e-9, atol=1e-9)
-        assert both.min() >= 0
-
-    def test_width_scales_every_layer(self, name: str) -> None:
-        backbones = [shapes(name, width=narrow(name) * factor) for factor in (1, 2, 4)]
-        assert [b.feature_dim for b in backbones] == [backbones[0].feature_dim * k for k in (1, 2, 4)]
-        rounded = 1 if name in FACTORISED else 0
-        for thin, wide in itertools.pairwise(backbones):
-            assert 3 < count(wide) / count(thin) <= 4 + 0.3 * rounded
-            for (key, small), large in zip(thin.named_parameters(), wide.parameters(), strict=True):
-                assert 0 <= large.shape[0] - 2 * small.shape[0] <= rounded, key
-
-    def test_width_that_gives_no_whole_channel_is_refused(self, name: str) -> None:
-        with pytest.raises(ValidationError, match="width"):
-            build(name, width=0.1)
-
-    def test_a_clip_too_small_for_it_is_refused_with_the_size_it_needs(self, name: str) -> None:
-        limits = {key: size for key, size in SMALLEST.items() if key[0] == name}
-        if not limits:
-            assert shapes(name)(torch.empty(1, 3, 1, 1, 1, device="meta")).numel() > 0
-        for (_, option, value), size in limits.items():
-            backbone = shapes(name, **{option: value})
-            assert backbone(torch.empty(1, 3, *size, device="meta")).numel() > 0
-            for axis in range(3):
-                less = [length - (axis == here) for here, length in enumerate(size)]
-                with pytest.raises(ConfigError, match=f"at least {size[0]}x{size[1]}x{size[2]}"):
-                    backbone(torch.empty(1, 3, *less, device="meta"))
-
-    def test_its_parameters_are_held_to_a_count(self, name: str) -> None:
-        if name not in {backbone for backbone, _ in ARCHITECTURES.values()}:
-            assert count(shapes(name)) == UNPUBLISHED[name]
+    def test_its_parameters_are_held_to_a_count(self) -> None:
+        if self.component not in {backbone for backbone, _ in ARCHITECTURES.values()}:
+            assert count(shapes(self.component)) == UNPUBLISHED[self.component]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.grouped_batch_norm import GlobalBatchNorm
-from tests.ranks import run_ranks
+from raysl.testing.ranks import run_ranks
 
 
 def network(momentum: float | None = 0.1) -> nn.Sequential:

@@ -15,7 +15,7 @@ from raysl.errors import ConfigError
 from raysl.models.batch_norm import average_statistics, convert_batch_norm, frozen_statistics
 from raysl.models.batch_norm_groups import Grouping
 from raysl.models.grouped_batch_norm import GlobalBatchNorm, GroupedBatchNorm, grouping_of
-from tests.ranks import run_ranks
+from raysl.testing.ranks import run_ranks
 
 BATCH = 12
 GROUPS = (1, 2, 3, 4, 6, 12)

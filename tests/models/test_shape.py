@@ -9,7 +9,8 @@ import torch
 
 from raysl.errors import ConfigError
 from raysl.models.shape import feature_shape
-from tests.models.test_backbones import DEEP_POOLED, TRAINED, build, narrow, shapes
+from raysl.testing.backbone import build, narrow, shapes
+from tests.models.test_backbones import DEEP_POOLED, TRAINED
 
 
 @pytest.mark.parametrize(("frames", "size"), [(8, 32), (11, 45)])

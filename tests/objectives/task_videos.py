@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,21 +13,22 @@ from raysl.config.cell import CellConfig
 from raysl.config.identity import resolved
 from raysl.config.load import cell_from
 from raysl.data.source import VideoSource
-from raysl.distributed import rank, world_size
 from raysl.streams import stream
-from raysl.views.batch import Batch
-from raysl.views.loader import PretrainingLoader
+from raysl.testing.videos import MovingSource, in_float64, loaded_batches
 from raysl.views.pipeline import ViewPipeline
 from raysl.views.task_views import TaskViews, VideoPlan, task_views
-from tests.views.numbered import NumberedSource, numbered_cell
+from tests.views.numbered import numbered_cell
 
-
-class MovingSource(NumberedSource):
-    """Every video a texture of its own, which moves to the right by one pixel a frame."""
-
-    def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
-        texture = torch.from_numpy(np.random.default_rng(index).integers(0, 256, (3, 32, 48), np.uint8))
-        return torch.stack([texture.roll(frame, dims=2) for frame in frame_indices])
+__all__ = [
+    "MovingSource",
+    "assert_balanced",
+    "assert_same_law",
+    "delivered",
+    "in_float64",
+    "loaded_batches",
+    "plans",
+    "with_tasks",
+]
 
 
 def with_tasks(tasks: Mapping[str, Mapping[str, Any]], **changes: Any) -> CellConfig:
@@ -75,13 +75,3 @@ def assert_same_law(samples: Sequence[Sequence[float]]) -> None:
             shares = [np.searchsorted(np.sort(sample), points, side="right") / len(sample) for sample in (one, other)]
             bound = 1.95 * (1 / len(one) + 1 / len(other)) ** 0.5
             assert np.abs(shares[0] - shares[1]).max() < bound
-
-
-def loaded_batches(cell: CellConfig, source: VideoSource, views: Sequence[str], epoch: int = 0) -> list[Batch]:
-    """This rank's batches of an epoch."""
-    loader = PretrainingLoader(cell, source, view_names=tuple(views), rank=rank(), world_size=world_size())
-    return list(loader.epoch(epoch))
-
-
-def in_float64(batch: Batch) -> Batch:
-    return replace(batch, views={name: replace(view, clips=view.clips.double()) for name, view in batch.views.items()})

@@ -12,9 +12,9 @@ from raysl.config.objective_sections import SupervisedOptions
 from raysl.distributed import average_over_ranks
 from raysl.errors import ConfigError
 from raysl.objectives.detection import Detection, roi_features
+from raysl.testing.ranks import run_ranks
 from raysl.views.batch import Batch, Boxes
 from tests.objectives.batches import TinyBackbone, context, view
-from tests.ranks import run_ranks
 
 CLASSES, CHANNELS = 3, 4
 ROWS = torch.tensor([0, 0, 0, 2])

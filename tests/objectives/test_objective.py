@@ -17,9 +17,9 @@ from raysl.models.batch_norm import convert_batch_norm
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term, TermOutput
+from raysl.testing.ranks import run_ranks
 from raysl.views.batch import Batch
 from tests.objectives.batches import context, random_batch, rows_of, view
-from tests.ranks import run_ranks
 
 
 class Recorder(Backbone):

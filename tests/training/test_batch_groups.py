@@ -12,9 +12,9 @@ from torch import Tensor
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.objectives.build import build_objective
+from raysl.testing.ranks import run_ranks
 from raysl.training.check_cell import check_world
 from raysl.training.pretrain import pretrain
-from tests.ranks import run_ranks
 from tests.training.material import final, folder_of, tiny_cell, tiny_source
 from tests.training.steps import assert_same_training, batches_of, cell_of, learner_of, taken
 

@@ -13,9 +13,9 @@ from raysl import results
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, NodeFault, StorageError
+from raysl.testing.ranks import run_ranks
 from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
-from tests.ranks import run_ranks
 from tests.training.material import FAILING, broken_source, corrupt, curves_of, folder_of, tiny_cell, tiny_source
 
 

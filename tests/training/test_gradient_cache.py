@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from raysl.config.component import names
 from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.objective import Objective
@@ -17,48 +16,9 @@ from raysl.objectives.term import Term, TermOutput
 from raysl.training.gradient_cache import GradientCache
 from raysl.views.batch import Batch
 from tests.objectives.batches import TinyBackbone, random_batch, view
-from tests.ranks import run_ranks
-from tests.training.steps import assert_same_training, batches_of, cell_of, learner_of, taken
+from tests.training.steps import batches_of, cell_of, learner_of
 
-FRAMEWORKS = names("framework")
 CPU = torch.device("cpu")
-
-
-def accumulation(framework: str) -> int:
-    """Two batches a step where the loss allows it."""
-    return 1 if learner_of(cell_of(framework)).objective.compares_across_batch else 2
-
-
-def on_rank(_: int) -> dict[str, dict[str, Any]]:
-    return {name: taken(cell_of(name, chunk=4, accumulate=accumulation(name))) for name in FRAMEWORKS}
-
-
-@pytest.fixture(scope="module")
-def ranks() -> list[dict[str, dict[str, Any]]]:
-    return run_ranks(on_rank, 2)
-
-
-@pytest.fixture(scope="module", params=FRAMEWORKS)
-def whole(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """A framework's name, and its training without chunks."""
-    name: str = request.param
-    return name, taken(cell_of(name, accumulate=accumulation(name)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chunk", [4, 8])
-def test_chunks_train_as_the_whole_batch(whole: tuple[str, dict[str, Any]], chunk: int) -> None:
-    name, expected = whole
-    assert_same_training(taken(cell_of(name, chunk=chunk, accumulate=accumulation(name))), expected)
-
-
-@pytest.mark.slow
-def test_chunks_on_two_ranks_train_as_the_whole_batch(
-    whole: tuple[str, dict[str, Any]], ranks: list[dict[str, dict[str, Any]]]
-) -> None:
-    name, expected = whole
-    for results in ranks:
-        assert_same_training(results[name], expected)
 
 
 class Moment(Term):

@@ -16,13 +16,13 @@ from raysl.evaluation.monitor import look, monitored_videos
 from raysl.models.backbone import Backbone
 from raysl.notes import heard
 from raysl.results import CellFolder
+from raysl.testing.ranks import run_ranks
 from raysl.training.load_backbone import load_backbone
 from raysl.training.loop import KilledError
 from raysl.training.monitor import Monitor
 from raysl.training.monitored import PREFIX, Monitored
 from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
-from tests.ranks import run_ranks
 from tests.training.material import (
     assert_equal_states,
     curves_of,

@@ -8,18 +8,12 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from raysl.config.component import find, names
-from raysl.config.sections import LearningRate
+from raysl.testing import OptimizerContract
+from raysl.testing.optimizer import RATE, network
 from raysl.training.parameter_groups import parameter_groups, weight_penalty
-
-RATE = LearningRate(value=0.32, at_batch=1024)
-
-
-def network() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2), nn.Flatten(), nn.Linear(2, 3), nn.LayerNorm(3))
 
 
 def build(name: str, module: nn.Module, learning_rate: float = 0.1, **options: Any) -> torch.optim.Optimizer:
@@ -29,54 +23,15 @@ def build(name: str, module: nn.Module, learning_rate: float = 0.1, **options: A
     return optimizer
 
 
-@pytest.mark.parametrize("name", names("optimizer"))
-class TestContract:
-    def test_uses_the_rate_it_is_given(self, name: str) -> None:
-        optimizer = build(name, network(), learning_rate=RATE.at(256))
-        assert {group["lr"] for group in optimizer.param_groups} == {0.08}
+class TestOptimizers(OptimizerContract):
+    @pytest.fixture(autouse=True, params=names("optimizer"))
+    def one(self, request: pytest.FixtureRequest) -> None:
+        self.component = request.param
 
-    def test_holds_every_trainable_parameter_once(self, name: str) -> None:
-        module = network()
-        module[0].weight.requires_grad_(False)
-        held = [id(p) for group in build(name, module).param_groups for p in group["params"]]
-        assert sorted(held) == sorted(id(p) for p in module.parameters() if p.requires_grad)
-
-    def test_a_step_lowers_the_loss(self, name: str) -> None:
-        module = network()
-        clips = torch.randn(4, 1, 2, 2, 2)
-        target = torch.randn(4, 3)
-        optimizer = build(name, module, learning_rate=0.01)
-        losses = []
-        for _ in range(20):
-            loss = (module(clips) - target).square().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        assert losses[-1] < losses[0]
-
-    def test_weight_decay_leaves_norms_and_biases_alone(self, name: str) -> None:
-        module = network()
-        before = {key: value.clone() for key, value in module.named_parameters()}
-        optimizer = build(name, module, weight_decay=0.5, decay_norm_and_bias=False)
-        for parameter in module.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        optimizer.step()
-        moved = [key for key, value in module.named_parameters() if not torch.equal(value, before[key])]
-        assert moved == ["0.weight", "3.weight"]
-        weights = before["0.weight"]
-        # Without a gradient: by rate and decay; LARS by its trust coefficient; Adam by one rate, whatever the size.
-        expected = {"lars": weights * (1 - 0.1 * 0.001), "adam": weights - 0.1 * weights.sign()}
-        torch.testing.assert_close(module[0].weight, expected.get(name, weights * (1 - 0.1 * 0.5)))
-
-    def test_weight_decay_of_everything(self, name: str) -> None:
-        optimizer = build(name, network(), weight_decay=0.5, decay_norm_and_bias=True)
-        assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5]
-
-    @pytest.mark.parametrize("bad", [{"weight_decay": -1.0}, {"learning_rate": 0.1}, {"lr": 0.1}], ids=str)
-    def test_refuses_bad_options(self, name: str, bad: dict[str, Any]) -> None:
-        with pytest.raises(ValidationError, match=next(iter(bad))):
-            find("optimizer", name).options(**{"learning_rate": RATE, **bad})
+    def decayed(self, weights: Tensor) -> Tensor:
+        # LARS by its trust coefficient; Adam by one rate, whatever the size.
+        others = {"lars": weights * (1 - 0.1 * 0.001), "adam": weights - 0.1 * weights.sign()}
+        return others.get(self.component, super().decayed(weights))
 
 
 def test_adamw_has_the_options_given() -> None:

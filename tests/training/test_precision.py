@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from raysl.errors import ConfigError
+from raysl.testing.ranks import run_ranks
 from raysl.training.precision import (
     autocast,
     choose_device,
@@ -13,7 +14,6 @@ from raysl.training.precision import (
     multiplies_bfloat16_wrongly,
     resolve_precision,
 )
-from tests.ranks import run_ranks
 
 CPU = torch.device("cpu")
 

@@ -13,13 +13,13 @@ from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError, RayslError
 from raysl.objectives.build import build_objective
+from raysl.testing.ranks import run_ranks
 from raysl.training.check_cell import check_cell
 from raysl.training.load_backbone import load_backbone
 from raysl.training.pretrain import pretrain
 from raysl.training.progress import Progress
 from raysl.training.summary import Summary
 from raysl.views.batch import Batch
-from tests.ranks import run_ranks
 from tests.training.material import (
     assert_equal_states,
     curves_of,

@@ -13,11 +13,11 @@ from raysl.errors import CellFailure
 from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
 from raysl.models.backbone import Backbone
 from raysl.results import CellFolder
+from raysl.testing.ranks import run_ranks
 from raysl.training.load_backbone import load_backbone
 from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
 from raysl.training.probe import Probe
-from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, final, folder_of, tiny_cell, tiny_source
 
 CHECKPOINTS = {"training.steps": 6, "training.checkpoint_steps": 4}

@@ -10,10 +10,10 @@ import pytest
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import StorageError
+from raysl.testing.ranks import run_ranks
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
-from tests.ranks import run_ranks
 from tests.training.material import (
     assert_equal_states,
     curves_of,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from raysl.config.component import find, names
 from raysl.errors import ConfigError
+from raysl.testing import ScheduleContract
 from raysl.training.schedule import Schedule
 from tests.training.material import tiny_cell
 
@@ -27,60 +28,11 @@ def build(name: str, total_steps: int = 100, steps_per_epoch: int = 10, **option
     return schedule
 
 
-@pytest.mark.parametrize("name", names("schedule"))
-class TestContract:
-    def test_factors_are_between_0_and_1_and_never_0(self, name: str) -> None:
-        schedule = build(name, warmup_epochs=2.0)
-        for step in range(100):
-            assert 0 < schedule(step) <= 1
-            schedule.observe(step, 1.0)
-
-    def test_warmup_rises_linearly_to_the_full_rate(self, name: str) -> None:
-        for schedule in (build(name, warmup_epochs=0.5), build(name, warmup_steps=5)):
-            assert [schedule(step) for step in range(6)] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
-
-    def test_without_warmup_it_starts_at_the_full_rate(self, name: str) -> None:
-        assert build(name)(0) == 1
-        assert build(name, total_steps=1)(0) == 1
-
-    def test_a_warmup_that_leaves_no_step_is_refused(self, name: str) -> None:
-        with pytest.raises(ConfigError, match=r"schedule\.warmup_epochs 10 is 100 steps, but training has 100"):
-            build(name, warmup_epochs=10.0)
-        with pytest.raises(ConfigError, match=r"schedule\.warmup_steps 100 is 100 steps, but training has 100"):
-            build(name, warmup_steps=100)
-        assert build(name, warmup_epochs=9.9)(99) == 1
-        assert build(name, warmup_steps=99)(99) == 1
-
-    def test_such_a_warmup_is_refused_without_data(self, name: str) -> None:
-        schedule = {"name": name, **{key: list(value) for key, value in REQUIRED.get(name, {}).items()}}
-        with pytest.raises(ConfigError, match=r"warmup_steps 6 is not shorter than training\.steps 6"):
-            tiny_cell(schedule=schedule | {"warmup_steps": 6})
-        with pytest.raises(ConfigError, match=r"warmup_epochs 2 is not shorter than training\.epochs 2"):
-            tiny_cell(schedule=schedule | {"warmup_epochs": 2}, **{"training.steps": None, "training.epochs": 2})
-        assert tiny_cell(schedule=schedule | {"warmup_steps": 5})
-
-    @pytest.mark.parametrize("step", [-1, 100])
-    def test_a_step_outside_of_training_is_refused(self, name: str, step: int) -> None:
-        with pytest.raises(ValueError, match=r"outside of 0\.\.99"):
-            build(name)(step)
-
-    def test_a_bad_warmup_is_refused(self, name: str) -> None:
-        with pytest.raises(ValidationError, match="warmup_epochs"):
-            build(name, warmup_epochs=-1.0)
-        with pytest.raises(ValidationError, match=r"at most one of schedule\.warmup_epochs and schedule\.warmup_steps"):
-            build(name, warmup_epochs=1.0, warmup_steps=10)
-
-    def test_state_goes_through_a_checkpoint(self, name: str) -> None:
-        losses = [3.0, 2.0, 2.0, 2.5, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9]
-        whole, first, second = (build(name, steps_per_epoch=4, total_steps=40) for _ in range(3))
-        for step in range(40):
-            if step == 18:
-                second.load_state_dict(first.state_dict())
-            other = first if step < 18 else second
-            assert other(step) == whole(step)
-            for schedule in (whole, other):
-                schedule.observe(step, losses[step // 4] + 0.01 * (step % 4))
-        assert second.state_dict() == whole.state_dict()
+class TestSchedules(ScheduleContract):
+    @pytest.fixture(autouse=True, params=names("schedule"))
+    def one(self, request: pytest.FixtureRequest) -> None:
+        self.component = request.param
+        self.options = {key: list(value) for key, value in REQUIRED.get(self.component, {}).items()}
 
 
 def test_cosine_at_first_middle_and_last_step() -> None:

@@ -15,6 +15,7 @@ from raysl.data.catalog import Catalog
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure
 from raysl.evaluation.evaluate import evaluate
+from raysl.testing.ranks import run_ranks
 from raysl.training.check_cell import check_cell
 from raysl.training.load_backbone import load_backbone
 from raysl.training.pretrain import pretrain
@@ -22,7 +23,6 @@ from raysl.training.summary import Summary
 from raysl.training.try_step import try_step
 from raysl.views.loader import PretrainingLoader
 from tests.cells import tiny_evaluation
-from tests.ranks import run_ranks
 from tests.training.material import curves_of, final, folder_of, tiny_cell, tiny_source
 
 

@@ -14,12 +14,12 @@ from raysl.data.source import VideoSource
 from raysl.distributed import rank, world_size
 from raysl.errors import CellFailure
 from raysl.objectives.build import build_objective
+from raysl.testing.ranks import run_ranks
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.loop import KilledError
 from raysl.training.pretrain import pretrain
 from raysl.views.batch import Batch
 from tests.objectives.batches import part_of, placed, random_batch, renumbered, small
-from tests.ranks import run_ranks
 from tests.training.material import assert_equal_states, curves_of, final, folder_of, tiny_cell
 from tests.training.steps import STEPS, VIDEOS, assert_same_training, cell_of, learner_of, taken
 

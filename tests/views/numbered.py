@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from raysl.config.cell import CellConfig
-from raysl.data.catalog import Catalog, Video
-from raysl.data.frame_cache import FrameCache
-from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.source import VideoSource
 from raysl.streams import stream
+from raysl.testing.videos import NumberedSource
 from raysl.views.batch import Batch
 from raysl.views.clip_input import DIFFERENCE_STD, MEAN, STD
 from raysl.views.loader import PretrainingLoader
 from tests.views.sets import small_cell
 
+__all__ = ["SEED", "NumberedSource", "batches", "numbered_cell", "numbers", "pair_stream", "steps"]
+
 SEED = 3
 """Of `small_cell`."""
-
-
-class NumberedSource(VideoSource):
-    """Frame i has the value i everywhere. Videos have at most 256 frames.
-
-    Attributes:
-        asked: the indices of every call of ``frames``.
-    """
-
-    def __init__(self, *lengths: int) -> None:
-        videos = tuple(Video(i, f"{i}.mp4", i % 2, "train") for i in range(len(lengths)))
-        rows = tuple(ManifestRow(f"{i}.mp4", n, n, (0,), 32, 48, 25.0, f"{i}", False) for i, n in enumerate(lengths))
-        nowhere = Path("nowhere")
-        super().__init__(
-            Catalog("numbered", ("a", "b"), videos), Manifest("numbered", rows), nowhere, FrameCache(nowhere, 32, 0)
-        )
-        self.asked: list[list[int]] = []
-
-    def frames(self, index: int, frame_indices: Sequence[int]) -> Tensor:
-        assert 0 <= min(frame_indices) <= max(frame_indices) < self.length(index) <= 256
-        self.asked.append(list(frame_indices))
-        return torch.tensor(frame_indices, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 32, 48).contiguous()
 
 
 def numbered_cell(**changes: Any) -> CellConfig:

@@ -8,12 +8,13 @@ from typing import Any
 
 from raysl.config.cell import CellConfig
 from raysl.config.load import cell_from
-from raysl.config.sections import ClipOptions
 from raysl.data.frame_cache import FrameCache
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
+from raysl.testing.pair_sampler import CLIP, clip_options
 
-CLIP: dict[str, Any] = {"frames": 4, "stride": 2, "size": 24, "resize": 32, "input": "rgb"}
+__all__ = ["CLIP", "DATA", "clip_options", "copy_without", "open_set", "small_cell"]
+
 DATA: dict[str, Any] = {
     "name": "synthetic",
     "classes": 2,
@@ -64,7 +65,3 @@ def copy_without(source: VideoSource, folder: Path, videos: list[int]) -> VideoS
     for video in videos:
         (folder / "files" / source.catalog.videos[video].path).unlink()
     return VideoSource(source.catalog, source.manifest, folder / "files", FrameCache(folder / "cache", 32, 0))
-
-
-def clip_options(**changes: Any) -> ClipOptions:
-    return ClipOptions(**(CLIP | changes))

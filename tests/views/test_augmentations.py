@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torchvision.transforms.v2 import functional
 
 from raysl.config.component import find, names
 from raysl.streams import stream
+from raysl.testing import AugmentationContract
+from raysl.testing.augmentation import noise
 from raysl.views.augmentation import Augmentation
 from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
 from raysl.views.center_crop import center_box, center_crop
@@ -31,53 +32,12 @@ def standard(**options: Any) -> StandardAugmentation:
     return StandardAugmentation(StandardOptions(**options), clip_options())
 
 
-def noise(frames: int = 5, height: int = 40, width: int = 56) -> torch.Tensor:
-    draw = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (frames, 3, height, width), dtype=torch.uint8, generator=draw)
-
-
-@pytest.mark.parametrize("name", names("augmentation"))
-def test_gives_a_clip_and_a_box_and_leaves_its_input(name: str) -> None:
-    frames = noise()
-    before = frames.clone()
-    for key in range(20):
-        clip, box = built(name)(frames, stream(key))
-        assert clip.shape == (3, 5, 24, 24)
-        assert clip.dtype == torch.float32
-        assert 0 <= clip.min() <= clip.max() <= 1
-        top, left, height, width = box
-        assert min(box) >= 0
-        assert top + height <= 1 + 1e-9
-        assert left + width <= 1 + 1e-9
-    assert torch.equal(frames, before)
-
-
-BY_FRAME: dict[str, dict[str, Any]] = {"cstp": {"pick_channel": 0.0}}
-"""What switches off the operations that draw for every frame by design."""
-
-
-@pytest.mark.parametrize("name", names("augmentation"))
-def test_one_draw_serves_all_frames(name: str) -> None:
-    static = noise(1).expand(5, -1, -1, -1)
-    for key in range(20):
-        clip, _ = built(name, **BY_FRAME.get(name, {}))(static, stream(key))
-        assert torch.equal(clip, clip[:, :1].expand_as(clip))
-
-
-def global_state() -> NDArray[np.uint32]:
-    """Of numpy's global generator."""
-    state: Any = np.random.get_state(legacy=False)
-    return np.array(state["state"]["key"])
-
-
-@pytest.mark.parametrize("name", names("augmentation"))
-def test_equal_streams_give_equal_bits_and_no_global_stream_moves(name: str) -> None:
-    torch_state, numpy_state = torch.get_rng_state(), global_state()
-    first, again = built(name)(noise(), stream(1)), built(name)(noise(), stream(1))
-    assert torch.equal(first.clip, again.clip)
-    assert first.box == again.box
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert np.array_equal(global_state(), numpy_state)
+class TestAugmentations(AugmentationContract):
+    @pytest.fixture(autouse=True, params=names("augmentation"))
+    def one(self, request: pytest.FixtureRequest) -> None:
+        self.component = request.param
+        if self.component == "cstp":
+            self.once = {"pick_channel": 0.0}
 
 
 def test_without_temporal_consistency_every_frame_draws_its_own() -> None:

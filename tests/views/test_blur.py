@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.v2 import functional
 
+from raysl.testing.augmentation import noise
 from raysl.views.blur import blur_radius, gaussian_blur
 from raysl.views.color import solarise
-from tests.views.test_augmentations import noise
 
 
 def blurred(frames: torch.Tensor, sigma: float, radius: int) -> torch.Tensor:

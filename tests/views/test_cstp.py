@@ -11,10 +11,10 @@ from scipy import stats
 from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.streams import stream
+from raysl.testing.augmentation import noise
 from raysl.views.augmentations.cstp import CstpAugmentation, CstpOptions, CstpParameters
 from raysl.views.pixel_operations import Jitter
 from tests.views.sets import clip_options
-from tests.views.test_augmentations import noise
 from tests.views.test_tclr import assert_share, assert_uniform
 
 WHOLE = CstpParameters(crop=(0, 0, 24, 24), flip=False)

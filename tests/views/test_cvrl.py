@@ -11,13 +11,13 @@ from scipy import stats
 
 from raysl.data.source import VideoSource
 from raysl.streams import stream
+from raysl.testing.augmentation import noise
 from raysl.views.augmentations.cvrl import CvrlAugmentation, CvrlOptions
 from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
 from raysl.views.loader import PretrainingLoader
 from raysl.views.pixel_operations import Parameters, apply
 from raysl.views.random_crop import draw_crop
 from tests.views.sets import clip_options, small_cell
-from tests.views.test_augmentations import noise
 
 OFF: dict[str, Any] = {"jitter": 0.0, "grey": 0.0, "flip": 0.0, "min_area": 1.0, "min_aspect": 1.0, "max_aspect": 1.0}
 

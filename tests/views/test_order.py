@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from raysl.errors import ConfigError
+from raysl.testing.drawn import drawn
 from raysl.views.order import EpochOrder
-from tests.drawn import drawn
 
 
 def test_an_epoch_visits_distinct_videos() -> None:

@@ -14,11 +14,11 @@ from raysl.config.component import find, names
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.streams import stream
+from raysl.testing import PairSamplerContract
 from raysl.views.loader import PretrainingLoader
 from raysl.views.pair_sampler import PairSampler
 from raysl.views.pairs.skips import SkipsOptions, SkipsPair
 from raysl.views.placement import uniform_start
-from tests.drawn import drawn
 from tests.views.sets import clip_options, small_cell
 
 
@@ -28,32 +28,10 @@ def built(name: str, **clip: object) -> PairSampler:
     return sampler
 
 
-@pytest.mark.parametrize("name", names("pair sampler"))
-def test_places_both_clips_inside_the_video_or_wraps(name: str) -> None:
-    for length, frames, stride, key in drawn(50, (1, 300), (2, 16), (1, 8), (0, 99)):
-        for kind in ("rgb", "difference"):
-            clip = clip_options(frames=frames, stride=stride, input=kind)
-            sampler = built(name, frames=frames, stride=stride, input=kind)
-            placements = sampler.place(length, stream(key))
-            assert set(placements) == {"query", "key"}
-            for placement in placements.values():
-                indices = placement.indices(length)
-                assert (len(indices), placement.frames) == (clip.raw_frames, clip.raw_frames)
-                assert placement.stride in sampler.strides
-                assert all(0 <= index < length for index in indices)
-                assert 0 <= placement.center(length) <= 1
-                assert 0 <= placement.start < length
-                inside = range(placement.start, placement.start + clip.raw_frames * placement.stride, placement.stride)
-                assert indices == [index % length for index in inside]
-                # Where a clip at the smallest stride fits, the clip lies inside the video.
-                if length > (clip.raw_frames - 1) * min(sampler.strides):
-                    assert inside[-1] < length
-
-
-@pytest.mark.parametrize("name", names("pair sampler"))
-def test_equal_streams_give_equal_pairs(name: str) -> None:
-    sampler = built(name)
-    assert [sampler.place(90, stream(7, i)) for i in range(20)] == [sampler.place(90, stream(7, i)) for i in range(20)]
+class TestPairSamplers(PairSamplerContract):
+    @pytest.fixture(autouse=True, params=names("pair sampler"))
+    def one(self, request: pytest.FixtureRequest) -> None:
+        self.component = request.param
 
 
 def test_starts_are_uniform_over_all_that_fit() -> None:

@@ -14,10 +14,10 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from raysl.streams import stream
+from raysl.testing.augmentation import noise
 from raysl.views.augmentations.rand_augment import OPERATORS, Operator, RandAugmentation, RandAugmentOptions
 from raysl.views.pixel_operations import crop_and_flip
 from tests.views.sets import clip_options
-from tests.views.test_augmentations import noise
 
 
 def rand_augment(size: int = 24, **options: Any) -> RandAugmentation:

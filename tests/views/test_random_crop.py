@@ -6,8 +6,8 @@ import numpy as np
 from scipy import stats
 
 from raysl.streams import stream
+from raysl.testing.drawn import drawn
 from raysl.views.random_crop import draw_crop
-from tests.drawn import drawn
 
 SIZE, AREA, ASPECT = (1, 300), (0.01, 1.0), (0.1, 10.0)
 

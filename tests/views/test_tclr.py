@@ -12,12 +12,12 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.config.sections import ClipOptions
 from raysl.streams import stream
+from raysl.testing.augmentation import noise
 from raysl.views.augmentations.tclr import TclrAugmentation, TclrParameters
 from raysl.views.augmentations.tclr_options import TclrOptions
 from raysl.views.color import adjust_gamma
 from raysl.views.pixel_operations import Jitter
 from tests.views.sets import clip_options
-from tests.views.test_augmentations import noise
 
 NOTHING = TclrParameters(
     crop=(0, 0, 24, 24),

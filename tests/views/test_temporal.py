@@ -16,12 +16,12 @@ from raysl.config.sections import TemporalOptions
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.streams import stream
+from raysl.testing.drawn import drawn
 from raysl.views.loader import PretrainingLoader
 from raysl.views.pair_sampler import pair_sampler
 from raysl.views.pipeline import ViewPipeline
 from raysl.views.placement import Placement, uniform_start
 from raysl.views.temporal import augment_in_time
-from tests.drawn import drawn
 from tests.views.numbered import SEED, NumberedSource, batches, numbered_cell, numbers, pair_stream, steps
 from tests.views.sets import small_cell
 

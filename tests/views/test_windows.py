@@ -19,6 +19,7 @@ from raysl.objectives.build import build_objective
 from raysl.reports import build_table
 from raysl.reports.input import RowInput
 from raysl.streams import stream
+from raysl.testing import WindowSamplerContract
 from raysl.training.pretrain import pretrain
 from raysl.views.pipeline import ViewPipeline
 from raysl.views.placement import Placement
@@ -50,6 +51,12 @@ def placed(length: int, clip: str = "rgb", key: int = 0, **options: Any) -> dict
 
 def sampling(**options: Any) -> dict[str, Any]:
     return {"windows": {"name": "global_local", **options}}
+
+
+class TestWindowSamplers(WindowSamplerContract):
+    @pytest.fixture(autouse=True, params=names("window sampler"))
+    def one(self, request: pytest.FixtureRequest) -> None:
+        self.component = request.param
 
 
 @pytest.mark.parametrize(("local_clips", "stride"), [(4, 1), (2, 2)])
@@ -222,20 +229,6 @@ def test_copies_share_their_place_and_are_augmented_each_by_a_draw_of_its_own(so
             assert torch.equal(batch.views[view].clips, again[0].views[view].clips)
     other = batches(small_cell(sampling=sampling(), seed=4), source, ("global",))[0]
     assert not torch.equal(other.views["global"].clips, batch.views["global"].clips)
-
-
-@pytest.mark.parametrize("pair", names("pair sampler"))
-def test_any_pair_stands_beside_the_windows_and_does_not_move_them_nor_they_it(pair: str) -> None:
-    source = NumberedSource(*range(210, 250, 5))
-    sampler: dict[str, Any] = {"pair": {"name": pair}}
-    alone = batches(numbered_cell(sampling=sampler), source, PAIR)
-    beside = batches(numbered_cell(sampling={**sampler, **sampling()}), source, (*PAIR, *view_names(4)))
-    without = batches(numbered_cell(sampling=sampling()), source, view_names(4))
-    for one, both, other in zip(alone, beside, without, strict=True):
-        for expected, found in ((one, both), (other, both)):
-            for name, view in expected.views.items():
-                assert torch.equal(view.clips, found.views[name].clips)
-                assert torch.equal(view.center, found.views[name].center)
 
 
 def test_the_pair_is_independent_of_the_window() -> None:

@@ -16,13 +16,13 @@ from raysl.config.cells import Cell
 from raysl.data.places import Places
 from raysl.errors import ConfigError, NodeFault
 from raysl.results import Store
+from raysl.testing.ranks import run_ranks
 from raysl.training.progress import Progress
 from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell, workers_of
 from raysl.work.run_cells import reopen
 from raysl.work.site import Site
 from tests.models.narrow_weights import NARROW, save_narrow_weights
 from tests.planning.studies import write_study
-from tests.ranks import run_ranks
 from tests.work.plans import plan, plan_file, site_here
 
 pytestmark = pytest.mark.slow

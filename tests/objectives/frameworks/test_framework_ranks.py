@@ -11,9 +11,9 @@ from raysl.config.component import find, names
 from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.objective import Objective
+from raysl.testing.ranks import run_ranks
 from tests.objectives.batches import context, small_options
 from tests.objectives.rank_steps import BATCH, STEPS, assert_ranks_equal_one, train
-from tests.ranks import run_ranks
 
 CASES: list[tuple[str, dict[str, Any], int | str]] = [
     *((name, {}, "batch") for name in names("framework")),

@@ -8,48 +8,43 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from raysl.config.component import find, names
+from raysl.config.component import names
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
 from raysl.objectives.losses.nt_xent import nt_xent
-from raysl.objectives.term import Term
-from tests.objectives.batches import context, random_batch, small_options
+from raysl.testing import FrameworkContract
+from raysl.testing.component import WINDOWED
+from raysl.testing.framework import features
+from raysl.testing.term import Told, on_two_ranks
+from tests.objectives.batches import SMALL, context, random_batch
+
+FRAMEWORKS = names("framework")
 
 
-def features(term: Term) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return {name: term.reduce(torch.rand(4, 6, 2, 1, 1, generator=generator)) for name in term.view_names}
+class TestFrameworks(FrameworkContract):
+    @pytest.fixture(autouse=True, params=FRAMEWORKS)
+    def one(self, request: pytest.FixtureRequest) -> None:
+        use(self, request.param)
+
+    @pytest.fixture
+    def two_ranks(self, all_on_two_ranks: list[Told]) -> list[Told]:
+        return all_on_two_ranks
 
 
-@pytest.mark.parametrize("name", names("framework"))
-class TestContract:
-    def build(self, name: str) -> Term:
-        torch.manual_seed(0)
-        term = find("framework", name).build(small_options(name), context())
-        assert isinstance(term, Term)
-        return term
+def use(contract: FrameworkContract, name: str) -> FrameworkContract:
+    """The contract of the framework of this name."""
+    contract.component, contract.options = name, SMALL[name]
+    contract.remembers = name in ("moco", "instdisc")
+    if name == "simsiam":
+        contract.projector = {**contract.projector, "last_affine": True}
+    elif name == "tclr_released":  # it reads windows
+        contract.base = WINDOWED
+    return contract
 
-    def test_loss_is_a_scalar_and_metrics_carry_no_gradient(self, name: str) -> None:
-        term = self.build(name)
-        output = term(features(term), random_batch())
-        assert output.loss.shape == ()
-        assert output.loss.requires_grad
-        assert "embedding_std" in output.metrics
-        assert all(value.shape == () and not value.requires_grad for value in output.metrics.values())
 
-    def test_gradient_reaches_features_and_parameters(self, name: str) -> None:
-        term = self.build(name)
-        given = {view: rows.requires_grad_() for view, rows in features(term).items()}
-        term(given, random_batch()).loss.backward()
-        gradients = [given[view].grad for view in term.view_names]
-        assert all(gradient is not None and gradient.any() for gradient in gradients)
-        assert all(p.grad is not None for p in term.parameters() if p.requires_grad)
-
-    def test_has_a_nonnegative_weight(self, name: str) -> None:
-        options: Any = find("framework", name).options
-        assert options().weight == 1.0
-        with pytest.raises(ValidationError, match="weight"):
-            options(weight=-0.1)
+@pytest.fixture(scope="module")
+def all_on_two_ranks() -> list[Told]:
+    return on_two_ranks([use(FrameworkContract(), name).training() for name in FRAMEWORKS])
 
 
 def test_simclr_is_nt_xent_of_projected_features() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from raysl.objectives.losses.nt_xent import nt_xent
-from tests.ranks import run_ranks
+from raysl.testing.ranks import run_ranks
 
 SWITCHES: list[dict[str, Any]] = [
     {},

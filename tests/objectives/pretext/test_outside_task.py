@@ -13,10 +13,11 @@ from raysl.config.cell import CellConfig
 from raysl.config.identity import cell_id
 from raysl.objectives.build import build_objective
 from raysl.planning.study import load_study
+from raysl.testing.pretext_task import SMALL, SOURCE
+from raysl.testing.steps import learning
 from raysl.training.pretrain import pretrain
 from tests.cells import TINY, tiny_cell
 from tests.objectives.outside import FADE, FOLDER
-from tests.objectives.pretext.test_tasks import SMALL, SOURCE, learner
 from tests.objectives.task_videos import MovingSource, loaded_batches
 from tests.training.material import curves_of, final, folder_of, tiny_source
 
@@ -35,7 +36,7 @@ def cell_of(options: dict[str, Any] | None = None, **changes: Any) -> CellConfig
 @pytest.mark.parametrize("view", ["own", "pair"])
 def test_it_learns_alone(view: str) -> None:
     cell = cell_of({"view": view}, **{"objective.contrastive": None})
-    training = learner(cell)
+    training = learning(cell)
     (batch, *_) = loaded_batches(cell, SOURCE, training.objective.view_names)
     values = [training.step([batch], step) for step in range(STEPS)]
     assert values[0].terms.keys() == {FADE}
@@ -56,7 +57,7 @@ def test_the_answer_is_what_was_done_to_the_clip() -> None:
 @pytest.mark.parametrize("framework", ["simclr", "moco", "byol", "simsiam", "instdisc"])
 def test_every_framework_contrasts_it(framework: str) -> None:
     small = {"moco": {"queue_size": 16}, "instdisc": {"negatives": 8}}.get(framework, {})
-    training = learner(cell_of(**{"objective.contrastive": {"framework": framework, **small}}))
+    training = learning(cell_of(**{"objective.contrastive": {"framework": framework, **small}}))
     (batch, *_) = loaded_batches(cell_of(), SOURCE, training.objective.view_names)
     values = training.step([batch], 0)
     assert values.terms.keys() == {"contrastive", FADE}

@@ -12,8 +12,9 @@ from torch import Tensor
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.objectives.pretext.playback_regression import PlaybackRegression, PlaybackRegressionOptions
+from raysl.testing.backbone import build, narrow
 from tests.cells import tiny_cell
-from tests.models.test_backbones import DEEP_POOLED, TRAINED, build, narrow
+from tests.models.test_backbones import DEEP_POOLED, TRAINED
 from tests.objectives.batches import TinyBackbone, context, placed, random_batch
 
 CLIP = ClipOptions(frames=4, size=16, resize=16)

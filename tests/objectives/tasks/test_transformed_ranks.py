@@ -14,11 +14,11 @@ from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term
+from raysl.testing.ranks import run_ranks
 from raysl.views.batch import Batch
 from tests.objectives.batches import context, part_of, random_batch, small, small_options
 from tests.objectives.rank_steps import BATCH, STEPS, assert_ranks_equal_one, noise, train
 from tests.objectives.task_batches import CONTRASTING, TASKS, with_task_views
-from tests.ranks import run_ranks
 from tests.training.steps import assert_same_training, cell_of, taken
 
 CASES: list[tuple[str, dict[str, Any], int | str]] = [

@@ -14,9 +14,9 @@ from raysl.models.batch_norm_groups import Grouping
 from raysl.models.projector import Projector
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term
+from raysl.testing.ranks import run_ranks
 from tests.objectives.batches import PROJECTOR, context
 from tests.objectives.rank_steps import BATCH, STEPS, assert_ranks_equal_one, train
-from tests.ranks import run_ranks
 
 TERMS: dict[str, dict[str, dict[str, Any]]] = {
     "local_local": {"temporal loss/local_local": {}},

@@ -1,8 +1,7 @@
-"""The contract of every loss over clips in time, found by name: it learns, resumes, is cached, shares a projector."""
+"""The contract of every loss over clips in time that comes with raysl; then how they share a projector and windows."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from typing import Any
 
@@ -17,30 +16,21 @@ from raysl.models.projector import Projector
 from raysl.objectives.build import build_objective
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term
-from raysl.training.learner import Learner
+from raysl.testing import TemporalLossContract
+from raysl.testing.steps import learner_of, learning
+from raysl.testing.temporal_loss import BATCH, FRAMES, LEARNING, STEPS
+from raysl.testing.term import Told, on_two_ranks
 from raysl.views.batch import Batch
-from tests.cells import TINY_BACKBONE, tiny_cell
+from tests.cells import tiny_cell
 from tests.objectives.batches import PROJECTOR, TIMESTEPS, WINDOWS, random_batch
-from tests.training.steps import assert_same_training, cell_of, learner_of, taken
 
 FRAMEWORK = "tclr_released"
 LOSSES = [*names("temporal loss"), FRAMEWORK]
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{name: (name, {}) for name in LOSSES},
+    **{name: (name, {}) for name in names("temporal loss")},
+    FRAMEWORK: (FRAMEWORK, {"projector": "shared"}),
     "local_local released": ("local_local", {"variant": "released"}),
     "global_local released": ("global_local", {"variant": "released"}),
-}
-BATCH, FRAMES, STEPS = 8, 8, 30
-BASE: dict[str, Any] = {
-    **WINDOWS,
-    "clip": {"frames": FRAMES, "size": 16},
-    "backbone": {"name": TINY_BACKBONE, "last_stage_time": "kept"},
-    "objective.contrastive": None,
-    "objective.projector": PROJECTOR,
-    "objective.memory": {"cells": 2},
-    "optimizer": {"name": "adamw", "learning_rate": {"value": 3e-3, "at_batch": BATCH}},
-    "schedule": "constant",
-    "training.steps": STEPS,
 }
 ALL: dict[str, Any] = {
     "objective.contrastive": {"framework": "simclr", "projector": "shared"},
@@ -57,70 +47,47 @@ def only(name: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def cell_with(changes: dict[str, Any]) -> CellConfig:
-    return tiny_cell({**BASE, **changes})
+    return tiny_cell({**LEARNING, **changes})
 
 
 def objective_of(changes: dict[str, Any]) -> Objective:
     return build_objective(cell_with(changes), range(BATCH), STEPS)
 
 
-def learner(changes: dict[str, Any]) -> Learner:
-    cell = cell_with(changes)
-    objective = build_objective(cell, range(BATCH), STEPS)
-    device = torch.device("cpu")
-    return Learner(objective, cell, total_steps=STEPS, steps_per_epoch=5, device=device, precision="float32")
-
-
 def fixed_batch(dtype: torch.dtype = torch.float32) -> Batch:
     return random_batch(BATCH, dtype, frames=FRAMES)
 
 
-@pytest.mark.parametrize("case", CASES)
-class TestContract:
-    def test_the_loss_falls_on_a_fixed_batch(self, case: str) -> None:
-        training = learner(only(*CASES[case]))
-        values = [training.step([fixed_batch()], step) for step in range(STEPS)]
-        losses = torch.tensor([value.loss for value in values])
-        assert losses.isfinite().all()
-        assert losses[-5:].mean() < 0.9 * losses[:5].mean()
+def use(contract: TemporalLossContract, case: str) -> TemporalLossContract:
+    """The contract of this case."""
+    contract.component, contract.options = CASES[case]
+    return contract
 
-    def test_gradient_reaches_all_of_the_backbone_and_of_the_projector(self, case: str) -> None:
-        objective = objective_of(only(*CASES[case]))
-        objective.begin_step(0)
-        objective(fixed_batch()).loss.backward()
-        # A bias before batch norm is cancelled by it.
-        cancelled = "projector.layers.0.bias"
-        parameters = {name: p for name, p in objective.named_parameters() if not name.endswith(cancelled)}
-        assert any("projector" in name for name in parameters)
-        assert all(p.grad is not None and p.grad.abs().max() > 1e-12 for p in parameters.values())
 
-    def test_chunks_train_as_the_whole_batch(self, case: str) -> None:
-        changes = {**BASE, **only(*CASES[case])}
-        whole, chunks = (taken(cell_of(batch=BATCH, changes=changes, chunk=chunk)) for chunk in (None, 4))
-        assert_same_training(chunks, whole)
+@pytest.fixture(scope="module")
+def all_on_two_ranks() -> list[Told]:
+    losses = [use(TestTemporalLosses(), case) for case in CASES if case != FRAMEWORK]
+    return on_two_ranks([one.training() for one in (*losses, use(TestReleased(), FRAMEWORK))])
 
-    def test_a_checkpoint_midway_goes_on_bit_for_bit(self, case: str) -> None:
-        straight, resumed = (learner(only(*CASES[case])) for _ in range(2))
-        for step in range(2):
-            straight.step([fixed_batch()], step)
-        buffer = io.BytesIO()
-        torch.save((straight.state(), straight.optimizer.state_dict(), straight.schedule.state_dict()), buffer)
-        buffer.seek(0)
-        resumed.load(*torch.load(buffer))
-        for step in range(2, 4):
-            values = [training.step([fixed_batch()], step) for training in (straight, resumed)]
-            assert values[0] == values[1]
-        ours, theirs = straight.objective.state_dict(), resumed.objective.state_dict()
-        assert ours.keys() == theirs.keys()
-        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
-    def test_asks_for_views_that_a_cell_makes_and_for_no_more(self, case: str) -> None:
-        objective = objective_of(only(*CASES[case]))
-        given = fixed_batch().views
-        assert set(objective.view_names) <= set(given)
-        needed = Batch(views={name: given[name] for name in objective.view_names})
-        objective.begin_step(0)
-        assert torch.equal(objective(needed).loss, objective(fixed_batch()).loss)
+class TestTemporalLosses(TemporalLossContract):
+    @pytest.fixture(autouse=True, params=[case for case in CASES if case != FRAMEWORK])
+    def one(self, request: pytest.FixtureRequest) -> None:
+        use(self, request.param)
+
+    @pytest.fixture
+    def two_ranks(self, all_on_two_ranks: list[Told]) -> list[Told]:
+        return all_on_two_ranks
+
+
+class TestReleased(TestTemporalLosses):
+    """Over windows too, and a framework."""
+
+    kind = "framework"
+
+    @pytest.fixture(autouse=True)
+    def one(self) -> None:
+        use(self, FRAMEWORK)
 
 
 WITH_PROJECTOR = [
@@ -154,7 +121,7 @@ def test_a_shared_projector_that_is_not_there_is_refused_at_load(name: str) -> N
 
 @pytest.mark.parametrize("per_view", [False, True])
 def test_the_shared_projector_is_one_set_of_parameters_for_all_terms(per_view: bool) -> None:
-    training = learner({**ALL, "batch_norm_per_view": per_view})
+    training = learning(cell_with({**ALL, "batch_norm_per_view": per_view}), BATCH)
     objective = training.objective
     projectors = {id(objective.term(name).projector) for name in objective.terms}
     assert len(objective.terms) == len(ALL)

@@ -1,4 +1,4 @@
-"""Toy features for the tests of protocols."""
+"""Features of videos drawn from a known law, for the tests of protocols."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import start_processes
 
-multiprocessing.set_forkserver_preload(["torch._dynamo", "raysl.work.run_cells", "tests.training.steps"])
+multiprocessing.set_forkserver_preload(["torch._dynamo", "raysl.work.run_cells", "raysl.testing.steps"])
 """Ranks are forked from a process that has imported what takes seconds, and does nothing else."""
 
 
@@ -46,7 +46,7 @@ def run_ranks(function: Callable[..., Any], world_size: int, *args: Any, finish_
     """
     with tempfile.TemporaryDirectory() as folder:
         given = (folder, world_size, function, args, finish_together)
-        processes = start_processes(_entry, given, nprocs=world_size, join=False, start_method="forkserver")
+        processes = start_processes(_entry, given, nprocs=world_size, join=False, start_method="forkserver")  # type: ignore[no-untyped-call]
         while processes is not None and not processes.join():
             pass
         results = [pickle.loads(Path(folder, f"result-{rank}").read_bytes()) for rank in range(world_size)]
