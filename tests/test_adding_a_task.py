@@ -33,5 +33,5 @@ def test_a_diff_is_of_the_file_as_it_is(before: str, path: str, lines: str) -> N
 
 
 def test_the_task_of_a_package_of_its_own_is_the_one_that_is_trained() -> None:
-    (shown,) = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
+    shown = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)[0]
     assert shown == OUTSIDE.read_text()
