@@ -77,6 +77,11 @@ def test_ray_is_imported_in_the_engine_alone() -> None:
     assert having == {"engine"}
 
 
+def test_pytest_is_imported_in_the_contracts_alone() -> None:
+    having = {part(file) for file in FILES if any(name.split(".")[0] == "pytest" for name in imports(file))}
+    assert having == {"testing"}
+
+
 def named_marks(node: ast.AST, known: dict[str, set[str]]) -> set[str]:
     """``ray`` of ``pytest.mark.ray``, also under a name that the module gave it."""
     found: set[str] = set()

@@ -7,6 +7,13 @@
 
 The components that come with raysl pass the same classes. What a class needs to know of a component is an attribute,
 which the class describes. Tests need pytest, which the extra ``test`` installs: ``pip install 'raysl[test]'``.
+
+A test of a second or more bears no mark, since marks are the project's that runs it: ``takes_seconds`` is true of its
+function (`raysl.testing.component.takes_seconds`), and ``pytest_itemcollected`` in a ``conftest.py`` may add a mark:
+
+    def pytest_itemcollected(item):
+        if getattr(getattr(item, "function", None), "takes_seconds", False):
+            item.add_marker("slow")
 """
 
 from __future__ import annotations
@@ -28,11 +35,13 @@ if TYPE_CHECKING:
     from raysl.testing.backbone import BackboneContract
     from raysl.testing.component import ComponentContract
     from raysl.testing.data_set import DataSetContract
+    from raysl.testing.feature_protocol import FeatureProtocolContract
     from raysl.testing.framework import FrameworkContract
     from raysl.testing.optimizer import OptimizerContract
     from raysl.testing.pair_sampler import PairSamplerContract
+    from raysl.testing.per_clip_protocol import PerClipProtocolContract
     from raysl.testing.pretext_task import PretextTaskContract
-    from raysl.testing.protocol import FeatureProtocolContract, PerClipProtocolContract, ProtocolContract
+    from raysl.testing.protocol import ProtocolContract
     from raysl.testing.schedule import ScheduleContract
     from raysl.testing.temporal_loss import TemporalLossContract
     from raysl.testing.window_sampler import WindowSamplerContract
@@ -42,11 +51,11 @@ _MODULES = {
     "BackboneContract": "backbone",
     "ComponentContract": "component",
     "DataSetContract": "data_set",
-    "FeatureProtocolContract": "protocol",
+    "FeatureProtocolContract": "feature_protocol",
     "FrameworkContract": "framework",
     "OptimizerContract": "optimizer",
     "PairSamplerContract": "pair_sampler",
-    "PerClipProtocolContract": "protocol",
+    "PerClipProtocolContract": "per_clip_protocol",
     "PretextTaskContract": "pretext_task",
     "ProtocolContract": "protocol",
     "ScheduleContract": "schedule",
