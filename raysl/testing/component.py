@@ -55,8 +55,11 @@ WINDOWED: dict[str, Any] = {
     "objective.memory": {"cells": 2},
 }
 """Those of a cell whose terms read windows, on a projector that they share."""
-TOO_LARGE = ("width", "hidden_dim", "output_dim", "projection_dim", "hidden_layers", "size", "resize")
-"""Upper bounds of these are a matter of memory, and are not tried."""
+TOO_LARGE = (
+    *("width", "hidden_dim", "output_dim", "projection_dim", "hidden_layers", "size", "resize", "queue_size"),
+    *("loader_workers", "threads"),
+)
+"""Upper bounds of these ask the machine for memory, processes or threads, and are not tried."""
 
 
 class ComponentContract:

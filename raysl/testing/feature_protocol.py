@@ -23,10 +23,12 @@ class FeatureProtocolContract(ProtocolContract):
 
     Attributes:
         options_of_toys: options beside ``options`` for sixty videos of six classes.
+        chance_videos: test videos whose features say nothing; fewer where the protocol's cost grows fast with them.
         percent: whether all of its metrics are percent, and not the headline alone.
     """
 
     options_of_toys: Mapping[str, Any] = {}
+    chance_videos: int = 600
     percent: bool = True
 
     def measured(self, train: Features, test: Features, seed: int = 0) -> EvaluationResult:
@@ -72,7 +74,7 @@ class FeatureProtocolContract(ProtocolContract):
         assert set(self.shares(result)) == {100.0}
 
     def test_random_features_score_chance(self) -> None:
-        videos = 600
+        videos = self.chance_videos
         result = self.measured(split("train", 300, 0.0), split("test", videos, 0.0))
         chance = 100 / CLASSES
         # 4 standard errors; train and test noise are independent.

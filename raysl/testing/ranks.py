@@ -15,7 +15,15 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import start_processes
 
-multiprocessing.set_forkserver_preload(["torch._dynamo", "raysl.work.run_cells", "raysl.testing.steps"])
+multiprocessing.set_forkserver_preload(
+    [
+        "torch._dynamo",
+        "torchvision.models.video",
+        "torchvision.transforms.v2",
+        "raysl.work.run_cells",
+        "raysl.testing.steps",
+    ]
+)
 """Ranks are forked from a process that has imported what takes seconds, and does nothing else."""
 
 

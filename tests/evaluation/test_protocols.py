@@ -83,6 +83,8 @@ class TestOnFeatures(OfRaysl, FeatureProtocolContract):
     def one(self, request: pytest.FixtureRequest) -> None:
         self.use(request.param)
         self.percent = self.component != "geometry"
+        if self.component == "tsne":
+            self.chance_videos = 200
         folds = "folds" in self.found.options.model_fields  # of a cross-validation
         self.options_of_toys = {"folds": 2} if folds else {}
 
