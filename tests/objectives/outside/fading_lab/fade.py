@@ -17,7 +17,9 @@ from raysl.views.task_views import VideoPlan
 class FadeOptions(OneClipOptions):
     """Options of fade."""
 
-    strength: float = option(0.5, doc="share of its brightness that the darkest frame loses", source="ours", gt=0, le=1)
+    strength: float = option(
+        0.5, doc="share of its brightness that the darkest frame loses", unit="share", source="ours", gt=0, le=1
+    )
 
 
 class FadeViews(OneClipViews):
