@@ -69,6 +69,8 @@ class Component:
             features without learning (`raysl.planning.trivial`).
         file: of a protocol that reads a file besides the data: the name that ``--root NAME=FILE`` binds it to, and what
             the file is, for messages (`raysl.evaluation.given_file`).
+        plain: of a backbone: how its network is built without raysl, a `raysl.models.plain_network.PlainNetwork`, which
+            the card of an exported one prints; None: it is exported as a traced program.
     """
 
     kind: str
@@ -90,6 +92,7 @@ class Component:
     boxes: bool = False
     trivial: bool = False
     file: Callable[[Any], tuple[str, str]] | None = None
+    plain: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ gives 2x7x7. 27 661 440 parameters at width 1.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.models.backbone import Backbone, check_clip, scaled, width_option
+from raysl.models.plain_network import PlainNetwork
 from raysl.models.video_resnet import LastStageTime
 
 GROUPS = {"1": 64, "2": 128, "3a": 256, "3b": 256, "4a": 512, "4b": 512, "5a": 512, "5b": 512}
@@ -84,4 +87,26 @@ def _check(options: C3DOptions, cell: CellConfig) -> None:
     check_clip((cell.clip.frames, cell.clip.size, cell.clip.size), smallest_clip(options.last_stage_time))
 
 
-COMPONENT = Component(kind="backbone", options=C3DOptions, build=_build, check=_check)
+def _plain(options: C3DOptions) -> PlainNetwork:
+    channels = [3, *(scaled(outputs, options.width) for outputs in GROUPS.values())]
+    sizes = dict(zip(GROUPS, pairwise(channels), strict=True))
+    last = 2 if options.last_stage_time == "halved" else 1
+    return PlainNetwork(
+        origin="torch.nn.Sequential",
+        imports=(),
+        build=(
+            f"sizes = {sizes}",
+            f'pools = {{"1": 1, "2": 2, "3b": 2, "4b": {last}}}  # of time; of space 2',
+            "network = torch.nn.Sequential()",
+            "for name, (i, o) in sizes.items():",
+            '    network.add_module(f"conv{name}", torch.nn.Conv3d(i, o, kernel_size=3, padding=1))',
+            '    network.add_module(f"bn{name}", torch.nn.BatchNorm3d(o))',
+            '    network.add_module(f"relu{name}", torch.nn.ReLU())',
+            "    if name in pools:",
+            '        network.add_module(f"pool{name}", torch.nn.MaxPool3d((pools[name], 2, 2)))',
+        ),
+        pools=False,
+    )
+
+
+COMPONENT = Component(kind="backbone", options=C3DOptions, build=_build, plain=_plain, check=_check)

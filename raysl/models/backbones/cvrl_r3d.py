@@ -22,6 +22,7 @@ from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.models.backbone import stem_channels, width_option
 from raysl.models.inflate import InflatableOptions
+from raysl.models.plain_network import PlainNetwork, of_pytorchvideo
 from raysl.models.slow import SlowResNet
 
 TRUNCATED_STD = 0.87962566103423978
@@ -84,4 +85,10 @@ def _build(options: CVRLR3DOptions) -> CVRLR3D:
     return CVRLR3D(options.depth, options.width)
 
 
-COMPONENT = Component(kind="backbone", options=CVRLR3DOptions, build=_build)
+def _plain(options: CVRLR3DOptions) -> PlainNetwork:
+    origin = f"pytorchvideo.models.resnet.create_resnet, depth {options.depth}, with CVRL's stem"
+    stem = "stem_conv_kernel_size=(5, 7, 7), stem_conv_stride=(2, 2, 2)"
+    return of_pytorchvideo(options.depth, stem_channels(options.width), stem, options.width, origin)
+
+
+COMPONENT = Component(kind="backbone", options=CVRLR3DOptions, build=_build, plain=_plain)

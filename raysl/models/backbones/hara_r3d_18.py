@@ -13,6 +13,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.models.backbone import stem_channels, width_option
 from raysl.models.inflate import InflatableBackbone, InflatableOptions
+from raysl.models.plain_network import WITHOUT_FC, PlainNetwork, of_torchvision
 from raysl.models.video_resnet import VideoResNet, draw_kaiming
 
 
@@ -57,4 +58,13 @@ def _build(options: HaraR3D18Options) -> HaraR3D18:
     return HaraR3D18(options.width)
 
 
-COMPONENT = Component(kind="backbone", options=HaraR3D18Options, build=_build)
+def _plain(options: HaraR3D18Options) -> PlainNetwork:
+    stem = (
+        "network.stem[0] = torch.nn.Conv3d(3, 64, kernel_size=7, stride=(1, 2, 2), padding=3, bias=False)",
+        "network.stem.append(torch.nn.MaxPool3d(kernel_size=3, stride=2, padding=1))",
+    )
+    changed = "the stem is 7x7x7, and a 3x3x3 max pool of stride 2 follows it (Hara et al. 2018)"
+    return of_torchvision("r3d_18", options.width, WITHOUT_FC, (changed, stem))
+
+
+COMPONENT = Component(kind="backbone", options=HaraR3D18Options, build=_build, plain=_plain)

@@ -11,6 +11,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.config.options import Options
 from raysl.models.backbone import stem_channels, width_option
+from raysl.models.plain_network import WITHOUT_FC, PlainNetwork, of_torchvision
 from raysl.models.video_resnet import VideoResNet, draw_kaiming
 
 
@@ -44,4 +45,8 @@ def _build(options: MC318Options) -> MC318:
     return MC318(options.width)
 
 
-COMPONENT = Component(kind="backbone", options=MC318Options, build=_build)
+def _plain(options: MC318Options) -> PlainNetwork:
+    return of_torchvision("mc3_18", options.width, WITHOUT_FC)
+
+
+COMPONENT = Component(kind="backbone", options=MC318Options, build=_build, plain=_plain)

@@ -13,6 +13,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.config.options import Options
 from raysl.models.backbone import stem_channels, width_option
+from raysl.models.plain_network import WITHOUT_FC, PlainNetwork, kept_time, of_torchvision
 from raysl.models.video_resnet import LastStageTime, VideoResNet, draw_kaiming, last_stage_option
 
 STEM_MIDDLE = 45
@@ -58,4 +59,10 @@ def _build(options: R2Plus1D18Options) -> R2Plus1D18:
     return R2Plus1D18(options.width, options.last_stage_time)
 
 
-COMPONENT = Component(kind="backbone", options=R2Plus1D18Options, build=_build)
+def _plain(options: R2Plus1D18Options) -> PlainNetwork:
+    kept = options.last_stage_time == "kept"
+    changes = [kept_time("network.layer4[0].conv1[0][3]", (2, 0, 0), (1, 1, 1))] if kept else []
+    return of_torchvision("r2plus1d_18", options.width, WITHOUT_FC, *changes)
+
+
+COMPONENT = Component(kind="backbone", options=R2Plus1D18Options, build=_build, plain=_plain)

@@ -13,6 +13,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.models.backbone import stem_channels, width_option
+from raysl.models.plain_network import WITHOUT_FC, Change, PlainNetwork, kept_time, of_torchvision
 from raysl.models.video_resnet import LastStageTime, VideoResNet, draw_kaiming, last_stage_option
 
 
@@ -56,4 +57,14 @@ def _build(options: R3D18Options) -> R3D18:
     return R3D18(options.width, options.last_stage_time, options.max_pool)
 
 
-COMPONENT = Component(kind="backbone", options=R3D18Options, build=_build)
+def _plain(options: R3D18Options) -> PlainNetwork:
+    changes: list[Change] = []
+    if options.max_pool:
+        pool = "network.stem.append(torch.nn.MaxPool3d(kernel_size=3, stride=2, padding=1))"
+        changes.append(("a 3x3x3 max pool of stride 2 follows the stem", (pool,)))
+    if options.last_stage_time == "kept":
+        changes.append(kept_time("network.layer4[0].conv1[0]", (2, 1, 1), (1, 2, 2)))
+    return of_torchvision("r3d_18", options.width, WITHOUT_FC, *changes)
+
+
+COMPONENT = Component(kind="backbone", options=R3D18Options, build=_build, plain=_plain)

@@ -15,6 +15,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.models.backbone import check_clip, width_option
+from raysl.models.plain_network import PlainNetwork, of_torchvision
 from raysl.models.s3d_network import WIDTH_STEP, S3DNetwork, slow_option, smallest_clip
 
 
@@ -45,4 +46,10 @@ def _check(options: S3DOptions, cell: CellConfig) -> None:
     check_clip((cell.clip.frames, cell.clip.size, cell.clip.size), smallest_clip(options.slow))
 
 
-COMPONENT = Component(kind="backbone", options=S3DOptions, build=_build, check=_check)
+def _plain(options: S3DOptions) -> PlainNetwork:
+    slow = ("no temporal stride in the stem", ("network.features[0][1][0].stride = (1, 1, 1)",))
+    head = ("network.avgpool = network.classifier = torch.nn.Identity()",)
+    return of_torchvision("s3d", options.width, head, *([slow] if options.slow else []))
+
+
+COMPONENT = Component(kind="backbone", options=S3DOptions, build=_build, plain=_plain, check=_check)

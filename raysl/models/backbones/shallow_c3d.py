@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from raysl.config.component import Component
 from raysl.config.options import Options
 from raysl.models.backbone import Backbone, stem_channels, width_option
+from raysl.models.plain_network import PlainNetwork
 from raysl.models.video_resnet import draw_kaiming
 
 STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2))
@@ -52,4 +53,19 @@ def _build(options: ShallowC3DOptions) -> ShallowC3D:
     return ShallowC3D(options.width)
 
 
-COMPONENT = Component(kind="backbone", options=ShallowC3DOptions, build=_build)
+def _plain(options: ShallowC3DOptions) -> PlainNetwork:
+    channels = [3, *(stem_channels(options.width) * 2**stage for stage in range(len(STRIDES)))]
+    return PlainNetwork(
+        origin="torch.nn.Sequential",
+        imports=("from torch.nn import BatchNorm3d, Conv3d, ReLU",),
+        build=(
+            f"sizes = zip({channels[:-1]}, {channels[1:]}, {STRIDES})",
+            "network = torch.nn.Sequential(*(layer for i, o, stride in sizes for layer in (",
+            "    Conv3d(i, o, kernel_size=3, stride=stride, padding=1, bias=False), BatchNorm3d(o), ReLU())))",
+        ),
+        pools=False,
+        prefix="layers.",
+    )
+
+
+COMPONENT = Component(kind="backbone", options=ShallowC3DOptions, build=_build, plain=_plain)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from raysl.config.component import Component
 from raysl.models.backbone import stem_channels, width_option
 from raysl.models.inflate import InflatableOptions
+from raysl.models.plain_network import PlainNetwork, of_pytorchvideo
 from raysl.models.slow import SlowResNet
 
 
@@ -51,4 +52,10 @@ def _build(options: SlowR50Options) -> SlowR50:
     return SlowR50(options.width)
 
 
-COMPONENT = Component(kind="backbone", options=SlowR50Options, build=_build)
+def _plain(options: SlowR50Options) -> PlainNetwork:
+    origin = "pytorchvideo.models.hub.slow_r50"
+    stem = "stem_conv_kernel_size=(1, 7, 7)"
+    return of_pytorchvideo(50, stem_channels(options.width), stem, options.width, origin)
+
+
+COMPONENT = Component(kind="backbone", options=SlowR50Options, build=_build, plain=_plain)

@@ -12,6 +12,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.config.options import Options
 from raysl.models.backbone import stem_channels, width_option
+from raysl.models.plain_network import WITHOUT_FC, Change, PlainNetwork, kept_time, of_torchvision
 from raysl.models.video_resnet import LastStageTime, VideoResNet, last_stage_option
 
 
@@ -46,4 +47,12 @@ def _build(options: VcopR3DOptions) -> VcopR3D:
     return VcopR3D(options.width, options.last_stage_time)
 
 
-COMPONENT = Component(kind="backbone", options=VcopR3DOptions, build=_build)
+def _plain(options: VcopR3DOptions) -> PlainNetwork:
+    one_block = ("for stage in (network.layer1, network.layer2, network.layer3, network.layer4):", "    del stage[1]")
+    changes: list[Change] = [("every stage has one block", one_block)]
+    if options.last_stage_time == "kept":
+        changes.append(kept_time("network.layer4[0].conv1[0]", (2, 1, 1), (1, 2, 2)))
+    return of_torchvision("r3d_18", options.width, WITHOUT_FC, *changes)
+
+
+COMPONENT = Component(kind="backbone", options=VcopR3DOptions, build=_build, plain=_plain)
