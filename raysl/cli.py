@@ -1,4 +1,4 @@
-"""The command line: ``raysl plan | calibrate | run | status | report | compare | data | export | ...``."""
+"""The command line: ``raysl plan | calibrate | run | status | report | compare | data | export | embed | ...``."""
 
 from __future__ import annotations
 
@@ -55,6 +55,13 @@ Threads = Annotated[
 ]
 Reports = Annotated[str, typer.Option(help="Reports are written to a folder below this one; s3://… and gs://… too.")]
 
+CellName = Annotated[
+    str,
+    typer.Argument(metavar="CELL", help="Folder name in the store, id or beginning of it, or title (study/row/seed0)."),
+]
+CellStudies = Annotated[
+    list[Path], typer.Option("--study", help="Study whose titles are meant; default: those that the store has kept.")
+]
 Formats = Annotated[
     str | None,
     typer.Option(
@@ -269,7 +276,8 @@ def run(
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent, workers, dashboard, tune_dir, read_again)
     places, formats = places_for(planned, root, cache), read_formats(format_)
-    if run_studies(planned, storage, places, reports, options, PlainConsole(), local=local, formats=formats):
+    ran = run_studies(planned, storage, places, reports, options, PlainConsole(), local=local, formats=formats)
+    if ran.incomplete:
         raise typer.Exit(1)
 
 
@@ -421,6 +429,83 @@ def export(
 
     planned = load_studies(studies, scale, set_)
     export_slim(planned, shelf_of(planned, storage, places_for(planned, root, cache)), to, PlainConsole())
+
+
+@app.command()
+def export_backbone(
+    cell: CellName,
+    to: Annotated[str, typer.Option(help="Folder for weights, model card and configuration; s3://… and gs://… too.")],
+    storage: Storage = "results",
+    study: CellStudies = [],  # noqa: B006
+    scale: Scale = None,
+    set_: Set = [],  # noqa: B006
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier export wrote there.")] = False,
+) -> None:
+    """Write a cell's backbone as safetensors with a model card, for PyTorch code without raysl."""
+    from raysl.commands.export_backbone import export_backbone as write_backbone
+    from raysl.commands.inputs import load_studies
+    from raysl.commands.job import refuse_lost_folders
+    from raysl.commands.stored_cell import stored_cell
+    from raysl.results import open as open_store
+
+    refuse_lost_folders(storage=storage)
+    if not study and (scale is not None or set_):
+        raise ConfigError("--scale and --set are read with --study alone")
+    found = stored_cell(open_store(storage), cell, load_studies(study, scale, set_) if study else [])
+    write_backbone(found, to, PlainConsole(), overwrite=overwrite)
+
+
+@app.command()
+def embed(
+    cell: CellName,
+    videos: Annotated[
+        list[Path] | None, typer.Argument(help="Video files, and folders of them.", show_default=False)
+    ] = None,
+    to: Annotated[
+        str, typer.Option(help="Parquet file for path, label and features of each video; s3://… and gs://… too.")
+    ] = "features.parquet",
+    storage: Storage = "results",
+    study: CellStudies = [],  # noqa: B006
+    scale: Scale = None,
+    data: Annotated[
+        str | None, typer.Option(help="In place of VIDEOS a data set: ucf101/1, folder, ...", show_default=False)
+    ] = None,
+    set_: Annotated[list[str], typer.Option("--set", help="Option of the data set: split=2; repeatable.")] = [],  # noqa: B006
+    split: Annotated[list[str], typer.Option(help="Of the data set: train, test; repeatable; default: all.")] = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Evaluation of the cell whose clips are taken: linear/ucf101.", show_default=False),
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Clips a video; default: as the evaluation.", show_default=False)
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Write features of videos under a cell's frozen backbone, as its evaluations make theirs."""
+    from raysl.commands.data import chosen_set
+    from raysl.commands.embed import embed_videos, target_file, write_embedding
+    from raysl.commands.inputs import find_places, load_studies
+    from raysl.commands.job import refuse_lost_folders
+    from raysl.commands.stored_cell import stored_cell
+    from raysl.planning.calibration import device_of
+    from raysl.results import open as open_store
+
+    refuse_lost_folders(storage=storage)
+    if (data is None) == (not videos):
+        raise ConfigError("give video files and folders, or a data set with --data NAME; one of the two")
+    if data is None and (set_ or root):
+        raise ConfigError("--set and --root are of a data set: give one with --data")
+    if not study and scale is not None:
+        raise ConfigError("--scale is read with --study alone")
+    target_file(to)  # refuses what is no file before anything is computed
+    found = stored_cell(open_store(storage), cell, load_studies(study, scale, []) if study else [])
+    chosen = (videos or []) if data is None else chosen_set(data, set_, None, None)
+    where = find_places(root, cache)
+    console, on = PlainConsole(), device_of(device)
+    made = embed_videos(found, chosen, where, on, splits=split, protocol=protocol, clips=clips, console=console)
+    write_embedding(made, to, console)
 
 
 @app.command()

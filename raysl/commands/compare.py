@@ -10,15 +10,13 @@ from typing import Any
 from rich.table import Table
 
 from raysl.commands.inputs import Planned
+from raysl.commands.stored_cell import known_titles
 from raysl.commands.terminal import PlainConsole
-from raysl.config.suggest import suggestion
-from raysl.errors import ConfigError
-from raysl.results import CellFolder, Store
+from raysl.results import CellFolder, Store, Titles
+from raysl.results.find_cell import find_cell, title_of
 from raysl.results.frame import flatten
 
 ABSENT = "–"
-MOST_CANDIDATES = 10
-"""That an error names."""
 SUMMARY = ("minutes", "clips_per_second", "final_loss", "steps", "unreadable", "missing", "too_short", "left_out")
 
 
@@ -28,7 +26,7 @@ class Side:
 
     Attributes:
         name: of its folder.
-        title: ``study/row/seed0`` if a study with it was given.
+        title: ``study/row/seed0`` if a study that was given, or that was run on the store, has it.
         state: done, or another status with its reason.
         config: from dotted key to value; for an evaluation ``LABEL.protocol.clips``.
         results: from label to ``(version of its data, metrics in percent)``; a failure's reason instead of metrics.
@@ -49,15 +47,15 @@ def compare_cells(
     """Prints configuration, results and provenance of two cells; equal values only on request.
 
     Args:
-        pair: folder names, beginnings of them (an id), or titles of the planned studies.
+        pair: folder names, beginnings of them (an id), or titles: of the planned studies, or without any those that
+            the store has kept.
 
     Raises:
         ConfigError: a cell that the store does not have, or that several fit; the candidates are named.
         StorageError: a file of a cell cannot be read.
     """
-    titles = _titles(planned)
-    names = store.place.folders("cells")
-    sides = [_read(store.named(name), titles) for name in (_find(text, names, titles, store) for text in pair)]
+    titles = known_titles(store, planned)
+    sides = [_read(find_cell(store, text, titles), titles) for text in pair]
     one, two = sides
     for letter, side in zip("AB", sides, strict=True):
         said = f" ({side.title})" if side.title else ""
@@ -69,46 +67,7 @@ def compare_cells(
     _print_values("made with", one.made, two.made, console, everything)
 
 
-def _titles(planned: Iterable[Planned]) -> dict[str, set[str]]:
-    """From titles, with and without the study, to the ids of their cells."""
-    found: dict[str, set[str]] = {}
-    for item in planned:
-        for cell in item.cells:
-            for title in (cell.title, cell.title.removeprefix(f"{cell.study}/")):
-                found.setdefault(title, set()).add(cell.id)
-    return found
-
-
-def _find(text: str, names: list[str], titles: Mapping[str, set[str]], store: Store) -> str:
-    """The only folder that fits a name."""
-    ids = titles.get(text)
-    found = [name for name in names if (name.partition("-")[0] in ids if ids else bool(text) and name.startswith(text))]
-    found = [text] if text in found else found
-    if len(found) == 1:
-        return found[0]
-    where = f"cell {text!r}: {store.place.shown}"
-    if found:
-        listed = "; ".join(f"{name}{_called(name, titles)}" for name in found[:MOST_CANDIDATES])
-        more = f"; and {len(found) - MOST_CANDIDATES} more" if len(found) > MOST_CANDIDATES else ""
-        raise ConfigError(f"{where} has {len(found)} such cells: {listed}{more}; give one of these")
-    if ids:
-        raise ConfigError(f"{where} has no cell {' or '.join(sorted(ids))}; raysl status says why")
-    known = "" if titles else "; titles such as study/row/seed0 are read where --study names their study"
-    near = suggestion(text, [*titles, *names]) or f" ({'; '.join(list(titles)[:MOST_CANDIDATES])})" * bool(titles)
-    raise ConfigError(f"{where} has {len(names)} cells, and none is called so{near}{known}")
-
-
-def _called(name: str, titles: Mapping[str, set[str]]) -> str:
-    title = _title(name, titles)
-    return f" ({title})" if title else ""
-
-
-def _title(name: str, titles: Mapping[str, set[str]]) -> str:
-    """The first full title of the cell; rows may share it."""
-    return next((title for title, ids in titles.items() if name.partition("-")[0] in ids), "")
-
-
-def _read(folder: CellFolder, titles: Mapping[str, set[str]]) -> Side:
+def _read(folder: CellFolder, titles: Titles) -> Side:
     state, provenance = folder.state(), folder.provenance() or {}
     records, faults = folder.read_evaluations()
     labels = [str(record.get("label", name)) for name, record in records.items()]
@@ -122,7 +81,7 @@ def _read(folder: CellFolder, titles: Mapping[str, set[str]]) -> Side:
     results |= {name: ("", fault.reason) for name, fault in faults.items()}
     said = state.status + (f": {state.reason}" if state.reason else "")
     summary = state.progress if state.status == "done" else {}
-    return Side(folder.name, _title(folder.name, titles), said, config, results, _made(provenance, summary))
+    return Side(folder.name, title_of(folder.name, titles), said, config, results, _made(provenance, summary))
 
 
 def _made(provenance: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from raysl.commands.inputs import Planned
 from raysl.commands.searches import search_name, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import unique_cells
-from raysl.results import Shelf, Store, slim_copy, slim_search
+from raysl.results import Shelf, Store, slim_copy, slim_search, titles_of
 from raysl.results import open as open_store
 
 
@@ -27,6 +27,7 @@ def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: PlainCo
         lambda name, error: console.print(f"left out: {titles[name]}: {error}"),
     )
     for item in planned:
+        destination.save_titles(item.study.report_name, titles_of(item.cells, item.study.scale))
         _export_search(item, shelf, destination, console)
     left_out, absent = len(titles) - len(copied), len(found) - len(titles)
     console.print(

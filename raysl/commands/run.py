@@ -6,6 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from raysl.commands.cost import comparison
@@ -21,19 +22,39 @@ from raysl.data.fetch import without_credentials
 from raysl.data.places import Places
 from raysl.data.snapshot import data_key
 from raysl.data.source import check_lists
-from raysl.errors import ConfigError, RayslError
+from raysl.errors import ConfigError, ObstructedError, RayslError
 from raysl.evaluation.given_file import given_file
 from raysl.machine import ready_for_processes
 from raysl.models.inflate import inflated_from, weights_file
 from raysl.planning.search import TitledSearch, check_optuna
 from raysl.reports.markdown import render_summary
 from raysl.reports.write_figures import FOLDER
-from raysl.results import KEPT, Shelf, Store
+from raysl.results import KEPT, Shelf, Store, titles_of
 from raysl.results import open as open_store
 from raysl.training.check_cell import check_cell
 from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from raysl.work.site import known_data, needed_data
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run came to.
+
+    Attributes:
+        outcome: how each cell ended.
+        reports: what was written of each study.
+        open_searches: searches that lack trials still.
+    """
+
+    outcome: RunOutcome
+    reports: tuple[Reported, ...]
+    open_searches: int = 0
+
+    @property
+    def incomplete(self) -> int:
+        """How many cells and searches are not complete."""
+        return len(self.outcome.failed) + len(self.outcome.missing) + self.open_searches
 
 
 def run_studies(
@@ -46,15 +67,12 @@ def run_studies(
     *,
     local: bool = False,
     formats: Collection[str] | None = None,
-) -> int:
+) -> Ran:
     """Computes the missing cells of the studies and writes their reports; prints a summary at the end.
 
     Args:
         formats: as for `write_reports`.
         local: on this machine without Ray; one cell after the other, or ``max_concurrent`` at the same time.
-
-    Returns:
-        How many cells and searches are not complete.
     """
     refuse_one_name(planned)
     started = time.perf_counter()
@@ -75,9 +93,10 @@ def run_studies(
     if unknown_commit():
         console.print(unknown_commit())
     print_advice(planned, places, console)
+    store.check_writable()
+    _keep_titles(planned, store, console)
     with Display(console) as display:
         if local:
-            store.check_writable()
             here = Here(places, options.max_concurrent or 1)
             outcome = run_cells(unique, store, places, here, retry_failed=options.retry_failed, on_event=display)
         else:
@@ -94,7 +113,16 @@ def run_studies(
     _say_where(planned, storage, console)
     for one in written:
         _say_what(one, console)
-    return len(outcome.failed) + len(outcome.missing) + still_open
+    return Ran(outcome, tuple(written), still_open)
+
+
+def _keep_titles(planned: list[Planned], store: Store, console: PlainConsole) -> None:
+    """So that the store alone says which rows its cells belong to; a run is not refused over it."""
+    for item in planned:
+        try:
+            store.save_titles(item.study.report_name, titles_of(item.cells, item.study.scale))
+        except ObstructedError as error:
+            console.print(f"the names of {item.study.name}'s rows are not kept: {error}")
 
 
 def _say_where(planned: list[Planned], storage: str, console: PlainConsole) -> None:

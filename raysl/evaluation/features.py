@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from raysl.config.sections import ClipOptions
@@ -48,10 +50,54 @@ def extract_features(
     projector: nn.Module | None = None,
     each_clip: bool = False,
 ) -> Features:
-    """Pooled features of ``clips`` clips a video, averaged, with the backbone frozen and in eval mode.
+    """`features_of` the readable labelled videos of a split.
+
+    Raises:
+        DataError: on all ranks: no video, or one that cannot be read; see `over_videos`.
+    """
+    videos = labelled_videos(source, split)
+    values = features_of(
+        backbone,
+        source,
+        videos,
+        clip,
+        clips,
+        batch_clips=batch_clips,
+        device=device,
+        precision=precision,
+        crops=crops,
+        space=space,
+        normalize=normalize,
+        projector=projector,
+        each_clip=each_clip,
+    )
+    rows = LabelledVideos.of(videos)
+    if each_clip:
+        rows = rows.rows(np.repeat(np.arange(len(videos), dtype=np.int64), clips))
+    return Features(**vars(rows), values=values)
+
+
+def features_of(
+    backbone: Backbone,
+    source: VideoSource,
+    videos: Sequence[Video],
+    clip: ClipOptions,
+    clips: int,
+    *,
+    batch_clips: int = 40,
+    device: torch.device,
+    precision: Precision = "float32",
+    crops: int = 1,
+    space: bool = False,
+    normalize: bool = False,
+    projector: nn.Module | None = None,
+    each_clip: bool = False,
+) -> NDArray[np.float32]:
+    """Pooled features of ``clips`` clips a video, averaged, with the backbone frozen and in eval mode; ``[N, D]``.
 
     Args:
         backbone: on ``device``; its modes are left as they were found.
+        videos: of the source, readable; labels are not read.
         clips: a video's clips, spread evenly over its length.
         batch_clips, crops: see `over_videos`.
         space: the mean is over space only, so that a feature is D * T' numbers, those of one channel next to each
@@ -61,7 +107,7 @@ def extract_features(
         each_clip: a row for each clip, the mean over its crops; those of a video are consecutive, in order.
 
     Raises:
-        DataError: on all ranks: no video, or one that cannot be read; see `over_videos`.
+        NodeFault: on all ranks: a video that cannot be read any more; see `over_videos`.
     """
 
     def features(batch: Tensor) -> Tensor:
@@ -70,7 +116,6 @@ def extract_features(
         values = values if projector is None else projector(values).float()
         return F.normalize(values) if normalize else values
 
-    videos = labelled_videos(source, split)
     values = over_videos(
         features,
         backbone if projector is None else nn.ModuleList([backbone, projector]),
@@ -84,11 +129,7 @@ def extract_features(
         crops=crops,
         reduce=partial(_clip_by_clip, clips=clips) if each_clip else mean_over_clips,
     )
-    rows = LabelledVideos.of(videos)
-    if each_clip:
-        rows = rows.rows(np.repeat(np.arange(len(videos), dtype=np.int64), clips))
-        values = values.reshape(len(rows), -1)
-    return Features(**vars(rows), values=values)
+    return values.reshape(len(videos) * clips, -1) if each_clip else values
 
 
 def _clip_by_clip(values: Tensor, clips: int) -> Tensor:

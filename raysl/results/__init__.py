@@ -10,6 +10,7 @@ from raysl.results.search_folder import SearchFolder, SearchTrial, best_trials
 from raysl.results.shelf import KEPT, NO_DATA, Shelf, StoredCell, StoredEvaluation
 from raysl.results.slim import slim_copy, slim_search
 from raysl.results.store import Store, open
+from raysl.results.titles import Title, Titles, titles_of
 
 __all__ = [
     "KEPT",
@@ -23,8 +24,11 @@ __all__ = [
     "Store",
     "StoredCell",
     "StoredEvaluation",
+    "Title",
+    "Titles",
     "best_trials",
     "open",
     "slim_copy",
     "slim_search",
+    "titles_of",
 ]

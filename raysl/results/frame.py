@@ -6,6 +6,7 @@ from typing import Any
 
 from raysl.errors import StorageError
 from raysl.results.folder import CellFolder
+from raysl.results.titles import Titles
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -20,10 +21,11 @@ def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def cell_rows(cell: CellFolder) -> list[dict[str, Any]]:
+def cell_rows(cell: CellFolder, titles: Titles) -> list[dict[str, Any]]:
     """One row per evaluation of the cell; one row without evaluation columns if it has none."""
     state = cell.state()
-    head: dict[str, Any] = {"cell": cell.name, "status": state.status, "reason": state.reason}
+    called = tuple(title.text for title in titles.get(cell.name.partition("-")[0], ()))
+    head: dict[str, Any] = {"cell": cell.name, "titles": called, "status": state.status, "reason": state.reason}
     head |= _configuration(cell)
     if state.status == "done":
         head |= flatten(state.progress, "summary.")

@@ -14,6 +14,7 @@ from raysl.results.folder import CellFolder
 from raysl.results.frame import cell_rows
 from raysl.results.place import Place, place
 from raysl.results.search_folder import SearchFolder
+from raysl.results.titles import Titles, read_titles, write_titles
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,33 @@ class Store:
                 f"{self.place.shown}/{path}: {error}; run the study again, which writes it anew"
             ) from error
 
+    def titles(self) -> Titles:
+        """Which rows of which studies cells belong to, by their ids, as far as runs on this store have said.
+
+        Raises:
+            StorageError: the store cannot be read.
+        """
+        return read_titles(self.place)
+
+    def save_titles(self, report_name: str, titles: Titles) -> None:
+        """See `raysl.results.titles.write_titles`."""
+        write_titles(self.place, report_name, titles)
+
     def frame(self) -> pd.DataFrame:
         """Cells x evaluations, with every configuration field.
 
         Returns:
-            One row per cell and evaluation (one row for a cell without any). Columns: ``cell``, ``status``,
-            ``reason``; each field of ``cell.yaml`` under its dotted path (``objective.contrastive.temperature``);
+            One row per cell and evaluation (one row for a cell without any). Columns: ``cell``, ``titles`` (a tuple,
+            ``quickstart/SimCLR/seed1``: of the rows that it belongs to), ``status``, ``reason``; each field of
+            ``cell.yaml`` under its dotted path (``objective.contrastive.temperature``);
             ``summary.*`` (minutes, clips per second, unreadable and replaced videos); ``evaluation`` (its name),
             ``evaluation.*`` (its record) and ``metric.*`` in percent. Values that a cell does not have are NaN.
         """
-        rows: list[dict[str, Any]] = [row for cell in self.cells() for row in cell_rows(cell)]
-        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["cell", "status", "reason", "evaluation"])
+        titles = self.titles()
+        rows: list[dict[str, Any]] = [row for cell in self.cells() for row in cell_rows(cell, titles)]
+        return (
+            pd.DataFrame(rows) if rows else pd.DataFrame(columns=["cell", "titles", "status", "reason", "evaluation"])
+        )
 
 
 def open(storage: str | Path) -> Store:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from raysl import results
 from raysl.commands.inputs import Planned, load_studies
 from raysl.results import NO_DATA
 from tests.commands.stored import evaluate, stored
@@ -78,6 +79,16 @@ def test_a_cell_that_is_not_one_is_an_error_with_the_candidates(study: Path, pla
     assert "has 10 cells, and none is called so; titles such as study/row/seed0 are read where --study" in done.stderr
     assert "cell ''" in raysl("compare", "", here).stderr
     assert "--scale and --set are read with --study alone" in raysl("compare", here, here, "--scale", "smoke").stderr
+
+
+def test_titles_that_runs_have_kept_need_no_study(planned: list[Planned]) -> None:
+    store = stored(planned, "results")
+    store.save_titles("study", results.titles_of(planned[0].cells, "paper"))
+    done = raysl("compare", "plain/seed0", "study/warm/seed0")
+    assert done.stdout.startswith(
+        f"A: {name(planned, 'plain', 0)} (study/plain/seed0): done\nB: {name(planned, 'warm', 0)} (study/warm/seed0)"
+    )
+    assert "did you mean 'plain/seed0'?" in raysl("compare", "plian/seed0", "warm/seed0").stderr
 
 
 def test_a_planned_cell_that_is_not_stored(study: Path, planned: list[Planned]) -> None:

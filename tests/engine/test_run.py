@@ -233,10 +233,10 @@ class Runs:
         places = find_places([f"folder={root}"], folder / "cache")
         console = PlainConsole(file=out, width=1000)
         planned = load_studies([self.study], None, [])
-        left = run_studies(
+        ran = run_studies(
             planned, store or str(folder / "store"), places, folder / "reports", IN_TURN, console, local=local
         )
-        return left, out.getvalue()
+        return ran.incomplete, out.getvalue()
 
     def table(self, name: str) -> bytes:
         return (self.folder / name / "reports" / "bucket" / "table.csv").read_bytes()

@@ -71,8 +71,10 @@ READ_BY_NOBODY = {
     "cells/begun/attempts/A/tensorboard/EVENTS",
     "cells/begun/attempts/A/curves.csv",
     "data/read/KEY/HASH",
+    "studies/STUDY.json",
 }
-"""What is for people alone, was of use while the cell was computed, or is read where the data is elsewhere alone."""
+"""What is for people alone, was of use while the cell was computed, is read where the data is elsewhere alone, or by
+commands that name a cell (`tests/results/test_titles.py`)."""
 
 KINDS = {
     "ended": (
@@ -89,6 +91,7 @@ KINDS = {
         "cells/ended/attempts/A/tensorboard/EVENTS",
         "data/HASH.parquet",
         "data/read/KEY/HASH",
+        "studies/STUDY.json",
     ),
     "begun": (
         "cells/begun/cell.yaml",
@@ -114,6 +117,7 @@ PATTERNS = {
     r"/faults/[^/]+/\d+\.json": "/faults/PART/RANK.json",
     r"^data/[0-9a-f]{8}\.": "data/HASH.",
     r"^data/read/.*": "data/read/KEY/HASH",
+    r"^studies/.+": "studies/STUDY.json",
     r"^searches/[^/]+/": "searches/S/",
     r"/trials/\d{5}\.": "/trials/NUMBER.",
 }
@@ -240,8 +244,8 @@ def text_of(console: PlainConsole) -> str:
 
 def run(planned: list[Planned], storage: str, places: Places, reports: Path) -> tuple[int, str]:
     console = silent()
-    left = run_studies(planned, storage, places, reports, RunOptions(), console, local=True)
-    return left, text_of(console)
+    ran = run_studies(planned, storage, places, reports, RunOptions(), console, local=True)
+    return ran.incomplete, text_of(console)
 
 
 def numbers_of(reports: Path, study: str) -> dict[tuple[str, ...], str]:

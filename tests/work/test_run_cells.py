@@ -175,13 +175,13 @@ evaluations: [retrieval/folder]
     def run(*given: str) -> str:
         out = io.StringIO()
         planned = load_studies([path], None, list(given))
-        left = run_studies(
+        ran = run_studies(
             planned, store.place.root, at, tmp_path / "reports", RunOptions(), PlainConsole(file=out), local=True
         )
         status = PlainConsole(file=io.StringIO(), width=400)
         print_status(planned, shelf_of(planned, store.place.root, at), status)
         assert isinstance(status.file, io.StringIO)
-        shown.update(run=out.getvalue(), status=status.file.getvalue(), left=str(left))
+        shown.update(run=out.getvalue(), status=status.file.getvalue(), left=str(ran.incomplete))
         return shown["run"]
 
     assert "training.max_unreadable is 1.0%" in run()
