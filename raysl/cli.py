@@ -486,8 +486,9 @@ def embed(
     """Write features of videos under a cell's frozen backbone, as its evaluations make theirs."""
     from raysl.commands.data import chosen_set
     from raysl.commands.embed import embed_videos, target_file, write_embedding
-    from raysl.commands.inputs import find_places, load_studies
+    from raysl.commands.inputs import load_studies
     from raysl.commands.job import refuse_lost_folders
+    from raysl.commands.roots import find_places
     from raysl.commands.stored_cell import stored_cell
     from raysl.planning.calibration import device_of
     from raysl.results import open as open_store

@@ -29,6 +29,7 @@ LAYERS = (
     ("engine",),
     ("reports",),
     ("commands",),
+    ("api",),
     ("cli", "__main__"),
     ("testing",),
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pandas as pd
 import pytest
 import torch
 
+import raysl
 from raysl import results
 from raysl.commands.inputs import load_studies
 from raysl.commands.roots import find_places
@@ -28,7 +30,7 @@ from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
 from tests.conftest import BUCKET
 from tests.data.rendered import moving_square, write_set, write_video
-from tests.planning.studies import SMALL_RECIPE, write_study
+from tests.planning.studies import SMALL_RECIPE, STUDY, write_study
 from tests.work.plans import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
@@ -187,6 +189,19 @@ def test_a_cell_that_cannot_write_is_missing_and_the_others_go_on(first: First, 
     assert f"tiny/random/seed1: ended without a result: cannot write {blocked}" in told.notes
     blocked.unlink()
     assert run_cells(work, first.store, places, Here(places)).computed == ("tiny/random/seed1",)
+
+
+def test_from_python_too(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAYSL_FORMAT", "md")
+    rows = STUDY[: STUDY.index("rows:")] + "rows: {random: {pretraining: none}}\nevaluations: [retrieval/synthetic]\n"
+    study = raysl.load_study(write_study(tmp_path, rows, SMALL_RECIPE), overrides={"seeds": [0, 1]})
+    where: dict[str, Any] = {"cache": places.cache, "reports": tmp_path / "reports", "quiet": True}
+    done = raysl.run(study, tmp_path / "store", max_concurrent=1, **where)
+    assert done.complete, done.log
+    assert done.computed == ("study/random/seed0", "study/random/seed1")
+    assert done.table["n"].tolist() == [2]
+    again = raysl.run(study, tmp_path / "store", local=True, **where)
+    assert (again.computed, again.table["mean"].tolist()) == ((), done.table["mean"].tolist())
 
 
 def test_more_workers_than_cpus_are_refused_before_anything_is_written(tmp_path: Path, places: Places) -> None:
