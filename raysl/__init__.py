@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         plan,
         run,
     )
-    from raysl.commands.stored_cell import StoredCell
+    from raysl.commands.cell_results import CellResults
     from raysl.errors import CellFailure, ConfigError, DataError, NodeFault, RayslError, StorageError
     from raysl.evaluation.embed import Embedding
     from raysl.work.workers import WorkerOptions
@@ -34,7 +34,7 @@ _FROM = {
     **dict.fromkeys(
         ("embed", "export_backbone", "load_backbone", "load_study", "open_store", "plan", "run"), "raysl.api"
     ),
-    "StoredCell": "raysl.commands.stored_cell",
+    "CellResults": "raysl.commands.cell_results",
     **dict.fromkeys(
         ("CellFailure", "ConfigError", "DataError", "NodeFault", "RayslError", "StorageError"), "raysl.errors"
     ),
@@ -45,6 +45,7 @@ _FROM = {
 
 __all__ = [
     "CellFailure",
+    "CellResults",
     "ConfigError",
     "DataError",
     "Embedding",
@@ -55,7 +56,6 @@ __all__ = [
     "Run",
     "StorageError",
     "Store",
-    "StoredCell",
     "Study",
     "WorkerOptions",
     "__version__",

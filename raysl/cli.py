@@ -442,16 +442,16 @@ def export_backbone(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier export wrote there.")] = False,
 ) -> None:
     """Write a cell's backbone as safetensors with a model card, for PyTorch code without raysl."""
+    from raysl.commands.cell_results import cell_results
     from raysl.commands.export_backbone import export_backbone as write_backbone
     from raysl.commands.inputs import load_studies
     from raysl.commands.job import refuse_lost_folders
-    from raysl.commands.stored_cell import stored_cell
     from raysl.results import open as open_store
 
     refuse_lost_folders(storage=storage)
     if not study and (scale is not None or set_):
         raise ConfigError("--scale and --set are read with --study alone")
-    found = stored_cell(open_store(storage), cell, load_studies(study, scale, set_) if study else [])
+    found = cell_results(open_store(storage), cell, load_studies(study, scale, set_) if study else [])
     write_backbone(found, to, PlainConsole(), overwrite=overwrite)
 
 
@@ -484,12 +484,12 @@ def embed(
     device: Device = "auto",
 ) -> None:
     """Write features of videos under a cell's frozen backbone, as its evaluations make theirs."""
+    from raysl.commands.cell_results import cell_results
     from raysl.commands.data import chosen_set
     from raysl.commands.embed import embed_videos, target_file, write_embedding
     from raysl.commands.inputs import load_studies
     from raysl.commands.job import refuse_lost_folders
     from raysl.commands.roots import find_places
-    from raysl.commands.stored_cell import stored_cell
     from raysl.planning.calibration import device_of
     from raysl.results import open as open_store
 
@@ -501,7 +501,7 @@ def embed(
     if not study and scale is not None:
         raise ConfigError("--scale is read with --study alone")
     target_file(to)  # refuses what is no file before anything is computed
-    found = stored_cell(open_store(storage), cell, load_studies(study, scale, []) if study else [])
+    found = cell_results(open_store(storage), cell, load_studies(study, scale, []) if study else [])
     chosen = (videos or []) if data is None else chosen_set(data, set_, None, None)
     where = find_places(root, cache)
     console, on = PlainConsole(), device_of(device)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from raysl.api.stores import open_store
 from raysl.api.studies import Roots, as_override
+from raysl.commands.cell_results import CellResults
 from raysl.commands.roots import find_places
-from raysl.commands.stored_cell import StoredCell
 from raysl.commands.terminal import PlainConsole
 from raysl.data.places import NOTHING
 from raysl.errors import ConfigError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from raysl.models.backbone import Backbone
 
 
-def load_backbone(cell: StoredCell | str, storage: str | Path = "results") -> Backbone:
+def load_backbone(cell: CellResults | str, storage: str | Path = "results") -> Backbone:
     """The trained backbone of a cell, a `torch.nn.Module` on the CPU in eval mode.
 
     It maps clips ``[B, 3, T, H, W]``, float32, as ``cell.config.clip`` says, to feature maps ``[B, D, T', H', W']``;
@@ -43,7 +43,7 @@ def load_backbone(cell: StoredCell | str, storage: str | Path = "results") -> Ba
 
 
 def embed(
-    cell: StoredCell | str,
+    cell: CellResults | str,
     videos: Sequence[str | Path] = (),
     *,
     data: str | None = None,
@@ -107,7 +107,7 @@ def embed(
 
 
 def export_backbone(
-    cell: StoredCell | str, to: str | Path, *, storage: str | Path = "results", overwrite: bool = False
+    cell: CellResults | str, to: str | Path, *, storage: str | Path = "results", overwrite: bool = False
 ) -> list[str]:
     """Writes a cell's backbone as safetensors, with a model card that says how plain PyTorch loads it.
 
@@ -132,5 +132,5 @@ def export_backbone(
     return write(_cell(cell, storage), str(to), PlainConsole(file=io.StringIO()), overwrite=overwrite)
 
 
-def _cell(cell: StoredCell | str, storage: str | Path) -> StoredCell:
+def _cell(cell: CellResults | str, storage: str | Path) -> CellResults:
     return open_store(storage).cell(cell) if isinstance(cell, str) else cell

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from raysl.api.studies import Study
-from raysl.commands.stored_cell import StoredCell, stored_cell
+from raysl.commands.cell_results import CellResults, cell_results
 from raysl.results import Store as ResultsStore
 from raysl.results import Title
 from raysl.results import open as open_results
@@ -26,17 +26,17 @@ class Store:
 
     results: ResultsStore
 
-    def cells(self) -> list[StoredCell]:
+    def cells(self) -> list[CellResults]:
         """Every cell, whatever its state, sorted by name.
 
         Raises:
             StorageError: the store cannot be read.
         """
         return [
-            StoredCell(folder, self._titles.get(folder.name.partition("-")[0], ())) for folder in self.results.cells()
+            CellResults(folder, self._titles.get(folder.name.partition("-")[0], ())) for folder in self.results.cells()
         ]
 
-    def cell(self, name: str, *, seed: int | None = None, study: Study | str | None = None) -> StoredCell:
+    def cell(self, name: str, *, seed: int | None = None, study: Study | str | None = None) -> CellResults:
         """One cell, by its id or a beginning of its folder's name, by its title, or by row, seed and study.
 
         Args:
@@ -52,7 +52,7 @@ class Store:
         planned = [study.planned] if isinstance(study, Study) else []
         if isinstance(study, str):
             text = f"{study}/{text}"
-        return stored_cell(self.results, text, planned)
+        return cell_results(self.results, text, planned)
 
     def frame(self, study: Study | str | None = None) -> pd.DataFrame:
         """Cells x evaluations, a line for each row of a study that a cell belongs to.

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
+from raysl.commands.cell_results import known_titles
 from raysl.commands.inputs import Planned
-from raysl.commands.stored_cell import known_titles
 from raysl.commands.terminal import PlainConsole
 from raysl.results import CellFolder, Store, Titles
 from raysl.results.find_cell import find_cell, title_of

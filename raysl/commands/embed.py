@@ -10,7 +10,7 @@ import torch
 from rich.progress import Progress
 
 from raysl import __version__
-from raysl.commands.stored_cell import StoredCell
+from raysl.commands.cell_results import CellResults
 from raysl.commands.terminal import PlainConsole
 from raysl.config.component import Chosen
 from raysl.data.fetch import without_credentials
@@ -27,7 +27,7 @@ MOST_NAMED = 20
 
 
 def embed_videos(
-    cell: StoredCell,
+    cell: CellResults,
     videos: Sequence[str | Path] | Chosen,
     places: Places,
     device: torch.device,

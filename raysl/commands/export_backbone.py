@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from raysl.commands.stored_cell import StoredCell
+from raysl.commands.cell_results import CellResults
 from raysl.commands.terminal import PlainConsole
 from raysl.config.identity import resolved
 from raysl.config.sections import ClipOptions
@@ -24,7 +24,7 @@ from raysl.results.place import place
 CARD, CONFIGURATION = "README.md", "cell.yaml"
 
 
-def export_backbone(cell: StoredCell, to: str, console: PlainConsole, *, overwrite: bool = False) -> list[str]:
+def export_backbone(cell: CellResults, to: str, console: PlainConsole, *, overwrite: bool = False) -> list[str]:
     """Writes weights, card and configuration, and the network as a program where plain PyTorch does not build it.
 
     Args:

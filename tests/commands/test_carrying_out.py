@@ -71,7 +71,7 @@ class Made:
         """Of the data set too as a cell knows it, which has no names of a study."""
         return Places.find(dict.fromkeys(("mine", "folder"), self.folder / "videos"), self.folder / "cache")
 
-    def cell(self, row: str) -> raysl.StoredCell:
+    def cell(self, row: str) -> raysl.CellResults:
         return raysl.open_store(self.storage).cell(row, seed=0)
 
 
@@ -101,7 +101,7 @@ def blocks(card: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", card, re.MULTILINE | re.DOTALL)
 
 
-def raw_clip(made: Made, cell: raysl.StoredCell, video: str) -> torch.Tensor:
+def raw_clip(made: Made, cell: raysl.CellResults, video: str) -> torch.Tensor:
     """The frames of the clip in the middle of a video, as they are decoded."""
     file, clip = made.folder / "videos" / video, cell.config.clip
     source = open_source(cell.config.data, made.places, resize=clip.resize)
@@ -173,7 +173,7 @@ def test_a_folder_with_files_is_refused_unless_they_may_be_replaced(here: Made) 
     assert not Path("out/model.pt2").exists(), "of another network"
 
 
-def evaluated(made: Made, cell: raysl.StoredCell, split: str) -> Features:
+def evaluated(made: Made, cell: raysl.CellResults, split: str) -> Features:
     """What the retrieval of a cell reads, by the code that evaluates cells."""
     evaluation = cell.evaluations()["retrieval/mine"]
     source = open_source(evaluation.data, made.places, resize=cell.config.clip.resize)

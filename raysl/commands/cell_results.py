@@ -19,7 +19,7 @@ from raysl.training.load_backbone import load_backbone
 
 
 @dataclass(frozen=True)
-class StoredCell:
+class CellResults:
     """A cell that a store has.
 
     Attributes:
@@ -96,7 +96,7 @@ class StoredCell:
         return load_backbone(self.config, self.folder)
 
 
-def stored_cell(store: Store, text: str, planned: Iterable[Planned] = ()) -> StoredCell:
+def cell_results(store: Store, text: str, planned: Iterable[Planned] = ()) -> CellResults:
     """The cell that is meant by a folder's name, the beginning of one, or a title.
 
     Args:
@@ -111,7 +111,7 @@ def stored_cell(store: Store, text: str, planned: Iterable[Planned] = ()) -> Sto
     known = known_titles(store, planned)
     folder = find_cell(store, text, known)
     titles = known.get(folder.name.partition("-")[0], ())
-    return StoredCell(folder, tuple(sorted(titles, key=lambda title: not title.text.endswith(text))))
+    return CellResults(folder, tuple(sorted(titles, key=lambda title: not title.text.endswith(text))))
 
 
 def known_titles(store: Store, planned: Iterable[Planned]) -> Titles:
