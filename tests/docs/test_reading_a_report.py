@@ -27,7 +27,7 @@ def test_values_are_written_as_it_says(values: list[float]) -> None:
     ("seeds", "half", "alone", "here"),
     [
         (int(a), *map(float, rest))
-        for a, *rest in re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGE, re.M)
+        for a, *rest in re.findall(r"^\| (\d+) +\| +([\d.]+) \| +([\d.]+) \| +([\d.]+) \|$", PAGE, re.M)
     ],
 )
 def test_what_seeds_can_tell(seeds: int, half: float, alone: float, here: float) -> None:
@@ -37,7 +37,7 @@ def test_what_seeds_can_tell(seeds: int, half: float, alone: float, here: float)
 
 
 def test_the_table_of_seeds_is_there() -> None:
-    assert len(re.findall(r"^\| \d+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", PAGE, re.MULTILINE)) == 4
+    assert len(re.findall(r"^\| \d+ +\| +[\d.]+ \| +[\d.]+ \| +[\d.]+ \|$", PAGE, re.MULTILINE)) == 4
 
 
 def test_signs_and_limits_are_those_of_the_code() -> None:
