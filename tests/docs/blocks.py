@@ -66,10 +66,9 @@ class Block:
 
 
 def pages() -> list[str]:
-    """README, once it has marks, CONTRIBUTING and all of docs/, from the repository's root."""
-    found = [page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs").rglob("*.md"))]
-    readme = ["README.md"] if "<!-- needs:" in (ROOT / "README.md").read_text(encoding="utf-8") else []
-    return [*readme, "CONTRIBUTING.md", *found]
+    """README, CONTRIBUTING and all of docs/, from the repository's root."""
+    found = sorted((ROOT / "docs").rglob("*.md"))
+    return ["README.md", "CONTRIBUTING.md", *(page.relative_to(ROOT).as_posix() for page in found)]
 
 
 def blocks(page: str, text: str | None = None) -> list[Block]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import re
-
 import pytest
-from scipy import special
 
 from raysl.reports.markdown import DECIDED, OPEN
 from raysl.reports.over_videos import LEAST_RECORDINGS
-from raysl.reports.power import detectable
 from raysl.reports.statistics import CONFIDENCE, LEAST_SEEDS, LEVEL, PERCENT, describe
 from raysl.reports.text import HOLE, sample_text
 from tests.docs.blocks import ROOT
@@ -21,23 +16,6 @@ PAGE = (ROOT / "docs" / "reading-a-report.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("values", [[61.0, 64.5, 66.0], [98.0, 99.5, 92.0], [61.0, 64.5], [37.3, 37.3, 37.3], []])
 def test_values_are_written_as_it_says(values: list[float]) -> None:
     assert f"| `{sample_text(describe(values, PERCENT))}` |" in PAGE
-
-
-@pytest.mark.parametrize(
-    ("seeds", "half", "alone", "here"),
-    [
-        (int(a), *map(float, rest))
-        for a, *rest in re.findall(r"^\| (\d+) +\| +([\d.]+) \| +([\d.]+) \| +([\d.]+) \|$", PAGE, re.M)
-    ],
-)
-def test_what_seeds_can_tell(seeds: int, half: float, alone: float, here: float) -> None:
-    assert half == round(float(special.stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) / math.sqrt(seeds), 1)
-    assert alone == round(detectable(1.0, seeds), 1)
-    assert here == round(detectable(1.0, seeds, LEVEL / 12), 1)
-
-
-def test_the_table_of_seeds_is_there() -> None:
-    assert len(re.findall(r"^\| \d+ +\| +[\d.]+ \| +[\d.]+ \| +[\d.]+ \|$", PAGE, re.MULTILINE)) == 4
 
 
 def test_signs_and_limits_are_those_of_the_code() -> None:
