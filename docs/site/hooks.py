@@ -27,22 +27,9 @@ CODE = re.compile(r"^( *)(```+).*?^\1\2`*\s*?$|(`+)(?!`).+?(?<!`)\3(?!`)", re.MU
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """An entry of the navigation that ends with a slash stands for the pages of that folder, `index.md` first.
-
-    What `extra: coming:` lists and is not there yet is left out.
-    """
-    docs = Path(config.docs_dir)
-    absent = {entry for entry in config.extra.pop("coming", []) if not (docs / entry).exists()}
-    config.nav = _opened(_without(config.nav or [], absent), docs)
+    """An entry of the navigation that ends with a slash stands for the pages of that folder, `index.md` first."""
+    config.nav = _opened(config.nav or [], Path(config.docs_dir))
     return config
-
-
-def _without(nav: Any, absent: set[str]) -> Any:
-    if isinstance(nav, list):
-        return [kept for entry in nav if (kept := _without(entry, absent))]
-    if isinstance(nav, dict):
-        return {title: kept for title, entry in nav.items() if (kept := _without(entry, absent))}
-    return None if nav in absent else nav
 
 
 def _opened(nav: Any, docs: Path) -> Any:
