@@ -125,7 +125,7 @@ def test_one_task_on_clips_of_its_own() -> None:
         check(options_of("reverse", "rotation"), tiny_cell())
     rotation: Any = find("pretext task", "rotation").options
     pair = Chosen("pretext task", "rotation", rotation(view="pair"))
-    with pytest.raises(ConfigError, match="the task rotation has no clips of its own"):
+    with pytest.raises(ConfigError, match="the task rotation has no own clips"):
         check(options_of(task={"rotation": pair}), tiny_cell())
 
 

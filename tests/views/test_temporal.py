@@ -288,7 +288,7 @@ def test_a_buffered_clip_longer_than_every_video_is_refused() -> None:
             {"max_rate": 1.25},
             r"max_rate 1\.25 drops frames, and buffer_frames 0 has none to spare.*raise buffer_frames",
         ),
-        ({**SSTL, "dropped_frames": 12}, r"max_rate 1\.25 .* buffer_frames 12 .* beside dropped_frames 12"),
+        ({**SSTL, "dropped_frames": 12}, r"max_rate 1\.25 .* buffer_frames 12 .* addition to dropped_frames 12"),
         (
             {"buffer_frames": 20, "dropped_frames": 18},
             r"augment\.temporal\.dropped_frames 18: no two of them are adjacent, so at most 17 .* 16 frames of a clip",
