@@ -44,6 +44,8 @@ def table(source: FigureInput) -> pd.DataFrame:
 def _column(found: Table, column: Column) -> Iterator[dict[str, Any]]:
     baseline = found.source.baseline
     own = _predicted(found, baseline, column) if baseline is not None else []
+    if not own:
+        return
     pairs = most_confused(own)
     groups = [(pair,) for pair in pairs] + ([tuple(pairs)] if len(pairs) > 1 else [])
     for row in found.rows:

@@ -200,11 +200,22 @@ def holes() -> FigureInput:
     return FigureInput(build_table(source), axes=(Axis("n", places, {}),), levels=levels)
 
 
+def unlike_baseline(of_baseline: tuple[CellResult, ...] | None) -> FigureInput:
+    """Rows with predictions beside a baseline that has these cells; None: there is no baseline."""
+    rows = answered((row("a", 10.0, 20.0), row("b", 30.0, 40.0)))
+    if of_baseline is not None:
+        rows = (RowInput("base", of_baseline), *rows)
+    source = ReportInput("t", rows, (TOP1,), baseline=None if of_baseline is None else "base")
+    return FigureInput(build_table(source), curves(source))
+
+
 INPUTS = {
     "everything": everything,
     "nothing": lambda: FigureInput(build_table(ReportInput("t", (), (TOP1,)))),
     "one row at one seed": lambda: named("only", values=(10.0,)),
     "equal values": lambda: named("a", "b", values=(50.0, 50.0, 50.0)),
     "holes": holes,
+    "no baseline": lambda: unlike_baseline(None),
+    "a baseline that is not computed yet": lambda: unlike_baseline((CellResult(0, "c", "missing"),)),
     "nasty names": lambda: named(*NASTY),
 }
