@@ -556,7 +556,9 @@ def job_env() -> None:
 
 @app.command()
 def fidelity(
-    studies: Annotated[Path, typer.Argument(help="Folder of the shipped studies.")] = Path("search_spaces"),
+    studies: Annotated[
+        Path | None, typer.Argument(help="Folder of studies and recipes; raysl's own without.", show_default=False)
+    ] = None,
     to: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/fidelity.md"),
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail where the file is not what is found.")

@@ -11,8 +11,7 @@ from rich.table import Table
 from raysl.commands.inputs import Planned, load_studies
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import Cell, unique_cells
-from raysl.config.shipped import shipped_folder, shipped_name
-from raysl.errors import ConfigError
+from raysl.config.shipped import all_shipped, shipped_name
 from raysl.planning.search import Search
 from raysl.published import paper, published_table
 
@@ -29,7 +28,7 @@ def print_studies(names: list[Path], scale: str | None, console: PlainConsole) -
     Raises:
         ConfigError: there is no such study or scale; raysl was copied here without its studies.
     """
-    planned = load_studies(names or [_all()], scale, [])
+    planned = load_studies(names or [all_shipped()], scale, [])
     table = Table(title_justify="left")
     for heading in ("study", "paper", "table", "cells", "trainings, of all seeds"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "cells" else "left")
@@ -41,13 +40,6 @@ def print_studies(names: list[Path], scale: str | None, console: PlainConsole) -
             table.add_row("", "", "", "", line)
     console.print(table)
     console.print(f"{len(planned)} studies at scale {scale or 'paper'}; raysl plan STUDY has the rows of one")
-
-
-def _all() -> Path:
-    folder = shipped_folder()
-    if folder is None:
-        raise ConfigError("raysl's own studies are not here: only its code was copied; install it with pip")
-    return folder
 
 
 def _source(item: Planned) -> tuple[str, str]:

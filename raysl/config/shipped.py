@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from raysl.errors import ConfigError
+
 FOLDER = "search_spaces"
 EXTENDED = ("recipes", "scales")
 """Folders of files that studies are made from; all others hold studies."""
@@ -19,6 +21,18 @@ def shipped_folder() -> Path | None:
     """
     package = Path(str(files("raysl")))
     return next((folder for folder in (package / FOLDER, package.parent / FOLDER) if folder.is_dir()), None)
+
+
+def all_shipped() -> Path:
+    """As `shipped_folder`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    folder = shipped_folder()
+    if folder is None:
+        raise ConfigError("raysl's own studies are not here: only its code was copied; install it with pip")
+    return folder
 
 
 def shipped_path(name: str) -> Path | None:

@@ -34,6 +34,16 @@ def test_what_is_written_is_what_is_checked(folder: Path, capsys: pytest.Capture
     assert not write_fidelity(folder, page, console, check=True)
 
 
+def test_without_a_folder_it_is_of_what_raysl_ships_wherever_it_is_called(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raysl.config.shipped.shipped_folder", lambda: folder)
+    (folder.parent / "elsewhere").mkdir()
+    monkeypatch.chdir(folder.parent / "elsewhere")
+    assert write_fidelity(None, Path("page.md"), PlainConsole(), check=False)
+    assert "| 5 of 5 | sstl/table5_memory |" in Path("page.md").read_text()
+
+
 def test_a_folder_that_is_not_there_is_an_error(folder: Path) -> None:
     with pytest.raises(ConfigError, match="there is no folder"):
         write_fidelity(folder, folder / "gone" / "fidelity.md", PlainConsole(), check=False)
