@@ -43,10 +43,12 @@ def find_base(name: str, start: Path) -> Path | None:
 
 
 def base_names(name: str, start: Path) -> list[str]:
-    """What could have been written instead of ``name``: the files in the folders that were searched."""
-    inner = Path(name).parent
-    files = [file for directory in _folders(start) for file in (directory / inner).glob("*.yaml")]
-    return [(inner / file.stem).as_posix() for file in files if file.resolve() != start.resolve()]
+    """What could have been written instead of ``name``: the files in the folders that were searched, and recipes."""
+    inner, found = Path(name).parent, list[str]()
+    for folder in dict.fromkeys((inner, Path("recipes"))):
+        files = [file for directory in _folders(start) for file in (directory / folder).glob("*.yaml")]
+        found += [(folder / file.stem).as_posix() for file in files if file.resolve() != start.resolve()]
+    return found
 
 
 def load_document(path: Path, _open: tuple[Path, ...] = ()) -> Tree:

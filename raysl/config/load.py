@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from raysl.config.cell import CellConfig, Slot, chosen_terms
 from raysl.config.component import Chosen, check_together, find, names
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.resolve import check_choice, check_options, resolve
+from raysl.config.suggest import nearest
 from raysl.config.tree import get
 from raysl.config.yaml_reader import KeyPath, Origin, Tree, read_tree
 from raysl.errors import ConfigError
@@ -95,9 +96,25 @@ def check_written(document: Tree) -> None:
     data = document.data.get("data")
     chosen = data.get("name") if isinstance(data, Mapping) else data
     if isinstance(chosen, str) and chosen not in defined and chosen.partition("/")[0] not in defined:
+        refuse_unknown_set(chosen, document, ("data",), defined)
         check_choice(Slot("data set"), data, document, ("data",))
     for name, options in _mapping(document, "evaluation").items():
         check_protocol(document, name, options)
+
+
+def refuse_unknown_set(name: str, tree: Tree, at: KeyPath, defined: Iterable[str]) -> None:
+    """Refuses a data set that is neither a reader's nor one of those that a study defines.
+
+    Args:
+        defined: the study's own names, of which one may have been meant.
+
+    Raises:
+        ConfigError: naming file, line and key.
+    """
+    reader = name.partition("/")[0]
+    known = {*names("data set"), *defined}
+    if "." not in name and reader not in known:
+        raise tree.error(at, f"unknown data set {name!r}{nearest(reader, known)}")
 
 
 def _mapping(document: Tree, key: str) -> Mapping[str, Any]:

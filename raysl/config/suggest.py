@@ -16,3 +16,21 @@ def suggestion(name: str, valid: Iterable[str]) -> str:
     """`` (did you mean 'x'?)``; empty if no name is near."""
     close = difflib.get_close_matches(name, sorted(set(valid)), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def beginning_or_near(name: str, valid: Iterable[str]) -> str:
+    """As `suggestion`, where people write beginnings: ``taco/table1`` for ``taco/table1_single_tasks``.
+
+    What has ``name`` as its beginning is named, up to three; else the one whose beginning, to a ``_``, is nearest.
+    """
+    options = sorted(set(valid))
+    begun = [option for option in options if name and option.startswith(name)]
+    if begun:
+        return f" (did you mean {' or '.join(map(repr, begun[:3]))}?)"
+    whole = {option[:end]: option for option in reversed(options) for end in _ends(option)}
+    close = difflib.get_close_matches(name, sorted(whole), n=1, cutoff=0.6)
+    return f" (did you mean {whole[close[0]]!r}?)" if close else ""
+
+
+def _ends(option: str) -> list[int]:
+    return [position for position, letter in enumerate(option) if letter == "_"] + [len(option)]

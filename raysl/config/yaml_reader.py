@@ -74,7 +74,8 @@ class Tree:
             inner = tuple(word.split("."))
             named |= {path[:end] + inner for end in range(len(path) + 1)}
         written = [known for known in self.origins if known in named]
-        leaves = [known for known in written if not isinstance(_at(self.data, known), Mapping)]
+        # `objective.global_local: {}` says as much as a value does.
+        leaves = [known for known in written if not isinstance(found := _at(self.data, known), Mapping) or not found]
         candidates = leaves or written or [path]
         typed = [known for known in candidates if known in self.origins and self.origins[known].file == "--set"]
         where, key = self.where((typed or candidates)[-1]), ".".join(path)

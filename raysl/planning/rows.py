@@ -12,7 +12,7 @@ from raysl.config.component import Chosen, find
 from raysl.config.document import CELL_KEYS
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import cell_id, evaluation_id, resolved
-from raysl.config.load import resolve_cell
+from raysl.config.load import refuse_unknown_set, resolve_cell
 from raysl.config.resolve import choose
 from raysl.config.scale import AS_WRITTEN, Scale, aliases_of, multiply, substitute_name
 from raysl.config.suggest import nearest, suggestion
@@ -212,7 +212,12 @@ def _with_data_set(tree: Tree, document: Tree, scale: Scale) -> Tree:
     if not isinstance(value, str | Mapping):
         raise tree.error(("data",), f"name a data set here, as text or as a mapping with the key 'name', not {value!r}")
     name = value if isinstance(value, str) else value.get("name")
-    known = defined_name(substitute_name(name, scale), document) if isinstance(name, str) else None
+    known = None
+    if isinstance(name, str):
+        known = defined_name(substitute_name(name, scale), document)
+        if known is None:
+            at = ("data",) if isinstance(value, str) else ("data", "name")
+            refuse_unknown_set(name, tree, at, document.data.get("datasets") or ())
     inside = ("datasets", known)
     defined = {("data", *at[2:]): origin for at, origin in document.origins.items() if at[:2] == inside and at[2:]}
     return Tree({**tree.data, "data": data_set(value, document, scale)}, {**defined, **tree.origins})
@@ -238,7 +243,10 @@ def _evaluation(
     if shared[0] == substitute:
         data = choose(Slot("data set"), shared[1].data["data"], shared[1], ("data",))
     else:
-        inside = ("datasets", defined_name(substitute, document) or "")
+        known = defined_name(substitute, document)
+        if known is None:
+            refuse_unknown_set(substitute, document, at, document.data.get("datasets") or ())
+        inside = ("datasets", known or "")
         data = choose(
             Slot("data set"),
             data_set(substitute, document, AS_WRITTEN),

@@ -14,7 +14,7 @@ from raysl.config.resolve import check_options, resolve
 from raysl.config.scale import AS_WRITTEN, Scale, load_scale
 from raysl.config.sections import Seed
 from raysl.config.shipped import FOLDER, shipped_path, shipped_studies
-from raysl.config.suggest import nearest, suggestion
+from raysl.config.suggest import beginning_or_near, nearest, suggestion
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
@@ -321,8 +321,11 @@ def existing(given: Path) -> Path:
     written = given.as_posix()
     beside = [file.as_posix() for file in given.parent.glob("*.yaml")]
     name = written.removeprefix(f"{FOLDER}/").removesuffix(".yaml")
-    near = suggestion(written, beside) or suggestion(name, shipped_studies())
-    raise ConfigError(f"{given}: there is no such file or folder, nor a study of raysl's of this name{near}")
+    near = suggestion(written, beside) or beginning_or_near(name, shipped_studies())
+    raise ConfigError(
+        f"{given}: there is no such file or folder, nor a study of raysl's of this name{near}; raysl studies lists "
+        "those that there are"
+    )
 
 
 def _is_study_file(file: Path) -> bool:

@@ -62,6 +62,8 @@ def test_studies_are_found_by_name_and_files_of_that_name_win(tmp_path: Path, mo
         ("table1_single_tasks", "taco/table1_single_tasks"),
         ("search_spaces/quickstart.yaml", "quickstart"),
         ("mine/stdy.yaml", "mine/study.yaml"),
+        ("taco/table1", "taco/table1_single_tasks"),
+        ("taco/tabel1", "taco/table1_single_tasks"),
     ],
 )
 def test_a_wrong_name_suggests_the_nearest(
@@ -71,6 +73,14 @@ def test_a_wrong_name_suggests_the_nearest(
     write_study(tmp_path / "mine")
     with pytest.raises(ConfigError, match=rf"{written}: there is no such file or folder.* \(did you mean '{near}'\?\)"):
         find_studies([Path(written)])
+
+
+def test_a_beginning_of_several_names_suggests_them_and_a_name_that_is_near_none_the_list() -> None:
+    near = r"\(did you mean 'taco/figure1_plain_and_taco' or 'taco/figure4_transfer' or 'taco/figure5_motion_diff"
+    with pytest.raises(ConfigError, match=rf"taco/figure: .*{near}.*; raysl studies lists"):
+        find_studies([Path("taco/figure")])
+    with pytest.raises(ConfigError, match=r"zzz: there is no .* of this name; raysl studies lists those that there"):
+        find_studies([Path("zzz")])
 
 
 def test_recipes_and_scales_are_found_from_an_empty_folder_and_ones_beside_the_file_win(tmp_path: Path) -> None:
@@ -87,8 +97,9 @@ def test_recipes_and_scales_are_found_from_an_empty_folder_and_ones_beside_the_f
     assert (own.rows[0].cell.backbone.name, own.seeds) == ("shallow_c3d", (5,))
 
 
-def test_a_wrong_base_suggests_what_raysl_ships(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["recipes/simclrr", "recipe/simclr", "simclr"])
+def test_a_wrong_base_suggests_what_raysl_ships(written: str, tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    path.write_text(OWN.replace("recipes/simclr", "recipes/simclrr"))
+    path.write_text(OWN.replace("recipes/simclr", written))
     with pytest.raises(ConfigError, match=r"own\.yaml:3: .*or in raysl \(did you mean 'recipes/simclr'\?\)"):
         load_study(path)

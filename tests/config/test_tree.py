@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raysl.config.tree import expand, get, merge
-from raysl.config.yaml_reader import Tree, parse_tree
+from raysl.config.yaml_reader import Origin, Tree, parse_tree
 
 
 def test_mappings_merge_and_anything_else_replaces() -> None:
@@ -43,3 +43,12 @@ def test_dotted_keys_of_a_row_expand_and_keep_their_lines() -> None:
 def test_get_of_an_absent_path_is_none() -> None:
     assert get({"a": {"b": 1}}, ("a", "b")) == 1
     assert get({"a": {"b": 1}}, ("a", "b", "c")) is None
+
+
+def test_a_combination_is_refused_where_the_last_of_its_keys_was_written_also_where_that_is_an_empty_mapping() -> None:
+    origins = {("clip", "frames"): Origin("study", 4), ("objective",): Origin("study", 9)}
+    tree = Tree({"clip": {"frames": 8}, "objective": {"global_local": {}}}, origins)
+    key, message = ("objective", "global_local"), "objective.global_local: 4 clips do not divide 1; change clip.frames"
+    assert str(tree.misfit(key, message)) == f"study:4: {message}"
+    tree.origins[key] = Origin("study", 11)
+    assert str(tree.misfit(key, message)) == f"study:11: {message}"

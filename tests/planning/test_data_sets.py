@@ -42,6 +42,20 @@ def test_names_are_kept_for_pretraining_and_evaluations(tmp_path: Path) -> None:
     assert first.identity != second.identity
 
 
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        (TWO.replace("[retrieval/second]", "[retrieval/secnd]"), r"study\.yaml:8: evaluations\.0"),
+        (TWO.replace("data: first", "data: secnd"), r"study\.yaml:5: data"),
+        (TWO.replace("{data: second}", "{data: secnd}"), r"study\.yaml:6: data"),
+        (TWO.replace("{data: second}", "{data.name: secnd/2}"), r"study\.yaml:6: data\.name"),
+    ],
+)
+def test_a_misspelt_name_suggests_the_studys_own(wrong: str, key: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}: unknown data set 'secnd(/2)?' \(did you mean 'second'\?\)"):
+        load(tmp_path, wrong)
+
+
 def test_names_survive_a_scale_overrides_and_another_seed(tmp_path: Path) -> None:
     (tmp_path / "scales").mkdir()
     (tmp_path / "scales" / "half.yaml").write_text("multiply: {training.steps: {by: 0.5}}\n")
