@@ -294,6 +294,7 @@ def status(
     ] = False,
 ) -> None:
     """Show which cells are done, running, failed (and why) or missing."""
+    from raysl.commands.elsewhere import print_elsewhere
     from raysl.commands.inputs import load_studies, places_for, shelf_of
     from raysl.commands.job import refuse_lost_folders
     from raysl.commands.status import print_status
@@ -305,7 +306,9 @@ def status(
     if watch:
         watch_cells(planned, lambda: shelf_of(planned, storage, places), PlainConsole())
         return
-    print_status(planned, shelf_of(planned, storage, places), PlainConsole())
+    shelf, console = shelf_of(planned, storage, places), PlainConsole()
+    print_status(planned, shelf, console)
+    print_elsewhere(planned, shelf.store, console)
 
 
 @app.command()
@@ -341,6 +344,7 @@ def report(
     ] = False,
 ) -> None:
     """Write the tables and figures from what the store holds; computes nothing."""
+    from raysl.commands.elsewhere import print_elsewhere
     from raysl.commands.inputs import load_studies, places_for, shelf_of
     from raysl.commands.job import refuse_lost_folders
     from raysl.commands.report import write_reports
@@ -361,7 +365,9 @@ def report(
     places = places_for(planned, root, cache)
     shelf = shelf_of(planned, storage or "results", places)
     wanted = formats if html is None or format_ is not None else ()
-    write_reports(planned, shelf, storage or "results", reports, PlainConsole(), wanted, html, places)
+    console = PlainConsole()
+    write_reports(planned, shelf, storage or "results", reports, console, wanted, html, places)
+    print_elsewhere(planned, shelf.store, console)
 
 
 @app.command()
