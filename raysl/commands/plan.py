@@ -205,7 +205,10 @@ def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSo
         videos = source(config.data, config.clip.resize)
         check_against_data(config, None, videos.snapshot)
         report = try_step(config, videos, files=places.roots)
-        said = f"loss {report.loss:.4f}, {report.seconds:.2f} s a step, {report.peak_memory_mb:.0f} MB"
+        said = (
+            f"loss {report.loss:.4f}, {report.seconds:.2f} s for step 1 of {report.steps}, after {report.loading:.2f} s "
+            f"for its clips (videos not in the cache are decoded), {report.peak_memory_mb:.0f} MB"
+        )
     else:
         report = try_step(config, None, files=places.roots)
         said = "nothing to train (pretraining: none)"

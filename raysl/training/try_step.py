@@ -29,12 +29,17 @@ from raysl.training.unreadable import Unreadable
 
 @dataclass(frozen=True)
 class StepReport:
-    """Attributes:
-    loss: of the first step; None for random weights, which take none.
-    seconds: of the step, loading its clips included; the first of a process, so slower than later ones.
-    peak_memory_mb: of the process during the step (of the GPU if there is one), MiB.
-    backbone: after the step.
-    network: backbone and heads after the step; None for random weights.
+    """What a first step gave.
+
+    Attributes:
+        loss: of the step; None for random weights, which take none.
+        seconds: of the step itself; the first of a process, so slower than later ones.
+        loading: seconds that its clips took before it: much longer than later ones where their videos are not in the
+            cache yet, and which loader processes would have spent beside a step.
+        steps: that the whole training has.
+        peak_memory_mb: of the process while it ran (of the GPU where there is one), MiB.
+        backbone: after the step.
+        network: backbone and heads after the step; None for random weights.
     """
 
     loss: float | None
@@ -42,6 +47,8 @@ class StepReport:
     peak_memory_mb: float
     backbone: Backbone
     network: Objective | None = None
+    loading: float = 0.0
+    steps: int = 0
 
 
 def try_step(
@@ -86,9 +93,11 @@ def try_step(
         loaded, failure = batches.next()
         if failure is not None:
             raise failure
+        began = time.perf_counter()
         loss = run.learner.step(loaded, 0).loss
-        seconds, network = time.perf_counter() - started, run.learner.objective
-        return StepReport(loss, seconds, _peak_mb(chosen), network.backbone, network)
+        seconds, network = time.perf_counter() - began, run.learner.objective
+        peak, steps = _peak_mb(chosen), run.length.steps
+        return StepReport(loss, seconds, peak, network.backbone, network, began - started, steps)
 
 
 def _reset_peak(device: torch.device) -> None:
