@@ -206,8 +206,9 @@ def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSo
         check_against_data(config, None, videos.snapshot)
         report = try_step(config, videos, files=places.roots)
         said = (
-            f"loss {report.loss:.4f}, {report.seconds:.2f} s for step 1 of {report.steps}, after {report.loading:.2f} s "
-            f"for its clips (videos not in the cache are decoded), {report.peak_memory_mb:.0f} MB"
+            f"loss {report.loss:.4f}, {report.seconds:.2f} s for step 1 of {report.steps}, after "
+            f"{report.loading:.2f} s for its clips (videos that are not in the cache are decoded), "
+            f"{report.peak_memory_mb:.0f} MB"
         )
     else:
         report = try_step(config, None, files=places.roots)

@@ -125,6 +125,12 @@ def _factors(data: Mapping[str, Any], at: KeyPath = ()) -> Iterator[tuple[KeyPat
 
 AS_WRITTEN = Scale()
 
+LENGTHS = {
+    "training.epochs": ("schedule.warmup_epochs", "schedule.milestones"),
+    "training.steps": ("schedule.warmup_steps",),
+}
+"""How long a cell trains, and what of its schedule is counted in the same unit."""
+
 
 def load_scale(name: str | None, study: Path, own: Mapping[str, Any], document: Tree) -> Scale:
     """The named scale, changed by the study's own ``scales: {NAME: ...}``; for ``paper``, without any.
@@ -205,7 +211,9 @@ def substitute_name(name: str, scale: Scale) -> str:
 def multiply(data: dict[str, Any], scale: Scale, origins: dict[KeyPath, Origin] | None = None) -> None:
     """Applies the scale's factors to resolved values, in place, and to each number of a list (milestones).
 
-    An absent, null or named value (``batch_norm_group: batch``) stays as it is.
+    An absent, null or named value (``batch_norm_group: batch``) stays as it is. A warm-up or first milestone that the
+    shortened training would not reach the end of is shortened with it, where the scale has no factor for it: no cell
+    could be trained as it stands, and every study is to run at every scale.
 
     Args:
         origins: of ``data``; a value that changes is then the scale's.
@@ -213,17 +221,35 @@ def multiply(data: dict[str, Any], scale: Scale, origins: dict[KeyPath, Origin] 
     Raises:
         ConfigError: the key holds no number.
     """
-    for key, factor in scale.factors().items():
-        path = place(data, key)
-        value = get(data, path)
-        if value is None or isinstance(value, str):
-            continue
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
-            raise scale.error(("multiply", key), f"holds {value!r}, which is no number")
-        scaled = [factor.apply(number) for number in numbers]
-        put(data, path, scaled if isinstance(value, list) else scaled[0])
-        written = scale.origin(key)
-        if origins is not None and written is not None and scaled != numbers:
-            origins.pop(path, None)
-            origins[path] = written
+    factors = scale.factors()
+    lengths = {key: get(data, place(data, key)) for key in LENGTHS if key in factors}
+    for key, factor in factors.items():
+        try:
+            _apply(data, key, factor, scale.origin(key), origins)
+        except ValueError as error:
+            raise scale.error(("multiply", key), str(error)) from error
+    for length, before in lengths.items():
+        after = get(data, place(data, length))
+        for key in LENGTHS[length] if before and after < before else ():
+            value = get(data, place(data, key))
+            first = value[0] if isinstance(value, list) and value else value
+            if key not in factors and isinstance(first, int | float) and first >= after:
+                _apply(data, key, Factor(by=after / before), scale.origin(length), origins)
+
+
+def _apply(
+    data: dict[str, Any], key: str, factor: Factor, written: Origin | None, origins: dict[KeyPath, Origin] | None
+) -> None:
+    """One factor, which is ``written`` somewhere; ValueError where the key holds no number."""
+    path = place(data, key)
+    value = get(data, path)
+    if value is None or isinstance(value, str):
+        return
+    numbers = value if isinstance(value, list) else [value]
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
+        raise ValueError(f"holds {value!r}, which is no number")
+    scaled = [factor.apply(number) for number in numbers]
+    put(data, path, scaled if isinstance(value, list) else scaled[0])
+    if origins is not None and written is not None and scaled != numbers:
+        origins.pop(path, None)
+        origins[path] = written

@@ -16,7 +16,7 @@ from raysl.config.component import Chosen
 from raysl.config.identity import cell_id, leaves, resolved
 from raysl.config.load import resolve_cell
 from raysl.config.options import Options
-from raysl.config.scale import Scale, multiply
+from raysl.config.scale import LENGTHS, Scale, multiply
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
 from raysl.planning.axes import Axis, Point, changes
@@ -26,8 +26,6 @@ from raysl.planning.search_options import SearchOptions
 from raysl.results.search_folder import SearchTrial
 
 NEEDED = "optuna"
-LENGTHS = ("training.epochs", "training.steps")
-FOLLOWING = ("schedule.warmup_epochs", "schedule.warmup_steps", "schedule.milestones")
 
 
 def check_optuna() -> None:
@@ -87,7 +85,8 @@ class Search:
     def _short(self, cell: CellConfig) -> CellConfig:
         data = resolved(cell)
         by: dict[str, Any] = {"by": self.options.length}
-        multiply(data, Scale(multiply={key: {**by, "min": 1} for key in LENGTHS} | dict.fromkeys(FOLLOWING, by)))
+        following = [key for keys in LENGTHS.values() for key in keys]
+        multiply(data, Scale(multiply={key: {**by, "min": 1} for key in LENGTHS} | dict.fromkeys(following, by)))
         data["training"]["seed"] = self.options.seed
         return with_root_name(resolve_cell(Tree(data, self.document.origins)), cell.data.root_name)
 
