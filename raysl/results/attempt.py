@@ -52,9 +52,18 @@ class Attempt:
             raise ValueError(f"a checkpoint needs a step >= 0 and bytes; got step {step}, {len(data)} bytes")
         self.place.write(_object(step), data)
         self.place.write(_marker(step), to_json({"step": step, "bytes": len(data), "digest": digest(data)}))
-        for old in self.checkpoint_steps()[:-KEPT_CHECKPOINTS]:
-            self.place.delete(_marker(old))
-            self.place.delete(_object(old))
+        self.drop_checkpoints(keep=KEPT_CHECKPOINTS)
+
+    def drop_checkpoints(self, keep: int) -> None:
+        """Deletes all checkpoints but the newest ``keep`` complete ones, markers first.
+
+        Raises:
+            StorageError: one cannot be deleted.
+        """
+        steps = self.checkpoint_steps()
+        kept = {path for step in steps[len(steps) - keep :] for path in (_marker(step), _object(step))}
+        for path in sorted(self.place.sizes("checkpoints").keys() - kept, key=lambda path: not path.endswith(".json")):
+            self.place.delete(path)
 
     def checkpoint_steps(self) -> list[int]:
         """Steps of the checkpoints that have a marker and an object, in ascending order."""

@@ -175,7 +175,8 @@ class CellFolder(Evaluations):
     def mark_done(self, attempt: Attempt, summary: dict[str, Any]) -> None:
         """Marks the cell as complete, last of all: its curves and last checkpoint are this attempt's.
 
-        If another attempt finished before, its result stays: evaluations may have been made from it.
+        Where another attempt finished before, its result stays: evaluations may have been made from it. Checkpoints
+        that nobody will go on from are deleted: all but the last of this attempt, and those of attempts that ended.
 
         Args:
             attempt: the one that finished.
@@ -187,6 +188,18 @@ class CellFolder(Evaluations):
         steps = attempt.checkpoint_steps()
         marker = {"attempt": attempt.name, "checkpoint": steps[-1] if steps else None, "summary": summary}
         self.place.write("done.json", to_json(marker))
+        try:
+            self._drop_checkpoints(attempt)
+        except StorageError as error:  # they take room and do no harm: the cell is done
+            _log.warning("%s: checkpoints that are not needed stay: %s", self.name, error)
+
+    def _drop_checkpoints(self, finished: Attempt) -> None:
+        """Each is a whole network with its optimizer, and the bank of one that has any. Another run may be at work."""
+        finished.drop_checkpoints(keep=1)
+        now = self.place.now()
+        for attempt in self.attempts():
+            if attempt.name != finished.name and not _is_alive(_beat(attempt), now):
+                attempt.drop_checkpoints(keep=0)
 
     def mark_failed(self, reason: str, details: dict[str, Any]) -> None:
         """Stores a deterministic failure as the cell's result."""
@@ -254,10 +267,8 @@ class CellFolder(Evaluations):
         if not beats:
             return CellState("interrupted", fault)
         newest = max(beats, key=lambda beat: (beat["state"] == "alive", beat["written"]))
-        if newest["state"] == "alive":
-            now = self.place.now() if now is None else now
-            if abs(now - newest["written"]) < HEARTBEAT_LIMIT:
-                return CellState("running", "", _mapping(newest.get("progress")))
+        if newest["state"] == "alive" and _is_alive(newest, self.place.now() if now is None else now):
+            return CellState("running", "", _mapping(newest.get("progress")))
         latest = max(beats, key=lambda beat: float(beat["written"]))
         return CellState("interrupted", fault, _mapping(latest.get("progress")))
 
@@ -330,6 +341,11 @@ def _beat(attempt: Attempt) -> dict[str, Any] | None:
     if beat is None or written is None or "time" not in beat:
         return None
     return {"state": "ended", **beat, "written": written}
+
+
+def _is_alive(beat: dict[str, Any] | None, now: float) -> bool:
+    """Whether somebody works on the attempt with this heartbeat."""
+    return beat is not None and beat["state"] == "alive" and bool(abs(now - beat["written"]) < HEARTBEAT_LIMIT)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from raysl.results import CellFolder
+from raysl.errors import StorageError
+from raysl.results import CellFolder, Store
+from raysl.results.place import Place
 
 
 def test_the_newest_checkpoint_over_all_attempts(cell: CellFolder) -> None:
@@ -23,6 +25,42 @@ def test_two_are_kept(cell: CellFolder) -> None:
         attempt.save_checkpoint(step, b"%d" % step)
     assert attempt.checkpoint_steps() == [10, 100]
     assert len(attempt.place.sizes("checkpoints")) == 4
+
+
+def test_a_done_cell_keeps_one_and_what_nobody_goes_on_from_is_deleted(store: Store) -> None:
+    """Each is a whole network with its optimizer; SSTL's bank is a gigabyte in each."""
+    cell = store.folder("a", "b")
+    cell.write_config({})
+    killed, ended, alive, last = (cell.start_attempt() for _ in range(4))
+    for attempt in (killed, ended, alive, last):
+        attempt.save_checkpoint(5, b"five")
+        attempt.save_checkpoint(10, b"ten")
+    ended.place.write("checkpoints/000000015.checkpoint", b"cut short")
+    ended.end()
+    killed.forget()
+    cell.mark_done(last, {})
+    assert [attempt.checkpoint_steps() for attempt in (killed, ended, alive, last)] == [[], [], [5, 10], [10]]
+    assert not ended.place.sizes("checkpoints")
+    assert cell.final_checkpoint() == b"ten"
+    assert cell.state().status == "done"
+
+
+def test_a_cell_is_done_where_its_old_checkpoints_cannot_be_deleted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cell = store.folder("a", "b")
+    cell.write_config({})
+    attempt = cell.start_attempt()
+    attempt.save_checkpoint(1, b"one")
+    attempt.save_checkpoint(2, b"two")
+
+    def refuse(place: Place, path: str) -> None:
+        raise StorageError(f"cannot delete {path}: Permission denied")
+
+    monkeypatch.setattr(Place, "delete", refuse)
+    cell.mark_done(attempt, {})
+    assert cell.state().status == "done"
+    assert "checkpoints that are not needed stay: cannot delete" in caplog.text
 
 
 def test_a_checkpoint_without_marker_is_not_there(cell: CellFolder) -> None:
