@@ -144,13 +144,20 @@ class Learner:
 
     def _reduce(self, outputs: Sequence[ObjectiveOutput]) -> tuple[float, dict[str, float], dict[str, float]]:
         """Means over accumulated batches; terms and metrics are means over ranks already."""
-        loss = torch.stack([_scalar(output.loss) for output in outputs]).mean()
+        loss = _mean([output.loss for output in outputs])
         if is_distributed():
             dist.all_reduce(loss)
             loss /= world_size()
         terms = {name: _mean([out.terms[name] for out in outputs]) for name in outputs[0].terms}
         metrics = {name: _mean([out.metrics[name] for out in outputs]) for name in outputs[0].metrics}
-        return float(loss), terms, metrics
+        # Read at once: each number that is read by itself waits for the GPU once more.
+        values = torch.stack([loss, *terms.values(), *metrics.values()]).tolist()
+        of_metrics = 1 + len(terms)
+        return (
+            values[0],
+            dict(zip(terms, values[1:of_metrics], strict=True)),
+            dict(zip(metrics, values[of_metrics:], strict=True)),
+        )
 
     def _clip(self) -> float:
         """The gradient's norm before clipping."""
@@ -190,5 +197,5 @@ def _scalar(value: Tensor) -> Tensor:
     return value.detach().double().reshape(())
 
 
-def _mean(values: Sequence[Tensor]) -> float:
-    return float(torch.stack([_scalar(value) for value in values]).mean())
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack([_scalar(value) for value in values]).mean()
