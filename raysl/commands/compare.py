@@ -97,6 +97,7 @@ def _made(provenance: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str
         "hardware": {key: hardware.get(key) for key in ("cpu", "gpu", "cpus", "system") if key in hardware},
         "commit": (provenance.get("git") or {}).get("commit"),
         "commit changed": (provenance.get("git") or {}).get("dirty"),
+        "changes of the code": (provenance.get("git") or {}).get("changes"),
         "packages": provenance.get("packages") or {},
     }
     return {key: value for key, value in flatten(chosen).items() if value is not None}

@@ -16,6 +16,7 @@ from raysl.errors import ObstructedError, StorageError
 from raysl.results.attempt import Attempt, new_attempt_name
 from raysl.results.encoding import (
     UnreadableError,
+    digest,
     from_csv,
     has_yaml,
     numbers_from_csv,
@@ -89,6 +90,10 @@ class CellFolder(Evaluations):
     def write_provenance(self, provenance: dict[str, Any]) -> None:
         """Writes ``provenance.json``: commit, versions, hardware, manifest, unreadable videos."""
         self.place.write("provenance.json", to_json(provenance))
+
+    def write_changes(self, diff: bytes) -> None:
+        """Keeps how the code differed from its commit as ``changes/<digest>.diff``; `slim_copy` leaves it out."""
+        self.place.write(f"changes/{digest(diff)}.diff", diff)
 
     def provenance(self) -> dict[str, Any] | None:
         """``provenance.json``; None if it does not exist.

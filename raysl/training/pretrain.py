@@ -30,6 +30,7 @@ from raysl.models.backbone import Backbone
 from raysl.models.inflate import weights_record
 from raysl.objectives.build import build_backbone
 from raysl.results import CellFolder
+from raysl.results.encoding import digest
 from raysl.training.check_cell import check_world
 from raysl.training.checkpoint import Checkpoint, newest_checkpoint
 from raysl.training.load_backbone import PREFIX
@@ -37,7 +38,7 @@ from raysl.training.loop import ProgressCallback, Run
 from raysl.training.monitor import Monitor
 from raysl.training.precision import Precision, choose_device, resolve_precision
 from raysl.training.probe import Probe
-from raysl.training.provenance import git_state, hardware, package_versions
+from raysl.training.provenance import code_changes, git_state, hardware, package_versions
 from raysl.training.recorder import Recorder, begin
 from raysl.training.summary import Summary
 from raysl.training.threads import cpu_threads, cpus_of_rank
@@ -114,9 +115,12 @@ def _pretrain(
     attempt = _attempt(cell, device, threads)
     if cell.init is None:
         attempt |= on_every_rank(lambda: weights_record(cell.backbone.options, files))
+    changes, git = code_changes(), git_state()  # as they are when the code was imported, not when the cell is done
+    if changes:
+        git["changes"] = digest(changes)
     if cell.pretraining == "none":
-        random_weights = _provenance(cell, "float32", None, [attempt], {})
-        return on_first_rank(lambda: store_random_backbone(cell, folder, random_weights, files))
+        random_weights = _provenance(cell, "float32", None, [attempt], {}, git)
+        return on_first_rank(lambda: store_random_backbone(cell, folder, random_weights, files, changes))
     if source is None:
         raise DataError(f"cell {folder.name} must be pretrained, but no source of videos was passed")
     found = newest_checkpoint(folder, cell_id(cell))
@@ -124,8 +128,8 @@ def _pretrain(
     attempt["from_step"] = found.step if found is not None else 0
     attempts = [*(found.attempts if found is not None else []), attempt]
     unreadable = Unreadable(source, cell.training.max_unreadable)
-    provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
-    on_every_rank(lambda: begin(cell, folder, provenance) if rank() == 0 else None)
+    provenance = _provenance(cell, precision, source, attempts, unreadable.reasons(), git)
+    on_every_rank(lambda: begin(cell, folder, provenance, changes) if rank() == 0 else None)
     try:
         run = Run(
             cell,
@@ -149,7 +153,7 @@ def _pretrain(
         if recorder is not None:
             stack.enter_context(recorder)
         run.train(recorder, on_progress, stop_after, probe)
-        provenance = _provenance(cell, precision, source, attempts, unreadable.reasons())
+        provenance = _provenance(cell, precision, source, attempts, unreadable.reasons(), git)
         return on_every_rank(lambda: None if recorder is None else recorder.finish(run.summary(recorder), provenance))
 
 
@@ -181,10 +185,11 @@ def _provenance(
     source: VideoSource | None,
     attempts: list[dict[str, Any]],
     unreadable: dict[str, str],
+    git: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "cell": cell_id(cell),
-        "git": git_state(),
+        "git": git,
         "packages": package_versions(),
         "precision": precision,
         "data": None if source is None else data_record(cell.data, source.snapshot),
@@ -194,11 +199,18 @@ def _provenance(
 
 
 def store_random_backbone(
-    cell: CellConfig, folder: CellFolder, provenance: dict[str, Any], files: Mapping[str, Path] = NOTHING
+    cell: CellConfig,
+    folder: CellFolder,
+    provenance: dict[str, Any],
+    files: Mapping[str, Path] = NOTHING,
+    changes: bytes = b"",
 ) -> Summary:
     """``pretraining: none``: stores the backbone as drawn (or inflated) as final checkpoint and marks the cell done.
 
     For rank 0 alone.
+
+    Args:
+        changes: the diff of the code against its commit.
     """
     weights = build_backbone(cell, files).state_dict()
     model = {PREFIX + name: value for name, value in weights.items()}
@@ -216,7 +228,7 @@ def store_random_backbone(
         left_out=0,
         attempts=1,
     )
-    begin(cell, folder, provenance)
+    begin(cell, folder, provenance, changes)
     with Recorder(folder, None) as recorder:
         recorder.save(Checkpoint(cell_id(cell), step=0, precision=provenance["precision"], model=model))
         recorder.finish(summary, provenance)

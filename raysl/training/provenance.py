@@ -41,6 +41,9 @@ ARCHIVED = ".git_archival.txt"
 
 UNKNOWN = "unknown"
 
+MOST_CHANGES = 2**18
+"""Bytes of a diff that are kept ([?] ours: more is another program)."""
+
 
 def git_state(checkout: Path | None = None) -> dict[str, Any]:
     """Commit of raysl's checkout and whether files differ from it.
@@ -55,6 +58,26 @@ def git_state(checkout: Path | None = None) -> dict[str, Any]:
         return {"commit": given.removesuffix(DIRTY), "dirty": given.endswith(DIRTY) or None}
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def code_changes(checkout: Path | None = None) -> bytes:
+    """What differs from the commit in the package, as ``git diff`` prints it; empty where nothing does.
+
+    Of the package alone, whose code computes: what a person changed beside it (notes, studies, settings with keys) is
+    nobody's business. New files that git does not know are not in it. At most `MOST_CHANGES` bytes; then a last line
+    says how many there were.
+    """
+    folder = checkout or Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return b""
+    command = ["git", "-C", str(folder), "diff", "--no-ext-diff", "--no-color", "HEAD", "--", "raysl"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    diff = done.stdout if done.returncode == 0 else b""
+    cut = b"" if len(diff) <= MOST_CHANGES else f"\n# cut: the whole has {len(diff)} bytes\n".encode()
+    return diff[:MOST_CHANGES] + cut
 
 
 def _archived(folder: Path) -> str | None:

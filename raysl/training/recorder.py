@@ -20,10 +20,16 @@ from raysl.training.summary import Summary
 logger = logging.getLogger(__name__)
 
 
-def begin(cell: CellConfig, folder: CellFolder, provenance: dict[str, Any]) -> None:
-    """Writes the cell and its provenance, and removes an earlier failure: pretraining a failed cell retries it."""
+def begin(cell: CellConfig, folder: CellFolder, provenance: dict[str, Any], changes: bytes = b"") -> None:
+    """Writes the cell and its provenance, and removes an earlier failure: pretraining a failed cell retries it.
+
+    Args:
+        changes: the diff of the code against its commit.
+    """
     folder.write_config(resolved(cell))
     folder.write_provenance(provenance)
+    if changes:
+        folder.write_changes(changes)
     folder.clear_failure()
 
 

@@ -94,6 +94,7 @@ def test_slim_copy_has_what_a_report_needs_and_no_weights(store: Store, tmp_path
         each.place.write("tensorboard/events", b"events")
     cell.save_evaluation("e1", {"metrics": {"top1": 40.0}}, PREDICTIONS)
     cell.mark_done(attempt, {"minutes": 2.0})
+    cell.write_changes(b"-a\n+b\n")
     slim = results.open(tmp_path / "slim")
     assert results.slim_copy(store, slim, ["a-b", "a-b"]) == ["a-b"]
     copy = slim.folder("a", "b")

@@ -17,7 +17,7 @@ from raysl.errors import CellFailure, StorageError
 from raysl.training.heartbeat import Heartbeat
 from raysl.training.length import Length, training_length
 from raysl.training.progress import Pace, Progress
-from raysl.training.provenance import COMMIT, git_state, hardware, package_versions
+from raysl.training.provenance import COMMIT, code_changes, git_state, hardware, package_versions
 from raysl.training.threads import cpu_threads, cpus_of_rank
 from tests.training.material import tiny_cell
 
@@ -106,13 +106,22 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path, monkeypatch
             ["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True, text=True
         ).stdout.strip()
 
+    (tmp_path / "raysl").mkdir()
+    code, notes = tmp_path / "raysl" / "code.py", tmp_path / "notes"
     git("init")
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
+    code.write_text("one\n")
+    notes.write_text("one\n")
+    git("add", ".")
     git("commit", "-m", "first")
     assert git_state(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": False}
-    (tmp_path / "file").write_text("two")
+    assert code_changes(tmp_path) == b""
+    notes.write_text("a password\n")
     assert git_state(tmp_path)["dirty"] is True
+    assert code_changes(tmp_path) == b"", "what is beside the package is left alone"
+    code.write_bytes(b"tw\xff\n")
+    assert code_changes(tmp_path).endswith(b"\n-one\n+tw\xff\n")
+    monkeypatch.setattr("raysl.training.provenance.MOST_CHANGES", 20)
+    assert code_changes(tmp_path)[20:].startswith(b"\n# cut: the whole has ")
 
 
 def test_hardware_and_versions_are_plain_and_name_no_machine() -> None:

@@ -96,6 +96,21 @@ def test_a_cell_trains_and_is_stored_whole(source: VideoSource, tmp_path: Path) 
     assert provenance["attempts"][0]["threads"] == 1
 
 
+@pytest.mark.parametrize("pretraining", ["self_supervised", "none"])
+def test_how_the_code_differed_from_its_commit_is_kept(
+    pretraining: str, source: VideoSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was when the cell began: the code that computes was imported by then."""
+    cell = tiny_cell(pretraining=pretraining, **{"training.steps": 1})
+    folder = folder_of(tmp_path, cell, source)
+    diffs = iter([b"-return 1\n+return 2\n", b"a later edit"])
+    monkeypatch.setattr("raysl.training.pretrain.code_changes", lambda: next(diffs))
+    pretrain(cell, folder, None if pretraining == "none" else source)
+    name = ((folder.provenance() or {})["git"])["changes"]
+    assert folder.place.read(f"changes/{name}.diff") == b"-return 1\n+return 2\n"
+    assert list(folder.place.sizes("changes")) == [f"changes/{name}.diff"]
+
+
 @pytest.mark.slow
 def test_the_loss_falls(source: VideoSource, tmp_path: Path) -> None:
     """With a backbone of the field: the small one of other tests tells sixteen videos apart from its first steps on."""
