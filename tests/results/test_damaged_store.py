@@ -323,7 +323,7 @@ def use(
         if study != "search":
             assert "0 missing" in said[-1], said[-1]
     elif left:
-        assert re.search(r"permission denied; give this user|a folder stands .*; remove it", said[-1]), said[-1]
+        assert re.search(r"permission denied; give this user|there is a folder .*; remove it", said[-1]), said[-1]
 
 
 def read(command: str, planned: list[Planned], storage: str, places: Places, folder: Path) -> str:
