@@ -667,14 +667,16 @@ def check(
     account: Annotated[Path | None, typer.Option(help="File to write all that lies below the root to.")] = None,
 ) -> None:
     """Read every video once and say what it is like; --set options of the data set, e.g. --set split=2."""
-    from raysl.commands.data import chosen_set, print_check
+    from raysl.commands.data import chosen_set, clip_span, print_check
     from raysl.commands.roots import find_places
 
     if scale is not None and study is None:
         raise ConfigError("--scale: a scale is a study's: give the study with --study")
     data = chosen_set(catalog, set_, study, scale)
     places = find_places(root, cache)
-    print_check(data, places, resize, processes, PlainConsole(), missing=missing, videos=videos, account=account)
+    span = None if study is None else clip_span(study, scale)
+    console = PlainConsole()
+    print_check(data, places, resize, processes, console, missing=missing, videos=videos, account=account, span=span)
 
 
 def main() -> None:

@@ -60,6 +60,17 @@ def _sets_of(study: Path, scale: str | None) -> dict[str, Chosen]:
     return {data.bound_name: data for data in reversed(sets)}
 
 
+def clip_span(study: Path, scale: str | None) -> int:
+    """Frames of video that a study's longest clip covers: of a shorter video its frames are repeated.
+
+    Raises:
+        ConfigError: as `load_study` does.
+    """
+    loaded = load_study(existing(study), scale)
+    rows = loaded.rows if loaded.search is None else (*loaded.rows, loaded.search.base)
+    return max(row.cell.clip.span for row in rows)
+
+
 def print_check(
     data: Chosen,
     places: Places,
@@ -70,6 +81,7 @@ def print_check(
     missing: Path | None = None,
     videos: Path | None = None,
     account: Path | None = None,
+    span: int | None = None,
 ) -> None:
     """Decodes every video that was not decoded before and prints the report.
 
@@ -77,6 +89,7 @@ def print_check(
         missing: file for the names of listed videos without a file, one per line.
         videos: CSV file with one line per video.
         account: file for the account of everything below the root, with all names.
+        span: frames of video that a clip covers (`clip_span`); shorter videos are counted and named.
 
     Raises:
         ConfigError: a root was given for a name that is not the data set's.
@@ -111,7 +124,7 @@ def print_check(
     if account is not None:
         write_account(source.root, source.catalog, account)
         console.print(f"what lies below the root: written to {account}")
-    report = check_catalog(source, by_fold=by_fold)
+    report = check_catalog(source, span=span, by_fold=by_fold)
     if data.bound_name != data.name:
         report = replace(report, name=f"{data.bound_name}, read by {data.name}")
     console.print_lines(report.text())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from raysl.commands.data import chosen_set, print_check
+from raysl.commands.data import chosen_set, clip_span, print_check
 from raysl.commands.terminal import PlainConsole
 from raysl.config.component import Chosen
 from raysl.data.places import Places
@@ -35,9 +36,9 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def printed(data: Chosen, root: Path, **files: Path) -> str:
+def printed(data: Chosen, root: Path, **given: Any) -> str:
     console = PlainConsole(width=160, record=True, quiet=False, file=(root.parent / "out").open("w"))
-    print_check(data, Places({"folder": root}, root.parent / "cache"), 32, 1, console, **files)
+    print_check(data, Places({"folder": root}, root.parent / "cache"), 32, 1, console, **given)
     return console.export_text()
 
 
@@ -131,6 +132,18 @@ def test_a_data_set_by_the_name_that_a_study_gives_it(tmp_path: Path) -> None:
         + SETS.replace("  other: {name: folder, split_seed: 3}\n", ""),
     )
     assert chosen_set("mine", [], search, None).options.fold == 1
+
+
+def test_videos_shorter_than_a_clip_of_the_study_are_named(tmp_path: Path, root: Path) -> None:
+    """Four frames at a stride of two cover seven, and nine where a row's clips are of five."""
+    study = write_study(tmp_path, NAMED)
+    data = chosen_set("other", [], study, None)
+    assert "below    7 frames      0\n" in printed(data, root, span=clip_span(study, None))
+    longer = write_study(tmp_path, NAMED.replace("temperature: 0.5", "temperature: 0.5, clip.frames: 5"))
+    text = printed(data, root, span=clip_span(longer, None))
+    assert "below    9 frames      7\n" in text
+    assert "run/a1.mp4: 8 frames" in text
+    assert " frames      " not in printed(data, root), "without a study no clip is known"
 
 
 def test_a_scale_and_its_substitutes(tmp_path: Path) -> None:
