@@ -20,7 +20,7 @@ from raysl.signals import received
 from raysl.training.monitored import Monitored
 from raysl.training.progress import Progress
 from raysl.work.claims import others
-from raysl.work.events import Note, Overview, Running
+from raysl.work.events import Note, Overview, Running, shown_seconds
 
 WATCH_SECONDS = 5.0
 """Seconds between two reads of the store."""
@@ -151,23 +151,22 @@ def _note(found: StoredCell) -> str:
         if state.progress.get("collapsed"):
             notes.append(f"{state.progress['collapsed']}")
     if state.progress and state.status in ("running", "interrupted"):
-        notes.append(_progress(state.progress))
+        notes.append(_progress(state.progress, running=state.status == "running"))
     return "; ".join(notes)
 
 
-def _progress(progress: dict[str, object]) -> str:
-    """``epoch 3 of 20, loss 5.2, 28 clips/s, 178 s left``"""
+def _progress(progress: dict[str, object], *, running: bool) -> str:
+    """``epoch 3 of 20, loss 5.2, 28 clips/s, 3 min left``; of an interrupted cell without speed and time left."""
     shown = []
     if "epoch" in progress:
         shown.append(f"epoch {progress['epoch']} of {progress.get('epochs', '?')}")
-    for key, text in (
-        ("loss", "loss {:.3g}"),
-        ("clips_per_second", "{:.0f} clips/s"),
-        ("seconds_left", "{:.0f} s left"),
-    ):
-        value = progress.get(key)
-        if isinstance(value, int | float):
-            shown.append(text.format(value))
+    numbers = {key: value for key, value in progress.items() if isinstance(value, int | float)}
+    if "loss" in numbers:
+        shown.append(f"loss {numbers['loss']:.3g}")
+    if running and "clips_per_second" in numbers:
+        shown.append(f"{numbers['clips_per_second']:.0f} clips/s")
+    if running and "seconds_left" in numbers:
+        shown.append(f"{shown_seconds(numbers['seconds_left'])} left")
     looked = Monitored.from_dict(progress)
     shown += [] if looked is None else [looked.text(), *([looked.collapsed] if looked.collapsed else [])]
     return ", ".join(shown)

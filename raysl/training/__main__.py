@@ -91,8 +91,12 @@ def _train(options: argparse.Namespace, device: torch.device) -> None:
     )
     _say(
         f"cell {folder.name}: done in {summary.minutes:.1f} minutes, {summary.clips_per_second:.1f} clips/s, "
-        f"final loss {summary.final_loss}, {summary.unreadable} unreadable videos"
+        f"{_loss(summary.final_loss)}{summary.unreadable} unreadable videos"
     )
+
+
+def _loss(final: float | None) -> str:
+    return "" if final is None else f"final loss {final:.4g}, "
 
 
 def _folder(cell: Cell, shelf: results.Shelf) -> CellFolder:

@@ -21,6 +21,7 @@ class CellProgress:
             ``ended``.
         failed: why it failed, as its result.
         error: why it ended without a result.
+        staged: when its stage began, in seconds since 1970; None: with the cell.
     """
 
     started: float
@@ -29,6 +30,7 @@ class CellProgress:
     progress: Progress | None = None
     failed: str | None = None
     error: str | None = None
+    staged: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -61,7 +63,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class Running:
-    """A running cell; ``progress`` is None before its first report."""
+    """A running cell.
+
+    Attributes:
+        seconds: since its stage began.
+        progress: None before its first report.
+    """
 
     title: str
     stage: str

@@ -76,7 +76,9 @@ class Here:
             report = self._begin(task)
 
             def on_stage(stage: str, progress: Progress | None, report: CellProgress = report) -> None:
-                report.stage, report.progress, report.changed = stage, progress, time.time()
+                now = time.time()
+                report.staged = now if stage != report.stage else report.staged
+                report.stage, report.progress, report.changed = stage, progress, now
                 changed()
 
             _end(report, *_compute(task.cell, site, on_stage))

@@ -32,7 +32,7 @@ def overview(
     stopped = sum(one.error is not None for one in ended)
     failed = sum(one.failed is not None for one in ended)
     running = tuple(
-        Running(task.cell.title, one.stage, now - one.started, one.progress)
+        Running(task.cell.title, one.stage, now - (one.started if one.staged is None else one.staged), one.progress)
         for task in tasks
         if (one := known.get(task.cell.key)) is not None and not one.ended
     )

@@ -9,7 +9,7 @@ import pytest
 
 from raysl import results
 from raysl.commands.inputs import load_studies
-from raysl.commands.status import watch
+from raysl.commands.status import print_status, watch
 from raysl.commands.terminal import PlainConsole
 from raysl.config.identity import evaluation_id
 from raysl.results import NO_DATA, CellFolder, Shelf
@@ -70,3 +70,21 @@ def test_running_cells_are_followed_until_all_have_ended(
     assert lines[1].endswith("study/warm/seed0: failed: the loss is nan")
     assert "2/3 cells done, 0 running, 1 failed" in lines[2]
     assert lines[-2] == "2 done, 1 failed"
+
+
+def test_a_note_has_few_digits_and_of_an_interrupted_cell_no_time_left(tmp_path: Path) -> None:
+    planned = load_studies([write_study(tmp_path, ONE_SEED)], None, [])
+    store = results.open(tmp_path / "store")
+    _, plain, warm = (store.named(f"{cell.id}-data") for cell in planned[0].cells)
+    for folder in (plain, warm):
+        folder.write_config({"training": {"seed": 0}})
+        attempt, progress = folder.start_attempt(), {"epoch": 3, "epochs": 20, "loss": 5.201478004455566}
+        progress |= {"clips_per_second": 28.28311446675547, "seconds_left": 178.1981968755285}
+        (attempt.end if folder is warm else attempt.heartbeat)(progress)
+    out = io.StringIO()
+    print_status(planned, Shelf(store), PlainConsole(file=out, width=200))
+    said = [line for line in out.getvalue().splitlines() if "epoch" in line]
+    assert "running" in said[0]
+    assert "epoch 3 of 20, loss 5.2, 28 clips/s, 3 min left" in said[0]
+    assert "interrupted" in said[1]
+    assert said[1].rstrip(" │").endswith("epoch 3 of 20, loss 5.2")

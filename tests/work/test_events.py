@@ -44,6 +44,16 @@ def test_time_left_is_unknown_until_a_cell_of_each_kind_has_a_speed() -> None:
     assert seen(said, tasks, at_once=2).seconds_left == pytest.approx(35.0)
 
 
+def test_a_stage_counts_from_its_own_beginning() -> None:
+    """A cell that trained for an hour said "evaluating, 60 min" from the first second on."""
+    said = {
+        "a": CellProgress(0.0, 9.0, "evaluating", staged=3598.0),
+        "b": CellProgress(3590.0, 9.0),
+    }
+    running = seen(said, [a_task("a"), a_task("b")], now=3600.0).running
+    assert [one.line() for one in running] == ["study/a/seed0: evaluating, 2 s", "study/b/seed0: starting, 10 s"]
+
+
 def test_counts_hold_what_the_store_held_before() -> None:
     tasks = [a_task(name) for name in "abcd"]
     said = {

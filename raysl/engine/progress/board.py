@@ -80,7 +80,8 @@ class Board:
         """Changes fields of the cell's `CellProgress`."""
         now = time.time()
         known = self._posted.cells.get(cell, CellProgress(now, now))
-        self._posted.cells[cell] = replace(known, changed=now, **said)
+        staged = now if said.get("stage", known.stage) != known.stage else known.staged
+        self._posted.cells[cell] = replace(known, changed=now, staged=staged, **said)
 
     async def post_reading(self, name: str, reading: Reading | None) -> None:
         """The progress of reading a data set; None when it has ended."""
