@@ -13,9 +13,24 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def suggestion(name: str, valid: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)``; empty if no name is near."""
-    close = difflib.get_close_matches(name, sorted(set(valid)), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    """`` (did you mean 'x'?)``; empty where nothing is near (`near_name`)."""
+    close = near_name(name, valid)
+    return "" if close is None else f" (did you mean {close!r}?)"
+
+
+def near_name(name: str, valid: Iterable[str]) -> str | None:
+    """The nearest of the valid names; None where nothing is near.
+
+    Letter case does not count, and of a path its last part alone may be what was meant: ``simclrr`` is near
+    ``recipes/simclr``.
+    """
+    forms: dict[str, str] = {}
+    for option in sorted(set(valid)):
+        forms.setdefault(option.casefold(), option)
+    for option in list(forms.values()):
+        forms.setdefault(option.rpartition("/")[2].casefold(), option)
+    close = difflib.get_close_matches(name.casefold(), list(forms), n=1, cutoff=0.6)
+    return forms[close[0]] if close else None
 
 
 def beginning_or_near(name: str, valid: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from raysl.config.resolve import check_options, resolve
 from raysl.config.scale import AS_WRITTEN, Scale, load_scale
 from raysl.config.sections import Seed
 from raysl.config.shipped import FOLDER, shipped_path, shipped_studies
-from raysl.config.suggest import beginning_or_near, nearest, suggestion
+from raysl.config.suggest import beginning_or_near, near_name, nearest
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.errors import ConfigError
@@ -319,9 +319,11 @@ def existing(given: Path) -> Path:
     if shipped is not None:
         return shipped
     written = given.as_posix()
-    beside = [file.as_posix() for file in given.parent.glob("*.yaml")]
     name = written.removeprefix(f"{FOLDER}/").removesuffix(".yaml")
-    near = suggestion(written, beside) or beginning_or_near(name, shipped_studies())
+    # Without suffixes: all files end alike, which makes any two of them near.
+    beside = {file.with_suffix("").as_posix(): file.as_posix() for file in given.parent.glob("*.yaml")}
+    close = near_name(written.removesuffix(".yaml"), beside)
+    near = beginning_or_near(name, shipped_studies()) if close is None else f" (did you mean {beside[close]!r}?)"
     raise ConfigError(
         f"{given}: there is no such file or folder, nor a study of raysl's of this name{near}; raysl studies lists "
         "those that there are"

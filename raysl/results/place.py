@@ -324,8 +324,9 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
     text = str(storage)
     if not text:
         raise StorageError(f"the address of the {what} is empty: give a folder or a bucket with {option}")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/(?!/)", text):
-        scheme, _, rest = text.partition(":/")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/(?!/)|(s3|gs|gcs|file):(?!//)", text):
+        scheme, _, rest = text.partition(":")
+        rest = rest.removeprefix("/")
         raise StorageError(
             f"the {what} {text} is neither a folder nor an address: write {scheme}://{rest}, or ./{text} for a "
             "folder of this name"

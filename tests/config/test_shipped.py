@@ -83,6 +83,13 @@ def test_a_beginning_of_several_names_suggests_them_and_a_name_that_is_near_none
         find_studies([Path("zzz")])
 
 
+def test_files_are_not_near_each_other_for_their_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path, name="tclr")
+    with pytest.raises(ConfigError, match=r"other\.yaml: there is no such file .* of this name; raysl studies"):
+        find_studies([Path("other.yaml")])
+
+
 def test_recipes_and_scales_are_found_from_an_empty_folder_and_ones_beside_the_file_win(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(OWN)

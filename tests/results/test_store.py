@@ -155,6 +155,17 @@ def test_an_address_that_is_not_understood(address: str) -> None:
         results.open(address)
 
 
+@pytest.mark.parametrize("address", ["s3:/bucket/x", "s3:bucket/x", "gs:bucket/x"])
+def test_an_address_with_too_few_slashes_makes_no_folder(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=rf"write {address[:2]}://bucket/x, or \./{address} for a folder"):
+        results.open(address)
+    results.open(f"./{address}").check_writable()
+    assert (tmp_path / address).is_dir()
+
+
 def test_a_file_address_is_a_local_store(tmp_path: Path) -> None:
     results.open(f"file://{tmp_path}/store").place.write("x", b"1")
     assert results.open(tmp_path / "store").place.read("x") == b"1"
