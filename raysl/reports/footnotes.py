@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from raysl.reports.input import CellResult, Column, ReportInput, RowInput
+from raysl.reports.input import CellResult, Column, EvaluationRecord, ReportInput, RowInput
 
 
 class Footnotes:
@@ -80,8 +80,11 @@ def training_notes(notes: Footnotes, row: RowInput) -> tuple[str, ...]:
     return tuple(letters)
 
 
-def left_out_notes(notes: Footnotes, source: ReportInput, column: Column) -> tuple[str, ...]:
-    """Letters for videos that the evaluations of a column left out, equal counts together."""
+def column_notes(notes: Footnotes, source: ReportInput, column: Column) -> tuple[str, ...]:
+    """Letters for what the evaluations of a column left out, and for linear classifiers that were not fitted as meant.
+
+    Cells of which the same is said share a letter.
+    """
     where: dict[str, list[str]] = {}
     total = 0
     for row in source.rows:
@@ -90,13 +93,21 @@ def left_out_notes(notes: Footnotes, source: ReportInput, column: Column) -> tup
             if cell.status != "done" or record is None or record.failure:
                 continue
             total += 1
-            counts = ", ".join(f"{count} {what}" for what, count in sorted(record.left_out.items()) if count)
-            if counts:
-                where.setdefault(counts, []).append(f"{row.name} seed {cell.seed}")
+            for text in _said_of(record):
+                where.setdefault(text, []).append(f"{row.name} seed {cell.seed}")
     return tuple(
         notes.letter(
-            f"{column.evaluation}: videos left out: {counts}"
-            + (" (every cell)" if len(cells) == total else f" ({', '.join(cells)})")
+            f"{column.evaluation}: {text}" + (" (every cell)" if len(cells) == total else f" ({', '.join(cells)})")
         )
-        for counts, cells in where.items()
+        for text, cells in where.items()
     )
+
+
+def _said_of(record: EvaluationRecord) -> Iterator[str]:
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(record.left_out.items()) if count)
+    if counts:
+        yield f"videos left out: {counts}"
+    if record.details.get("c_at_edge_of_grid"):
+        yield "the penalty c that cross-validation chose is an end of its grid; a wider grid may give another accuracy"
+    if record.details.get("converged") is False:
+        yield "the classifier was not solved within its steps; give it more (option iterations)"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from raysl.errors import ConfigError
 from raysl.reports.markdown import results_table
@@ -32,7 +33,17 @@ _UNIT = rf"\s?(?:%|×(?!\s?[\dA-Z])|(?:{_WORDS})(?![\w/]))"
 FIGURE = re.compile(rf"{_NUMBER}{_UNIT}|(?<![\w.,-])[+−-]?\d[\d,]*\.\d+(?!\w|\.\d|-\d)")
 """A number with a unit, or with decimals."""
 SEEDS = (3, 5, 10, 20)
-RENDERED: dict[str, Callable[[Table], str]] = {"table": results_table, "decided": decided_in_words}
+
+
+def quoted_table(table: Table) -> str:
+    """The results without letters of footnotes, which stay in the report."""
+    rows = tuple(
+        replace(row, marks=(), entries=tuple(replace(entry, marks=()) for entry in row.entries)) for row in table.rows
+    )
+    return results_table(replace(table, column_marks=((),) * len(table.column_marks), rows=rows))
+
+
+RENDERED: dict[str, Callable[[Table], str]] = {"table": quoted_table, "decided": decided_in_words}
 
 
 def figures_in(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from raysl.reports.footnotes import Footnotes, left_out_notes, note_holes, training_notes
+from raysl.reports.footnotes import Footnotes, column_notes, note_holes, training_notes
 from raysl.reports.input import Column, ReportInput, RowInput
 from raysl.reports.ordering import Ordering, orderings
 from raysl.reports.over_videos import VideoTest, compare_answers, count_recordings
@@ -131,7 +131,7 @@ class Table:
 def build_table(source: ReportInput) -> Table:
     """Everything that is computed for a table. Same input, same table."""
     notes = Footnotes()
-    column_marks = tuple(left_out_notes(notes, source, column) for column in source.columns)
+    column_marks = tuple(column_notes(notes, source, column) for column in source.columns)
     baseline = next((row for row in source.rows if row.name == source.baseline), None)
     headlines = tuple(_is_headline(source, column) for column in source.columns)
     rows = _corrected(tuple(_row(notes, row, baseline, source.columns) for row in source.rows), headlines)

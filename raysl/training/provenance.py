@@ -42,7 +42,7 @@ ARCHIVED = ".git_archival.txt"
 UNKNOWN = "unknown"
 
 MOST_CHANGES = 2**18
-"""Bytes of a diff that are kept ([?] ours: more is another program)."""
+"""Bytes of a diff that are kept (ours: more is another program)."""
 
 
 def git_state(checkout: Path | None = None) -> dict[str, Any]:

@@ -48,7 +48,10 @@ def test_what_fits_is_tried_on_a_few_videos(name: str, tiny: VideoSource, tmp_pa
         "transfer": {"batch_size": 9, "task": {"reverse": chosen("pretext task", "reverse")}},
         "retrieval": {"k": (14,)},
         "timesteps": {"steps": 2},
-        "motion_difference": SMALL["motion_difference"],
+        "motion_difference": {
+            **SMALL["motion_difference"],
+            "task": {"reverse": chosen("pretext task", "reverse")},
+        },
     }
     config = evaluation(name, f"{name}/synthetic", **options.get(name, {}))
     trained: dict[str, dict[str, Any]] = {

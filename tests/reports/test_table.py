@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -278,3 +279,23 @@ def test_columns_have_headings() -> None:
         "x/y",
     )
     assert len(answers(3)) == 10
+
+
+def test_a_penalty_at_the_end_of_its_grid_and_a_fit_that_was_not_solved_are_said() -> None:
+    details: list[dict[str, Any]] = [
+        {"c_at_edge_of_grid": True, "converged": True},
+        {"c_at_edge_of_grid": False, "converged": True},
+        {"c_at_edge_of_grid": True, "converged": False},
+    ]
+    column = Column("linear/ucf", "top1")
+    cells = tuple(
+        CellResult(seed, f"c{seed}", "done", evaluations={"linear/ucf": replace(linear(5), details=own)})
+        for seed, own in enumerate(details)
+    )
+    table = build_table(ReportInput("t", (RowInput("r", cells),), (column,)))
+    edge, unsolved = (text for _, text in table.footnotes)
+    assert edge.startswith("linear/ucf: the penalty c that cross-validation chose is an end of its grid")
+    assert edge.endswith("(r seed 0, r seed 2)")
+    assert "not solved within its steps" in unsolved
+    assert unsolved.endswith("(r seed 2)")
+    assert table.column_marks == (("a", "b"),)
