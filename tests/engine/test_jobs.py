@@ -48,7 +48,7 @@ def test_an_upload_is_small_and_has_all_that_a_job_runs() -> None:
         create_package(str(ROOT), package, True, excludes=constants.get_runtime_env_default_excludes())
         assert package.stat().st_size < 5 * MEGABYTE
         names = set(zipfile.ZipFile(package).namelist())
-    assert {"raysl/cli.py", "search_spaces/quickstart.yaml", "raysl/reports/write.py"} <= names
+    assert {"raysl/cli/__init__.py", "search_spaces/quickstart.yaml", "raysl/reports/write.py"} <= names
     assert {f"{part.name}/" for part in (ROOT / "raysl").iterdir() if part.is_dir()} - {"__pycache__/"} <= {
         f"{name.split('/')[1]}/" for name in names if name.startswith("raysl/")
     }
