@@ -67,7 +67,12 @@ def commands_page(app: typer.Typer) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument or option of a command. Attributes: usage: how it is typed. default: empty where it has none."""
+    """An argument or option of a command.
+
+    Attributes:
+        usage: how it is typed.
+        default: empty if it has none.
+    """
 
     usage: str
     default: str
