@@ -97,6 +97,7 @@ def test_a_run_on_ray_waits_for_a_bucket_that_does_not_answer_for_a_while(bucket
     assert table(bucket.folder) == bucket.expected
 
 
+@pytest.mark.long
 def test_a_run_on_ray_whose_bucket_is_gone_ends_with_one_error_and_the_next_goes_on(bucket: Bucket) -> None:
     gate, at = bucket.gate, empty_folder("s3", bucket.gate.address)
     (bucket.folder / "go").unlink(missing_ok=True)

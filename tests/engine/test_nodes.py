@@ -214,6 +214,7 @@ def test_a_cell_goes_on_with_fewer_workers_where_a_node_is_gone_and_with_all_onc
     assert tables[0] == tables[1] != []
 
 
+@pytest.mark.long
 def test_cells_that_wait_for_a_node_that_is_gone_have_fewer_workers_too(nodes: Nodes, tmp_path: Path) -> None:
     nodes.started.close()
     waiting(tmp_path, workers=2, rows=2)
