@@ -180,9 +180,10 @@ def embed(
     """Write features of videos under a cell's frozen backbone, as its evaluations make theirs."""
     from raysl.commands.cell_results import cell_results
     from raysl.commands.data import chosen_set
-    from raysl.commands.embed import embed_videos, target_file, write_embedding
+    from raysl.commands.embed import embed_videos, write_embedding
     from raysl.commands.inputs import load_studies
     from raysl.commands.job import refuse_lost_folders
+    from raysl.commands.output_file import FEATURES
     from raysl.commands.roots import find_places
     from raysl.planning.calibration import device_of
     from raysl.results import open as open_store
@@ -194,7 +195,7 @@ def embed(
         raise ConfigError("--set and --root are of a data set: give one with --data")
     if not study and scale is not None:
         raise ConfigError("--scale is read with --study alone")
-    target_file(to)  # refuses what is no file before anything is computed
+    FEATURES.find(to)  # refuses what is no file before anything is computed
     found = cell_results(open_store(storage), cell, load_studies(study, scale, []) if study else [])
     chosen = (videos or []) if data is None else chosen_set(data, set_, None, None)
     where = find_places(root, cache)

@@ -11,15 +11,14 @@ from rich.progress import Progress
 
 from raysl import __version__
 from raysl.commands.cell_results import CellResults
+from raysl.commands.output_file import FEATURES
 from raysl.commands.terminal import PlainConsole
 from raysl.config.component import Chosen
-from raysl.data.fetch import without_credentials
 from raysl.data.places import Places, used_names
 from raysl.data.source import open_source
 from raysl.data.video_files import open_videos
-from raysl.errors import ConfigError, StorageError
+from raysl.errors import ConfigError
 from raysl.evaluation.embed import Embedding, embed, sampling_of
-from raysl.results.place import Place, place
 from raysl.training.precision import choose_device
 
 MOST_NAMED = 20
@@ -94,17 +93,10 @@ def write_embedding(embedding: Embedding, file: str, console: PlainConsole) -> N
         ConfigError: ``file`` names no file.
         StorageError: it cannot be written.
     """
-    folder, name = target_file(file)
-    content = embedding.to_parquet()
-    try:
-        folder.write(name, content)
-    except StorageError as error:
-        raise StorageError(
-            f"--to {without_credentials(file)}: {error.__cause__ or error}; give another file"
-        ) from error
+    shown = FEATURES.write(file, embedding.to_parquet())
     sampling = embedding.made["sampling"]
     console.print(
-        f"written: {folder.shown}/{name}: {len(embedding)} videos, {embedding.values.shape[1]} features each, by "
+        f"written: {shown}: {len(embedding)} videos, {embedding.values.shape[1]} features each, by "
         f"{sampling['clips']} clips of {sampling['clip']['frames']} frames a video"
     )
     bad = list(embedding.unreadable.items())
@@ -114,16 +106,3 @@ def write_embedding(embedding: Embedding, file: str, console: PlainConsole) -> N
         console.print(f"  {path}: {reason}")
     if len(bad) > MOST_NAMED:
         console.print(f"  and {len(bad) - MOST_NAMED} more, which the file's schema names (unreadable)")
-
-
-def target_file(file: str) -> tuple[Place, str]:
-    """The folder and the name of what ``--to`` names.
-
-    Raises:
-        ConfigError: it names no file.
-    """
-    address, mark, query = file.partition("?") if "://" in file else (file, "", "")
-    folder, _, name = address.rpartition("/") if "://" in file else (str(Path(file).parent), "", Path(file).name)
-    if not name or folder.endswith(":/") or ("://" not in file and Path(file).expanduser().is_dir()):
-        raise ConfigError(f"--to {without_credentials(file)}: give a file, for instance features.parquet")
-    return place(f"{folder}{mark}{query}", "folder of features", "--to"), name

@@ -8,17 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, as_argument, data_of
+from raysl.commands.output_file import PAGE
 from raysl.commands.report import ReadOnce, Reported, reports_place
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cells import unique_cells
 from raysl.config.identity import resolved
-from raysl.data.fetch import shown_address, without_credentials
-from raysl.errors import ConfigError, StorageError
+from raysl.data.fetch import shown_address
 from raysl.reports.page import PageFigure, PageStudy, render_page
 from raysl.reports.page.cells import read_cell
 from raysl.reports.write import write_file
 from raysl.reports.write_figures import FOLDER
-from raysl.results.place import Place, place
 
 
 def write_pages(
@@ -50,30 +49,12 @@ def write_pages(
 
 
 def _write_page(studies: Sequence[PageStudy], file: str, console: PlainConsole) -> None:
-    folder, name = page_file(file)
     content = _encoded(studies)
-    try:
-        folder.write(name, content)
-    except StorageError as error:
-        raise StorageError(f"--html {without_credentials(file)}: {error.__cause__}; give another file") from error
-    console.print(f"written: {folder.shown}/{name} ({len(content) / 1e6:.1f} MB)")
+    console.print(f"written: {PAGE.write(file, content)} ({len(content) / 1e6:.1f} MB)")
 
 
 def _encoded(studies: Sequence[PageStudy]) -> bytes:
     return render_page(studies).encode(errors="backslashreplace")
-
-
-def page_file(file: str) -> tuple[Place, str]:
-    """Folder and name of the file of ``--html``.
-
-    Raises:
-        ConfigError: it names no file.
-    """
-    address, mark, query = file.partition("?") if "://" in file else (file, "", "")
-    folder, _, name = address.rpartition("/") if "://" in file else (str(Path(file).parent), "", Path(file).name)
-    if not name or folder.endswith(":/") or ("://" not in file and Path(file).expanduser().is_dir()):
-        raise ConfigError(f"--html {without_credentials(file)}: give a file, for instance page.html")
-    return place(f"{folder}{mark}{query}", "folder of the page", "--html"), name
 
 
 def page_study(made: Reported, shelf: ReadOnce, storage: str) -> PageStudy:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from raysl.commands.inputs import Planned, refuse_one_name
+from raysl.commands.output_file import PAGE
 from raysl.commands.searches import searched, with_known_best
 from raysl.commands.terminal import PlainConsole
 from raysl.config.cell import CellConfig
@@ -134,9 +135,7 @@ def _write_reports(
     formats = read_formats() if formats is None else formats
     html = page is not None or "html" in formats
     if page is not None:
-        from raysl.commands.page import page_file
-
-        page_file(page)  # refuses a name that is no file before anything is made
+        PAGE.find(page)  # refuses a name that is no file before anything is made
     once = ReadOnce(shelf.store, shelf.data, places=places)
     made = []
     for item in with_known_best(planned, once):
