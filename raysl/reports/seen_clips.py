@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from raysl.config.cell import CellConfig
-from raysl.data.frame_cache import FrameCache
 from raysl.data.places import Places
 from raysl.data.resize import resize_frames
-from raysl.data.source import VideoSource, known_snapshot
+from raysl.data.source import VideoSource
 from raysl.errors import RayslError
 from raysl.planning.cost import objective_on_meta
+from raysl.reports.thumbnails import known_source
 from raysl.views.pipeline import ViewPipeline, ViewPixels
 from raysl.views.training_videos import training_videos, trains_boxes
 
@@ -92,12 +91,9 @@ class SeenClips:
         key = (data_hash, config.clip.resize)
         if key not in self._sources:
             assert self.places is not None
-            known = known_snapshot(config.data, self.places)
-            if known is None or known.hashes.pretraining(config.pretraining) != data_hash:
-                self._sources[key] = None
-            else:
-                cache = FrameCache(Path(self.places.cache) / "frames", config.clip.resize, 0)
-                self._sources[key] = VideoSource(known.catalog, known.manifest, self.places.root(config.data), cache)
+            source = known_source(config.data, self.places, config.clip.resize)
+            fits = source is not None and source.snapshot.hashes.pretraining(config.pretraining) == data_hash
+            self._sources[key] = source if fits else None
         return self._sources[key]
 
 

@@ -23,6 +23,21 @@ LATEST = 24
 _log = logging.getLogger(__name__)
 
 
+def known_source(data: Chosen, places: Places, resize: int) -> VideoSource | None:
+    """A data set that an earlier run on this machine has read, from the frame cache or decoded; writes nothing.
+
+    Args:
+        resize: short side of its frames, pixels.
+
+    Returns:
+        None if it was not read here, or its files are not here now.
+    """
+    known = known_snapshot(data, places)
+    if known is None:
+        return None
+    return VideoSource(known.catalog, known.manifest, places.root(data), FrameCache(places.cache / "frames", resize, 0))
+
+
 @dataclass
 class Thumbnails:
     """Finds videos by evaluation and path. Only the pictures themselves are decoded, and nothing is written.
@@ -67,9 +82,7 @@ class Thumbnails:
     def _open(self, label: str, snapshot: str) -> tuple[VideoSource, dict[str, int]] | None:
         for chosen in self.data.get(label, ()) if self.places is not None else ():
             assert self.places is not None
-            known = known_snapshot(chosen, self.places)
-            if known is not None and known.hashes.snapshot == snapshot:
-                cache = FrameCache(self.places.cache / "frames", self.resize, 0)
-                source = VideoSource(known.catalog, known.manifest, self.places.root(chosen), cache)
-                return source, {video.path: video.index for video in known.catalog.videos}
+            source = known_source(chosen, self.places, self.resize)
+            if source is not None and source.snapshot.hashes.snapshot == snapshot:
+                return source, {video.path: video.index for video in source.catalog.videos}
         return None
