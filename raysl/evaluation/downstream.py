@@ -33,6 +33,32 @@ SGD = Chosen(
 CROP_AND_FLIP = Chosen("augmentation", "standard", StandardOptions(jitter=0.0, grey=0.0))
 
 
+def batch_norm_option(source: str) -> Any:
+    """The option ``batch_norm`` of a protocol that trains from a cell's backbone.
+
+    Args:
+        source: of its default.
+    """
+    return option(
+        "train",
+        doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
+        source=source,
+    )
+
+
+def workers_option() -> Any:
+    """The option ``workers`` of a protocol that trains; it enters no id."""
+    return option(
+        None,
+        doc="DDP workers; null: as many as pretraining",
+        unit="workers",
+        source="ours",
+        ge=1,
+        le=4096,
+        identity=False,
+    )
+
+
 class DownstreamOptions(ClassifierOptions):
     """Options of protocols that train a classifier from a cell's backbone. Defaults are those of fine-tuning.
 
@@ -111,20 +137,8 @@ class DownstreamOptions(ClassifierOptions):
     clip: ClipChange = option(
         ClipChange(), doc="changes to the clip of pretraining, for training and test", source="see its fields"
     )
-    batch_norm: Literal["train", "eval"] = option(
-        "train",
-        doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="code: CSTP, TCLR: train",
-    )
-    workers: int | None = option(
-        None,
-        doc="DDP workers; null: as many as pretraining",
-        unit="workers",
-        source="ours",
-        ge=1,
-        le=4096,
-        identity=False,
-    )
+    batch_norm: Literal["train", "eval"] = batch_norm_option("code: CSTP, TCLR: train")
+    workers: int | None = workers_option()
 
     @model_validator(mode="after")
     def _augmentation_alone(self) -> DownstreamOptions:

@@ -18,7 +18,7 @@ from raysl.config.options import option
 from raysl.config.sections import LearningRate
 from raysl.errors import ConfigError
 from raysl.evaluation.clip_options import ClipChange
-from raysl.evaluation.downstream import check_parts, training_of
+from raysl.evaluation.downstream import batch_norm_option, check_parts, training_of, workers_option
 from raysl.evaluation.protocols.frame_map import FrameMap, FrameMapOptions, metric_of
 from raysl.training.optimizers.sgd import SGDOptions
 from raysl.training.schedules.multistep import MultistepOptions
@@ -75,20 +75,8 @@ class DetectionOptions(FrameMapOptions):
     clip: ClipChange = option(
         ClipChange(), doc="changes to the clip of pretraining, for training and test", source="see its fields"
     )
-    batch_norm: Literal["train", "eval"] = option(
-        "train",
-        doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="ours",
-    )
-    workers: int | None = option(
-        None,
-        doc="DDP workers; null: as many as pretraining",
-        unit="workers",
-        source="ours",
-        ge=1,
-        le=4096,
-        identity=False,
-    )
+    batch_norm: Literal["train", "eval"] = batch_norm_option("ours")
+    workers: int | None = workers_option()
 
 
 def trained(options: DetectionOptions, cell: CellConfig, data: Chosen) -> CellConfig:

@@ -18,7 +18,7 @@ from raysl.config.load import cell_from
 from raysl.config.options import option
 from raysl.config.sections import LearningRate
 from raysl.errors import ConfigError
-from raysl.evaluation.downstream import training_of
+from raysl.evaluation.downstream import batch_norm_option, training_of, workers_option
 from raysl.evaluation.network_protocol import NetworkOptions
 from raysl.evaluation.protocols.task_accuracy import TaskAccuracy, TaskAccuracyOptions
 from raysl.evaluation.protocols.task_accuracy import _check as check_tasks
@@ -54,20 +54,8 @@ class TransferOptions(NetworkOptions):
     schedule: Annotated[Chosen, Slot("schedule")] = option(
         Chosen("schedule", "cosine", CosineOptions()), doc="learning rate over time", source="ours"
     )
-    batch_norm: Literal["train", "eval"] = option(
-        "train",
-        doc="the backbone's batch norms while training: statistics of the batch, or those of pretraining, kept",
-        source="ours",
-    )
-    workers: int | None = option(
-        None,
-        doc="DDP workers; null: as many as pretraining",
-        unit="workers",
-        source="ours",
-        ge=1,
-        le=4096,
-        identity=False,
-    )
+    batch_norm: Literal["train", "eval"] = batch_norm_option("ours")
+    workers: int | None = workers_option()
 
 
 def transferred(options: TransferOptions, cell: CellConfig, data: Chosen) -> CellConfig:
