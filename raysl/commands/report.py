@@ -20,7 +20,7 @@ from raysl.config.component import Chosen
 from raysl.data.fetch import shown_address
 from raysl.data.places import Places
 from raysl.planning.differences import describe_differences
-from raysl.planning.trivial import NOTES
+from raysl.planning.trivial import TRIVIAL
 from raysl.reports.axes import column_axes, evaluation_options, row_axes
 from raysl.reports.collect import collect
 from raysl.reports.curves import CurveReader, read_curves, read_downstream
@@ -196,7 +196,7 @@ def report_input(item: Planned, shelf: Shelf, store_link: str | None = None) -> 
         published=study.published,
         searched=searched(item, shelf),
         differences=describe_differences(study),
-        trivial={row.name: NOTES[row.name] for row in study.trivial},
+        trivial={row.name: TRIVIAL[row.name].note for row in study.trivial},
     )
 
 

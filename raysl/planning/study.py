@@ -26,7 +26,7 @@ from raysl.planning.load_search import load_search
 from raysl.planning.reproduction import PublishedOptions, find_match
 from raysl.planning.rows import Row, evaluated_options
 from raysl.planning.search import Search
-from raysl.planning.trivial import BACKBONES, trivial_rows
+from raysl.planning.trivial import TRIVIAL, trivial_rows
 from raysl.planning.written import check_axes, check_columns, check_study, root_names
 from raysl.published import Match
 from raysl.results.search_folder import SearchTrial, best_trials
@@ -195,7 +195,7 @@ def load_study(path: Path, scale: str | None = None, overrides: list[str] | None
     options = options.model_copy(update={"baseline": options.baseline or baseline})
     refuse_equal(document, rows, scale or "paper", chosen, given)
     for row in rows:
-        if options.trivial and row.name in BACKBONES:
+        if options.trivial and row.name in TRIVIAL:
             said = "is the name of a line below the table: rename the row, or write trivial: false"
             raise document.error(("rows", row.name), f"{row.name!r} {said}")
     references = tuple(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, find
@@ -15,17 +16,23 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.errors import ConfigError
 from raysl.planning.rows import Row
 
-BACKBONES: Mapping[str, str] = MappingProxyType(
-    {"mean colour, nothing learned": "mean_colour", "motion maps, nothing learned": "motion_maps"}
-)
-"""From the name of the line to the backbone, which has no weights."""
-NOTES: Mapping[str, str] = MappingProxyType(
+
+class Features(NamedTuple):
+    """A backbone without weights, and a description of its features."""
+
+    backbone: str
+    note: str
+
+
+TRIVIAL: Mapping[str, Features] = MappingProxyType(
     {
-        "mean colour, nothing learned": "red, green and blue averaged over the clip",
-        "motion maps, nothing learned": "absolute frame differences averaged over the clip, on a grid of 32 x 32",
+        "mean colour, nothing learned": Features("mean_colour", "red, green and blue averaged over the clip"),
+        "motion maps, nothing learned": Features(
+            "motion_maps", "absolute frame differences averaged over the clip, on a grid of 32 x 32"
+        ),
     }
 )
-"""From the name of the line to a description of its features."""
+"""By the name of their line in a table."""
 
 
 def trivial_rows(like: Row) -> tuple[Row, ...]:
@@ -35,8 +42,8 @@ def trivial_rows(like: Row) -> tuple[Row, ...]:
     is not rendered here, and accepts such a backbone (it does not if it reads a projection).
     """
     found = []
-    for name, backbone in BACKBONES.items():
-        cell = _cell(like.cell, backbone)
+    for name, features in TRIVIAL.items():
+        cell = _cell(like.cell, features.backbone)
         evaluations = tuple(one for one in like.evaluations if _measures(one, cell))
         found += [Row(name, cell, evaluations)] if evaluations else []
     return tuple(found)

@@ -9,7 +9,7 @@ import pytest
 from raysl.errors import ConfigError
 from raysl.planning.plan_study import plan_study
 from raysl.planning.study import Study, load_study
-from raysl.planning.trivial import BACKBONES, NOTES
+from raysl.planning.trivial import TRIVIAL
 from tests.planning.studies import SEARCH, STUDY, write_study
 
 REAL = STUDY.replace("[linear/synthetic, retrieval/synthetic]", "[linear/folder, retrieval/folder, finetune/folder]")
@@ -21,14 +21,14 @@ def load(folder: Path, text: str) -> Study:
 
 def test_a_study_on_files_has_two_lines_below_its_rows_of_what_reads_features(tmp_path: Path) -> None:
     study = load(tmp_path, REAL)
-    assert [row.name for row in study.trivial] == list(BACKBONES) == list(NOTES)
+    assert [row.name for row in study.trivial] == list(TRIVIAL)
     assert {row.name for row in study.trivial}.isdisjoint(row.name for row in study.rows)
     for row in study.trivial:
-        assert row.cell.backbone.name == BACKBONES[row.name]
+        assert row.cell.backbone.name == TRIVIAL[row.name].backbone
         assert (row.cell.pretraining, row.cell.clip.input) == ("none", "rgb")
         assert [one.label for one in row.evaluations] == ["linear/folder", "retrieval/folder"]
-    cells = [cell for cell in plan_study(study) if cell.row in BACKBONES]
-    assert [(cell.row, cell.seed) for cell in cells] == [(name, 0) for name in BACKBONES]
+    cells = [cell for cell in plan_study(study) if cell.row in TRIVIAL]
+    assert [(cell.row, cell.seed) for cell in cells] == [(name, 0) for name in TRIVIAL]
 
 
 def test_rendered_videos_need_none_and_so_says_a_study_that_wants_none(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_studies_that_differ_in_their_objective_share_these_cells(tmp_path: Path
         load(tmp_path / str(t), REAL + f"objective.contrastive.temperature: {t}\nbackbone.width: 0.125\n")
         for t in (0.2, 0.3)
     )
-    ids = [[cell.id for cell in plan_study(study) if cell.row in BACKBONES] for study in (one, other)]
+    ids = [[cell.id for cell in plan_study(study) if cell.row in TRIVIAL] for study in (one, other)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 2
 

@@ -22,7 +22,7 @@ from raysl.config.cells import Cell, unique_cells
 from raysl.config.identity import resolved
 from raysl.data.places import Places
 from raysl.errors import ConfigError
-from raysl.planning.trivial import BACKBONES
+from raysl.planning.trivial import TRIVIAL
 from raysl.results import Shelf, Store
 from raysl.work.events import Event, Note, Overview
 from raysl.work.here import Here
@@ -138,7 +138,7 @@ evaluations: [linear/folder, retrieval/folder, linear_trained/folder]
     outcome = compute(planned.cells, store, at)
     assert outcome.failed == outcome.missing == {}
     after = table(planned, store, outcome, tmp_path / "reports")
-    for name in BACKBONES:
+    for name in TRIVIAL:
         assert set(before[(before["row"] == name)]["mean"]) == {""}
         found = after[after["row"] == name].set_index("evaluation")["mean"]
         cell = next(cell for cell in planned.cells if cell.row == name)
