@@ -21,7 +21,7 @@ PAGES = sorted(
 LISTED: dict[str, dict[str, str]] = yaml.safe_load((PROJECT / "tests" / "figures.yaml").read_text(encoding="utf-8"))
 LEFT_OUT = re.compile(
     r"^( *)(`{3,})[^\n`]*\n.*?^\1\2`*[ ]*$"  # code
-    r"|<!-- from: [^>]*-->.*?<!-- /from -->|<!-- include .*?-->.*?<!-- /include -->|<!--.*?-->"
+    r"|<!-- from: [^>]*-->.*?<!-- /from -->|<!--.*?-->"
     r"|`+[^`\n]+`+|\]\([^)]*\)|https?://\S+",  # code within a line, addresses
     re.DOTALL | re.MULTILINE,
 )

@@ -4,6 +4,8 @@
 ``<!-- from: decided reports/x -->…<!-- /from -->``: likewise a line for each difference that its seeds decide.
 ``<!-- from: seeds 12 -->…<!-- /from -->``: what so many seeds can show, with one test and with 12.
 ``<!-- from: file path -->…<!-- /from -->``: a file as it is, as code.
+``<!-- from: lines path "FIRST" "LAST" -->…<!-- /from -->``: the lines of a file from the first that begins with FIRST
+to the next that begins with LAST; without LAST that one line.
 ``<!-- from: path -->…<!-- /from -->``: text whose figures all stand in that file, as they are written.
 Within code a mark is none.
 """
@@ -33,6 +35,7 @@ _UNIT = rf"\s?(?:%|×(?!\s?[\dA-Z])|(?:{_WORDS})(?![\w/]))"
 FIGURE = re.compile(rf"{_NUMBER}{_UNIT}|(?<![\w.,-])[+−-]?\d[\d,]*\.\d+(?!\w|\.\d|-\d)")
 """A number with a unit, or with decimals."""
 SEEDS = (3, 5, 10, 20)
+_LINES = re.compile(r'(\S+) "([^"]+)"(?: "([^"]+)")?')
 
 
 def quoted_table(table: Table) -> str:
@@ -65,7 +68,8 @@ def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_o
         content_of: what is in a file.
 
     Raises:
-        ConfigError: a mark is not closed, or a figure between marks is not in the file that they name.
+        ConfigError: a mark is not closed; a figure between marks, or a line that they ask for, is not in the file that
+            they name.
     """
 
     def filled(match: re.Match[str]) -> str:
@@ -81,6 +85,8 @@ def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_o
             return _between(match["source"], what_seeds_show(int(path)))
         if path and kind == "file":
             return _between(match["source"], f"```text\n{content_of(path).rstrip()}\n```")
+        if kind == "lines" and (lines := _LINES.fullmatch(path)) is not None:
+            return _between(match["source"], lines_of(content_of(lines[1]), *lines.groups()))
         content = content_of(match["source"])
         absent = [figure for figure in figures_in(match["text"]) if not stands_in(figure, content)]
         if absent:
@@ -88,6 +94,25 @@ def fill_marks(text: str, file: str, table_of: Callable[[str], Table], content_o
         return match[0]
 
     return MARK.sub(filled, text)
+
+
+def lines_of(content: str, path: str, first: str, last: str | None) -> str:
+    """The lines from the first that begins with ``first`` to the next that begins with ``last`` (None: that one line).
+
+    Args:
+        path: of the content, for messages.
+
+    Raises:
+        ConfigError: no line begins so.
+    """
+    lines = content.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.startswith(first)), None)
+    if start is None:
+        raise ConfigError(f"{path}: no line begins with {first!r}")
+    end = next((number for number in range(start, len(lines)) if lines[number].startswith(last or first)), None)
+    if end is None:
+        raise ConfigError(f"{path}: no line from line {start + 1} on begins with {last!r}")
+    return "\n".join(lines[start : end + 1])
 
 
 def what_seeds_show(tests: int) -> str:

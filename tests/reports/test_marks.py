@@ -65,6 +65,18 @@ def test_a_file_is_quoted_and_marks_within_code_are_none() -> None:
         assert filled(code) == code
 
 
+def test_lines_of_a_file_are_quoted_and_those_that_are_not_there_are_named() -> None:
+    content = "# T\n| a |\n| b |\n\n| c |\n"
+    once = filled('<!-- from: lines t.md "| a" "| b" -->old<!-- /from -->', content)
+    assert once == '<!-- from: lines t.md "| a" "| b" -->\n\n| a |\n| b |\n\n<!-- /from -->'
+    assert filled(once, content) == once
+    assert "\n\n| c |\n\n" in filled('<!-- from: lines t.md "| c" --><!-- /from -->', content)
+    with pytest.raises(ConfigError, match=r"t\.md: no line begins with '\| d'"):
+        filled('<!-- from: lines t.md "| d" --><!-- /from -->', content)
+    with pytest.raises(ConfigError, match=r"t\.md: no line from line 3 on begins with '\| a'"):
+        filled('<!-- from: lines t.md "| b" "| a" --><!-- /from -->', content)
+
+
 def test_what_seeds_show_is_computed() -> None:
     lines = filled("<!-- from: seeds 12 --><!-- /from -->").splitlines()[2:-2]
     values = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
