@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,31 +153,26 @@ def embed(
     bad = {named[v.index]: str(errors[v.index]) for v in catalog.videos if errors[v.index] and v.split in wanted}
     precision = resolve_precision(cell.training.precision, device)
     chosen = {split: source.readable(split) for split in wanted}
+    features = partial(
+        features_of,
+        backbone.to(device),
+        source,
+        batch_clips=BATCH_CLIPS,
+        device=device,
+        precision=precision,
+        crops=options.crops,
+        space=options.pool == "space",
+        normalize=options.normalize_clips,
+    )
     videos, values = list[Video](), list[NDArray[np.float32]]()
     with cpu_threads(cell):
-        for split, readable in chosen.items():
-            clips = options.clips_of(split)
-            # Whole blocks of `over_videos`, so that its forward passes hold what they would without parts.
-            size = BLOCKS * max(1, BATCH_CLIPS // (clips * options.crops))
-            for part in (readable[start : start + size] for start in range(0, len(readable), size)):
-                found = features_of(
-                    backbone.to(device),
-                    source,
-                    part,
-                    clip,
-                    clips,
-                    batch_clips=BATCH_CLIPS,
-                    device=device,
-                    precision=precision,
-                    crops=options.crops,
-                    space=options.pool == "space",
-                    normalize=options.normalize_clips,
-                )
-                check_finite(split, tuple(named[video.index] for video in part), found)
-                videos += part
-                values.append(found)
-                if on_progress is not None:
-                    on_progress(len(videos), sum(map(len, chosen.values())))
+        for split, part in _parts(chosen, options):
+            found = features(part, clip, options.clips_of(split))
+            check_finite(split, tuple(named[video.index] for video in part), found)
+            videos += part
+            values.append(found)
+            if on_progress is not None:
+                on_progress(len(videos), sum(map(len, chosen.values())))
     if not videos:
         first = next(iter(bad.items()), ("", ""))
         raise DataError(f"none of the {len(bad)} videos can be read (first: {first[0]}: {first[1]})")
@@ -189,3 +185,11 @@ def embed(
         unreadable=bad,
         made={**(made or {}), "sampling": ways, "precision": precision},
     )
+
+
+def _parts(chosen: Mapping[str, Sequence[Video]], options: FeatureOptions) -> Iterator[tuple[str, Sequence[Video]]]:
+    """Splits in whole blocks of `over_videos`, so that its forward passes hold what they would without parts."""
+    for split, videos in chosen.items():
+        size = BLOCKS * max(1, BATCH_CLIPS // (options.clips_of(split) * options.crops))
+        for start in range(0, len(videos), size):
+            yield split, videos[start : start + size]
