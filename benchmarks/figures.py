@@ -15,17 +15,22 @@ class Figure:
         name: what was measured, and against whom.
         ours, peer: in ``unit``.
         unit: for example ``clips/s/core``.
+        goal: the ratio ours / peer that is aimed at; None: the figure is told, not judged.
+        floor: the ratio that must not be missed; None: as ``goal``. A floor above the goal says that less is better.
     """
 
     name: str
     ours: float
     peer: float
     unit: str
+    goal: float | None = None
+    floor: float | None = None
 
     def line(self) -> str:
-        """``{"name", "ours", "peer", "unit", "ratio"}`` on one line; the ratio is ours / peer."""
+        """``{"name", "ours", "peer", "unit", "ratio", "goal", "floor"}`` on one line; the ratio is ours / peer."""
         values = {"ours": round(self.ours, 3), "peer": round(self.peer, 3)}
-        return json.dumps({"name": self.name, **values, "unit": self.unit, "ratio": round(self.ours / self.peer, 2)})
+        judged = {"ratio": round(self.ours / self.peer, 2), "goal": self.goal, "floor": self.floor}
+        return json.dumps({"name": self.name, **values, "unit": self.unit, **judged})
 
 
 def print_figures(figures: Iterable[Figure]) -> None:
