@@ -201,6 +201,13 @@ class TrainingOptions(Options):
     loader_workers: int = option(
         0, doc="processes that load clips, per DDP worker", unit="processes", source="ours", ge=0, le=64, identity=False
     )
+    colors_on: Literal["auto", "loader", "device"] = option(
+        "auto",
+        doc="where clips get their colours and are normalised, as the loader drew: loader: one by one, while they are "
+        "loaded; device: as batches, where they are trained on (within 1e-4 of the loader's); auto: device on a GPU",
+        source="ours",
+        identity=False,
+    )
     threads: int | None = option(
         None,
         doc="torch threads of a worker; null: as many as its CPUs",

@@ -25,7 +25,7 @@ class StepBatches:
     def __init__(
         self, loader: PretrainingLoader, length: Length, accumulate: int, first: int, device: torch.device
     ) -> None:
-        self._accumulate, self._device = accumulate, device
+        self._loader, self._accumulate, self._device = loader, accumulate, device
         self._batches = loader.batches(
             (step // length.steps_per_epoch, step % length.steps_per_epoch * accumulate + index)
             for step in range(first, length.steps)
@@ -35,7 +35,8 @@ class StepBatches:
     def next(self) -> tuple[list[Batch], RayslError | None]:
         """The next step's batches on the device, or the failure, which the ranks then exchange."""
         try:
-            return [next(self._batches).to(self._device) for _ in range(self._accumulate)], None
+            batches = (next(self._batches).to(self._device) for _ in range(self._accumulate))
+            return [self._loader.finished(batch) for batch in batches], None
         except RayslError as failure:
             return [], failure
 

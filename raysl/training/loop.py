@@ -28,7 +28,7 @@ from raysl.training.learner import Learner, StepValues
 from raysl.training.length import Length, training_length
 from raysl.training.monitor import Monitor, Watch
 from raysl.training.parameter_groups import weight_penalty
-from raysl.training.precision import Precision
+from raysl.training.precision import Precision, colors_on_device
 from raysl.training.probe import Probe
 from raysl.training.progress import Pace, Progress
 from raysl.training.recorder import Recorder
@@ -112,6 +112,7 @@ class Run:
             world_size=world_size(),
             videos=videos,
             pin=self.device.type == "cuda",
+            finish=not colors_on_device(training.colors_on, self.device),
         )
         learner = Learner(
             objective,

@@ -1,4 +1,4 @@
-"""Precision and device of the forward pass, the same on every rank."""
+"""Precision and device of the forward pass, the same on every rank, and where clips get their colours."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return chosen
+
+
+def colors_on_device(asked: Literal["auto", "loader", "device"], device: torch.device) -> bool:
+    """Whether batches get their colours where they are trained on, and not in the loader."""
+    return device.type == "cuda" if asked == "auto" else asked == "device"
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:

@@ -36,7 +36,7 @@ from raysl.training.checkpoint import Checkpoint, newest_checkpoint
 from raysl.training.load_backbone import PREFIX
 from raysl.training.loop import ProgressCallback, Run
 from raysl.training.monitor import Monitor
-from raysl.training.precision import Precision, choose_device, resolve_precision
+from raysl.training.precision import Precision, choose_device, colors_on_device, resolve_precision
 from raysl.training.probe import Probe
 from raysl.training.provenance import code_changes, git_state, hardware, package_versions
 from raysl.training.recorder import Recorder, begin
@@ -173,6 +173,7 @@ def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, 
         "from_step": 0,
         "workers": world_size(),
         "loader_workers": cell.training.loader_workers,
+        "colors_on": "device" if colors_on_device(cell.training.colors_on, device) else "loader",
         "threads": threads,
         "cores": sum(entry["cores"] for entry in ranks),
         "hardware": [machine for index, machine in enumerate(machines) if machine not in machines[:index]],

@@ -7,9 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What is left of one clip, after the crop, before it is the network's input.
+
+    Attributes:
+        drawn: of `raysl.views.augmentation.Cropped`.
+        changes: of the augmented clip, by tasks, in order (`raysl.views.task_views.PixelChange`).
+    """
+
+    drawn: tuple[Any, ...]
+    changes: tuple[Callable[[Tensor], Tensor], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -17,12 +31,14 @@ class View:
     """One clip of each video of the batch.
 
     Attributes:
-        clips: ``[B, C, T, H, W]`` float32, normalised; subtracted frames where ``clip.input`` is ``difference``.
+        clips: ``[B, C, T, H, W]`` float32, normalised; subtracted frames where ``clip.input`` is ``difference``. Or,
+            ``unfinished``: ``[B, T, 3, H, W]`` uint8, cropped, with one frame more where frames are to be subtracted.
         video: ``[B]`` int64, stable catalog index.
         center: ``[B]`` float32, the clip's middle as a share of the video's length, 0 to 1.
         box: ``[B, 4]`` float32, crop (top, left, height, width) as shares of the frame.
         rate: ``[B]`` float32, frames of video per frame of clip, as drawn.
         distortion: ``[B]`` float32, the playback rate that augmentation in time drew (a factor of ``rate``); 1: none.
+        unfinished: what is left of each clip; empty: nothing.
     """
 
     clips: Tensor
@@ -31,6 +47,7 @@ class View:
     box: Tensor
     rate: Tensor
     distortion: Tensor
+    unfinished: tuple[Unfinished, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,15 +101,27 @@ class Batch:
         return self._each(Tensor.pin_memory, Tensor.pin_memory)
 
     def to(self, device: torch.device, memory_format: torch.memory_format = torch.channels_last_3d) -> Batch:
-        """On ``device``, clips in ``memory_format``."""
+        """On ``device``, clips in ``memory_format``; those that are unfinished as they are."""
         return self._each(
-            lambda clips: clips.to(device, memory_format=memory_format, non_blocking=True),
+            lambda clips: clips.to(
+                device,
+                memory_format=memory_format if clips.is_floating_point() else torch.preserve_format,
+                non_blocking=True,
+            ),
             lambda values: values.to(device, non_blocking=True),
         )
 
     def _each(self, clips: Callable[[Tensor], Tensor], others: Callable[[Tensor], Tensor]) -> Batch:
         views = {
-            name: View(clips(v.clips), *map(others, (v.video, v.center, v.box, v.rate, v.distortion)))
+            name: replace(
+                v,
+                clips=clips(v.clips),
+                video=others(v.video),
+                center=others(v.center),
+                box=others(v.box),
+                rate=others(v.rate),
+                distortion=others(v.distortion),
+            )
             for name, v in self.views.items()
         }
         boxes = None if self.boxes is None else self.boxes.each(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -33,28 +34,42 @@ def kernel(sigma: float, radius: int) -> list[float]:
     return [value / total for value in half]
 
 
-def gaussian_blur(frames: Tensor, sigma: float, radius: int) -> None:
+def gaussian_blur(frames: Tensor, sigma: float | Tensor, radius: int) -> None:
     """Blurs along rows, then along columns, in place; the frame is mirrored at its edges, without repeating them.
 
     Args:
-        frames: ``[T, 3, H, W]`` float32 in [0, 1]; H and W above ``radius``.
-        sigma: standard deviation, pixels.
+        frames: ``[N, 3, H, W]`` float32 in [0, 1]; H and W above ``radius``.
+        sigma: standard deviation, pixels; of all frames, or ``[N, 1, 1, 1]`` float32.
         radius: taps on each side of the middle one.
     """
+    if isinstance(sigma, Tensor):
+        frames.copy_(_along(_along(frames, each := kernels(sigma, radius), -1), each, -2)).clamp_(0.0, 1.0)
+        return
     weights = kernel(sigma, radius)
     for part in torch.split(frames, max(1, _VALUES_AT_ONCE // frames[0].numel())):
         part.copy_(_along(_along(part, weights, -1), weights, -2)).clamp_(0.0, 1.0)
 
 
-def _along(part: Tensor, weights: list[float], dim: int) -> Tensor:
+def kernels(sigma: Tensor, radius: int) -> list[Tensor]:
+    """`kernel` of each frame: ``[N, 1, 1, 1]`` to ``radius + 1`` of the same."""
+    half = [torch.exp(-0.5 * (x / sigma) ** 2) for x in range(radius + 1)]
+    total = half[0] + 2.0 * torch.stack(half[1:]).sum(0)
+    return [value / total for value in half]
+
+
+def _along(part: Tensor, weights: Sequence[float | Tensor], dim: int) -> Tensor:
     # Sums tap by tap: torch's depthwise convolution takes nine times as long at 224 pixels, and a product with a band
     # matrix may round equal frames differently.
     size, reach = part.shape[dim], len(weights) - 1
-    positions = torch.arange(-reach, size + reach).abs()
+    positions = torch.arange(-reach, size + reach, device=part.device).abs()
     mirrored = torch.minimum(positions, 2 * (size - 1) - positions)
     padded = part.index_select(dim, mirrored)
     result = padded.narrow(dim, reach, size) * weights[0]
     for offset, weight in enumerate(weights[1:], start=1):
-        result.add_(padded.narrow(dim, reach - offset, size), alpha=weight)
-        result.add_(padded.narrow(dim, reach + offset, size), alpha=weight)
+        for start in (reach - offset, reach + offset):
+            other = padded.narrow(dim, start, size)
+            if isinstance(weight, Tensor):
+                result.addcmul_(other, weight)
+            else:
+                result.add_(other, alpha=weight)
     return result

@@ -13,6 +13,7 @@ from raysl.data.resize import resize_frames
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.streams import stream
+from raysl.views.augmentation import TwoStepAugmentation
 from raysl.views.batch import Boxes
 from raysl.views.clip_input import network_input
 from raysl.views.pipeline import Loaded, LoadedBox, Origin, ViewPipeline
@@ -36,9 +37,9 @@ class BoxPipeline(ViewPipeline):
         ConfigError: the augmentation moves pixels other than by a crop and a flip of the whole clip.
     """
 
-    def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
-        super().__init__(cell, source, view_names)
-        if not self.augmentation.keeps_boxes:
+    def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str], finish: bool = True) -> None:
+        super().__init__(cell, source, view_names, finish)
+        if not (isinstance(self.augmentation, TwoStepAugmentation) and self.augmentation.keeps_boxes):
             raise ConfigError(
                 f"augment {cell.augment.name!r} moves pixels other than by one crop and one flip of the whole "
                 "clip, which boxes of people cannot follow: use standard, cvrl or none, temporally consistent"
@@ -54,8 +55,9 @@ class BoxPipeline(ViewPipeline):
         placement = around(frame_index(self.source, video), self.clip)
         frames = self.source.frames(frame.video, placement.indices(length))
         generator = stream(self.seed, epoch, video, name, "augmentation")
-        (clip, crop), flipped = self.augmentation.followed(frames, generator)
-        network_input(clip, self.clip.input, out=out[name])
+        assert isinstance(self.augmentation, TwoStepAugmentation)
+        cropped, flipped = self.augmentation.followed(frames, generator)
+        unfinished, crop = self._write(name, cropped, (), out[name]), cropped.box
         moved = [through(person.box, crop, flipped) for person in frame.people]
         boxes = tuple(
             LoadedBox(box, person.actions, video * MOST_PEOPLE + number)
@@ -63,7 +65,7 @@ class BoxPipeline(ViewPipeline):
             if box is not None
         )
         origin = Origin(frame.video, placement.center(length), crop, placement.rate, placement.distortion)
-        return Loaded({name: origin}, {}, boxes, len(frame.people) - len(boxes))
+        return Loaded({name: origin}, {}, unfinished, boxes, len(frame.people) - len(boxes))
 
 
 def around(frame: int, clip: ClipOptions) -> Placement:

@@ -19,6 +19,11 @@ def center_crop(frames: Tensor, size: int) -> Tensor:
     Returns:
         ``[3, T, size, size]`` float32 in [0, 1].
     """
+    return _in_range(center_square(frames, size))
+
+
+def center_square(frames: Tensor, size: int) -> Tensor:
+    """`center_crop` before it becomes float32: ``[T, 3, size, size]`` uint8."""
     from torchvision.transforms.v2 import functional  # takes 1.5 s: not when a study is only read
 
     side = min(frames.shape[-2:])
@@ -33,7 +38,7 @@ def three_crops(frames: Tensor, size: int) -> list[Tensor]:
     side = min(frames.shape[-2:])
     height, width = frames.shape[-2:]
     first, last = frames[..., :side, :side], frames[..., height - side :, width - side :]
-    return [_sized(first, size), center_crop(frames, size), _sized(last, size)]
+    return [_in_range(_sized(first, size)), center_crop(frames, size), _in_range(_sized(last, size))]
 
 
 def _sized(square: Tensor, size: int) -> Tensor:
@@ -41,8 +46,12 @@ def _sized(square: Tensor, size: int) -> Tensor:
 
     if square.shape[-1] != size:
         square = functional.resize(square, [size, size], antialias=True)
-    pixels: Tensor = square.to(torch.float32).div_(255.0).transpose(0, 1)
-    return pixels
+    return square
+
+
+def _in_range(pixels: Tensor) -> Tensor:
+    """``[T, 3, size, size]`` uint8 to ``[3, T, size, size]`` float32 in [0, 1]."""
+    return pixels.to(torch.float32).div_(255.0).transpose(0, 1)
 
 
 def center_box(height: int, width: int) -> tuple[float, float, float, float]:

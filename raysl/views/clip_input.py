@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -15,13 +16,18 @@ DIFFERENCE_STD = 0.1
 
 
 def network_input(clip: Tensor, kind: Literal["rgb", "difference"], out: Tensor | None = None) -> Tensor:
-    """``[3, T, H, W]`` float32 in [0, 1] to the network's input: normalised RGB of T frames, or T-1 differences.
+    """``[..., 3, T, H, W]`` float32 in [0, 1] to the network's input: normalised RGB of T frames, or T-1 differences.
 
     Args:
         out: where the result is written, a row of a batch for example; None: a new tensor.
     """
     if kind == "difference":
-        return torch.sub(clip[:, 1:], clip[:, :-1], out=out).div_(DIFFERENCE_STD)
-    mean = clip.new_tensor(MEAN).view(3, 1, 1, 1)
-    std = clip.new_tensor(STD).view(3, 1, 1, 1)
+        return torch.sub(clip[..., 1:, :, :], clip[..., :-1, :, :], out=out).div_(DIFFERENCE_STD)
+    mean, std = _statistics(clip.device)
     return torch.sub(clip, mean, out=out).div_(std)
+
+
+@cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    mean, std = (torch.tensor(values, dtype=torch.float32, device=device).view(3, 1, 1, 1) for values in (MEAN, STD))
+    return mean, std

@@ -16,8 +16,10 @@ from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError, NodeFault
 from raysl.machine import ready_for_processes
 from raysl.notes import collect, said, say_once
+from raysl.views.augmentation import TwoStepAugmentation
 from raysl.views.batch import Batch
 from raysl.views.boxes import BoxPipeline, collate_boxes
+from raysl.views.finish import finish as finish_batch
 from raysl.views.order import EpochOrder
 from raysl.views.pair_sampler import pair_sampler, placed_clips
 from raysl.views.pipeline import Loaded, ViewPipeline, collate
@@ -62,7 +64,14 @@ class _Batches(Dataset[Batch | NodeFault]):
                     may_pass=True,
                 )
             rows_loaded.append(loaded)
-        views = {name: collate(rows, [one.origins[name] for one in rows_loaded]) for name, rows in clips.items()}
+        views = {
+            name: collate(
+                rows,
+                [one.origins[name] for one in rows_loaded],
+                [one.unfinished[name] for one in rows_loaded if one.unfinished],
+            )
+            for name, rows in clips.items()
+        }
         boxes = None
         if isinstance(self.pipeline, BoxPipeline):
             boxes = collate_boxes(rows_loaded, len(self.pipeline.source.catalog.classes))
@@ -202,6 +211,7 @@ class PretrainingLoader:
         videos: what to train on, ascending: catalog indices, or, for boxes, those of annotated frames; None: the
             `training_videos` of the split.
         pin: batches are in page-locked memory, from which a copy to a GPU is asynchronous.
+        finish: False leaves colours and normalisation of the clips to `finished`, where the augmentation can.
 
     Attributes:
         videos: those in use.
@@ -225,6 +235,7 @@ class PretrainingLoader:
         split: str = "train",
         videos: Sequence[int] | None = None,
         pin: bool = False,
+        finish: bool = True,
     ) -> None:
         training = cell.training
         if training.batch_size % world_size:
@@ -235,7 +246,8 @@ class PretrainingLoader:
         self.too_short = count_too_short(cell, training_lengths(cell, source, self.videos))
         share = training.batch_size // world_size
         kind = BoxPipeline if trains_boxes(cell) else ViewPipeline
-        dataset = _Batches(kind(cell, source, view_names), self.order, range(rank * share, (rank + 1) * share))
+        self._pipeline = kind(cell, source, view_names, finish)
+        dataset = _Batches(self._pipeline, self.order, range(rank * share, (rank + 1) * share))
         self._places = _Places()
         import torchvision.transforms.v2  # noqa: F401  # before processes are forked, each of which would import it
 
@@ -282,6 +294,13 @@ class PretrainingLoader:
                 raise batch
             say_once(*batch.notes)
             yield batch
+
+    def finished(self, batch: Batch) -> Batch:
+        """The batch, on any device, with clips that are the network's input."""
+        augmentation = self._pipeline.augmentation
+        if self._pipeline.finishes or not isinstance(augmentation, TwoStepAugmentation):
+            return batch
+        return finish_batch(batch, augmentation, self._pipeline.clip.input)
 
     def _stuck(self, error: RuntimeError) -> str:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,12 +13,13 @@ from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.streams import stream
-from raysl.views.augmentation import Augmentation, Box
-from raysl.views.batch import View
+from raysl.views.augmentation import Augmentation, Box, Cropped, TwoStepAugmentation
+from raysl.views.batch import Unfinished, View
 from raysl.views.clip_input import network_input
+from raysl.views.kept_memory import KeptMemory
 from raysl.views.pair_sampler import PLAYBACK, Pair, draw_rate, pair_samplers, placed_clips
 from raysl.views.placement import Placement, uniform_start
-from raysl.views.task_views import VideoPlan, check_conflicts, task_views
+from raysl.views.task_views import PixelChange, VideoPlan, check_conflicts, task_views
 from raysl.views.temporal import augment_in_time
 from raysl.views.window_sampler import window_sampler
 
@@ -51,12 +52,14 @@ class Loaded(NamedTuple):
     Attributes:
         origins: by view.
         targets: answers for pretext tasks, by name.
+        unfinished: by view, what `raysl.views.finish` has to do; empty: nothing.
         boxes: of the people in the clip, if boxes are trained on.
         dropped: number of people that the crop left out.
     """
 
     origins: dict[str, Origin]
     targets: dict[str, int]
+    unfinished: dict[str, Unfinished]
     boxes: tuple[LoadedBox, ...] = ()
     dropped: int = 0
 
@@ -89,12 +92,16 @@ class ViewPipeline:
         source: of the pretraining set.
         view_names: among ``query``, ``key``, those of the windows and those of tasks; supervised pretraining has only
             ``query``.
+        finish: False leaves colours and normalisation to `raysl.views.finish`, where the augmentation can.
+
+    Attributes:
+        finishes: whether clips are the network's input.
 
     Raises:
         ConfigError: nothing makes a view of this name, or two tasks set the same of one.
     """
 
-    def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str]) -> None:
+    def __init__(self, cell: CellConfig, source: VideoSource, view_names: Sequence[str], finish: bool = True) -> None:
         self.windows = window_sampler(cell)
         made = SUPERVISED_VIEWS if cell.pretraining == "supervised" else PAIR_VIEWS
         self.tasks = task_views(cell)
@@ -116,23 +123,50 @@ class ViewPipeline:
         if not self.pairs and cell.pretraining != "supervised" and not set(PAIR_VIEWS).isdisjoint(view_names):
             raise ConfigError("sampling.pair is required: it places the two clips of a video")
         self.augmentation: Augmentation = cell.augment.build(cell.clip)
+        self._memory = KeptMemory()
+        self.finishes = finish or not isinstance(self.augmentation, TwoStepAugmentation)
 
     def __call__(self, video: int, epoch: int, out: Mapping[str, Tensor]) -> Loaded:
         """Writes the views of one video in one epoch.
 
         Args:
-            out: by view, ``[3, T, size, size]`` float32, the batch's row for the network's input. (So the batch is
-                written once: memory new to the process costs as much as the normalisation.)
+            out: by view, the row of `empty`. (So the batch is written once: memory new to the process costs as much as
+                the normalisation.)
 
         Raises:
             DataError: the video cannot be read.
         """
         plan, boxes = self._plan(video, epoch, self.source.length(video))
         origins: dict[str, Origin] = {}
-        for seen in self._seen(plan, boxes, video, epoch):
-            network_input(seen.clip, self.clip.input, out=out[seen.name])
-            origins[seen.name] = seen.origin
-        return Loaded(origins, plan.targets)
+        unfinished: dict[str, Unfinished] = {}
+        for name, _, frames in self._decoded(plan, video):
+            given = frames, stream(self.seed, epoch, video, name, "augmentation"), name, boxes.get(name)
+            changes = tuple(plan.pixels.get(name, ()))
+            if isinstance(self.augmentation, TwoStepAugmentation):
+                cropped = self.augmentation.crop(*given)
+                unfinished |= self._write(name, cropped, changes, out[name])
+                origins[name] = _origin(video, plan, name, cropped.box)
+            else:
+                clip, box = self.augmentation(*given)
+                network_input(_changed(clip, changes), self.clip.input, out=out[name])
+                origins[name] = _origin(video, plan, name, box)
+        return Loaded(origins, plan.targets, unfinished)
+
+    def _write(
+        self, name: str, cropped: Cropped, changes: tuple[PixelChange, ...], out: Tensor
+    ) -> dict[str, Unfinished]:
+        """Writes a view's clip, and returns what is left of it, by its name."""
+        augmentation = self.augmentation
+        assert isinstance(augmentation, TwoStepAugmentation)
+        if not self.finishes:
+            out.copy_(cropped.pixels)
+            return {name: Unfinished(cropped.drawn, changes)}
+        if changes or self.clip.input == "difference":
+            network_input(_changed(augmentation.augmented(cropped).clip, changes), self.clip.input, out=out)
+            return {}
+        for part, pixels in augmentation.finished(cropped):
+            network_input(pixels.transpose(0, 1), self.clip.input, out=out[:, part])
+        return {}
 
     def seen(self, video: int, epoch: int) -> Iterator[ViewPixels]:
         """The views of one video in one epoch, with the pixels before they become the network's input.
@@ -141,24 +175,22 @@ class ViewPipeline:
             DataError: the video cannot be read.
         """
         plan, boxes = self._plan(video, epoch, self.source.length(video))
-        yield from self._seen(plan, boxes, video, epoch)
+        for name, indices, frames in self._decoded(plan, video):
+            generator = stream(self.seed, epoch, video, name, "augmentation")
+            clip, box = self.augmentation(frames, generator, name, boxes.get(name))
+            clip = _changed(clip, plan.pixels.get(name, ()))
+            yield ViewPixels(name, indices, frames, clip, _origin(video, plan, name, box))
 
-    def _seen(self, plan: VideoPlan, boxes: Mapping[str, Box], video: int, epoch: int) -> Iterator[ViewPixels]:
-        length = plan.length
+    def _decoded(self, plan: VideoPlan, video: int) -> Iterator[tuple[str, tuple[int, ...], Tensor]]:
+        """Each view's name, its frames' numbers, and the frames."""
         # Each placement once: copies of a clip, and pairs at one position, have the same frames.
         asked = list(dict.fromkeys(plan.placements[name] for name in self.view_names))
-        indices = [placement.indices(length) for placement in asked]
+        indices = [placement.indices(plan.length) for placement in asked]
         clips = self.source.clips(video, indices)
         decoded = dict(zip(asked, zip(indices, clips, strict=True), strict=True))
         for name in self.view_names:
-            placement = plan.placements[name]
-            used, frames = decoded[placement]
-            generator = stream(self.seed, epoch, video, name, "augmentation")
-            clip, box = self.augmentation(frames, generator, name, boxes.get(name))
-            for change in plan.pixels.get(name, ()):
-                clip = change(clip)
-            origin = Origin(video, placement.center(length), box, placement.rate, placement.distortion)
-            yield ViewPixels(name, tuple(used), frames, clip, origin)
+            used, frames = decoded[plan.placements[name]]
+            yield name, tuple(used), frames
 
     def video_of(self, item: int) -> int:
         """The catalog index of an order's entry: the entry itself."""
@@ -201,9 +233,15 @@ class ViewPipeline:
         return draw_rate(spans, length, stream(self.seed, epoch, video, "pair", "playback"))
 
     def empty(self, size: int) -> dict[str, Tensor]:
-        """By view, room for the clips of a batch: ``[size, 3, T, size, size]``, not initialised."""
-        side = self.clip.size
-        return {name: torch.empty(size, 3, self._frames(name), side, side) for name in self.view_names}
+        """By view, room for the clips of a batch, not initialised: `View.clips`, finished or not."""
+        side, more = self.clip.size, self.clip.raw_frames - self.clip.frames
+        given: dict[str, Tensor] = {}
+        for name in self.view_names:
+            if self.finishes:
+                given[name] = self._memory.empty((size, 3, self._frames(name), side, side), torch.float32)
+            else:
+                given[name] = self._memory.empty((size, self._frames(name) + more, 3, side, side), torch.uint8)
+        return given
 
     def _frames(self, view: str) -> int:
         for task in self.tasks.values():
@@ -212,8 +250,19 @@ class ViewPipeline:
         return self.clip.frames
 
 
-def collate(clips: Tensor, origins: Sequence[Origin]) -> View:
-    """``[B, 3, T, size, size]`` and where its rows come from, as a `View`."""
+def _changed(clip: Tensor, changes: Iterable[PixelChange]) -> Tensor:
+    for change in changes:
+        clip = change(clip)
+    return clip
+
+
+def _origin(video: int, plan: VideoPlan, view: str, box: tuple[float, float, float, float]) -> Origin:
+    placement = plan.placements[view]
+    return Origin(video, placement.center(plan.length), box, placement.rate, placement.distortion)
+
+
+def collate(clips: Tensor, origins: Sequence[Origin], unfinished: Sequence[Unfinished] = ()) -> View:
+    """The clips of a batch and where they come from, as a `View`."""
     return View(
         clips=clips,
         video=torch.tensor([origin.video for origin in origins], dtype=torch.int64),
@@ -221,4 +270,5 @@ def collate(clips: Tensor, origins: Sequence[Origin]) -> View:
         box=torch.tensor([origin.box for origin in origins], dtype=torch.float32),
         rate=torch.tensor([origin.rate for origin in origins], dtype=torch.float32),
         distortion=torch.tensor([origin.distortion for origin in origins], dtype=torch.float32),
+        unfinished=tuple(unfinished),
     )

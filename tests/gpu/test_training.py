@@ -101,6 +101,21 @@ def test_loader_processes_and_pinned_memory_change_no_bit(
     assert_equal_states(ends[0].model, ends[1].model)
 
 
+def test_colours_on_the_device_are_the_loaders(device: torch.device, source: VideoSource, tmp_path: Path) -> None:
+    """Within 1e-4 of the clips: the first losses agree."""
+    losses = []
+    for where in ("loader", "device"):
+        cell = cell_with("tiny", **{"training.colors_on": where, "training.loader_workers": 1})
+        folder = folder_of(tmp_path / where, cell, source)
+        pretrain(cell, folder, source, device=device)
+        provenance = folder.provenance()
+        assert provenance is not None
+        assert provenance["attempts"][0]["colors_on"] == where
+        losses.append(final(folder, cell).curves["loss/total"])
+    assert losses[0][:4] == pytest.approx(losses[1][:4], rel=2e-3)
+    assert losses[0] != losses[1]
+
+
 def test_the_gpu_is_in_the_provenance(device: torch.device, source: VideoSource, tmp_path: Path) -> None:
     cell = cell_with("tiny")
     folder = folder_of(tmp_path, cell, source)

@@ -18,7 +18,7 @@ from raysl.views.augmentation import Augmentation
 from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
 from raysl.views.center_crop import center_box, center_crop
 from raysl.views.color import adjust_hue
-from raysl.views.pixel_operations import Jitter, Parameters, apply
+from raysl.views.pixel_operations import OPERATIONS, Jitter, Parameters, apply
 from tests.views.sets import clip_options
 
 
@@ -77,6 +77,48 @@ def test_jitter_and_grey_are_torchvisions_in_the_order_drawn() -> None:
     torch.testing.assert_close(grey, functional.rgb_to_grayscale(pixels, 3), atol=2e-5, rtol=0)
     other = apply(frames, Parameters(whole, flip=False, jitter=order[::-1], grey=False), 24)
     assert (other - result).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("size", [24, 111])
+def test_frames_in_parts_have_the_bits_of_a_whole_clip(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a part's last values do not fill a vector register."""
+    clip, options = noise(7, 120, 130), StandardOptions(jitter=1.0, grey=0.4)
+    made = StandardAugmentation(options, clip_options(size=size, resize=120))
+    monkeypatch.setattr("raysl.views.augmentation.VALUES_AT_ONCE", 2 * 3 * size * size)
+    for key in range(6):
+        drawn = made.draw(120, 130, stream(key))
+        assert torch.equal(made(clip, stream(key)).clip, apply(clip, drawn, size).transpose(0, 1))
+
+
+def plain_hue(frames: torch.Tensor, turns: float) -> torch.Tensor:
+    """The formula, one operation after the other."""
+    red, green, blue = frames.unbind(1)
+    high, low = torch.maximum(green, blue), torch.minimum(green, blue)
+    value, middle = torch.maximum(red, high), torch.minimum(red, high)
+    chroma = value - torch.minimum(low, middle)
+    blue_first, red_lost = (blue > green).float(), (high > red).float()
+    sector = (blue_first * 2.0 - 1 / 3) * red_lost - blue_first
+    hue = (sector + (middle - low) / (chroma * 6.0 + 1e-12)).abs() + turns
+    angle = torch.stack([hue + 3 / 6, hue + 1 / 6, hue - 1 / 6], dim=1)
+    weight = ((angle - angle.round()).abs() * -6.0 + 2.0).clamp(0.0, 1.0)
+    return value[:, None] - weight * chroma[:, None]
+
+
+def test_hue_in_kept_room_has_the_bits_of_the_plain_formula() -> None:
+    for frames in (noise(3, 30, 31).float() / 255, noise(2).float() / 255):
+        assert torch.equal(turned(frames, 0.17), plain_hue(frames, 0.17))
+
+
+def test_each_frame_may_have_its_own_amount() -> None:
+    frames = noise(3).float() / 255
+    amounts = torch.tensor([0.3, -0.2, 0.05])
+    for name, operation in OPERATIONS.items():
+        own = amounts if name == "hue" else 1 + amounts
+        together = frames.clone()
+        operation(together, own.view(-1, 1, 1, 1))
+        for one, amount, expected in zip(together, own.tolist(), frames.clone(), strict=True):
+            operation(expected[None], amount)
+            torch.testing.assert_close(one, expected, atol=1e-6, rtol=0)
 
 
 def turned(frames: torch.Tensor, turns: float) -> torch.Tensor:

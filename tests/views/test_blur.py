@@ -36,6 +36,14 @@ def test_is_the_separable_convolution_with_a_gaussian(size: int, radius: int, si
     np.testing.assert_allclose(blurred(frames, sigma, radius).numpy(), padded, atol=1e-6)
 
 
+def test_frames_may_have_their_own_deviations() -> None:
+    frames, sigmas = noise(3, 40, 44).float() / 255, torch.tensor([0.1, 0.7, 2.0])
+    together = frames.clone()
+    gaussian_blur(together, sigmas.view(-1, 1, 1, 1), 3)
+    for one, frame, sigma in zip(together, frames, sigmas.tolist(), strict=True):
+        torch.testing.assert_close(one[None], blurred(frame[None], sigma, 3), atol=1e-6, rtol=0)
+
+
 def test_is_torchvisions() -> None:
     frames = noise(3, 60, 50).float() / 255
     expected = functional.gaussian_blur(frames, [23, 23], [1.7, 1.7])

@@ -146,7 +146,7 @@ def _environment(provenance: Mapping[str, Any]) -> dict[str, str]:
         "data": f"{data.get('name', '')} {data.get('snapshot', '')}".strip(),
         "precision": provenance.get("precision") or "",
         "packages": ", ".join(f"{name} {version}" for name, version in (provenance.get("packages") or {}).items()),
-        **{key: str(last[key]) for key in ("workers", "threads", "loader_workers") if key in last},
+        **{key: str(last[key]) for key in ("workers", "threads", "loader_workers", "colors_on") if key in last},
         "hardware": "; ".join(dict.fromkeys(hardware)),
     }
     return {key: str(value) for key, value in named.items() if value}

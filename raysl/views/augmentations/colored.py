@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from raysl.config.options import NO_UNIT, option
 from raysl.views.augmentation import Followed
 from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
-from raysl.views.pixel_operations import Jitter, Parameters
+from raysl.views.pixel_operations import Jitter, Parameters, color, color_all
 from raysl.views.random_crop import draw_crop
 
 
@@ -52,7 +53,13 @@ class FollowedAugmentation(CroppedAugmentation[Parameters]):
 
     def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
         drawn = self.draw(frames.shape[-2], frames.shape[-1], generator)
-        return Followed(self.applied(frames, drawn), drawn.flip)
+        return Followed(self.cropped(frames, drawn), drawn.flip)
+
+    def finish(self, pixels: Tensor, drawn: Parameters, first: int = 0) -> Tensor:
+        return color(pixels, drawn)
+
+    def finish_all(self, pixels: Tensor, drawn: Sequence[Parameters]) -> Tensor:
+        return color_all(pixels, drawn)
 
 
 def draw_crop_and_color(

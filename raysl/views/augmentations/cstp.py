@@ -27,7 +27,7 @@ from raysl.streams import stream
 from raysl.views.augmentations.colored import drawn_jitter
 from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
 from raysl.views.blur import gaussian_blur
-from raysl.views.pixel_operations import OPERATIONS, Jitter, crop_and_flip
+from raysl.views.pixel_operations import OPERATIONS, Jitter
 from raysl.views.random_crop import draw_crop
 
 
@@ -139,9 +139,8 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
     """Crop, resize (bilinear) and flip on uint8; the strong chain on float. Corners after rotation are black."""
 
     def __init__(self, options: CstpOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent)
+        super().__init__(options.temporally_consistent, clip.size)
         self.options = options
-        self.size = clip.size
 
     def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> CstpParameters:
         o = self.options
@@ -169,8 +168,7 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
             return None
         return self.options.rotation_jitter * (2 * at - 1 if self.options.rotation_from == "minus" else at)
 
-    def apply(self, frames: Tensor, drawn: CstpParameters) -> Tensor:
-        pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size).to(torch.float32).div_(255.0)
+    def finish(self, pixels: Tensor, drawn: CstpParameters, first: int = 0) -> Tensor:
         if drawn.angle is not None:
             from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
 
@@ -178,8 +176,8 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
         for name, amount in drawn.jitter:
             OPERATIONS[name](pixels, amount)
         if drawn.channels is not None:
-            of_frame = stream(drawn.channels, "channels").integers(3, size=len(pixels))
-            pixels = pixels[torch.arange(len(pixels)), torch.from_numpy(of_frame)][:, None].repeat(1, 3, 1, 1)
+            of_frame = stream(drawn.channels, "channels").integers(3, size=first + len(pixels))[first:]
+            pixels = pixels[torch.arange(len(pixels)), torch.from_numpy(of_frame.copy())][:, None].repeat(1, 3, 1, 1)
         if drawn.blur is not None:
             gaussian_blur(pixels, drawn.blur, min(math.ceil(3 * drawn.blur), self.size - 1))
         return pixels

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 from pydantic import model_validator
-from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.views.augmentations.colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
-from raysl.views.pixel_operations import Parameters, apply
+from raysl.views.pixel_operations import Parameters
 
 QUERY, KEY = (1.0, 0.0), (0.1, 0.2)
 """Probabilities of blur and of solarising in the code's pair (BYOL, Grill et al. 2020, Table 6)."""
@@ -69,9 +68,8 @@ class CvrlAugmentation(FollowedAugmentation):
     """Crop and resize on uint8 (bilinear, antialiased), flip; then jitter, grey, blur and solarise on float."""
 
     def __init__(self, options: CvrlOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent)
+        super().__init__(options.temporally_consistent, clip.size)
         self.options = options
-        self.size = clip.size
 
     def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> Parameters:
         o = self.options
@@ -82,9 +80,6 @@ class CvrlAugmentation(FollowedAugmentation):
             blur=o.min_sigma + (o.max_sigma - o.min_sigma) * at if blurred < blur else None,
             solarise=o.solarise_threshold if solarised < solarise else None,
         )
-
-    def apply(self, frames: Tensor, drawn: Parameters) -> Tensor:
-        return apply(frames, drawn, self.size)
 
 
 def build(options: CvrlOptions, clip: ClipOptions) -> CvrlAugmentation:

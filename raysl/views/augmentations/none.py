@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import torch
 from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented, Box, Followed
-from raysl.views.center_crop import center_box, center_crop
+from raysl.views.augmentation import AugmentationOptions, Box, Cropped, Followed, TwoStepAugmentation
+from raysl.views.center_crop import center_box, center_square
 from raysl.views.pixel_operations import crop_and_flip
 
 
@@ -17,7 +18,7 @@ class NoneOptions(AugmentationOptions):
     """No spatial options."""
 
 
-class NoAugmentation(Augmentation):
+class NoAugmentation(TwoStepAugmentation):
     """The centre crop that evaluation uses; draws nothing."""
 
     def __init__(self, clip: ClipOptions) -> None:
@@ -28,16 +29,22 @@ class NoAugmentation(Augmentation):
         return True
 
     def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
-        return Followed(self(frames, generator), False)
+        return Followed(self.crop(frames, generator), False)
 
-    def __call__(
+    def crop(
         self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
-    ) -> Augmented:
+    ) -> Cropped:
+        height, width = frames.shape[-2:]
         if box is not None:
-            height, width = frames.shape[-2:]
-            pixels = crop_and_flip(frames, box, False, self.size).to(torch.float32).div_(255.0).transpose(0, 1)
-            return Augmented(pixels, (box[0] / height, box[1] / width, box[2] / height, box[3] / width))
-        return Augmented(center_crop(frames, self.size), center_box(frames.shape[-2], frames.shape[-1]))
+            shares = (box[0] / height, box[1] / width, box[2] / height, box[3] / width)
+            return Cropped(crop_and_flip(frames, box, False, self.size), (None,), shares)
+        return Cropped(center_square(frames, self.size), (None,), center_box(height, width))
+
+    def finish(self, pixels: Tensor, drawn: None, first: int = 0) -> Tensor:
+        return pixels
+
+    def finish_all(self, pixels: Tensor, drawn: Sequence[None]) -> Tensor:
+        return pixels
 
 
 def build(options: NoneOptions, clip: ClipOptions) -> NoAugmentation:

@@ -9,20 +9,18 @@ scale ends at 10: its default magnitude 10 shears, turns and shifts as 30 does h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
-from raysl.views.pixel_operations import crop_and_flip
 from raysl.views.random_crop import draw_crop
 
 MOST = 30
@@ -141,9 +139,8 @@ class RandAugmentation(CroppedAugmentation[RandAugmentParameters]):
     """Crop, resize, flip and operators, all on uint8."""
 
     def __init__(self, options: RandAugmentOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent)
+        super().__init__(options.temporally_consistent, clip.size)
         self.options = options
-        self.size = clip.size
 
     def draw(
         self, height: int, width: int, generator: np.random.Generator, view: str = "query"
@@ -159,11 +156,17 @@ class RandAugmentation(CroppedAugmentation[RandAugmentParameters]):
             operators.append(Operator(names[which], sign * o.magnitude / MOST))
         return RandAugmentParameters(crop, flip, tuple(operators))
 
-    def apply(self, frames: Tensor, drawn: RandAugmentParameters) -> Tensor:
-        pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size)
+    def sized(self, frames: Tensor, drawn: RandAugmentParameters) -> Tensor:
+        pixels = super().sized(frames, drawn)
         for name, level in drawn.operators:
             pixels = OPERATORS[name](pixels, level)
-        return pixels.to(torch.float32).div_(255.0)
+        return pixels
+
+    def finish(self, pixels: Tensor, drawn: RandAugmentParameters, first: int = 0) -> Tensor:
+        return pixels
+
+    def finish_all(self, pixels: Tensor, drawn: Sequence[RandAugmentParameters]) -> Tensor:
+        return pixels
 
 
 def build(options: RandAugmentOptions, clip: ClipOptions) -> RandAugmentation:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
 from raysl.views.augmentations.colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
-from raysl.views.pixel_operations import Parameters, apply
+from raysl.views.pixel_operations import Parameters
 
 
 class StandardOptions(ColorOptions):
@@ -29,15 +28,11 @@ class StandardAugmentation(FollowedAugmentation):
     """Crop and resize on uint8 (bilinear, antialiased), flip, then jitter in random order and grey on float."""
 
     def __init__(self, options: StandardOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent)
+        super().__init__(options.temporally_consistent, clip.size)
         self.options = options
-        self.size = clip.size
 
     def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> Parameters:
         return draw_crop_and_color(self.options, height, width, generator, log_aspect=True)
-
-    def apply(self, frames: Tensor, drawn: Parameters) -> Tensor:
-        return apply(frames, drawn, self.size)
 
 
 def build(options: StandardOptions, clip: ClipOptions) -> StandardAugmentation:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from raysl.config.component import Component
@@ -26,7 +25,7 @@ from raysl.views.augmentations.cropped import CroppedAugmentation
 from raysl.views.augmentations.tclr_options import TclrOptions
 from raysl.views.blur import gaussian_blur
 from raysl.views.color import adjust_gamma, to_grey
-from raysl.views.pixel_operations import OPERATIONS, Jitter, crop_and_flip
+from raysl.views.pixel_operations import OPERATIONS, Jitter
 
 ERASED, ERASED_OF = (9, 18), 112
 """Shortest and longest side of the erased rectangle in a clip of 112 pixels, and that size (code)."""
@@ -72,9 +71,8 @@ class TclrAugmentation(CroppedAugmentation[TclrParameters]):
     """
 
     def __init__(self, options: TclrOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent)
+        super().__init__(options.temporally_consistent, clip.size)
         self.options = options
-        self.size = clip.size
 
     def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> TclrParameters:
         o = self.options
@@ -95,8 +93,7 @@ class TclrAugmentation(CroppedAugmentation[TclrParameters]):
             erased=self._rectangle(at) if event["erase"] < o.erase else None,
         )
 
-    def apply(self, frames: Tensor, drawn: TclrParameters) -> Tensor:
-        pixels = crop_and_flip(frames, drawn.crop, drawn.flip, self.size).to(torch.float32).div_(255.0)
+    def finish(self, pixels: Tensor, drawn: TclrParameters, first: int = 0) -> Tensor:
         for name, amount in drawn.jitter:
             OPERATIONS[name](pixels, amount)
         if drawn.grey:
