@@ -53,11 +53,12 @@ def room(like: Tensor, *channels: int) -> list[Tensor]:
 
 def _made(shapes: list[tuple[int, ...]]) -> list[Tensor]:
     sizes = [math.prod(shape) for shape in shapes]
-    if _ROOM.memory.numel() < sum(sizes):
-        _ROOM.memory = torch.empty(sum(sizes))
-        _ROOM.tensors.clear()
-    parts = torch.split(_ROOM.memory[: sum(sizes)], sizes)
-    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+    with torch.inference_mode(False):  # usable in it and outside of it
+        if _ROOM.memory.numel() < sum(sizes):
+            _ROOM.memory = torch.empty(sum(sizes))
+            _ROOM.tensors.clear()
+        parts = torch.split(_ROOM.memory[: sum(sizes)], sizes)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _blend(frames: Tensor, other: Tensor, factor: Amount) -> None:

@@ -55,7 +55,8 @@ class _Batches(Dataset[Batch | NodeFault]):
         clips = self.pipeline.empty(len(self.slots))
         for row, slot in enumerate(self.slots):
             out = {name: rows[row] for name, rows in clips.items()}
-            loaded = self._load(videos[slot], place, slot, out, failed)
+            with torch.inference_mode():  # a twentieth of the loader's time otherwise
+                loaded = self._load(videos[slot], place, slot, out, failed)
             if loaded is None:
                 path, reason = next(iter(failed.items()))
                 return NodeFault(

@@ -109,6 +109,13 @@ def test_hue_in_kept_room_has_the_bits_of_the_plain_formula() -> None:
         assert torch.equal(turned(frames, 0.17), plain_hue(frames, 0.17))
 
 
+def test_kept_room_serves_inference_mode_and_what_comes_after() -> None:
+    frames = noise(1, 26, 27).float() / 255
+    with torch.inference_mode():
+        inside = turned(frames, 0.1)
+    assert torch.equal(turned(frames, 0.1), inside)
+
+
 def test_each_frame_may_have_its_own_amount() -> None:
     frames = noise(3).float() / 255
     amounts = torch.tensor([0.3, -0.2, 0.05])
