@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -23,7 +24,7 @@ from raysl.data.shared_folder import FULL, REFUSED, give_rights, make_folder
 from raysl.notes import say_once
 
 # Part of every key: raised when decoding or resizing gives other pixels.
-VERSION = 2
+VERSION = 3
 CHUNK = 32
 STALE_SECONDS = 24 * 3600.0
 
@@ -47,8 +48,8 @@ class FrameCache:
         self.budget = CacheBudget(folder, budget_bytes)
 
     def shape(self, row: ManifestRow) -> tuple[int, int, int, int]:
-        """Shape of a video's cached frames: ``[F, 3, h, w]``."""
-        return (row.frames, 3, *resized_size(row.height, row.width, self.resize))
+        """Shape of a video's cached frames: ``[F, h, w, 3]``."""
+        return (row.frames, *resized_size(row.height, row.width, self.resize), 3)
 
     def bytes_of(self, row: ManifestRow) -> int:
         """Bytes of a video in the cache; 0 for an unreadable one."""
@@ -115,8 +116,12 @@ class FrameCache:
         )
 
     def sweep(self) -> int:
-        """Removes files that killed writers left more than a day ago; returns how many."""
-        stale = [file for file in self.folder.rglob("*.part") if _age(file) > STALE_SECONDS]
+        """Removes what killed writers and earlier layouts (`VERSION`) left more than a day ago; returns how many."""
+        left = chain(
+            self.folder.rglob("*.part"),
+            (file for file in self.folder.rglob(f"*{SUFFIX}") if not file.stem.endswith(f"-v{VERSION}")),
+        )
+        stale = [file for file in left if _age(file) > STALE_SECONDS]
         for file in stale:
             with suppress(PermissionError):  # another user's
                 file.unlink(missing_ok=True)
@@ -177,7 +182,7 @@ class CacheWriter:
         frames = resize_frames(torch.from_numpy(np.stack(self._pending)).permute(0, 3, 1, 2), self._cache.resize)
         self._pending.clear()
         with self._unless_full():
-            self._write(memoryview(frames.numpy().data).cast("B"))
+            self._write(memoryview(frames.permute(0, 2, 3, 1).contiguous().numpy().data).cast("B"))
             if not self._cache.budget.room_for(self._written):
                 self._abandon()
 

@@ -102,9 +102,9 @@ def _fill_jobs(rows: Iterable[ManifestRow], fill: FrameCache | None) -> list[Job
     if fill is None:
         return []
     absent = [row for row in rows if row.error is None and not fill.holds(row)]
+    if absent:
+        fill.sweep()  # what it removes is room
     room, jobs = fill.room() if absent else 0, list[Job]()
-    if room > 0:
-        fill.sweep()
     for row in absent:
         room -= fill.bytes_of(row)
         if room < 0:

@@ -16,9 +16,10 @@ def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
 def resize_frames(frames: Tensor, short_side: int) -> Tensor:
     """Resizes the short side of uint8 frames ``[T, 3, H, W]`` to ``short_side`` pixels; bilinear, antialiased.
 
-    A frame's result does not depend on the other frames, nor on the memory layout. The result is contiguous.
+    A frame's result does not depend on the other frames, nor on the memory layout, which it keeps. Colours of a pixel
+    beside each other, as decoders give them (`torch.channels_last`), take half the time.
     """
     size = resized_size(frames.shape[-2], frames.shape[-1], short_side)
     if size == tuple(frames.shape[-2:]):
-        return frames.contiguous()
-    return interpolate(frames, size, mode="bilinear", antialias=True).contiguous()
+        return frames
+    return interpolate(frames, size, mode="bilinear", antialias=True)

@@ -38,7 +38,7 @@ def _finished(view: View, augmentation: TwoStepAugmentation, kind: Literal["rgb"
     at_once = max(1, VALUES_AT_ONCE // view.clips[0].numel())
     for first in range(0, batch, at_once):
         some = slice(first, first + at_once)
-        pixels = view.clips[some].to(torch.float32).div_(255.0)
+        pixels = view.clips[some].to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
         _write(_augmented(pixels, view.unfinished[some], augmentation), view.unfinished[some], kind, clips[some])
     return replace(view, clips=clips, unfinished=())
 

@@ -240,7 +240,8 @@ class ViewPipeline:
             if self.finishes:
                 given[name] = self._memory.empty((size, 3, self._frames(name), side, side), torch.float32)
             else:
-                given[name] = self._memory.empty((size, self._frames(name) + more, 3, side, side), torch.uint8)
+                pixels = self._memory.empty((size, self._frames(name) + more, side, side, 3), torch.uint8)
+                given[name] = pixels.permute(0, 1, 4, 2, 3)  # as decoded frames lie
         return given
 
     def _frames(self, view: str) -> int:

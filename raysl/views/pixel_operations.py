@@ -64,9 +64,10 @@ def crop_and_flip(frames: Tensor, crop: tuple[int, int, int, int], flip: bool, s
         crop: (top, left, height, width) in pixels.
     """
     top, left, height, width = crop
-    # Contiguous first: resizing a cropped view is a third slower. torchvision's functions, which give the same pixels,
-    # take twice as long for a small frame.
-    pixels = frames[..., top : top + height, left : left + width].contiguous()
+    # Dense first: resizing a cropped view is a third slower. torchvision's functions, which give the same pixels, take
+    # twice as long for a small frame, and so does any layout but that of decoded frames.
+    layout = torch.channels_last if frames.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    pixels = frames[..., top : top + height, left : left + width].contiguous(memory_format=layout)
     if (height, width) != (size, size):
         pixels = interpolate(pixels, (size, size), mode="bilinear", antialias=True)
     return pixels.flip(-1) if flip else pixels

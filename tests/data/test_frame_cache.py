@@ -11,7 +11,7 @@ import pytest
 from raysl.data.catalog import Catalog
 from raysl.data.decode import decode_all, read_frames
 from raysl.data.decode_inspect import fill_video
-from raysl.data.frame_cache import CacheWriter, FrameCache
+from raysl.data.frame_cache import VERSION, CacheWriter, FrameCache
 from raysl.data.manifest import build_manifest
 from raysl.data.manifest_types import Manifest
 from raysl.data.resize import resize_frames
@@ -52,9 +52,9 @@ def test_cached_frames_are_the_resized_sequential_ones(root: Path) -> None:
     for row in manifest.rows:
         cached = cache.open(row)
         assert cached is not None
-        assert cached.shape == (row.frames, 3, 24, 32)
+        assert cached.shape == (row.frames, 24, 32, 3)
         expected = resize_frames(read_frames(root / row.path, range(row.frames), decoder="pyav"), SIZE)
-        assert np.array_equal(cached, expected.numpy())
+        assert np.array_equal(cached, expected.permute(0, 2, 3, 1).numpy())
         with pytest.raises(ValueError, match="read-only"):
             cached[0] = 0
 
@@ -147,16 +147,17 @@ def test_a_writer_that_fails_leaves_nothing(root: Path) -> None:
     assert contents(cache) == {}
 
 
-def test_what_killed_writers_left_is_swept(root: Path) -> None:
+def test_what_killed_writers_and_earlier_layouts_left_is_swept(root: Path) -> None:
     cache = FrameCache(root.parent / "frames", SIZE, ROOMY)
-    old, new = cache.folder / "24" / "old.part", cache.folder / "24" / "new.part"
+    names = ["old.part", "new.part", "a-v2.u8", f"a-v{VERSION}.u8"]
+    old, new, earlier, own = (cache.folder / "24" / name for name in names)
     old.parent.mkdir(parents=True)
-    for file in (old, new):
+    for file in (old, new, earlier, own):
         file.touch()
-    os.utime(old, (0, 0))
-    assert cache.sweep() == 1
-    assert new.exists()
-    assert not old.exists()
+    for file in (old, earlier, own):
+        os.utime(file, (0, 0))
+    assert cache.sweep() == 2
+    assert set(old.parent.iterdir()) == {new, own}
 
 
 def test_a_mapped_file_outlives_its_replacement(root: Path) -> None:
