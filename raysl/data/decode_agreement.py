@@ -18,6 +18,10 @@ from raysl.streams import stream
 MOST_FRAMES = 2000
 CHUNK = 16
 CLIPS = 4
+SECTION = 128
+"""Frames between two seeks in a sound film. A seek of decord costs as much as decoding 15 frames of 128x170."""
+SOUND_CODECS = {"h264", "hevc", "vp8", "vp9"}
+"""Their decoders count what they patch, and a keyframe needs nothing of what was before it."""
 
 
 def digest(pixels: Pixels) -> int:
@@ -25,7 +29,7 @@ def digest(pixels: Pixels) -> int:
     return zlib.crc32(pixels.data)
 
 
-def decord_agrees(path: Path, digests: Sequence[int], keyframes: Sequence[int]) -> bool:
+def decord_agrees(path: Path, digests: Sequence[int], keyframes: Sequence[int], *, sound: bool = False) -> bool:
     """Whether decord counts the same frames and gives identical ones, however they are reached.
 
     Every frame is compared (of more than 2,000: whole groups of pictures drawn at random, the first and the last among
@@ -35,16 +39,28 @@ def decord_agrees(path: Path, digests: Sequence[int], keyframes: Sequence[int]) 
     So there are two ways of reading: the groups of pictures backwards, each reached by a seek; then, with a new reader
     each, as in training, the last frame alone, first and last, the neighbours of a keyframe, and random clips.
 
+    Seeks take more time than decoding. In a sound film, in which decord finds the same keyframes at increasing times,
+    seeks lead to the last frame alone, to a group in about ``SECTION`` frames, and to a random clip; the other groups
+    are read on from there. How a frame of such a film is reached makes no difference. (Of 1,018 files of 40 encoders'
+    settings, most of them cut, patched or without some packets, 280 were read so, and each was judged as by all seeks.)
+
     Args:
         digests: of every frame of the sequential decode.
         keyframes: their indices in it.
+        sound: a codec of `SOUND_CODECS`, as many frames as the header claims, and none of them damaged.
     """
     try:
         reader = DecordReader(path)
         if len(reader) != len(digests):
             return False
-        return all(_same(reader, indices, digests) for indices in _group_reads(len(digests), keyframes)) and all(
-            _same(DecordReader(path), indices, digests) for indices in _clip_reads(len(digests), keyframes)
+        if sound and reader.keyframes() == list(keyframes) and reader.times_increase():
+            in_order = [[len(digests) - 1], *_group_reads(len(digests), keyframes, SECTION)]
+            alone = [_clip_in_group(len(digests), keyframes)]
+        else:
+            in_order = [*_group_reads(len(digests), keyframes, CHUNK)]
+            alone = [*_clip_reads(len(digests), keyframes)]
+        return all(_same(reader, indices, digests) for indices in in_order) and all(
+            _same(DecordReader(path), indices, digests) for indices in alone
         )
     except VideoError:
         return False
@@ -54,9 +70,13 @@ def _same(reader: DecordReader, indices: list[int], digests: Sequence[int]) -> b
     return [digest(frame) for frame in reader.read(indices)] == [digests[index] for index in indices]
 
 
-def _group_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
-    """Groups of pictures from the last to the first, in reads of at most ``CHUNK`` frames."""
-    groups = _joined(list(pairwise(sorted({0, *keyframes, frames}))))
+def _group_reads(frames: int, keyframes: Sequence[int], joined: int) -> Iterator[list[int]]:
+    """Groups of pictures from the last to the first, in reads of at most ``CHUNK`` frames.
+
+    Args:
+        joined: neighbours of together at most so many frames are one group, reached by one seek.
+    """
+    groups = _joined(list(pairwise(sorted({0, *keyframes, frames}))), joined)
     middle = groups[1:-1]
     draw = stream("decord agreement, groups", frames)
     left = MOST_FRAMES
@@ -71,11 +91,10 @@ def _group_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
             yield list(range(start, min(start + CHUNK, end)))
 
 
-def _joined(groups: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Joins neighbours that fit into one read: if every frame is a keyframe, each would be a separate read."""
+def _joined(groups: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
     joined = groups[:1]
     for first, end in groups[1:]:
-        if end - joined[-1][0] <= CHUNK:
+        if end - joined[-1][0] <= most:
             joined[-1] = (joined[-1][0], end)
         else:
             joined.append((first, end))
@@ -93,3 +112,12 @@ def _clip_reads(frames: int, keyframes: Sequence[int]) -> Iterator[list[int]]:
     for stride in range(1, CLIPS + 1):
         start = int(draw.integers(0, frames))
         yield np.arange(start, frames, stride)[:8].tolist()
+
+
+def _clip_in_group(frames: int, keyframes: Sequence[int]) -> list[int]:
+    """A random clip of a random group of pictures: each further group would cost a seek more."""
+    draw = stream("decord agreement, sound", frames)
+    groups = list(pairwise(sorted({0, *keyframes, frames})))
+    first, end = groups[draw.integers(len(groups))]
+    stride = int(draw.integers(1, CLIPS + 1))
+    return np.arange(first + draw.integers(min(stride, end - first)), end, stride)[:8].tolist()

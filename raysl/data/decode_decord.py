@@ -38,6 +38,15 @@ class DecordReader:
     def __len__(self) -> int:
         return len(self._reader)
 
+    def keyframes(self) -> list[int]:
+        """Their numbers in the order of the file, which is that of decoding if no picture leads a keyframe."""
+        return [int(index) for index in self._reader.get_key_indices()]
+
+    def times_increase(self) -> bool:
+        """Whether no two frames are shown at the same time: decord reaches frames by their times."""
+        starts = self._reader.get_frame_timestamp(range(len(self)))[:, 0]
+        return bool((np.diff(starts) > 0).all())
+
     def read(self, indices: list[int]) -> Pixels:
         """Frames ``[T, H, W, 3]``, uint8, as decord numbers them."""
         try:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from raysl.data.decode_agreement import decord_agrees, digest
+from raysl.data.decode_agreement import SOUND_CODECS, decord_agrees, digest
 from raysl.data.decode_pyav import SequentialReader, VideoError
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import ManifestRow
@@ -26,14 +26,18 @@ def inspect_video(root: Path, path: str, fill: FrameCache | None) -> ManifestRow
     file = root / path
     row = ManifestRow(path, 0, 0, (), 0, 0, 0.0, fingerprint(file), False)
     try:
-        row, digests, mpeg4_b_frames = _decode(file, row, fill)
+        row, digests, codec, mpeg4_b_frames = _decode(file, row, fill)
     except VideoError as error:
         if not error.lasting:
             raise
         return replace(row, error=error.reason)
     # There decord's last frame depends on a race between its threads: on one UCF101 clip it is another frame in 9 of
     # 100 reads, which no comparison finds reliably. (None in 6,000 such reads of ten other files.)
-    return replace(row, decord_agrees=not mpeg4_b_frames and decord_agrees(file, digests, row.keyframes))
+    if mpeg4_b_frames:
+        return row
+    regular = row.header_frames in (0, row.frames) and not row.damaged and not row.notes
+    sound = regular and codec in SOUND_CODECS
+    return replace(row, decord_agrees=decord_agrees(file, digests, row.keyframes, sound=sound))
 
 
 def fill_video(root: Path, row: ManifestRow, fill: FrameCache) -> bool:
@@ -66,7 +70,7 @@ def fingerprint(file: Path) -> str:
         raise VideoError(file, f"cannot be read: {error.strerror}", lasting=False) from error
 
 
-def _decode(file: Path, row: ManifestRow, fill: FrameCache | None) -> tuple[ManifestRow, list[int], bool]:
+def _decode(file: Path, row: ManifestRow, fill: FrameCache | None) -> tuple[ManifestRow, list[int], str, bool]:
     digests: list[int] = []
     keyframes: list[int] = []
     height = width = 0
@@ -92,4 +96,4 @@ def _decode(file: Path, row: ManifestRow, fill: FrameCache | None) -> tuple[Mani
             damaged=reader.damaged,
             notes=tuple(reader.notes),
         )
-    return found, digests, reader.mpeg4_b_frames
+    return found, digests, reader.codec, reader.mpeg4_b_frames

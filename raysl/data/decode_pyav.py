@@ -111,10 +111,14 @@ class SequentialReader:
         return stream, others
 
     @property
+    def codec(self) -> str:
+        """FFmpeg's name of the decoder: ``h264``, ``vp9``."""
+        return str(self._stream.codec_context.name)
+
+    @property
     def mpeg4_b_frames(self) -> bool:
         """Whether it is MPEG-4 part 2 with B-frames (XviD, DivX); known once frames were decoded."""
-        context = self._stream.codec_context
-        return context.name == "mpeg4" and bool(context.has_b_frames)
+        return self.codec == "mpeg4" and bool(self._stream.codec_context.has_b_frames)
 
     def __enter__(self) -> SequentialReader:
         return self

@@ -9,6 +9,7 @@ import torch
 
 from raysl.data.decode import READERS, Decoder, decode_all, read_frames
 from raysl.data.decode_agreement import decord_agrees, digest
+from raysl.data.decode_decord import DecordReader
 from raysl.data.decode_inspect import inspect_video
 from raysl.data.decode_pyav import VideoError
 from raysl.errors import DataError
@@ -95,13 +96,25 @@ def test_damage_is_an_error_that_says_where(tmp_path: Path) -> None:
     assert (str(copy), copy.reason, copy.lasting) == (str(error.value), error.value.reason, True)
 
 
-def test_agreement_is_over_every_frame(video: Path) -> None:
+@pytest.mark.parametrize("sound", [False, True])
+def test_agreement_is_over_every_frame(video: Path, sound: bool) -> None:
     digests = [digest(frame) for frame in decode_all(video)]
-    assert decord_agrees(video, digests, [0, 12, 24, 36])
+    assert decord_agrees(video, digests, [0, 12, 24, 36], sound=sound)
     for wrong in (0, 17, 39):
         changed = [value + (index == wrong) for index, value in enumerate(digests)]
-        assert not decord_agrees(video, changed, [0, 12, 24, 36])
-    assert not decord_agrees(video, digests[:-1], [0, 12, 24, 36])
+        assert not decord_agrees(video, changed, [0, 12, 24, 36], sound=sound)
+    assert not decord_agrees(video, digests[:-1], [0, 12, 24, 36], sound=sound)
+
+
+@pytest.mark.parametrize(
+    ("params", "agrees"), [("scenecut=0", True), ("open-gop=1:scenecut=0", False), ("intra-refresh=1", False)]
+)
+def test_what_a_seek_alone_gets_wrong_is_found(tmp_path: Path, params: str, agrees: bool) -> None:
+    """Where pictures lead a keyframe, or none is whole, decord is right from start to end and wrong after a seek."""
+    path = write_video(tmp_path / "a.mp4", moving_square(60), bf="3", **{"x264-params": params})
+    digests = [digest(frame) for frame in decode_all(path)]
+    assert [digest(frame) for frame in DecordReader(path).read([*range(60)])] == digests
+    assert inspect_video(tmp_path, "a.mp4", None).decord_agrees == agrees
 
 
 @pytest.mark.parametrize(("name", "frames"), REAL_COUNTS.items())
