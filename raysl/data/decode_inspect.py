@@ -52,9 +52,7 @@ def fill_video(root: Path, row: ManifestRow, fill: FrameCache) -> bool:
     if fingerprint(file) != row.fingerprint:
         raise VideoError(file, "it has changed since its manifest was made; run without the stored manifest")
     with SequentialReader(file) as reader, fill.writer(row.fingerprint) as writer:
-        for frame in reader:
-            writer.add(frame.pixels())
-        return writer.commit()
+        return all(writer.add(frame.pixels()) for frame in reader) and writer.commit()
 
 
 def fingerprint(file: Path) -> str:

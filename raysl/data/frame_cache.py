@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -53,11 +54,11 @@ class FrameCache:
 
     def bytes_of(self, row: ManifestRow) -> int:
         """Bytes of a video in the cache; 0 for an unreadable one."""
-        return int(np.prod(self.shape(row), dtype=np.int64)) if row.frames else 0
+        return math.prod(self.shape(row)) if row.frames else 0
 
     def path(self, fingerprint: str) -> Path:
         """The file of a video's content at this size."""
-        return self.folder / str(self.resize) / fingerprint[:2] / f"{fingerprint}-v{VERSION}{SUFFIX}"
+        return self.folder / str(self.resize) / fingerprint[:2] / _name(fingerprint)
 
     def holds(self, row: ManifestRow) -> bool:
         """Whether the video is cached completely."""
@@ -70,6 +71,19 @@ class FrameCache:
                 raise
             self._say_unreadable(error)
             return False
+
+    def lacking(self, rows: Iterable[ManifestRow]) -> Iterator[ManifestRow]:
+        """Those that it does not hold, in order. It lists the folder once, instead of looking for every absent file."""
+        try:
+            sizes = _sizes(self.folder / str(self.resize))
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            yield from (row for row in rows if not self.holds(row))  # a folder that may be entered and not listed
+            return
+        for row in rows:
+            if sizes.get(_name(row.fingerprint)) != self.bytes_of(row):
+                yield row
 
     def open(self, row: ManifestRow) -> NDArray[np.uint8] | None:
         """The cached frames, mapped read-only; None if they are absent, of another length, or not for this user."""
@@ -156,13 +170,13 @@ class CacheWriter:
     ) -> None:
         self._abandon()
 
-    def add(self, pixels: Pixels) -> None:
-        """The next frame, ``[H, W, 3]`` uint8 as decoded."""
-        if self._file is None:
-            return
-        self._pending.append(pixels)
-        if len(self._pending) == CHUNK:
-            self._flush()
+    def add(self, pixels: Pixels) -> bool:
+        """The next frame, ``[H, W, 3]`` uint8 as decoded; False once it has stopped writing."""
+        if self._file is not None:
+            self._pending.append(pixels)
+            if len(self._pending) == CHUNK:
+                self._flush()
+        return self._file is not None
 
     def commit(self) -> bool:
         """Puts the file in place; False if it does not fit into the budget."""
@@ -208,6 +222,21 @@ class CacheWriter:
             self._file.close()
             self._file = None
             self._temporary.unlink(missing_ok=True)
+
+
+def _name(fingerprint: str) -> str:
+    return f"{fingerprint}-v{VERSION}{SUFFIX}"
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """From the name of each finished file to its bytes."""
+    found: dict[str, int] = {}
+    with suppress(FileNotFoundError):  # the folder
+        for file in (file for part in os.scandir(folder) if part.is_dir() for file in os.scandir(part)):
+            if file.name.endswith(SUFFIX):
+                with suppress(FileNotFoundError):  # removed since it was listed
+                    found[file.name] = file.stat().st_size
+    return found
 
 
 def _age(file: Path) -> float:

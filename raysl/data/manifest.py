@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from raysl.data.catalog import Catalog
@@ -101,11 +102,13 @@ def _fill_jobs(rows: Iterable[ManifestRow], fill: FrameCache | None) -> list[Job
     """The first absent videos that fit into the budget together, so that no more is decoded than can be stored."""
     if fill is None:
         return []
-    absent = [row for row in rows if row.error is None and not fill.holds(row)]
-    if absent:
-        fill.sweep()  # what it removes is room
-    room, jobs = fill.room() if absent else 0, list[Job]()
-    for row in absent:
+    absent = fill.lacking(row for row in rows if row.error is None)
+    first = next(absent, None)
+    if first is None:
+        return []
+    fill.sweep()  # what it removes is room
+    room, jobs = fill.room(), list[Job]()
+    for row in chain((first,), absent):
         room -= fill.bytes_of(row)
         if room < 0:
             break

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import pytest
 from raysl.data.catalog import Catalog
 from raysl.data.decode import decode_all, read_frames
 from raysl.data.decode_inspect import fill_video
-from raysl.data.frame_cache import VERSION, CacheWriter, FrameCache
+from raysl.data.decode_pyav import DecodedFrame, SequentialReader
+from raysl.data.frame_cache import CHUNK, VERSION, CacheWriter, FrameCache
 from raysl.data.manifest import build_manifest
 from raysl.data.manifest_types import Manifest
 from raysl.data.resize import resize_frames
 from raysl.data.source import VideoSource
 from tests.data.rendered import write_set
+from tests.data.unprivileged import public_folder, unprivileged
 
 SIZE = 24
 ROOMY = 10**9
@@ -108,6 +111,37 @@ def test_past_the_budget_nothing_more_is_cached(root: Path) -> None:
     other = FrameCache(cache.folder, 16, budget)
     build(catalog, root, other)
     assert not any(other.holds(row) for row in manifest.rows)
+
+
+def test_decoding_ends_with_the_room(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = write_set(root, videos=1, frames=150)
+    manifest = build(catalog, root, None)
+    decoded: list[int] = []
+
+    class Counted(SequentialReader):
+        def __iter__(self) -> Iterator[DecodedFrame]:
+            for number, frame in enumerate(super().__iter__()):
+                decoded.append(number)
+                yield frame
+
+    monkeypatch.setattr("raysl.data.decode_inspect.SequentialReader", Counted)
+    cache = FrameCache(root.parent / "frames", SIZE, 40 * 3 * 24 * 32)
+    assert not fill_video(root, manifest.rows[0], cache)
+    assert len(decoded) == 2 * CHUNK
+    assert contents(cache) == {}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_a_cache_lacks_of_a_set(listed: bool) -> None:
+    with public_folder() as folder:
+        catalog, cache = write_set(folder / "root", videos=4), FrameCache(folder / "frames", SIZE, ROOMY)
+        assert len([*cache.lacking(build(catalog, folder / "root", None).rows)]) == 4
+        rows = build(catalog, folder / "root", cache).rows
+        cache.path(rows[1].fingerprint).unlink()
+        cache.path(rows[2].fingerprint).write_bytes(b"")
+        cache.path(rows[2].fingerprint).parent.chmod(0o755 if listed else 0o311)
+        with unprivileged():
+            assert [*cache.lacking(rows)] == [rows[1], rows[2]]
 
 
 def test_room_that_was_made_is_used(root: Path) -> None:
