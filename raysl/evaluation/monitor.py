@@ -16,10 +16,10 @@ from raysl.data.catalog import Video
 from raysl.data.source import VideoSource
 from raysl.distributed import on_first_rank
 from raysl.errors import CellFailure, NodeFault
+from raysl.evaluation.neighbours import unit
 from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, middle_features, spread
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.protocols.geometry import rankme, sphere_spread
-from raysl.evaluation.protocols.retrieval import unit
 from raysl.models.backbone import Backbone
 from raysl.notes import say_once
 from raysl.training.monitor import Monitor, is_monitored

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from raysl.config.component import Component
 from raysl.evaluation.feature_protocol import FeatureOptions, FeatureProtocol
+from raysl.evaluation.neighbours import unit
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
-from raysl.evaluation.protocols.retrieval import nearest_mean, unit
+from raysl.evaluation.protocols.retrieval import nearest_mean
 
 Floats = NDArray[np.float64]
 VIDEOS_AT_ONCE = 512

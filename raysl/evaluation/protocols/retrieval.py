@@ -7,8 +7,7 @@ retrieves clips with each clip as a query, by the output of its last fully-conne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,16 +20,11 @@ from raysl.config.options import option
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.feature_protocol import NO_PROJECTOR, FeatureOptions, FeatureProtocol, one_row_each
+from raysl.evaluation.neighbours import DECIMALS, neighbours, similarities, unit
 from raysl.evaluation.protocol import EvaluationResult, Features, percent, prediction_table
 
-QUERIES_AT_ONCE, SIMILARITIES_AT_ONCE = 256, 2**24
-"""Queries in one block, fewer if the gallery has more than 65,536 rows."""
 EXAMPLES, NEAREST = 5, 5
 """Queries that are kept with their nearest videos, and how many of these."""
-DECIMALS = 10
-"""Similarities are rounded to this, so that equal features tie in whatever order a product was summed."""
-
-Floats = NDArray[np.float64]
 
 
 class RetrievalOptions(FeatureOptions):
@@ -85,19 +79,6 @@ class RetrievalOptions(FeatureOptions):
         return k
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """For each query.
-
-    Attributes:
-        nearest: gallery row.
-        first_hit: rank, from 1, of the first video of the same class; 0: none.
-    """
-
-    nearest: NDArray[np.int64]
-    first_hit: NDArray[np.int64]
-
-
 class Retrieval(FeatureProtocol):
     """R@k of test queries in the training gallery; equal similarities rank in the gallery's order."""
 
@@ -143,27 +124,10 @@ class Retrieval(FeatureProtocol):
         return EvaluationResult(metrics, predictions, details)
 
 
-def neighbours(queries: Features, gallery: Features) -> Neighbours:
-    """Nearest gallery row and rank of the first same-class row, for each query, by cosine similarity."""
-    columns = unit(gallery.values).T
-    rows = unit(queries.values)
-    size = max(1, min(QUERIES_AT_ONCE, SIMILARITIES_AT_ONCE // len(gallery)))
-    parts = [
-        _ranks(
-            np.round(rows[start : start + size] @ columns, DECIMALS),
-            queries.label[start : start + size, None] == gallery.label,
-        )
-        for start in range(0, len(queries), size)
-    ]
-    return Neighbours(
-        np.concatenate([part.nearest for part in parts]), np.concatenate([part.first_hit for part in parts])
-    )
-
-
 def examples(queries: Features, gallery: Features, classes: tuple[str, ...]) -> list[dict[str, object]]:
     """A few queries, the same for every network, with their nearest videos and the classes of all, for pictures."""
     rows = np.unique(np.linspace(0, len(queries) - 1, EXAMPLES).astype(np.int64))
-    similarity = np.round(unit(queries.values[rows]) @ unit(gallery.values).T, DECIMALS)
+    similarity = similarities(queries.values[rows], gallery.values)
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEAREST]
     return [
         {
@@ -176,17 +140,6 @@ def examples(queries: Features, gallery: Features, classes: tuple[str, ...]) -> 
     ]
 
 
-def _ranks(similarity: Floats, same_class: NDArray[np.bool_]) -> Neighbours:
-    """Both arguments ``[Q, G]``. A hit's rank is 1 + the rows before it: more similar, or equal and earlier."""
-    among_class = np.where(same_class, similarity, -np.inf)
-    hit = among_class.argmax(axis=1)
-    best = among_class.max(axis=1, keepdims=True)
-    earlier = np.arange(similarity.shape[1]) < hit[:, None]
-    before = (similarity > best) | ((similarity == best) & earlier)
-    first_hit = np.where(same_class.any(axis=1), before.sum(axis=1) + 1, 0)
-    return Neighbours(similarity.argmax(axis=1).astype(np.int64), first_hit.astype(np.int64))
-
-
 def nearest_mean(train: Features, test: Features) -> NDArray[np.int64]:
     """``[N]``: for each test video the class with the nearest mean of training videos, by cosine.
 
@@ -197,13 +150,6 @@ def nearest_mean(train: Features, test: Features) -> NDArray[np.int64]:
     np.add.at(means, position, unit(train.values))
     similarity = np.round(unit(test.values) @ unit(means).T, DECIMALS)
     return np.asarray(taught[similarity.argmax(axis=1)], dtype=np.int64)
-
-
-def unit(values: NDArray[np.floating[Any]]) -> Floats:
-    """Rows of length one in float64; a zero row stays zero: similar to nothing."""
-    rows = values.astype(np.float64)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(length > 0, length, 1.0), dtype=np.float64)
 
 
 def _check_gallery(options: RetrievalOptions, size: int) -> None:
