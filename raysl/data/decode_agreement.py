@@ -59,9 +59,9 @@ def decord_agrees(path: Path, digests: Sequence[int], keyframes: Sequence[int], 
         else:
             in_order = [*_group_reads(len(digests), keyframes, CHUNK)]
             alone = [*_clip_reads(len(digests), keyframes)]
-        return all(_same(reader, indices, digests) for indices in in_order) and all(
-            _same(DecordReader(path), indices, digests) for indices in alone
-        )
+        same = all(_same(reader, indices, digests) for indices in in_order)
+        del reader  # its thread would decode on, ahead of what is asked
+        return same and all(_same(DecordReader(path), indices, digests) for indices in alone)
     except VideoError:
         return False
 
