@@ -120,4 +120,4 @@ def _clip_in_group(frames: int, keyframes: Sequence[int]) -> list[int]:
     groups = list(pairwise(sorted({0, *keyframes, frames})))
     first, end = groups[draw.integers(len(groups))]
     stride = int(draw.integers(1, CLIPS + 1))
-    return np.arange(first + draw.integers(min(stride, end - first)), end, stride)[:8].tolist()
+    return list(range(first + int(draw.integers(min(stride, end - first))), end, stride))[:8]

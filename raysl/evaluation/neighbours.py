@@ -59,7 +59,7 @@ def similarities(queries: NDArray[np.floating[Any]], gallery: NDArray[np.floatin
     """``[Q, G]``, in float64, rounded to `DECIMALS`."""
     rows = unit(queries)
     parts = [rows @ unit(gallery[part]).T for part in _parts(len(gallery))]
-    return np.round(np.concatenate(parts, axis=1), DECIMALS)
+    return np.asarray(np.round(np.concatenate(parts, axis=1), DECIMALS), dtype=np.float64)
 
 
 def unit(values: NDArray[np.floating[Any]]) -> Floats:
