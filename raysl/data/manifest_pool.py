@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -23,6 +24,21 @@ from raysl.signals import leave_ending_to_parent
 # Imports happen once, in the server that the processes are forked from: otherwise every process of every pool would
 # import PyTorch.
 multiprocessing.set_forkserver_preload([__name__])
+
+J = TypeVar("J", bound=Hashable)
+R = TypeVar("R")
+_J = TypeVar("_J", contravariant=True)
+_R = TypeVar("_R", covariant=True)
+
+
+class VideoWork(Protocol[_J, _R]):
+    """What is done with each video of a run; it is sent to the processes."""
+
+    def do(self, job: _J) -> _R:
+        """One job, in any process."""
+
+    def crashed(self, job: _J) -> _R:
+        """The result, or an error, for a video on which the decoder crashed."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +69,22 @@ class Work:
         return job.row
 
     def crashed(self, job: Job) -> ManifestRow:
-        """The row of a video on which the decoder crashed."""
+        """The row of a video on which the decoder crashed.
+
+        Raises:
+            VideoError: it did not when its row was made.
+        """
+        if job.row is not None:
+            raise VideoError(self.root / job.path, "the decoder crashes on it")
         content = fingerprint(self.root / job.path)
         return ManifestRow(job.path, 0, 0, (), 0, 0, 0.0, content, False, "the decoder crashes on it")
 
 
-def run_jobs(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ManifestRow]]:
-    """Each job with its row, as they finish. With one process they run in this one, without protection from crashes.
+def run_jobs(work: VideoWork[J, R], jobs: Sequence[J], processes: int) -> Iterator[tuple[J, R]]:
+    """Each job with its result, as they finish. With one process they run in this one, without protection from crashes.
 
     Raises:
-        VideoError: see ``Work.do``.
+        VideoError: see ``do`` and ``crashed`` of the work.
         RayslError: no process can be started.
     """
     if processes <= 1 or len(jobs) <= 1:
@@ -70,37 +92,35 @@ def run_jobs(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[
         return
     left = dict.fromkeys(jobs)
     try:
-        for job, row in _in_pool(work, list(left), min(processes, len(jobs))):
+        for job, result in _in_pool(work, list(left), min(processes, len(jobs))):
             del left[job]
-            yield job, row
+            yield job, result
     except BrokenProcessPool:
         # It is unknown which of the videos in work crashed it: the remaining ones are decoded one at a time.
         yield from _one_by_one(work, list(left))
 
 
-def _in_pool(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, ManifestRow]]:
+def _in_pool(work: VideoWork[J, R], jobs: Sequence[J], processes: int) -> Iterator[tuple[J, R]]:
     with _pool(work, processes) as pool:
         futures = {pool.submit(_do, job): job for job in jobs}
         try:
             for future in as_completed(futures):
-                yield futures[future], _row(future.result())
+                yield futures[future], _result(future.result())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(work: Work, jobs: Sequence[Job]) -> Iterator[tuple[Job, ManifestRow]]:
+def _one_by_one(work: VideoWork[J, R], jobs: Sequence[J]) -> Iterator[tuple[J, R]]:
     waiting = list(jobs)
     while waiting:
         with _pool(work, 1) as pool:
             _check_start(pool)
             try:
                 while waiting:
-                    row = _row(pool.submit(_do, waiting[0]).result())
-                    yield waiting.pop(0), row
+                    result = _result(pool.submit(_do, waiting[0]).result())
+                    yield waiting.pop(0), result
             except BrokenProcessPool:
                 job = waiting.pop(0)
-                if job.row is not None:
-                    raise VideoError(work.root / job.path, "the decoder crashes on it") from None
                 yield job, work.crashed(job)
 
 
@@ -118,15 +138,15 @@ def _check_start(pool: ProcessPoolExecutor) -> None:
         ) from error
 
 
-def _pool(work: Work, processes: int) -> ProcessPoolExecutor:
+def _pool(work: VideoWork[Any, Any], processes: int) -> ProcessPoolExecutor:
     ready_for_processes()
     return ProcessPoolExecutor(processes, PROCESSES, _begin, (work,))
 
 
-_work: Work | None = None
+_work: VideoWork[Any, Any] | None = None
 
 
-def _begin(work: Work) -> None:
+def _begin(work: VideoWork[Any, Any]) -> None:
     global _work
     leave_ending_to_parent()
     collect()
@@ -134,17 +154,17 @@ def _begin(work: Work) -> None:
     _work = work
 
 
-Done = tuple[ManifestRow, tuple[str, ...]]
-"""A row, and the notes of its process so far (`raysl.notes`)."""
+Done = tuple[Any, tuple[str, ...]]
+"""A result, and the notes of its process so far (`raysl.notes`)."""
 
 
-def _do(job: Job) -> Done:
+def _do(job: Any) -> Done:
     if _work is None:
         raise RuntimeError("a worker process was not initialised")
     return _work.do(job), said()
 
 
-def _row(done: Done) -> ManifestRow:
-    row, notes = done
+def _result(done: Done) -> Any:
+    result, notes = done
     say_once(*notes)
-    return row
+    return result
