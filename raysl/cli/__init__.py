@@ -49,6 +49,7 @@ for command in (
 ):
     app.command()(command)
 data_app.command()(runs.check)
+data_app.command()(runs.prepare)
 
 
 def _print_version(wanted: bool) -> None:

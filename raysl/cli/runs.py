@@ -189,3 +189,39 @@ def check(
     span = None if study is None else clip_span(study, scale)
     console = PlainConsole()
     print_check(data, places, resize, processes, console, missing=missing, videos=videos, account=account, span=span)
+
+
+def prepare(
+    catalog: Annotated[str, typer.Argument(help="Data set: ucf101, folder, ...; with --study a name of its own")],
+    to: Annotated[Path, typer.Option(help="Folder of the copies, which is then a root of the same data set.")],
+    study: Annotated[Path | None, typer.Option(help="Study whose name for the data set is meant.")] = None,
+    scale: Scale = None,
+    set_: Set = [],  # noqa: B006
+    root: Roots = [],  # noqa: B006
+    cache: Cache = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            min=16,
+            max=1024,
+            help="Pixels, even; smaller videos are not enlarged; default: the most that --study resizes to, or 128.",
+            show_default=False,
+        ),
+    ] = None,
+    keyframe_every: Annotated[int, typer.Option(min=1, max=250, help="Frames from keyframe to keyframe.")] = 12,
+    quality: Annotated[
+        int, typer.Option(min=0, max=51, help="x264's rate factor: 0 is the best, 6 less takes twice the bytes.")
+    ] = 20,
+    processes: Annotated[int | None, typer.Option(min=1, max=1024, help="Default: one per CPU.")] = None,
+) -> None:
+    """Write small copies of a data set's videos that are cheap to decode, for sets that the frame cache cannot hold."""
+    from raysl.commands.data import chosen_set
+    from raysl.commands.data_prepare import print_prepare, short_side_of
+    from raysl.commands.roots import find_places
+    from raysl.data.prepare_video import CopyOptions
+
+    if scale is not None and study is None:
+        raise ConfigError("--scale: a scale is a study's: give the study with --study")
+    data, side = chosen_set(catalog, set_, study, scale), short_side_of(study, scale, short_side)
+    options = CopyOptions(side, keyframe_every, quality)
+    print_prepare(data, find_places(root, cache), to, options, processes, PlainConsole())

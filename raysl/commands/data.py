@@ -19,6 +19,7 @@ from raysl.config.yaml_reader import Origin, Tree
 from raysl.data.account import write_account
 from raysl.data.check import check_catalog, write_videos
 from raysl.data.places import Places, used_names
+from raysl.data.prepare_folder import prepared, prepared_line
 from raysl.data.source import open_source
 from raysl.errors import ConfigError, DataError
 from raysl.planning.folds import folds_of
@@ -124,6 +125,9 @@ def print_check(
     if account is not None:
         write_account(source.root, source.catalog, account)
         console.print(f"what lies below the root: written to {account}")
+    about = prepared(source.root)
+    if about is not None:
+        console.print(prepared_line(about))
     report = check_catalog(source, span=span, by_fold=by_fold)
     if data.bound_name != data.name:
         report = replace(report, name=f"{data.bound_name}, read by {data.name}")

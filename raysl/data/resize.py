@@ -19,7 +19,11 @@ def resize_frames(frames: Tensor, short_side: int) -> Tensor:
     A frame's result does not depend on the other frames, nor on the memory layout, which it keeps. Colours of a pixel
     beside each other, as decoders give them (`torch.channels_last`), take half the time.
     """
-    size = resized_size(frames.shape[-2], frames.shape[-1], short_side)
+    return resize_to(frames, resized_size(frames.shape[-2], frames.shape[-1], short_side))
+
+
+def resize_to(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """`resize_frames` to a height and width in pixels."""
     if size == tuple(frames.shape[-2:]):
         return frames
     return interpolate(frames, size, mode="bilinear", antialias=True)

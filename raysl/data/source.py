@@ -22,6 +22,7 @@ from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest import Progress, build_manifest, fill_cache, known_manifest
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places, root_key
+from raysl.data.prepare_folder import say_if_enlarged
 from raysl.data.resize import resize_frames, resized_size
 from raysl.data.shared_folder import make_folder
 from raysl.data.snapshot import Snapshot
@@ -176,6 +177,7 @@ def open_source(
     """
     places.fetch(data, run, progress)
     root, catalog = _read_catalog(data, places, prepare=True)
+    say_if_enlarged(root, data.bound_name, resize)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
     if snapshot is not None:
         _check_same(data, catalog, snapshot.catalog)

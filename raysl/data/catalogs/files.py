@@ -23,6 +23,9 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 """The suffixes of files taken as videos, in any case; the manifest determines whether they can be decoded."""
 
+LIST_SUFFIXES = (".csv", ".json", ".pbtxt", ".tsv", ".txt", ".xml", ".yaml", ".yml")
+"""The suffixes, in any case, of files that a data set's lists and annotations may be in."""
+
 SYSTEM_FOLDERS = (
     "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "@tmp", "__macosx",
     "lost+found", "network trash folder", "recycler", "system volume information", "temporary items",
@@ -96,6 +99,7 @@ class Walk:
         videos: plain files with the suffix of a video, sorted.
         absent: from what has the name of a video but is no plain file to what it is.
         others: other files by suffix, in lower case; "" for those without.
+        lists: those of them that may be lists (`LIST_SUFFIXES`).
         skipped: what was not entered, by kind.
         unreadable: from folders that may not be read to the reason; empty if that is an error.
         places: the real paths of the folders that were entered.
@@ -104,6 +108,7 @@ class Walk:
     videos: list[str] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
+    lists: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     unreadable: dict[str, str] = field(default_factory=dict)
     places: set[Path] = field(default_factory=set)
@@ -190,6 +195,8 @@ class _Walker:
             self.found.skipped["._ files" if entry.name.startswith("._") else "hidden files"] += 1
         elif not is_video(entry.name):
             self.found.others[as_text(PurePosixPath(entry.name).suffix.lower())] += 1
+            if entry.name.lower().endswith(LIST_SUFFIXES):
+                self.found.lists.append(path)
         elif (why := not_plain(entry)) is not None:
             self.found.absent[as_text(path)] = why
         elif path == as_text(path):
