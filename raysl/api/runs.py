@@ -65,6 +65,7 @@ def run(
     formats: Sequence[str] = ("md", "csv"),
     roots: Roots = NOTHING,
     cache: str | Path | None = None,
+    cache_gigabytes: float | None = None,
     address: str | None = None,
     max_concurrent: int | None = None,
     retry_failed: bool = False,
@@ -80,6 +81,7 @@ def run(
         formats: of md, csv, latex, html, svg, png; none: nothing is written.
         roots: where data sets lie: ``{"ucf101": "/data/UCF-101"}``.
         cache: folder for decoded frames; None: RAYSL_CACHE, or ~/.cache/raysl.
+        cache_gigabytes: that they may take of the disk, all data sets together; None: RAYSL_CACHE_GIGABYTES, or 20.
         address: of a running Ray cluster; None: one is started on this machine, and stopped at the end.
         max_concurrent: cells at a time, at most; None: what fits (with ``local``: one).
         retry_failed: what failed before is computed again.
@@ -114,7 +116,7 @@ def run(
     wanted = read_formats(",".join(formats)) if formats else ()
     log = io.StringIO()
     console = PlainConsole(file=log) if quiet else PlainConsole()
-    places = places_of(study, roots, cache)
+    places = places_of(study, roots, cache, cache_gigabytes)
     ran = run_studies([study.planned], str(storage), places, reports, options, console, local=local, formats=wanted)
     (report,) = ran.reports
     outcome = ran.outcome

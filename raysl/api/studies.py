@@ -207,11 +207,11 @@ def _planned_cell(cell: Cell, shelf: Shelf | None = None) -> PlannedCell:
     )
 
 
-def places_of(study: Study, roots: Roots, cache: str | Path | None) -> Places:
+def places_of(study: Study, roots: Roots, cache: str | Path | None, cache_gigabytes: float | None = None) -> Places:
     """Where a study's data sets and the cache lie.
 
     Raises:
         ConfigError: a root of a name that nothing in the study has.
     """
     given = [f"{name}={path}" for name, path in roots.items()]
-    return places_for([study.planned], given, None if cache is None else Path(cache))
+    return places_for([study.planned], given, None if cache is None else Path(cache), cache_gigabytes)

@@ -28,6 +28,15 @@ Storage = Annotated[str, typer.Option(help="Results store: a folder, s3://bucket
 Cache = Annotated[
     Path | None, typer.Option(help="Folder for decoded frames on this node.", parser=_folder, metavar="PATH")
 ]
+CacheGigabytes = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1e6,
+        help="Most that decoded frames may take of the disk, of all data sets; default: RAYSL_CACHE_GIGABYTES, or 20.",
+        show_default=False,
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu, gpu, or auto: the GPU where this machine has one.")]
 Threads = Annotated[
     int | None,

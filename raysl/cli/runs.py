@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raysl.cli.arguments import Cache, Formats, Reports, Roots, Scale, Set, Storage, Studies
+from raysl.cli.arguments import Cache, CacheGigabytes, Formats, Reports, Roots, Scale, Set, Storage, Studies
 from raysl.commands.terminal import PlainConsole
 from raysl.errors import ConfigError
 
@@ -19,6 +19,7 @@ def run(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
+    cache_gigabytes: CacheGigabytes = None,
     reports: Reports = "reports",
     format_: Formats = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; a local one is started without.")] = None,
@@ -79,7 +80,7 @@ def run(
     refuse_lost_folders(storage=storage, reports=reports)
     planned = load_studies(studies, scale, set_)
     options = RunOptions(address, retry_failed, max_concurrent, workers, dashboard, tune_dir, read_again)
-    places, formats = places_for(planned, root, cache), read_formats(format_)
+    places, formats = places_for(planned, root, cache, cache_gigabytes), read_formats(format_)
     ran = run_studies(planned, storage, places, reports, options, PlainConsole(), local=local, formats=formats)
     if ran.incomplete:
         raise typer.Exit(1)
@@ -137,6 +138,7 @@ def doctor(
     storage: Storage = "results",
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
+    cache_gigabytes: CacheGigabytes = None,
     ray: Annotated[bool, typer.Option("--ray", help="Start Ray, or join the cluster, and have it run a task.")] = False,
     address: Annotated[str | None, typer.Option(help="With --ray: a running Ray cluster.")] = None,
     as_json: Annotated[
@@ -148,7 +150,7 @@ def doctor(
 
     if address is not None and not ray:
         raise ConfigError("--address: is read with --ray alone")
-    options = DoctorOptions(tuple(root), cache, storage, ray, address)
+    options = DoctorOptions(tuple(root), cache, storage, ray, address, cache_gigabytes)
     if print_doctor(options, PlainConsole(), as_json=as_json):
         raise typer.Exit(1)
 
@@ -172,6 +174,7 @@ def check(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
+    cache_gigabytes: CacheGigabytes = None,
     resize: Annotated[int, typer.Option(min=16, max=1024, help="Short side of cached frames, in pixels.")] = 128,
     processes: Annotated[int | None, typer.Option(min=1, max=1024, help="Default: one per CPU.")] = None,
     missing: Annotated[Path | None, typer.Option(help="File to write the names of absent videos to.")] = None,
@@ -185,7 +188,7 @@ def check(
     if scale is not None and study is None:
         raise ConfigError("--scale: a scale is a study's: give the study with --study")
     data = chosen_set(catalog, set_, study, scale)
-    places = find_places(root, cache)
+    places = find_places(root, cache, cache_gigabytes)
     span = None if study is None else clip_span(study, scale)
     console = PlainConsole()
     print_check(data, places, resize, processes, console, missing=missing, videos=videos, account=account, span=span)

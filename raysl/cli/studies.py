@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raysl.cli.arguments import Cache, Device, Roots, Scale, Set, Studies, Threads
+from raysl.cli.arguments import Cache, CacheGigabytes, Device, Roots, Scale, Set, Studies, Threads
 from raysl.commands.terminal import PlainConsole, is_utf8
 from raysl.errors import ConfigError, printable
 
@@ -18,6 +18,7 @@ def plan(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
+    cache_gigabytes: CacheGigabytes = None,
     show_cell: Annotated[str | None, typer.Option(metavar="ROW", help="Print this row's resolved cell.")] = None,
     try_step: Annotated[
         bool, typer.Option(help="Take one real step of every distinct cell, and evaluate a few videos.")
@@ -63,7 +64,7 @@ def plan(
     if show_cell is not None:
         print(show(planned, show_cell, in_ascii=not is_utf8()), end="")
         return
-    places = places_for(planned, root, cache)
+    places = places_for(planned, root, cache, cache_gigabytes)
     console = PlainConsole()
     print_plan(planned, places, console)
     print_roots(planned, places, console)
@@ -113,6 +114,7 @@ def calibrate(
     set_: Set = [],  # noqa: B006
     root: Roots = [],  # noqa: B006
     cache: Cache = None,
+    cache_gigabytes: CacheGigabytes = None,
     device: Device = "auto",
     threads: Threads = None,
     again: Annotated[bool, typer.Option("--again", help="Measure what is known, too.")] = False,
@@ -123,7 +125,7 @@ def calibrate(
     from raysl.planning.calibration import device_of
 
     planned = load_studies(studies, scale, set_)
-    places = places_for(planned, root, cache)
+    places = places_for(planned, root, cache, cache_gigabytes)
     if calibrate_studies(planned, places, device_of(device), threads, PlainConsole(), again=again):
         raise typer.Exit(1)
 

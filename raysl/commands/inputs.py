@@ -93,13 +93,15 @@ def refuse_one_name(planned: list[Planned]) -> None:
             )
 
 
-def places_for(planned: list[Planned], roots: list[str], cache: Path | None) -> Places:
+def places_for(
+    planned: list[Planned], roots: list[str], cache: Path | None, cache_gigabytes: float | None = None
+) -> Places:
     """`find_places`, with a check that the studies use every name.
 
     Raises:
         ConfigError: without ``=``, a repeated name, or one that nothing in the studies has.
     """
-    places = find_places(roots, cache)
+    places = find_places(roots, cache, cache_gigabytes)
     known = {name for item in planned for name in item.study.root_names}
     for name in places.unused(known):
         raise ConfigError(f"--root {name}: nothing in these studies has this name{nearest(name, known)}")

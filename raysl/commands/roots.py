@@ -1,4 +1,4 @@
-"""``--root NAME=PATH``, as every command takes it."""
+"""``--root NAME=PATH``, ``--cache`` and ``--cache-gigabytes``, as every command takes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from raysl.data.places import Places
 from raysl.errors import ConfigError
 
 
-def find_places(roots: list[str], cache: Path | None) -> Places:
+def find_places(roots: list[str], cache: Path | None, cache_gigabytes: float | None = None) -> Places:
     """``["ucf101=/data/ucf"]`` from ``--root``, with roots from the environment and the user's file.
 
     Raises:
@@ -23,4 +23,4 @@ def find_places(roots: list[str], cache: Path | None) -> Places:
         if name in given:
             raise ConfigError(f"--root {name} is given twice, as {given[name]} and {path}; keep one")
         given[name] = path if is_address(path) else Path(path).expanduser().resolve()
-    return Places.find(given, cache)
+    return Places.find(given, cache, cache_gigabytes)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.cells import cell_len
 
 from raysl.data.account import account
+from raysl.data.cache_need import cache_need
 from raysl.data.catalog import Catalog, Video
 from raysl.data.decode_pyav import STOPS
 from raysl.data.manifest_types import ManifestRow
@@ -48,6 +49,7 @@ class CheckReport:
         resize: short side in pixels for which the cache size is computed.
         cache_bytes: size of all readable videos in the cache.
         cached: readable videos that are in it.
+        cache_share: of the readable videos that it may hold; 0 to 1.
         span: frames that a clip needs; None: not checked.
         too_short: from path to frames, of readable videos below the span.
         account: of everything below the root, as lines of text (`raysl.data.account`).
@@ -71,6 +73,7 @@ class CheckReport:
     resize: int
     cache_bytes: int
     cached: int
+    cache_share: float
     span: int | None
     too_short: dict[str, int]
     account: tuple[str, ...] = ()
@@ -94,9 +97,7 @@ class CheckReport:
         if self.span is not None:
             lines.append(f"below {self.span:>4} frames      {len(self.too_short)}")
         lines += [f"{kind}: {len(noted)}" for kind, noted in self.notes.items()]
-        lines.append(
-            f"cache at {self.resize} pixels    {self.cache_bytes / 1e9:.2f} GB for all, {self.cached} videos are in it"
-        )
+        lines.append(f"cache at {self.resize} pixels    {self.cache_text()}")
         lines += self._histogram_lines()
         lines += self.classes
         short = {path: f"{found} of {claimed} frames" for path, (found, claimed) in self.short.items()}
@@ -111,6 +112,16 @@ class CheckReport:
         lines += _listed("absent", dict.fromkeys(self.missing, ""), file="--missing")
         lines += self.account
         return "\n".join(lines)
+
+    def cache_text(self) -> str:
+        """What all readable videos take in the cache, and how many of them are in it; what it may hold, if not all."""
+        text = f"{self.cache_bytes / 1e9:.2f} GB for all, {self.cached} videos are in it"
+        if self.cache_share == 1:
+            return text
+        return (
+            f"{text}; it may hold {100 * self.cache_share:.0f} % (--cache-gigabytes), and the others are decoded at "
+            "every step: raysl data prepare makes copies that decode faster"
+        )
 
     def _in_part(self) -> str:
         count = sum(reason.startswith(STOPS) for reason in self.unreadable.values())
@@ -161,6 +172,7 @@ def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool
         resize=source.cache.resize,
         cache_bytes=sum(source.cache.bytes_of(row) for row in readable),
         cached=sum(source.cache.holds(row) for row in readable),
+        cache_share=cache_need(source.catalog, source.root, source.cache, source.manifest).share,
         span=span,
         too_short={row.path: row.frames for row in readable if span is not None and row.frames < span},
         account=tuple(account(source.root, source.catalog)),

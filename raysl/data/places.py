@@ -47,10 +47,13 @@ class Places:
     fetch_gigabytes: float = 200.0
 
     @classmethod
-    def find(cls, given: Mapping[str, str | Path] = NOTHING, cache: Path | None = None) -> Places:
+    def find(
+        cls, given: Mapping[str, str | Path] = NOTHING, cache: Path | None = None, cache_gigabytes: float | None = None
+    ) -> Places:
         """Merges ``--root NAME=PATH`` over the environment over the user's ``roots.yaml``.
 
-        ``RAYSL_CACHE_GIGABYTES`` and ``RAYSL_FETCH_GIGABYTES`` set how much disk may be used.
+        ``RAYSL_CACHE_GIGABYTES`` and ``RAYSL_FETCH_GIGABYTES`` set how much disk may be used; ``cache_gigabytes`` goes
+        over the first.
 
         Raises:
             DataError: ``roots.yaml`` is not a mapping of names to folders; two names in it, or two from the command
@@ -64,8 +67,10 @@ class Places:
         addresses = {name: str(root) for name, root in roots.items() if is_address(root)}
         places = {name: mirror(addresses[name], cache) if name in addresses else root for name, root in roots.items()}
         absolute = {name: _absolute(Path(path)) for name, path in places.items()}
-        sizes = (_gigabytes("RAYSL_CACHE_GIGABYTES", 20.0), _gigabytes("RAYSL_FETCH_GIGABYTES", 200.0))
-        return cls(absolute, cache, sizes[0], tuple(given), addresses, sizes[1])
+        budget = _gigabytes("RAYSL_CACHE_GIGABYTES", 20.0)
+        if cache_gigabytes is not None:
+            budget = _checked("cache_gigabytes", str(cache_gigabytes))
+        return cls(absolute, cache, budget, tuple(given), addresses, _gigabytes("RAYSL_FETCH_GIGABYTES", 200.0))
 
     def fetch(self, data: Chosen, run: str = "", progress: Progress | None = None) -> None:
         """Copies a data set and its lists to this node if their roots are addresses.
@@ -189,13 +194,16 @@ def _variable(name: str) -> str:
 
 
 def _gigabytes(variable: str, default: float) -> float:
-    text = os.environ.get(variable, "")
+    return _checked(variable, os.environ.get(variable) or str(default))
+
+
+def _checked(name: str, text: str) -> float:
     try:
-        size = float(text) if text else default
+        size = float(text)
     except ValueError:
         size = -1.0
     if not 0 <= size < 1e7:
-        raise DataError(f"{variable}={text}: give a number of gigabytes")
+        raise DataError(f"{name}={text}: give a number of gigabytes")
     return size
 
 

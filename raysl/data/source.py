@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from raysl.config.component import Chosen
+from raysl.data.cache_need import say_need
 from raysl.data.catalog import Catalog, Video
 from raysl.data.decode import Decoder, read_frames
 from raysl.data.decode_pyav import VideoError
@@ -179,6 +180,9 @@ def open_source(
     root, catalog = _read_catalog(data, places, prepare=True)
     say_if_enlarged(root, data.bound_name, resize)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
+    if fill:
+        known = snapshot.manifest if snapshot is not None else known_manifest(catalog, root, places.cache / "manifests")
+        say_need(data.bound_name, catalog, root, cache, known)
     if snapshot is not None:
         _check_same(data, catalog, snapshot.catalog)
         source = VideoSource(catalog, snapshot.manifest, root, cache)

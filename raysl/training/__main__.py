@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--root", action="append", default=[], metavar="NAME=PATH", help="folder of a data set, or file of weights"
     )
     parser.add_argument("--cache", type=Path, help="folder for manifests and decoded frames")
+    parser.add_argument("--cache-gigabytes", type=float, help="that decoded frames may take of its disk")
     return parser
 
 
@@ -131,7 +132,7 @@ def _places(options: argparse.Namespace) -> Places:
         if not (name and separator and path):
             raise ConfigError(f"--root {item}: expected NAME=PATH")
         roots[name] = Path(path)
-    return Places.find(roots, options.cache)
+    return Places.find(roots, options.cache, options.cache_gigabytes)
 
 
 def _source(cell: CellConfig, places: Places) -> VideoSource:

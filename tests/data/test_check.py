@@ -47,6 +47,15 @@ def test_the_cache_fills_to_the_size_that_was_reckoned(source: VideoSource, tmp_
     assert report.too_short == {}
 
 
+def test_what_the_cache_cannot_hold_is_said(source: VideoSource) -> None:
+    assert check_catalog(source).cache_share == 1
+    assert "it may hold" not in check_catalog(source).text()
+    source.cache.budget.budget_bytes = check_catalog(source).cache_bytes // 4
+    text = check_catalog(source).text()
+    assert "0 videos are in it; it may hold 25 % (--cache-gigabytes)" in text
+    assert "raysl data prepare makes copies" in text
+
+
 def test_the_text_names_what_is_wrong(source: VideoSource) -> None:
     source.catalog = replace(source.catalog, missing=("gone.avi",))
     text = check_catalog(source, span=16).text()

@@ -166,3 +166,12 @@ def test_without_a_home_the_cache_must_be_given(home: Path, monkeypatch: pytest.
     assert Places.find({"a": home}, home / "cache").roots == {"a": home}
     monkeypatch.setenv("RAYSL_CACHE", str(home / "named"))
     assert Places.find({}).cache == home / "named"
+
+
+def test_the_budget_from_argument_environment_default(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Places.find().cache_gigabytes == 20
+    monkeypatch.setenv("RAYSL_CACHE_GIGABYTES", "3.5")
+    assert Places.find().cache_gigabytes == 3.5
+    assert Places.find(cache_gigabytes=0).cache_gigabytes == 0
+    with pytest.raises(DataError, match=r"cache_gigabytes=-1\.0: give a number of gigabytes"):
+        Places.find(cache_gigabytes=-1.0)

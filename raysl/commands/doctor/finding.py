@@ -20,6 +20,7 @@ class DoctorOptions:
         storage: results store that is written to.
         ray: start Ray here, or join the cluster of ``address`` or ``RAY_ADDRESS``, and let it run one task.
         address: of a running Ray cluster.
+        cache_gigabytes: that decoded frames may take; None: as every command finds it.
     """
 
     roots: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class DoctorOptions:
     storage: str = "results"
     ray: bool = False
     address: str | None = None
+    cache_gigabytes: float | None = None
 
 
 @dataclass(frozen=True)

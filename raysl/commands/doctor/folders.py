@@ -61,7 +61,7 @@ def _root(name: str, path: Path, places: Places) -> Finding:
 def cache(options: DoctorOptions) -> Iterator[Finding]:
     """The folder of manifests and decoded frames: whether it can be written, and what its disk has left."""
     try:
-        places = find_places([], options.cache)
+        places = find_places([], options.cache, options.cache_gigabytes)
     except RayslError as error:
         yield Finding("cache", "failed", str(error))
         return
@@ -83,7 +83,7 @@ def cache(options: DoctorOptions) -> Iterator[Finding]:
     values = {"path": shown, "free": free, "budget": budget}
     text = f"{shown}: {size(free)} free, of which frames may take {size(budget)}"
     few = free < budget
-    advice = "what does not fit is decoded each time, which is slower: RAYSL_CACHE names a larger disk" if few else ""
+    advice = "what does not fit is decoded each time, which is slower: --cache names a larger disk" if few else ""
     yield Finding("cache", "warning" if few else "ok", text, advice, values)
 
 

@@ -84,6 +84,8 @@ def test_a_cache_whose_budget_is_more_than_its_disk_has(tmp_path: Path, monkeypa
     monkeypatch.setenv("RAYSL_CACHE_GIGABYTES", "900000")
     (found,) = cache(DoctorOptions(cache=tmp_path))
     assert found.state == "warning"
+    (found,) = cache(DoctorOptions(cache=tmp_path, cache_gigabytes=0.001))
+    assert (found.state, found.values["budget"]) == ("ok", 1e6)
 
 
 def test_the_store_is_timed_and_keeps_nothing_of_the_check(tmp_path: Path) -> None:
