@@ -108,6 +108,7 @@ def print_check(
             resize=resize,
             processes=processes,
             fill=False,
+            compare=True,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     by_fold = len(folds) > 1

@@ -13,7 +13,9 @@ from rich.cells import cell_len
 from raysl.data.account import account
 from raysl.data.cache_need import cache_need
 from raysl.data.catalog import Catalog, Video
+from raysl.data.decode import decoder_for
 from raysl.data.decode_pyav import STOPS
+from raysl.data.decode_torchcodec import versions
 from raysl.data.manifest_types import ManifestRow
 from raysl.data.source import VideoSource
 from raysl.errors import DataError, printable
@@ -40,6 +42,7 @@ class CheckReport:
         short: from path to (decoded, claimed) frames, if the header claims more.
         long: the same, if it claims fewer (but more than 0).
         decord_disagrees: readable videos that PyAV has to read.
+        torchcodec: number of readable videos that torchcodec reads here.
         unreadable: from path to reason.
         damaged: from path to the number of frames that the decoder had to patch, of readable videos.
         notes: from kind to the readable videos that needed special reading, as ``path: what it is``.
@@ -64,6 +67,7 @@ class CheckReport:
     short: dict[str, tuple[int, int]]
     long: dict[str, tuple[int, int]]
     decord_disagrees: tuple[str, ...]
+    torchcodec: int
     unreadable: dict[str, str]
     damaged: dict[str, int]
     notes: dict[str, dict[str, str]]
@@ -89,6 +93,7 @@ class CheckReport:
             f"short of their header  {len(self.short)}",
             f"longer than it         {len(self.long)}",
             f"decord disagrees       {len(self.decord_disagrees)} (these are read with PyAV)",
+            *([f"torchcodec reads       {self.torchcodec} (the others: decord, or PyAV)"] if versions() else []),
             f"with damaged frames    {len(self.damaged)} (these are used)",
             f"unreadable             {len(self.unreadable)}{self._in_part()}",
             f"listed but absent      {len(self.missing)}",
@@ -163,6 +168,7 @@ def check_catalog(source: VideoSource, *, span: int | None = None, by_fold: bool
         short={path: pair for path, pair in claimed.items() if pair[0] < pair[1]},
         long={path: pair for path, pair in claimed.items() if pair[0] > pair[1]},
         decord_disagrees=tuple(row.path for row in readable if not row.decord_agrees),
+        torchcodec=sum(decoder_for(row) == "torchcodec" for row in readable),
         unreadable=source.manifest.unreadable(),
         damaged={row.path: row.damaged for row in readable if row.damaged},
         notes=_notes(readable),

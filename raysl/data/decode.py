@@ -10,17 +10,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from raysl.data import decode_decord, decode_pyav
+from raysl.data import decode_decord, decode_pyav, decode_torchcodec
 from raysl.data.decode_pyav import SequentialReader
 from raysl.data.film import Pixels
+from raysl.data.manifest_types import ManifestRow
 
-Decoder = Literal["pyav", "decord"]
+Decoder = Literal["pyav", "decord", "torchcodec"]
 
 # Each reads ``[T, H, W, 3]`` at sorted distinct indices.
 READERS: Mapping[Decoder, Callable[[Path, list[int]], Pixels]] = {
     "pyav": decode_pyav.read,
     "decord": decode_decord.read,
+    "torchcodec": decode_torchcodec.read,
 }
+
+
+def decoder_for(row: ManifestRow) -> Decoder:
+    """The fastest that gives the frames of a sequential PyAV decode of this video, here."""
+    if row.torchcodec and row.torchcodec == decode_torchcodec.versions():
+        return "torchcodec"
+    return "decord" if row.decord_agrees else "pyav"
 
 
 def decode_all(path: Path) -> Iterator[Pixels]:
@@ -37,8 +46,8 @@ def decode_all(path: Path) -> Iterator[Pixels]:
 def read_frames(path: Path, indices: Sequence[int], *, decoder: Decoder) -> Tensor:
     """Frames ``[T, 3, H, W]`` uint8 RGB in the order of ``indices``, which may repeat and go backwards.
 
-    Frame i is the i-th frame of a sequential PyAV decode. ``decord`` may be used only if the manifest says that it
-    agrees; it is faster far from the start of a video.
+    Frame i is the i-th frame of a sequential PyAV decode. ``decord`` and ``torchcodec`` may be used only if the
+    manifest says that they agree (`decoder_for`); they are faster far from the start of a video.
 
     Raises:
         VideoError: (a DataError) naming the video.

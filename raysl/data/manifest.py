@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from raysl.data import decode_torchcodec
 from raysl.data.catalog import Catalog
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_pool import Job, Work, run_jobs
@@ -25,6 +27,7 @@ def build_manifest(
     processes: int | None = None,
     fill: FrameCache | None = None,
     progress: Progress | None = None,
+    compare: bool = False,
 ) -> Manifest:
     """Decodes videos that no earlier run decoded, and adds those to the cache that are not in it.
 
@@ -34,6 +37,7 @@ def build_manifest(
     Args:
         processes: that decode; None: one for each CPU of this process.
         progress: called with the number of videos done and of all.
+        compare: decode also those that were not yet compared with the torchcodec that is installed here.
 
     Raises:
         DataError: a file is absent, or the file system fails. A video that cannot be decoded is a row with the reason.
@@ -43,6 +47,8 @@ def build_manifest(
         stamps = {video.path: _stamp(root / video.path) for video in catalog.videos}
         kept = store.read()
         known = {path: kept[path][1] for path, stamp in stamps.items() if path in kept and kept[path][0] == stamp}
+        if compare and (versions := decode_torchcodec.versions()):
+            known = {path: row for path, row in known.items() if row.error or row.torchcodec.startswith(versions)}
         jobs = [Job(path) for path in stamps if path not in known]
         jobs += _fill_jobs(known.values(), fill)
 
@@ -69,6 +75,15 @@ def known_manifest(catalog: Catalog, root: Path, folder: Path) -> Manifest | Non
             return None
         rows.append(kept[video.path][1])
     return Manifest(catalog.name, tuple(rows))
+
+
+def with_local_decoders(manifest: Manifest, root: Path, folder: Path) -> Manifest:
+    """A manifest from elsewhere, with what this machine found of torchcodec when it decoded the same files."""
+    if not decode_torchcodec.versions():
+        return manifest
+    here = {row.fingerprint: row.torchcodec for _, row in RowStore(folder, root).read().values()}
+    rows = (replace(row, torchcodec=here.get(row.fingerprint, "")) for row in manifest.rows)
+    return Manifest(manifest.catalog, tuple(rows))
 
 
 def fill_cache(

@@ -21,6 +21,8 @@ class ManifestRow:
         error: why it cannot be read; None if it can.
         damaged: frames that the decoder had to patch, because parts of them are missing or broken.
         notes: special treatment of the file (`raysl.data.decode_pyav.SequentialReader`).
+        torchcodec: the versions with which torchcodec gives the same pixels on this machine, or with which it
+            ``differs``; empty: not compared. A fact of the machine: it is in no hash and in no snapshot of a store.
     """
 
     path: str
@@ -35,6 +37,7 @@ class ManifestRow:
     error: str | None = None
     damaged: int = 0
     notes: tuple[str, ...] = ()
+    torchcodec: str = ""
 
 
 @dataclass(frozen=True)

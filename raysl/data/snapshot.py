@@ -123,7 +123,9 @@ class Snapshot:
         """As parquet, for a results store."""
         rows, videos, annotated = self.manifest.rows, self.catalog.videos, self._annotated
         columns: dict[str, list[object]] = {
-            field.name: [getattr(row, field.name) for row in rows] for field in fields(ManifestRow)
+            field.name: [getattr(row, field.name) for row in rows]
+            for field in fields(ManifestRow)
+            if field.name != "torchcodec"
         }
         for name in ("keyframes", "notes"):
             columns[name] = [list(getattr(row, name)) for row in rows]

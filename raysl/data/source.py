@@ -17,10 +17,10 @@ from torch import Tensor
 from raysl.config.component import Chosen
 from raysl.data.cache_need import say_need
 from raysl.data.catalog import Catalog, Video
-from raysl.data.decode import Decoder, read_frames
+from raysl.data.decode import decoder_for, read_frames
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
-from raysl.data.manifest import Progress, build_manifest, fill_cache, known_manifest
+from raysl.data.manifest import Progress, build_manifest, fill_cache, known_manifest, with_local_decoders
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places, root_key
 from raysl.data.prepare_folder import say_if_enlarged
@@ -55,7 +55,7 @@ class VideoSource:
         catalog: its videos; ``Video.index`` is what ``length`` and ``frames`` take.
         manifest: one row per video, in the same order.
         snapshot: both together, with their hashes.
-        reads: number of calls of ``frames`` in this process by ``cache``, ``decord`` and ``pyav``.
+        reads: number of calls of ``frames`` in this process by ``cache``, ``torchcodec``, ``decord`` and ``pyav``.
     """
 
     def __init__(self, catalog: Catalog, manifest: Manifest, root: Path, cache: FrameCache) -> None:
@@ -108,7 +108,7 @@ class VideoSource:
         if cached is not None:
             self.reads["cache"] += 1
             return torch.from_numpy(np.asarray(cached[np.asarray(frame_indices)])).permute(0, 3, 1, 2)
-        decoder: Decoder = "decord" if row.decord_agrees else "pyav"
+        decoder = decoder_for(row)
         try:
             frames = read_frames(self.root / row.path, frame_indices, decoder=decoder)
         except VideoError as error:  # reasons are stored and reported, so they name no folder of this machine
@@ -160,6 +160,7 @@ def open_source(
     fill: bool = True,
     progress: Progress | None = None,
     run: str = "",
+    compare: bool = False,
 ) -> VideoSource:
     """Reads a data set's lists, then loads or makes its manifest and fills the cache within its budget.
 
@@ -172,6 +173,7 @@ def open_source(
         fill: False does not fill the cache.
         progress: called with the number of videos done and of all.
         run: as for `Places.fetch`.
+        compare: as for `build_manifest`.
 
     Raises:
         DataError: no root, absent files, another set than the snapshot's.
@@ -185,7 +187,9 @@ def open_source(
         say_need(data.bound_name, catalog, root, cache, known)
     if snapshot is not None:
         _check_same(data, catalog, snapshot.catalog)
-        source = VideoSource(catalog, snapshot.manifest, root, cache)
+        source = VideoSource(
+            catalog, with_local_decoders(snapshot.manifest, root, places.cache / "manifests"), root, cache
+        )
         if fill:
             fill_cache(
                 snapshot.manifest,
@@ -203,6 +207,7 @@ def open_source(
         processes=processes,
         fill=cache if fill else None,
         progress=progress,
+        compare=compare,
     )
     return VideoSource(catalog, made, root, cache)
 

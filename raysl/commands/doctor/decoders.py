@@ -18,11 +18,13 @@ NEAR = 12.0
 
 
 def decoders(_: DoctorOptions) -> Iterator[Finding]:
-    """PyAV, which decides what frame i is, and decord, which is faster far from a video's start."""
+    """PyAV, which decides what frame i is, decord, which is faster far from a video's start, and torchcodec, which may
+    be installed too, and is faster still."""
     with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
         video, drawn = Path(folder) / "drawn.mp4", _drawn()
         decoded = yield from _pyav(video, drawn)
         yield from _decord(video, decoded)
+        yield from _torchcodec(video, decoded)
 
 
 def _pyav(video: Path, drawn: NDArray[np.uint8]) -> Generator[Finding, None, NDArray[np.uint8] | None]:
@@ -69,6 +71,25 @@ def _decord(video: Path, decoded: NDArray[np.uint8] | None) -> Iterator[Finding]
         return
     text = f"{decord.__version__}: gives other frames than PyAV"
     yield Finding("decord", "warning", text, "PyAV is used where they differ, which is slower", values)
+
+
+def _torchcodec(video: Path, decoded: NDArray[np.uint8] | None) -> Iterator[Finding]:
+    """No line where it is not installed, since it is an extra, or where no video was made."""
+    if decoded is None:
+        return
+    from raysl.data import decode_torchcodec
+
+    why, versions = decode_torchcodec.why_absent(), decode_torchcodec.versions()
+    if why and why != decode_torchcodec.NOT_INSTALLED:
+        advice = (
+            "install FFmpeg's shared libraries (apt-get install ffmpeg), and the torchcodec of this torch; until then "
+        )
+        yield Finding("torchcodec", "warning", why, f"{advice}decord or PyAV read every video")
+    elif versions:
+        same = np.array_equal(decode_torchcodec.read(video, list(range(FRAMES))), decoded)
+        text = f"{versions}: gives {'the frames that' if same else 'other frames than'} PyAV{' gives' if same else ''}"
+        advice = "" if same else "it is used where they do not differ"
+        yield Finding("torchcodec", "ok" if same else "warning", text, advice, {"versions": versions})
 
 
 def _not_imported(topic: str, package: str, error: Exception) -> Finding:

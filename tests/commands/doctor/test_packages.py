@@ -29,6 +29,8 @@ def test_absent_and_other_versions() -> None:
 
 def test_each_decoder_gives_back_what_was_drawn() -> None:
     found = {one.topic: one for one in decoders(DoctorOptions())}
+    extra = found.pop("torchcodec", None)  # its FFmpeg may be absent
+    assert extra is None or extra.state == "ok" or "cannot be loaded" in extra.text
     assert {topic: one.state for topic, one in found.items()} == {"PyAV": "ok", "decord": "ok"}, found
 
 
@@ -39,6 +41,6 @@ def test_each_decoder_gives_back_what_was_drawn() -> None:
 )
 def test_a_decoder_that_is_not_installed(package: str, states: dict[str, str]) -> None:
     found = found_elsewhere("decoders.decoders", f"sys.modules[{package!r}] = None")
-    assert {one["topic"]: one["state"] for one in found} == states, found
+    assert {one["topic"]: one["state"] for one in found if one["topic"] != "torchcodec"} == states, found
     (failed,) = (one for one in found if one["state"] == "failed")
     assert failed["advice"].startswith(f"pip install '{package}")
