@@ -19,6 +19,7 @@ from raysl.notes import say_once
 
 ABOUT = "prepared.json"
 JOURNAL = "prepared.jsonl"
+LOCK = "prepared.lock"
 MADE_BY = "raysl data prepare"
 
 
@@ -81,7 +82,8 @@ class CopyFolder:
         if self.folder.exists() and not self.folder.is_dir():
             raise DataError(f"--to {self.folder}: it is no folder; give another one")
         there = prepared(self.folder)
-        if there is None and self.folder.is_dir() and any(self.folder.iterdir()):
+        begun = {LOCK, f".{ABOUT}{PART}"}  # a call that was killed at once
+        if there is None and self.folder.is_dir() and {file.name for file in self.folder.iterdir()} - begun:
             raise DataError(f"--to {self.folder}: it has other files; give a new or an empty folder")
         other = {} if there is None else {k: there.get(k) for k, v in self.about.items() if there.get(k) != v}
         if other:
@@ -93,11 +95,11 @@ class CopyFolder:
         """One writer at a time; what a killed one left unfinished is removed.
 
         Raises:
-            DataError: another process writes there, or the folder cannot be made.
+            DataError: another process writes there, or the folder cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / "prepared.lock", os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise DataError(f"--to {self.folder}: it cannot be written: {error.strerror}") from error
         try:
@@ -110,6 +112,11 @@ class CopyFolder:
             for left in self.folder.rglob(f".*{PART}"):
                 left.unlink(missing_ok=True)
             yield
+        except OSError as error:
+            raise DataError(
+                f"--to {self.folder}: it cannot be written: {error.strerror}; finished copies are kept, and the same "
+                "command goes on"
+            ) from error
         finally:
             os.close(descriptor)
 

@@ -8,8 +8,8 @@ deblocking filter, as ``fastdecode`` has it, the tree's choices differ from call
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -118,7 +118,7 @@ class CopyWork:
     def _writable(self, job: str) -> Iterator[Path]:
         """A file to write, which becomes the copy if nothing fails."""
         final = self.folder / job
-        part = final.with_name(f".{os.getpid()}-{final.name}"[:200] + PART)
+        part = final.with_name(f".{uuid.uuid4().hex}{PART}")
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             yield part

@@ -14,8 +14,8 @@ from raysl.config.component import Chosen, find
 from raysl.data.catalogs.folder import FolderOptions
 from raysl.data.places import Places
 from raysl.data.prepare import Report, prepare
-from raysl.data.prepare_folder import prepared, prepared_line
-from raysl.data.prepare_video import CopyOptions
+from raysl.data.prepare_folder import CopyFolder, prepared, prepared_line
+from raysl.data.prepare_video import Copied, CopyOptions
 from raysl.data.snapshot import DataHashes
 from raysl.data.source import open_source
 from raysl.errors import DataError
@@ -164,6 +164,37 @@ def test_a_set_with_lists_elsewhere_has_them_in_its_folder(tmp_path: Path) -> No
     assert copies(places, tmp_path / "to", CopyOptions(16), data).lists == 3
     alone = Places({"ucf101": tmp_path / "to"}, tmp_path / "cache")
     assert alone.reader(data).read(tmp_path / "to").videos == places.reader(data).read(root).videos
+
+
+def test_boxes_stay_on_their_frames(tmp_path: Path) -> None:
+    component = find("data set", "synthetic_boxes")
+    options = component.options(train=2, test=1, seconds=2, rate=4, height=48, width=64)
+    data, places = Chosen("data set", "synthetic_boxes", options), Places({}, tmp_path / "cache")
+    copies(places, tmp_path / "to", data=data)
+    before = open_source(data, places, resize=24)
+    after = open_source(data, replace(places, roots={"synthetic_boxes": tmp_path / "to"}), resize=24)
+    assert after.catalog.annotated == before.catalog.annotated != ()
+    rows = zip(after.manifest.rows, before.manifest.rows, strict=True)
+    assert all((copy.frames, copy.rate) == (row.frames, row.rate) for copy, row in rows)
+
+
+def test_two_at_once_are_refused(places: Places, tmp_path: Path) -> None:
+    folder = CopyFolder(tmp_path / "to", "folder", SMALL)
+    with folder.locked(), pytest.raises(DataError, match="another raysl data prepare works there"):
+        copies(places, tmp_path / "to")
+    assert copies(places, tmp_path / "to").written == 6
+
+
+def test_a_folder_that_is_lost_meanwhile_is_said(tmp_path: Path) -> None:
+    folder = CopyFolder(tmp_path / "to", "folder", SMALL)
+
+    def lose() -> None:
+        with folder.locked():
+            shutil.rmtree(tmp_path / "to")
+            folder.add((1, 2), 3, Copied("a.mp4", ""))
+
+    with pytest.raises(DataError, match="cannot be written: No such file or directory; finished copies are kept"):
+        lose()
 
 
 def test_a_set_that_is_not_complete_is_said(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
