@@ -93,8 +93,8 @@ def prepare(
     with folder.locked():
         folder.write_about(_versions(), {}, complete=False)
         report = Report(root, len(paths))
-        lists = {root, *(own for data in sets if (own := places.reader(data).lists) is not None)}
-        report.lists = sum(copy_lists(own, folder.folder) for own in sorted(lists))
+        given = [own for data in sets if (own := places.reader(data).lists) is not None]
+        report.lists = sum(copy_lists(own, folder.folder) for own in dict.fromkeys((root, *given)))
         copies = _Copies(root, folder, report, {path: _stamp(root / path) for path in paths})
         copies.make(CopyWork(root, folder.folder, options), processes, progress, say)
         for data in sets:
@@ -126,7 +126,8 @@ class _Copies:
         left = [path for path in self._stamps if path not in self.known]
         count = min(SAMPLED, 1 + len(left) // 4)
         first = left[:: max(1, len(left) // count)][:count]
-        rest = [path for path in left if path not in set(first)]
+        sampled = set(first)
+        rest = [path for path in left if path not in sampled]
         self._run(work, first, processes, progress)
         if rest:
             still = sum(self._stamps[path][0] for path in rest)

@@ -12,6 +12,7 @@ import pytest
 
 from raysl.config.component import Chosen, find
 from raysl.data.catalogs.folder import FolderOptions
+from raysl.data.catalogs.synthetic_boxes import SyntheticBoxesOptions
 from raysl.data.places import Places
 from raysl.data.prepare import Report, prepare
 from raysl.data.prepare_folder import CopyFolder, prepared, prepared_line
@@ -167,8 +168,7 @@ def test_a_set_with_lists_elsewhere_has_them_in_its_folder(tmp_path: Path) -> No
 
 
 def test_boxes_stay_on_their_frames(tmp_path: Path) -> None:
-    component = find("data set", "synthetic_boxes")
-    options = component.options(train=2, test=1, seconds=2, rate=4, height=48, width=64)
+    options = SyntheticBoxesOptions(train=2, test=1, seconds=2, rate=4, height=48, width=64)
     data, places = Chosen("data set", "synthetic_boxes", options), Places({}, tmp_path / "cache")
     copies(places, tmp_path / "to", data=data)
     before = open_source(data, places, resize=24)
