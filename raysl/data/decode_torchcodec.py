@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,9 @@ def why_absent() -> str:
 
 @cache
 def _versions() -> str:
-    import torchcodec
-    from torchcodec import _core, decoders
-
-    if decoders.VideoDecoder is None:
-        raise ImportError("no FFmpeg was found")
-    found = _core.get_ffmpeg_library_versions()
+    torchcodec, core = import_module("torchcodec"), import_module("torchcodec._core")
+    import_module("torchcodec.decoders")
+    found = core.get_ffmpeg_library_versions()
     library = ".".join(map(str, found["libavcodec"]))
     return f"torchcodec {torchcodec.__version__}, FFmpeg {found['ffmpeg_version']}, libavcodec {library}"
 
@@ -66,11 +64,10 @@ class TorchcodecReader:
     """
 
     def __init__(self, path: Path) -> None:
-        from torchcodec.decoders import VideoDecoder
-
         self.path = path
+        decoders = import_module("torchcodec.decoders")
         try:
-            self._decoder = VideoDecoder(
+            self._decoder = decoders.VideoDecoder(
                 str(path), dimension_order="NHWC", num_ffmpeg_threads=1, device="cpu", seek_mode="exact"
             )
         except (RuntimeError, ValueError, IndexError) as error:
