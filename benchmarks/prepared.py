@@ -132,7 +132,7 @@ def _opened(folder: Path, root: Path, gigabytes: float) -> VideoSource:
 
 def compare(name: str, sets: dict[str, Set], rounds: int) -> list[Figure]:
     """Prints the rates of each way of reading, and returns the figures."""
-    cell = benchmark_cell()
+    cell = benchmark_cell(112, 128)
     loaded = take_turns({kind: ours(cell, one.source) for kind, one in sets.items()}, rounds)
     windows: Passes = {kind: decoding(cell, one.source) for kind, one in sets.items()}
     decoded = take_turns(windows, rounds)
