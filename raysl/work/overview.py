@@ -61,16 +61,16 @@ def seconds_left(
         one = said.get(task.cell.key)
         if one is not None and one.total_seconds is not None:
             lengths.setdefault(_kind(task), []).append(one.total_seconds)
+    usual = {kind: statistics.fmean(alike) for kind, alike in lengths.items()}
     rest = 0.0
     for task in tasks:
         one = said.get(task.cell.key)
         if one is not None and one.ended:
             continue
         own = None if one is None else one.total_seconds
-        alike = lengths.get(_kind(task))
-        if own is None and alike is None:
+        total = usual.get(_kind(task)) if own is None else own
+        if total is None:
             return None
-        total = own if own is not None else statistics.mean(alike or [0.0])
         rest += max(0.0, total - (0.0 if one is None else now - one.started))
     return rest / max(1, at_once)
 
