@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from raysl.results.curve_files import WHOLE, joined, part_path, part_paths
 from raysl.results.encoding import UnreadableError, digest, read_json, to_csv, to_json
 from raysl.results.place import Place
 
@@ -91,15 +93,39 @@ class Attempt:
             return None
         return data
 
-    def write_curves(self, curves: pd.DataFrame) -> None:
-        """Replaces ``curves.csv``: one row per logged step."""
-        self.place.write("curves.csv", to_csv(curves))
+    def write_curves(self, curves: pd.DataFrame, replaces: Iterable[str] = ()) -> None:
+        """Writes ``curves.csv``, one row per logged step; ``replaces`` as for `write_part`."""
+        self.place.write(WHOLE, to_csv(curves))
+        for old in replaces:
+            self.place.delete(old)
 
-    def upload(self, folder: Path, name: str) -> None:
-        """Copies every file below a local folder to ``<name>/`` (TensorBoard's files, say)."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.place.write(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+    def write_part(self, rows: pd.DataFrame, replaces: Iterable[str] = ()) -> str:
+        """Writes some rows of the curves, at least one; returns the path of the part.
+
+        Args:
+            replaces: paths of parts whose rows are among these; they are deleted.
+        """
+        path = part_path(rows)
+        self.place.write(path, to_csv(rows))
+        for old in replaces:
+            self.place.delete(old)
+        return path
+
+    def curves(self) -> tuple[str, bytes] | None:
+        """All curves as one CSV table, and the path that errors name; None if there are none.
+
+        Raises:
+            UnreadableError: a part is not a table.
+        """
+        data = self.place.read(WHOLE)
+        if data is not None:
+            return WHOLE, data
+        parts = [(path, self.place.read(path) or b"") for path in part_paths(self.place)]
+        return (parts[-1][0], joined(parts)) if parts else None
+
+    def write_events(self, name: str, data: bytes) -> None:
+        """Writes or replaces a file of TensorBoard."""
+        self.place.write(f"tensorboard/{name}", data)
 
     def heartbeat(self, progress: dict[str, Any]) -> None:
         """Writes a heartbeat with the progress (epoch, step, clips_per_second, ...)."""

@@ -287,15 +287,27 @@ class CellFolder(Evaluations):
 
     def _curves(self, decode: Callable[[bytes, str], T]) -> T | None:
         for attempt in self._that_counts():
-            path = f"attempts/{attempt.name}/curves.csv"
-            data = self.place.read(path)
-            if data is None:
-                continue
             try:
-                return decode(data, path)
+                found = attempt.curves()
+                if found is not None:
+                    return decode(found[1], found[0])
             except UnreadableError as error:
-                _log.warning("%s: %s", self.name, error)
+                _log.warning("%s/attempts/%s/%s", self.name, attempt.name, error)
         return None
+
+    def curves_until(self, name: str, step: int) -> dict[str, NDArray[np.float64]]:
+        """The curves of the attempt of this name up to this step, all columns; empty if there are none.
+
+        What cannot be read is left out, with a warning: training goes on without it.
+        """
+        try:
+            found = self._attempt(name).curves()
+            columns = {} if found is None else numbers_from_csv(found[1], found[0], ("",))
+        except (UnreadableError, ObstructedError) as error:
+            _log.warning("%s: curves before step %d are left out: attempts/%s/%s", self.name, step, name, error)
+            return {}
+        kept = columns["step"] <= step if "step" in columns else slice(0)
+        return {column: values[kept] for column, values in columns.items()}
 
     def event_files(self) -> tuple[Place, dict[str, int]]:
         """TensorBoard's files of the attempt that finished, else of the newest that wrote any.

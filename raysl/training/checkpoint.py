@@ -14,8 +14,11 @@ from raysl.distributed import broadcast_object, on_every_rank, rank
 from raysl.errors import StorageError
 from raysl.results import CellFolder
 from raysl.streams import stream
+from raysl.training.monitored import last_measured
 
-FORMAT = 1
+FORMAT = 2
+READ = (1, 2)
+"""Formats that are read: the first one has the whole curves."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,11 @@ class Checkpoint:
         optimizer: the optimizer's state.
         schedule: the schedule's state; empty if it depends on the step only.
         random: per rank, the global random states.
-        curves: column to values, one row per logged step so far.
+        attempt: name of the attempt that saved it, whose curves up to its step belong to it.
+        logged: how many rows these are.
+        last: the last of them; empty where there is none.
+        monitored: the last row with a measurement of the monitor; empty where there is none.
+        curves: of a checkpoint of the first format: column to values, one row per logged step so far.
         unreadable: paths that failed while training.
         attempts: one entry per attempt so far, with its hardware.
         seconds: wall time of all attempts.
@@ -44,6 +51,10 @@ class Checkpoint:
     optimizer: dict[str, Any] = field(default_factory=dict)
     schedule: dict[str, Any] = field(default_factory=dict)
     random: list[dict[str, Any]] = field(default_factory=list)
+    attempt: str = ""
+    logged: int = 0
+    last: dict[str, float] = field(default_factory=dict)
+    monitored: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[float]] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     attempts: list[dict[str, Any]] = field(default_factory=list)
@@ -65,11 +76,14 @@ def read_checkpoint(data: bytes, cell_id: str) -> Checkpoint:
         StorageError: it is of another configuration, or of a format that this version does not read.
     """
     content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+    version = content.pop("format", None) if isinstance(content, dict) else None
+    if version not in READ:
         raise StorageError(
             f"the checkpoint of cell {cell_id} has a format that this version of raysl does not read: "
             "finish the cell with the version that began it, or remove its folder"
         )
+    if version == 1:
+        content["monitored"] = last_measured(content["curves"])
     checkpoint = Checkpoint(**content)
     if checkpoint.cell != cell_id:
         raise StorageError(

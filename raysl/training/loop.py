@@ -84,7 +84,7 @@ class Run:
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
         self._clips = clips
         self._last: StepValues | None = None
-        self._watch = Watch(monitor, found.curves if found is not None else {})
+        self._watch = Watch(monitor, {} if found is None else found.monitored)
         self._seconds_before = 0.0
         self._pace = Pace(clips)
         seed_rank(cell.training.seed, rank())
@@ -224,7 +224,7 @@ class Run:
             row |= measured
             self._watch.record(row)
             if recorder is not None:
-                recorder.curves.add(row)
+                recorder.add(row)
         return signals
 
     def _report(self, done: int, recorder: Recorder | None, on_progress: ProgressCallback | None) -> None:
@@ -255,7 +255,8 @@ class Run:
 
         def write() -> None:
             if recorder is not None:
-                recorder.save(self._checkpoint(recorder, done, model, random))
+                checkpoint = self._checkpoint(recorder, done, model, random)
+                recorder.save(checkpoint, last=done == self.length.steps)
 
         on_every_rank(write)
 
@@ -271,7 +272,8 @@ class Run:
             optimizer=self.learner.optimizer.state_dict(),
             schedule=self.learner.schedule.state_dict(),
             random=random,
-            curves=recorder.curves.columns(),
+            monitored=self._watch.row,
+            **recorder.kept(),
             unreadable=list(self.unreadable.later),
             attempts=self.attempts,
             seconds=self._seconds_before + self._pace.elapsed(),

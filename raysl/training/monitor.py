@@ -44,12 +44,12 @@ class Watch:
 
     Args:
         monitor: None: nothing is measured.
-        columns: curves of earlier attempts.
+        row: the last row of the curves with a measurement, of earlier attempts; empty: there is none.
     """
 
-    def __init__(self, monitor: Monitor | None, columns: Mapping[str, list[float]]) -> None:
+    def __init__(self, monitor: Monitor | None, row: Mapping[str, float]) -> None:
         self._monitor = monitor
-        self.last = Monitored.last_of(columns)
+        self.row, self.last = dict(row), Monitored.of_row(row)
 
     def measure(self, backbone: Backbone, step: int, steps: int) -> dict[str, float]:
         """Columns of the curves after ``step`` of ``steps``, the same on every rank; empty if no measurement is due.
@@ -70,7 +70,7 @@ class Watch:
             return
         if found.collapsed and rank() == 0 and not (self.last and self.last.collapsed) and self._monitor is not None:
             say_once(f"{self._monitor.title}: the representation has {found.collapsed}")
-        self.last = found
+        self.last, self.row = found, dict(row)
 
 
 def initial_statistics(backbone: Backbone) -> float:

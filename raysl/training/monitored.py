@@ -26,6 +26,12 @@ INITIAL = "initial_statistics"
 EMBEDDING = "embedding_std"
 
 
+def last_measured(columns: Mapping[str, list[float]]) -> dict[str, float]:
+    """The last row of the curves that has a measurement; empty where none has."""
+    looked = [at for at, value in enumerate(columns.get(SPREAD, ())) if math.isfinite(value)]
+    return {name: column[looked[-1]] for name, column in columns.items()} if looked else {}
+
+
 @dataclass(frozen=True)
 class Monitored:
     """The last measurement.
@@ -48,12 +54,6 @@ class Monitored:
         values = {name.removeprefix(PREFIX): value for name, value in row.items() if name.startswith(PREFIX)}
         embeddings = [value for name, value in row.items() if name.rpartition("/")[2].endswith(EMBEDDING)]
         return cls(int(row["step"]), values, min(embeddings, default=None))
-
-    @classmethod
-    def last_of(cls, columns: Mapping[str, list[float]]) -> Monitored | None:
-        """From the last row of the curves that has a measurement."""
-        looked = [at for at, value in enumerate(columns.get(SPREAD, ())) if math.isfinite(value)]
-        return cls.of_row({name: column[looked[-1]] for name, column in columns.items()}) if looked else None
 
     @property
     def collapsed(self) -> str:

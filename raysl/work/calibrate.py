@@ -143,7 +143,7 @@ def _saving(run: Run, values: StepValues) -> float:
             row = curve_row(
                 done, 1, values, data_seconds=1.0, compute_seconds=1.0, clips=1, unreadable=0, weight_penalty=0.0
             )
-            recorder.curves.add(row)
+            recorder.add(row)
             taken.append(_timed(partial(run.save, recorder, done)))
         return statistics.median(taken[1:])
 

@@ -69,7 +69,6 @@ READ_BY_NOBODY = {
     "cells/ended/attempts/A/heartbeat.json",
     "cells/ended/attempts/A/tensorboard/EVENTS",
     "cells/begun/attempts/A/tensorboard/EVENTS",
-    "cells/begun/attempts/A/curves.csv",
     "data/read/KEY/HASH",
     "studies/STUDY.json",
 }
@@ -99,7 +98,7 @@ KINDS = {
         "cells/begun/faults/PART/RANK.json",
         "cells/begun/attempts/A/checkpoints/STEP.json",
         "cells/begun/attempts/A/checkpoints/STEP.checkpoint",
-        "cells/begun/attempts/A/curves.csv",
+        "cells/begun/attempts/A/curves/PART.csv",
         "cells/begun/attempts/A/heartbeat.json",
         "cells/begun/attempts/A/tensorboard/EVENTS",
     ),
@@ -111,6 +110,7 @@ KINDS = {
 PATTERNS = {
     r"/attempts/[^/]+/": "/attempts/A/",
     r"/checkpoints/\d{9}\.": "/checkpoints/STEP.",
+    r"/curves/\d{9}-\d{9}\.": "/curves/PART.",
     r"/tensorboard/.+": "/tensorboard/EVENTS",
     r"/evaluations/retrieval-[^/]+\.": "/evaluations/DONE.",
     r"/evaluations/[^/]*failing_protocol-[^/]+\.": "/evaluations/FAILED.",

@@ -126,13 +126,55 @@ def test_curves_are_the_newest_until_one_attempt_is_done(cell: CellFolder) -> No
     assert cell.curves() is None, "an empty file is no curve"
 
 
-def test_upload_copies_a_tree(cell: CellFolder, tmp_path: Path) -> None:
-    (tmp_path / "run" / "deep").mkdir(parents=True)
-    (tmp_path / "run" / "events.1").write_bytes(b"one")
-    (tmp_path / "run" / "deep" / "events.2").write_bytes(b"two")
+def rows(first: int, last: int, **columns: object) -> pd.DataFrame:
+    steps = range(first, last + 1)
+    return pd.DataFrame({"step": steps, "loss": [1 / step for step in steps], **columns})
+
+
+def test_curves_in_parts_are_read_as_one(cell: CellFolder) -> None:
     attempt = cell.start_attempt()
-    attempt.upload(tmp_path / "run", "tensorboard")
-    assert attempt.place.sizes("tensorboard") == {"tensorboard/events.1": 3, "tensorboard/deep/events.2": 3}
+    first, second = attempt.write_part(rows(1, 3)), attempt.write_part(rows(4, 4))
+    assert (
+        attempt.place.sizes("curves").keys()
+        == {first, second}
+        == {f"curves/00000000{n}.csv" for n in ("1-000000003", "4-000000004")}
+    )
+    attempt.write_part(rows(5, 9, **{"monitor/spread": [0.5, None, None, None, 0.25]}))
+    found = cell.curves()
+    assert found is not None
+    pd.testing.assert_frame_equal(
+        found,
+        pd.concat([rows(1, 4), rows(5, 9, **{"monitor/spread": [0.5, None, None, None, 0.25]})], ignore_index=True),
+    )
+    numbers = cell.curves_of(("step", "monitor/"))
+    assert numbers is not None
+    assert numbers["step"].tolist() == list(range(1, 10))
+    until = cell.curves_until(attempt.name, 4)
+    assert (until["loss"].tolist(), len(until["monitor/spread"])) == ([1, 1 / 2, 1 / 3, 1 / 4], 4)
+    attempt.write_curves(rows(1, 9), [first, second])
+    assert cell.curves_until(attempt.name, 9).keys() == {"step", "loss"}, "the whole file counts"
+
+
+def test_a_part_counts_until_it_is_in_a_larger_one_and_no_longer(cell: CellFolder) -> None:
+    """A crash between the larger part and the deletion of those in it leaves both."""
+    attempt = cell.start_attempt()
+    for first, last in ((1, 4), (5, 8), (1, 8), (9, 9)):
+        attempt.write_part(rows(first, last))
+    found = cell.curves()
+    assert found is not None
+    assert found["step"].tolist() == list(range(1, 10))
+
+
+@pytest.mark.parametrize("content", [b"", b"step,loss\n1", b"step,loss\nx,y\n", b"\x00\n"])
+def test_a_damaged_part_is_named(cell: CellFolder, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    attempt = cell.start_attempt()
+    path = attempt.write_part(rows(1, 3))
+    attempt.write_part(rows(4, 5))
+    attempt.place.write(path, content)
+    assert cell.curves() is None
+    assert cell.curves_until(attempt.name, 5) == {}
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [f"attempts/{attempt.name}/{path}" in said for said in warnings] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from raysl.training.monitored import COLLAPSED, UNSETTLED, Monitored
+from raysl.training.monitored import COLLAPSED, UNSETTLED, Monitored, last_measured
 
 ROW = {
     "step": 8,
@@ -68,10 +68,10 @@ def test_the_last_look_is_found_in_the_curves_and_goes_over_a_heartbeat() -> Non
     columns = {name: [0.0, value, value] for name, value in ROW.items()} | {
         name: [math.nan, ROW[name], math.nan] for name in gap
     }
-    found = Monitored.last_of(columns)
-    assert found == of()
-    assert Monitored.last_of({"step": [1.0], "monitor/spread": [math.nan]}) is None
-    assert Monitored.last_of({"step": [1.0]}) is None
+    assert Monitored.of_row(last_measured(columns)) == of()
+    assert last_measured({"step": [1.0], "monitor/spread": [math.nan]}) == {}
+    assert last_measured({"step": [1.0]}) == {}
+    assert Monitored.of_row({}) is None
     assert Monitored.of_row(ROW | gap) is None
     assert Monitored.from_dict(json.loads(json.dumps(of().to_dict()))) == of()
     assert Monitored.from_dict({"epoch": 3}) is None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
 import pytest
+import torch
 
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import StorageError
+from raysl.results import CellFolder
+from raysl.results.place import Place
 from raysl.testing.ranks import run_ranks
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.loop import KilledError
@@ -44,6 +48,11 @@ def _killed_and_resumed(cell: CellConfig, source: VideoSource, storage: Path, ki
     return final(folder, cell)
 
 
+def without_times(folder: CellFolder) -> dict[str, list[float]]:
+    curves = curves_of(folder)
+    return {str(name): curves[name].tolist() for name in curves if not str(name).startswith("time/")}
+
+
 def _assert_same_run(cell: CellConfig, source: VideoSource, tmp_path: Path, kills: list[int]) -> None:
     whole = folder_of(tmp_path / "whole", cell, source)
     pretrain(cell, whole, source)
@@ -52,8 +61,7 @@ def _assert_same_run(cell: CellConfig, source: VideoSource, tmp_path: Path, kill
     assert_equal_states(expected.model, found.model)
     for key, state in expected.optimizer["state"].items():
         assert_equal_states(state, found.optimizer["state"][key])
-    kept = [column for column in expected.curves if not column.startswith("time/")]
-    assert {column: found.curves[column] for column in kept} == {column: expected.curves[column] for column in kept}
+    assert without_times(folder_of(tmp_path / "killed", cell, source)) == without_times(whole)
 
 
 @pytest.mark.parametrize("loader_workers", [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -82,6 +90,59 @@ def test_a_kill_before_the_marker_changes_nothing(source: VideoSource, tmp_path:
     cell = _cell()
     _assert_same_run(cell, source, tmp_path, [STEPS])
     assert list(curves_of(folder_of(tmp_path / "killed", cell, source))["step"]) == list(range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize(("kind", "number"), [("curves", 2), ("tensorboard", 2), (".checkpoint", 2), (".json", 2)])
+def test_a_kill_between_two_files_changes_nothing(
+    kind: str, number: int, source: VideoSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the curves of the second save, its events, its checkpoint, or the marker that this is complete."""
+    cell, written = _cell(), list[str]()
+    whole = folder_of(tmp_path / "whole", cell, source)
+    pretrain(cell, whole, source)
+    folder, write = folder_of(tmp_path / "killed", cell, source), Place.write
+
+    def kill(place: Place, path: str, data: bytes) -> None:
+        if kind in path and "heartbeat" not in path and "attempts" in place.root:
+            written.append(path)
+            if len(written) == number:
+                raise KilledError(path)
+        write(place, path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "write", kill)
+        with pytest.raises(KilledError):
+            pretrain(cell, folder, source)
+    latest = folder.latest_checkpoint()
+    assert latest is not None
+    assert latest[0] == 3
+    pretrain(cell, folder, source)
+    assert_equal_states(final(whole, cell).model, final(folder, cell).model)
+    assert without_times(folder) == without_times(whole)
+    assert (Path(folder.place.root) / "attempts" / done_attempt(tmp_path / "killed").name / "curves.csv").is_file()
+
+
+def test_a_checkpoint_of_the_first_format_is_resumed(source: VideoSource, tmp_path: Path) -> None:
+    """Which has all curves in it, beside a file of them and no parts."""
+    cell = _cell()
+    whole, folder = (folder_of(tmp_path / name, cell, source) for name in ("whole", "old"))
+    pretrain(cell, whole, source)
+    with pytest.raises(KilledError):
+        pretrain(cell, folder, source, stop_after=4)
+    (attempt,) = folder.attempts()
+    curves, (step, data) = curves_of(folder), folder.latest_checkpoint() or (0, b"")
+    content = torch.load(io.BytesIO(data), weights_only=True)
+    for name in ("attempt", "logged", "last", "monitored"):
+        del content[name]
+    content |= {"format": 1, "curves": {str(name): [float(one) for one in curves[name]] for name in curves}}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    for path in attempt.place.sizes("curves"):
+        attempt.place.delete(path)
+    attempt.save_checkpoint(step, buffer.getvalue())
+    pretrain(cell, folder, source)
+    assert_equal_states(final(whole, cell).model, final(folder, cell).model)
+    assert without_times(folder) == without_times(whole)
 
 
 def test_no_step_is_logged_twice(source: VideoSource, tmp_path: Path) -> None:
