@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from raysl.commands.inputs import Planned
@@ -14,9 +15,9 @@ from raysl.results import open as open_store
 
 def export_slim(planned: list[Planned], shelf: Shelf, to: Path, console: PlainConsole) -> None:
     """Copies configurations, provenance, evaluations and curves of every cell of the studies, without checkpoints."""
-    destination = open_store(to)
+    destination, shelf = open_store(to), replace(shelf, store=shelf.store.kept())
     planned = with_known_best(planned, shelf)
-    found = [shelf.find(cell) for cell in unique_cells(cell for item in planned for cell in item.cells)]
+    found = shelf.find_all(unique_cells(cell for item in planned for cell in item.cells))
     titles = {
         one.folder.name: one.cell.title for one in found if one.folder is not None and one.state.status != "missing"
     }

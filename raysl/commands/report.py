@@ -136,7 +136,7 @@ def _write_reports(
     html = page is not None or "html" in formats
     if page is not None:
         PAGE.find(page)  # refuses a name that is no file before anything is made
-    once = ReadOnce(shelf.store, shelf.data, places=places)
+    once = ReadOnce(shelf.store.kept(), shelf.data, places=places)
     made = []
     for item in with_known_best(planned, once):
         folder = reports_place(reports).below(item.study.report_name)

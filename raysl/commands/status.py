@@ -6,6 +6,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from signal import Signals
 
 from rich.table import Table
@@ -38,9 +39,9 @@ def watch(
     try:
         with Display(console) as display:
             while True:
-                shelf = look()
+                shelf = _kept(look())
                 known = with_known_best(planned, shelf)
-                found = [shelf.find(cell) for cell in unique_cells(cell for item in known for cell in item.cells)]
+                found = shelf.find_all(unique_cells(cell for item in known for cell in item.cells))
                 for one in found:
                     if one.own == "failed" and one.cell.key not in told:
                         told.add(one.cell.key)
@@ -55,6 +56,10 @@ def watch(
             raise
         return
     print_status(planned, shelf, console)
+
+
+def _kept(shelf: Shelf) -> Shelf:
+    return replace(shelf, store=shelf.store.kept())
 
 
 def _searching(planned: list[Planned], shelf: Shelf) -> str:
@@ -110,6 +115,7 @@ def _as_progress(beat: dict[str, object]) -> Progress | None:
 
 def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) -> None:
     """One line per cell, and the counts of each study."""
+    shelf = _kept(shelf)
     for item in with_known_best(planned, shelf):
         title = f"{item.study.options.title.strip()}  [{item.study.name}, scale {item.study.scale}]"
         table = Table(title=title, title_justify="left")
@@ -117,8 +123,7 @@ def print_status(planned: list[Planned], shelf: Shelf, console: PlainConsole) ->
             table.add_column(heading, overflow="fold")
         counts: Counter[str] = Counter()
         failed = False
-        for cell in item.cells:
-            found = shelf.find(cell)
+        for cell, found in zip(item.cells, shelf.find_all(item.cells), strict=True):
             counts[found.state.status] += 1
             failed = failed or found.failed
             done = sum(one.status == "done" for one in found.evaluations)

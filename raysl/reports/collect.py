@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -67,8 +68,10 @@ def collect(
         ConfigError: a column is of no evaluation of these cells (not checked without cells), or results are of several
             versions of one data set.
     """
-    reader = _Reader(shelf.store, {cell.key: shelf.find(cell) for cell in unique_cells(cells)})
+    unique = unique_cells(cells)
+    reader = _Reader(shelf.store, {one.key: found for one, found in zip(unique, shelf.find_all(unique), strict=True)})
     refuse_several_versions(title, reader.found.values())
+    reader.read()
     parts: dict[tuple[str, int], list[CellResult]] = {}
     for cell in cells:
         parts.setdefault((cell.row, cell.seed), []).append(reader.cell(cell))
@@ -141,13 +144,23 @@ class _Reader:
     _records: dict[tuple[str, str], EvaluationRecord] = field(default_factory=dict)
     _listed: dict[tuple[str, str], tuple[Mapping[str, str], tuple[str, ...]] | None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def read(self) -> None:
+        """Reads all cells; on a bucket several at the same time."""
+        self.store.of_cells(self._read, list(self.found.values()))
+
+    def _read(self, found: StoredCell) -> None:
+        if found.folder is None:
+            return
+        self._results[found.cell.key] = _cell_result(found, found.folder)
+        for one in found.evaluations if found.state.status == "done" else ():
+            self._record(found.folder, one)
 
     def cell(self, cell: Cell) -> CellResult:
         found = self.found[cell.key]
         if found.folder is None:
             return CellResult(cell.seed, "", "missing", found.reason, fold=cell.fold)
-        if cell.key not in self._results:
-            self._results[cell.key] = _cell_result(found, found.folder)
         by_key = {evaluation_key(one.config): one for one in found.evaluations}
         wanted: dict[str, dict[str, StoredEvaluation]] = {}
         for evaluation in cell.evaluations:
@@ -193,8 +206,9 @@ class _Reader:
         """
         hash = str((record.get("data") or {}).get("snapshot") or "")
         key = (hash, data_key(one.config.data))
-        if key not in self._listed:
-            self._listed[key] = self._read_list(hash, one.config.data)
+        with self._lock:
+            if key not in self._listed:
+                self._listed[key] = self._read_list(hash, one.config.data)
         listed = self._listed[key]
         if listed is not None:
             return listed

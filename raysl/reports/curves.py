@@ -84,6 +84,10 @@ class CurveReader:
             self._known[cell] = None if found is None else found.thinned(found.width_for())
         return self._known[cell]
 
+    def read(self, cells: Sequence[str]) -> None:
+        """Reads several; from a bucket at the same time."""
+        self.store.of_cells(self.of, [cell for cell in dict.fromkeys(cells) if cell not in self._known])
+
     def _read(self, cell: str) -> CellCurves | None:
         try:
             columns = self.store.named(cell).curves_of((*STEPS, *PARTS))
@@ -103,6 +107,7 @@ def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
 
     Curves of a row have their steps in common. With folds a seed has a curve for each.
     """
+    reader.read([cell.cell for row in rows for cell in _done(row)])
     found = [one for row in rows for one in _of_row(reader, row)]
     if not found:
         return pd.DataFrame(columns=list(NO_CURVES))
@@ -126,10 +131,15 @@ def read_downstream(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFra
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["label", *NO_CURVES])
 
 
-def _of_row(reader: CurveReader, row: RowInput) -> Iterator[pd.DataFrame]:
+def _done(row: RowInput) -> list[CellResult]:
     cells: list[CellResult] = [cell for one in row.cells for cell in one.parts or (one,)]
-    done = [cell for cell in cells if cell.status == "done" and cell.cell]
-    found = [(cell, curves) for cell in done if (curves := reader.of(cell.cell)) is not None and len(curves.steps)]
+    return [cell for cell in cells if cell.status == "done" and cell.cell]
+
+
+def _of_row(reader: CurveReader, row: RowInput) -> Iterator[pd.DataFrame]:
+    found = [
+        (cell, curves) for cell in _done(row) if (curves := reader.of(cell.cell)) is not None and len(curves.steps)
+    ]
     width = max((curves.width_for() for _, curves in found), default=1)
     for cell, curves in found:
         yield _tidy(row, cell, curves.thinned(width))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,21 +62,38 @@ class Attempt:
         Raises:
             StorageError: one cannot be deleted.
         """
-        steps = self.checkpoint_steps()
+        entries = self.place.entries("checkpoints")
+        steps = _complete(entries)
         kept = {path for step in steps[len(steps) - keep :] for path in (_marker(step), _object(step))}
-        for path in sorted(self.place.sizes("checkpoints").keys() - kept, key=lambda path: not path.endswith(".json")):
+        files = {path for path, size in entries.items() if size is not None}
+        for path in sorted(files - kept, key=lambda path: not path.endswith(".json")):
             self.place.delete(path)
+
+    def drop_checkpoint(self, step: int) -> None:
+        """Deletes one, the marker first."""
+        self.place.delete(_marker(step))
+        self.place.delete(_object(step))
 
     def checkpoint_steps(self) -> list[int]:
         """Steps of the checkpoints that have a marker and an object, in ascending order."""
-        names = self.place.entries("checkpoints")
-        steps = [int(Path(name).stem) for name in names if name.endswith(".json") and Path(name).stem.isdigit()]
-        return sorted(step for step in steps if _object(step) in names)
+        return _complete(self.place.entries("checkpoints"))
 
-    def checkpoint(self, step: int) -> bytes | None:
-        """The checkpoint of this step; None, with a warning, if its bytes do not match its marker."""
+    def marker(self, step: int) -> dict[str, Any] | None:
+        """What the checkpoint of this step must be: ``step``, ``bytes``, ``digest``; None if there is none.
+
+        Raises:
+            UnreadableError: the marker is not whole.
+        """
+        return read_json(self.place, _marker(step))
+
+    def checkpoint(self, step: int, marker: Mapping[str, Any] | None = None) -> bytes | None:
+        """The checkpoint of this step; None, with a warning, if its bytes do not match its marker.
+
+        Args:
+            marker: of this step, if it is known.
+        """
         try:
-            marker = read_json(self.place, _marker(step))
+            marker = self.marker(step) if marker is None else marker
         except UnreadableError as error:
             _log.warning("checkpoint left out: %s/%s", self.place.shown, error)
             return None
@@ -141,6 +158,12 @@ class Attempt:
 
     def _beat(self, progress: dict[str, Any], mark: Literal["alive", "ended"]) -> None:
         self.place.write("heartbeat.json", to_json({"time": time.time(), "state": mark, "progress": progress}))
+
+
+def _complete(entries: Collection[str]) -> list[int]:
+    """The steps of which a folder of checkpoints has marker and object, in ascending order."""
+    steps = [int(Path(name).stem) for name in entries if name.endswith(".json") and Path(name).stem.isdigit()]
+    return sorted(step for step in steps if _object(step) in entries)
 
 
 def _object(step: int) -> str:

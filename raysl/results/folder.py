@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from raysl.errors import ObstructedError, StorageError
-from raysl.results.attempt import Attempt, new_attempt_name
+from raysl.results.attempt import KEPT_CHECKPOINTS, Attempt, new_attempt_name
 from raysl.results.encoding import (
     UnreadableError,
     digest,
@@ -172,7 +172,8 @@ class CellFolder(Evaluations):
         marker = self._whole(read_json, "done.json")
         if marker is None or marker.get("checkpoint") is None:
             return None
-        data = self._attempt(str(marker["attempt"])).checkpoint(int(marker["checkpoint"]))
+        promised = _mapping(marker.get("weights")) or None
+        data = self._attempt(str(marker["attempt"])).checkpoint(int(marker["checkpoint"]), promised)
         if data is None:
             raise DamagedWeightsError(f"{self.place.shown}: the final checkpoint is missing or damaged")
         return data
@@ -181,17 +182,21 @@ class CellFolder(Evaluations):
         """Marks the cell as complete, last of all: its curves and last checkpoint are this attempt's.
 
         Where another attempt finished before, its result stays: evaluations may have been made from it. Checkpoints
-        that nobody will go on from are deleted: all but the last of this attempt, and those of attempts that ended.
+        that nobody will go on from are deleted: all but the last of the attempt that finished, also those of attempts
+        that still run, which go on without them.
 
         Args:
             attempt: the one that finished.
             summary: minutes, clips_per_second, unreadable, replaced, ...
         """
-        if self.state().status == "done":
+        if self.place.read("done.json") is not None and self.state().status == "done":
             _log.warning("%s: another attempt finished first; the result of %s is left out", self.name, attempt.name)
+            attempt.drop_checkpoints(keep=0)
             return
         steps = attempt.checkpoint_steps()
         marker = {"attempt": attempt.name, "checkpoint": steps[-1] if steps else None, "summary": summary}
+        if steps:  # so that a reader needs no other file
+            marker["weights"] = _mapping(attempt.marker(steps[-1]))
         self.place.write("done.json", to_json(marker))
         try:
             self._drop_checkpoints(attempt)
@@ -199,12 +204,24 @@ class CellFolder(Evaluations):
             _log.warning("%s: checkpoints that are not needed stay: %s", self.name, error)
 
     def _drop_checkpoints(self, finished: Attempt) -> None:
-        """Each is a whole network with its optimizer, and the bank of one that has any. Another run may be at work."""
-        finished.drop_checkpoints(keep=1)
-        now = self.place.now()
+        """Each is a whole network with its optimizer, and the bank of one that has any."""
         for attempt in self.attempts():
-            if attempt.name != finished.name and not _is_alive(_beat(attempt), now):
-                attempt.drop_checkpoints(keep=0)
+            attempt.drop_checkpoints(keep=int(attempt.name == finished.name))
+
+    def drop_older(self, own: Attempt) -> None:
+        """Deletes what other attempts have beyond the two newest checkpoints that a resume may need.
+
+        Args:
+            own: the attempt that has saved one; its own stay, and what others have of later steps.
+
+        Raises:
+            StorageError: one cannot be deleted.
+        """
+        steps = {attempt.name: attempt.checkpoint_steps() for attempt in self.attempts() if attempt.name != own.name}
+        mine = own.checkpoint_steps() if any(steps.values()) else []
+        older = sorted((step, name) for name, found in steps.items() for step in found if mine and step <= mine[-1])
+        for step, name in older[: len(older) - max(0, KEPT_CHECKPOINTS - len(mine))]:
+            self._attempt(name).drop_checkpoint(step)
 
     def mark_failed(self, reason: str, details: dict[str, Any]) -> None:
         """Stores a deterministic failure as the cell's result."""
@@ -244,7 +261,11 @@ class CellFolder(Evaluations):
             return CellState("missing", self.faults().get("pretraining", ""))
         if not has_yaml(self.place, "cell.yaml"):
             raise UnreadableError(f"cell.yaml is missing beside {len(sizes)} other file(s)")
-        done, failed = read_json(self.place, "done.json"), read_json(self.place, "failed.json")
+        # A bucket is not asked for what its listing lacks; that of a disk lacks links to themselves.
+        done, failed = (
+            read_json(self.place, name) if name in entries or self.place.is_local else None
+            for name in ("done.json", "failed.json")
+        )
         if done is not None:
             return self._done_state(done, sizes)
         if failed is not None:
@@ -258,7 +279,8 @@ class CellFolder(Evaluations):
         if not isinstance(name, str) or not isinstance(step, int | None):
             raise UnreadableError("done.json names no attempt and checkpoint")
         if step is not None:
-            promised = read_json(self.place, f"attempts/{name}/checkpoints/{step:09d}.json") or {}
+            marked = f"attempts/{name}/checkpoints/{step:09d}.json"
+            promised = _mapping(marker.get("weights")) or read_json(self.place, marked) or {}
             if promised.get("bytes") != sizes.get(f"attempts/{name}/checkpoints/{step:09d}.checkpoint", -1):
                 raise UnreadableError(f"attempts/{name}/checkpoints/{step:09d}.checkpoint is missing or cut short")
         return CellState("done", "", _mapping(marker.get("summary")))

@@ -24,6 +24,7 @@ from raysl.errors import ObstructedError, StorageError, StoreLostError
 T = TypeVar("T")
 
 _PARTIAL = ".partial-"
+_DELAYED = "allow_delayed_open"
 
 PATIENCE_VARIABLE = "RAYSL_STORE_PATIENCE"
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
@@ -344,7 +345,18 @@ def place(storage: str | Path, what: str = "results store", option: str = "--sto
         return _local(Path(root), what, option)
     if not root.strip("/"):
         raise StorageError(f"the {what} {without_credentials(text)} names no bucket: give one with {option}")
-    return Place(filesystem, root.rstrip("/"), shown_address(text).rstrip("/"), _patience())
+    return Place(_in_one_request(filesystem), root.rstrip("/"), shown_address(text).rstrip("/"), _patience())
+
+
+def _in_one_request(filesystem: Any) -> Any:
+    """S3's filesystem, with small objects written by one request instead of the three of an upload in parts.
+
+    An address cannot say this, so that the filesystem is made again as when it is pickled; pyarrow 17 cannot do it.
+    """
+    if filesystem.type_name != "s3":
+        return filesystem
+    make, (options,) = filesystem.__reduce__()
+    return make({**options, _DELAYED: True}) if _DELAYED in options else filesystem
 
 
 def _patience() -> float:

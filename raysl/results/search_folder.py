@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -118,10 +119,10 @@ class SearchFolder:
         """Stores what is searched (axes, settings, the base's configuration) for people who read the store."""
         self.place.write("search.json", to_json(about))
 
-    def drop_weights(self, cell: str) -> None:
-        """Deletes the checkpoints of a trial's cell: only the best configurations are needed, and are trained again."""
+    def drop_weights(self, cells: Collection[str]) -> None:
+        """Deletes the checkpoints of trials' cells: only the best configurations are needed, and are trained again."""
         for name in self.place.folders("cells"):
-            if not name.startswith(f"{cell}-"):
+            if name.partition("-")[0] not in cells:
                 continue
             folder = self.place.below(f"cells/{name}")
             folder.delete("done.json")  # it promises a checkpoint

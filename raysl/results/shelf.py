@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -161,6 +161,11 @@ class Shelf:
             for one in cell.evaluations
         )
         return StoredCell(cell, folder, state, found, elsewhere if state.status != "done" else "")
+
+    def find_all(self, cells: Iterable[Cell]) -> list[StoredCell]:
+        """As `find` of each; on a bucket of several at the same time."""
+        self._of_id("")  # lists the folders of cells, for all of them
+        return self.store.of_cells(self.find, list(cells))
 
     def evaluation_name(self, evaluation: EvaluationConfig) -> str | None:
         """``<id>-<data hash>``; None if its data set was not read."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Lock
 
 from raysl.errors import StorageError
-from raysl.results.encoding import read_json, to_json
+from raysl.results.curve_files import WHOLE
+from raysl.results.encoding import UnreadableError, from_csv, read_json, to_json
 from raysl.results.folder import CellFolder
 from raysl.results.store import Store
 
+_log = logging.getLogger(__name__)
 _KEPT = ("cell.yaml", "provenance.json", "failed.json")
 
 
@@ -35,24 +40,43 @@ def slim_copy(
         StorageError: a cell is missing or broken, or something could not be read or written. A cell with an unreadable
             file is not copied at all.
     """
-    snapshots: set[str] = set()
-    copied = []
-    for name in sorted(set(cells)):
-        folder = store.named(name)
+    saved = _Snapshots(store, destination)
+
+    def copy(name: str) -> StorageError | None:
+        folder, target = store.named(name), destination.named(name).place
         try:
-            objects, needed = _slim(folder), _snapshots(folder) - snapshots
-            for hash in sorted(needed):
-                destination.save_snapshot(store.snapshot(hash))
+            objects, needed = _slim(folder)
+            saved.save(needed)
         except StorageError as error:
-            if on_refused is None:
-                raise
-            on_refused(name, error)
-            continue
-        snapshots |= needed
+            return error
         for path, data in objects.items():
-            destination.named(name).place.write(path, data)
-        copied.append(name)
-    return copied
+            target.write(path, data)
+        return None
+
+    names = sorted(set(cells))
+    refused = dict(zip(names, store.of_cells(copy, names), strict=True))
+    for name, error in refused.items():
+        if error is not None and on_refused is None:
+            raise error
+        if error is not None and on_refused is not None:
+            on_refused(name, error)
+    return [name for name, error in refused.items() if error is None]
+
+
+@dataclass
+class _Snapshots:
+    """Data sets that are copied, each once."""
+
+    store: Store
+    destination: Store
+    known: set[str] = field(default_factory=set)
+    lock: Lock = field(default_factory=Lock)
+
+    def save(self, hashes: Iterable[str]) -> None:
+        with self.lock:
+            for hash in sorted(set(hashes) - self.known):
+                self.destination.save_snapshot(self.store.snapshot(hash))
+                self.known.add(hash)
 
 
 def slim_search(store: Store, destination: Store, name: str) -> list[str]:
@@ -84,26 +108,32 @@ def slim_search(store: Store, destination: Store, name: str) -> list[str]:
     return paths
 
 
-def _snapshots(folder: CellFolder) -> set[str]:
-    """Hashes of the data sets that the cell and its evaluations were made from."""
-    records = [folder.provenance() or {}, *folder.evaluations().values()]
-    read = [record.get("data") for record in records]
-    return {str(data["snapshot"]) for data in read if isinstance(data, dict) and "snapshot" in data}
-
-
-def _slim(source: CellFolder) -> dict[str, bytes]:
-    """The files of a cell to copy, the marker last."""
+def _slim(source: CellFolder) -> tuple[dict[str, bytes], set[str]]:
+    """The files of a cell to copy, the marker last, and the hashes of the data sets that it was made from."""
     state = source.state()
     if state.status in ("missing", "broken"):
         raise StorageError(f"cannot export {source.place.shown}: it is {state.status} {state.reason}".rstrip())
-    source.provenance()  # raises if it is incomplete
-    names = source.evaluations()
-    kept = [*_KEPT, *(f"evaluations/{name}.{suffix}" for name in names for suffix in ("parquet", "json"))]
+    provenance, records = source.provenance() or {}, source.evaluations()  # raises if the first is incomplete
+    kept = [*_KEPT, *(f"evaluations/{name}.{suffix}" for name in records for suffix in ("parquet", "json"))]
     found = {path: source.place.read(path) for path in kept}
     marker = read_json(source.place, "done.json")
     if marker is not None:
-        curves = f"attempts/{marker['attempt']}/curves.csv"
-        if source.curves() is not None:
-            found[curves] = source.place.read(curves)
-        found["done.json"] = to_json({**marker, "checkpoint": None, "slim": True})
-    return {path: data for path, data in found.items() if data is not None}
+        curves = f"attempts/{marker['attempt']}/{WHOLE}"
+        found[curves] = _curves(source, curves)
+        kept_of_marker = {key: value for key, value in marker.items() if key != "weights"}
+        found["done.json"] = to_json({**kept_of_marker, "checkpoint": None, "slim": True})
+    read = [record.get("data") for record in (provenance, *records.values())]
+    snapshots = {str(data["snapshot"]) for data in read if isinstance(data, dict) and "snapshot" in data}
+    return {path: data for path, data in found.items() if data is not None}, snapshots
+
+
+def _curves(source: CellFolder, path: str) -> bytes | None:
+    """None, with a warning, if they are damaged."""
+    data = source.place.read(path)
+    try:
+        if data is not None:
+            from_csv(data, path)
+    except UnreadableError as error:
+        _log.warning("%s/%s", source.name, error)
+        return None
+    return data

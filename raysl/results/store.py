@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -12,9 +14,13 @@ from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError, StorageError
 from raysl.results.folder import CellFolder
 from raysl.results.frame import cell_rows
+from raysl.results.kept import KeptPlace, beside_each_other
 from raysl.results.place import Place, place
 from raysl.results.search_folder import SearchFolder
 from raysl.results.titles import Titles, read_titles, write_titles
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,16 @@ class Store:
     def cells(self) -> list[CellFolder]:
         """All cells' folders, in any state, sorted by name."""
         return [self.named(name) for name in self.place.folders("cells")]
+
+    def kept(self) -> Store:
+        """This store for reading as it is now: each folder is listed once, and each small file read once."""
+        return self if isinstance(self.place, KeptPlace) else Store(KeptPlace.of(self.place))
+
+    def of_cells(self, function: Callable[[Item], Result], cells: Collection[Item]) -> list[Result]:
+        """The results of a function that reads a cell, in their order; on a bucket of several cells at once."""
+        if isinstance(self.place, KeptPlace):
+            self.place.list_cells(len(cells))
+        return beside_each_other(self.place, function, cells)
 
     def search(self, name: str) -> SearchFolder:
         """The folder of a search, whether it exists or not."""
@@ -124,8 +140,11 @@ class Store:
             ``summary.*`` (minutes, clips per second, unreadable and replaced videos); ``evaluation`` (its name),
             ``evaluation.*`` (its record) and ``metric.*`` in percent. Values that a cell does not have are NaN.
         """
-        titles = self.titles()
-        rows: list[dict[str, Any]] = [row for cell in self.cells() for row in cell_rows(cell, titles)]
+        titles, kept = self.titles(), self.kept()
+        cells = kept.cells()
+        rows: list[dict[str, Any]] = [
+            row for found in kept.of_cells(partial(cell_rows, titles=titles), cells) for row in found
+        ]
         return (
             pd.DataFrame(rows) if rows else pd.DataFrame(columns=["cell", "titles", "status", "reason", "evaluation"])
         )

@@ -13,6 +13,7 @@ from raysl.config.cell import CellConfig
 from raysl.config.identity import resolved
 from raysl.errors import CellFailure, StorageError, StoreLostError
 from raysl.results import CellFolder
+from raysl.results.attempt import KEPT_CHECKPOINTS
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import Curves
 from raysl.training.events import Events
@@ -60,10 +61,11 @@ class Recorder:
     def __init__(self, folder: CellFolder, found: Checkpoint | None) -> None:
         self.curves, self._events = Curves(), Events()
         self._parts: list[_Part] = []
-        self._saved = 0
+        self._saved, self._follows = 0, 0
         self._folder = folder
         if found is not None:
             self._take(found)
+            self._follows = KEPT_CHECKPOINTS  # saves until it needs none of the attempt that it goes on from
         self._attempt = folder.start_attempt()
         self._heartbeat = Heartbeat(self._attempt.heartbeat)
         self._state: dict[str, Any] = {}
@@ -130,6 +132,9 @@ class Recorder:
         """
         self._save_curves(whole=last)
         self._attempt.save_checkpoint(checkpoint.step, checkpoint.to_bytes())
+        if self._follows:
+            self._folder.drop_older(self._attempt)
+            self._follows -= 1
 
     def _save_curves(self, *, whole: bool) -> None:
         if not len(self.curves):

@@ -70,13 +70,18 @@ class Claim:
         return _process(self.process[1]) != self.process
 
 
-def claims(store: Store, name: str) -> list[Claim]:
+def claims(store: Store, name: str, but: str = "") -> list[Claim]:
     """All claims on the cell's folder of this name, or on another claimed name, including dead ones.
 
     One that is being written may be missing.
+
+    Args:
+        but: a run whose claim is not read.
     """
     place, found = store.place.below(f"{CLAIMS}/{name}"), []
     for path in place.sizes():
+        if path == f"{but}.json":
+            continue
         try:
             said = read_json(place, path) or {}
             written, since = place.written(path), float(said["since"])
@@ -114,12 +119,12 @@ def _process(pid: str) -> tuple[str, ...]:
 
 def others(store: Store, name: str, run: str) -> list[Claim]:
     """Claims of other runs with living processes, as far as is known here."""
-    return [one for one in claims(store, name) if one.run != run and not one.is_dead]
+    return [one for one in claims(store, name, run) if not one.is_dead]
 
 
 def living(store: Store, name: str, run: str) -> list[Claim]:
     """As `others`; dead claims are removed."""
-    found = [one for one in claims(store, name) if one.run != run]
+    found = claims(store, name, run)
     for one in found:
         if one.is_dead:
             store.place.delete(f"{CLAIMS}/{name}/{one.run}.json")

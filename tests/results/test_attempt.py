@@ -28,7 +28,10 @@ def test_two_are_kept(cell: CellFolder) -> None:
 
 
 def test_a_done_cell_keeps_one_and_what_nobody_goes_on_from_is_deleted(store: Store) -> None:
-    """Each is a whole network with its optimizer; SSTL's bank is a gigabyte in each."""
+    """Each is a whole network with its optimizer; SSTL's bank is a gigabyte in each.
+
+    An attempt that was killed a moment ago looks alive; one that is alive goes on without them, and ends with none.
+    """
     cell = store.folder("a", "b")
     cell.write_config({})
     killed, ended, alive, last = (cell.start_attempt() for _ in range(4))
@@ -39,10 +42,29 @@ def test_a_done_cell_keeps_one_and_what_nobody_goes_on_from_is_deleted(store: St
     ended.end()
     killed.forget()
     cell.mark_done(last, {})
-    assert [attempt.checkpoint_steps() for attempt in (killed, ended, alive, last)] == [[], [], [5, 10], [10]]
+    assert [attempt.checkpoint_steps() for attempt in (killed, ended, alive, last)] == [[], [], [], [10]]
     assert not ended.place.sizes("checkpoints")
     assert cell.final_checkpoint() == b"ten"
     assert cell.state().status == "done"
+    alive.save_checkpoint(15, b"fifteen")
+    cell.mark_done(alive, {})
+    assert [attempt.checkpoint_steps() for attempt in (alive, last)] == [[], [10]]
+
+
+def test_an_attempt_that_goes_on_keeps_two_to_resume_from(cell: CellFolder) -> None:
+    first, second, third, later = (cell.start_attempt() for _ in range(4))
+    for attempt, steps in ((first, (5, 10)), (second, (15, 20)), (later, (90,))):
+        for step in steps:
+            attempt.save_checkpoint(step, b"weights")
+    cell.drop_older(third)
+    assert (first.checkpoint_steps(), second.checkpoint_steps()) == ([5, 10], [15, 20]), "it has saved none"
+    third.save_checkpoint(25, b"weights")
+    cell.drop_older(third)
+    assert (first.checkpoint_steps(), second.checkpoint_steps()) == ([], [20])
+    third.save_checkpoint(30, b"weights")
+    cell.drop_older(third)
+    assert [one.checkpoint_steps() for one in (first, second, third)] == [[], [], [25, 30]]
+    assert later.checkpoint_steps() == [90], "another run may be further"
 
 
 def test_a_cell_is_done_where_its_old_checkpoints_cannot_be_deleted(

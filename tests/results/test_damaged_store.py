@@ -66,14 +66,15 @@ evaluations: [retrieval/synthetic]
 """
 
 READ_BY_NOBODY = {
+    "cells/ended/attempts/A/checkpoints/STEP.json",
     "cells/ended/attempts/A/heartbeat.json",
     "cells/ended/attempts/A/tensorboard/EVENTS",
     "cells/begun/attempts/A/tensorboard/EVENTS",
     "data/read/KEY/HASH",
     "studies/STUDY.json",
 }
-"""What is for people alone, was of use while the cell was computed, is read where the data is elsewhere alone, or by
-commands that name a cell (`tests/results/test_titles.py`)."""
+"""What is for people alone, stands in the cell's own marker too, was of use while the cell was computed, is read
+where the data is elsewhere alone, or by commands that name a cell (`tests/results/test_titles.py`)."""
 
 KINDS = {
     "ended": (

@@ -122,15 +122,15 @@ def test_dropping_weights_leaves_all_but_one_cells_checkpoints(store: Store, sea
         attempt.write_curves(pd.DataFrame({"step": [1], "loss": [1.0]}))
     search.save(finished(0, 1.0))
     before = set(store.place.sizes())
-    search.drop_weights("a")
+    search.drop_weights({"a"})
     gone = before - set(store.place.sizes())
     assert len(gone) == 2, "the checkpoint and its marker"
     assert all(path.startswith("searches/c0ffee-d00d/cells/a-d/") and "/checkpoints/" in path for path in gone)
     assert inner.folder("ab", "d").latest_checkpoint() == (1, b"weights")
     assert store.folder("a", "d").latest_checkpoint() == (1, b"weights")
     assert inner.folder("a", "d").curves() is not None
-    search.drop_weights("a")
-    search.drop_weights("")
+    search.drop_weights({"a"})
+    search.drop_weights(set())
     assert before - set(store.place.sizes()) == gone, "there is nothing more to drop"
 
 

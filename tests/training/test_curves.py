@@ -66,6 +66,7 @@ def test_curves_and_events_are_whole_after_every_save_and_after_a_restart(folder
     resumed = Recorder(folder, found)
     resumed.add(_row(4))
     resumed.save(found := checkpoint(resumed, 4), last=True)
+    folder.mark_done(resumed._attempt, {})
     assert curves_of(folder)["step"].tolist() == [1, 2, 4]
     assert curves_of(folder).equals(pd.DataFrame([_row(step) for step in (1, 2, 4)]))
     assert resumed.curves.last() == _row(4)

@@ -97,9 +97,8 @@ def run_search(
         with announced(site.store, SHARED, site.run):
             _work_through(records, work, at_once, cluster, ending)
         end_killed(site.store, site.run)  # the trials that the scheduler stopped
-    for trial in records.trials.values():
-        if trial.ended and trial.cell:
-            folder.drop_weights(trial.cell)  # repeated: a stopped worker may have written one more
+    # Repeated: a stopped worker may have written one more.
+    folder.drop_weights({trial.cell for trial in records.trials.values() if trial.ended and trial.cell})
     return [records.trials[number] for number in sorted(records.trials)]
 
 

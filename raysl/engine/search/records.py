@@ -186,7 +186,7 @@ class Records:
         """Records how a trial ended, and ends those that wait for it."""
         self._keep(trial)
         with self._telling():
-            self.folder.drop_weights(trial.cell)
+            self.folder.drop_weights({trial.cell})
         self.note(f"{self._count()}: trial {trial.number} {self._ending(trial)}: {shown(trial.point)}")
         for one in list(self.trials.values()):
             if one.same_as == trial.number and not one.ended and one.number in self._begun:
