@@ -55,6 +55,10 @@ class MissingFileError(ConfigError, NodeFault):
     """A file that a configuration names and that this machine does not have."""
 
 
+class MissingPackageError(ConfigError, NodeFault):
+    """A package that a component imports and that this machine does not have."""
+
+
 class LeftError(RayslError):
     """Training was ended from outside. It saved a checkpoint, and resumes from it when it is run again."""
 

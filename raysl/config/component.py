@@ -10,13 +10,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
 
 from raysl.config.options import Options
 from raysl.config.suggest import nearest
-from raysl.errors import ConfigError
+from raysl.errors import ConfigError, MissingPackageError
 
 if TYPE_CHECKING:
     from raysl.config.cell import CellConfig
@@ -128,8 +132,19 @@ class Chosen:
         return find(self.kind, self.name)
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
-        """Builds the component: ``component.build(options, *args, **kwargs)``."""
-        return self.component.build(self.options, *args, **kwargs)
+        """Builds the component: ``component.build(options, *args, **kwargs)``.
+
+        Raises:
+            MissingPackageError: it imports a package that is not installed.
+        """
+        try:
+            return self.component.build(self.options, *args, **kwargs)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if not package or package == "raysl" or importlib.util.find_spec(package) is not None:
+                raise
+            needed = f"{self.kind} {self.name} needs the package {package}, which is not installed here"
+            raise MissingPackageError(f"{needed}: pip install '{_requirement(package)}'") from error
 
     @property
     def labelled(self) -> bool:
@@ -171,6 +186,16 @@ def check_together(kind: str, cell: CellConfig) -> None:
     check = getattr(importlib.import_module(KINDS[kind]), "CHECK", None)
     if check is not None:
         check(cell)
+
+
+def _requirement(package: str) -> str:
+    """As raysl asks for it, ``pytorchvideo==0.1.5``; the bare name of a package that it does not ask for."""
+    with suppress(metadata.PackageNotFoundError):
+        for line in metadata.requires("raysl") or ():
+            one = Requirement(line)
+            if one.name == package:
+                return f"{package}{one.specifier}"
+    return package
 
 
 @cache

@@ -14,6 +14,7 @@ from raysl.data.account import account
 from raysl.data.cache_need import cache_need
 from raysl.data.catalog import Catalog, Video
 from raysl.data.decode import decoder_for
+from raysl.data.decode_decord import is_installed
 from raysl.data.decode_pyav import STOPS
 from raysl.data.decode_torchcodec import versions
 from raysl.data.manifest_types import ManifestRow
@@ -92,7 +93,9 @@ class CheckReport:
             f"readable               {self.readable}",
             f"short of their header  {len(self.short)}",
             f"longer than it         {len(self.long)}",
-            f"decord disagrees       {len(self.decord_disagrees)} (these are read with PyAV)",
+            f"decord disagrees       {len(self.decord_disagrees)} (these are read with PyAV)"
+            if is_installed()
+            else "decord                 not installed: PyAV reads every video",
             *([f"torchcodec reads       {self.torchcodec} (the others: decord, or PyAV)"] if versions() else []),
             f"with damaged frames    {len(self.damaged)} (these are used)",
             f"unreadable             {len(self.unreadable)}{self._in_part()}",
@@ -113,7 +116,8 @@ class CheckReport:
         lines += _listed("equal contents in two splits", dict.fromkeys(self.across, ""))
         lines += _listed("short", short)
         lines += _listed("too short", {path: f"{frames} frames" for path, frames in self.too_short.items()})
-        lines += _listed("decord disagrees", dict.fromkeys(self.decord_disagrees, ""))
+        if is_installed():
+            lines += _listed("decord disagrees", dict.fromkeys(self.decord_disagrees, ""))
         lines += _listed("absent", dict.fromkeys(self.missing, ""), file="--missing")
         lines += self.account
         return "\n".join(lines)

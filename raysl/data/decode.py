@@ -29,7 +29,7 @@ def decoder_for(row: ManifestRow) -> Decoder:
     """The fastest that gives the frames of a sequential PyAV decode of this video, here."""
     if row.torchcodec and row.torchcodec == decode_torchcodec.versions():
         return "torchcodec"
-    return "decord" if row.decord_agrees else "pyav"
+    return "decord" if row.decord_agrees and decode_decord.is_installed() else "pyav"
 
 
 def decode_all(path: Path) -> Iterator[Pixels]:

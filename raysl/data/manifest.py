@@ -10,6 +10,7 @@ from pathlib import Path
 
 from raysl.data import decode_torchcodec
 from raysl.data.catalog import Catalog
+from raysl.data.decode_decord import say_if_absent
 from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_pool import Job, Work, run_jobs
 from raysl.data.manifest_store import RowStore, Stamp
@@ -42,6 +43,7 @@ def build_manifest(
     Raises:
         DataError: a file is absent, or the file system fails. A video that cannot be decoded is a row with the reason.
     """
+    say_if_absent()
     store = RowStore(folder, root)
     with store.locked():
         stamps = {video.path: _stamp(root / video.path) for video in catalog.videos}

@@ -17,7 +17,8 @@ class ManifestRow:
         height, width: pixels after rotation flags, as decoded.
         rate: average frames per second; 0.0 if unknown.
         fingerprint: of the file's content.
-        decord_agrees: decord gives the same pixels for the same index with random access.
+        decord_agrees: decord gives the same pixels for the same index with random access; False also where the row was
+            made without decord.
         error: why it cannot be read; None if it can.
         damaged: frames that the decoder had to patch, because parts of them are missing or broken.
         notes: special treatment of the file (`raysl.data.decode_pyav.SequentialReader`).

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from raysl.config.component import Chosen
+from raysl.data import decode_decord
 from raysl.data.cache_need import say_need
 from raysl.data.catalog import Catalog, Video
 from raysl.data.decode import decoder_for, read_frames
@@ -186,6 +187,7 @@ def open_source(
         known = snapshot.manifest if snapshot is not None else known_manifest(catalog, root, places.cache / "manifests")
         say_need(data.bound_name, catalog, root, cache, known)
     if snapshot is not None:
+        decode_decord.say_if_absent()
         _check_same(data, catalog, snapshot.catalog)
         source = VideoSource(
             catalog, with_local_decoders(snapshot.manifest, root, places.cache / "manifests"), root, cache

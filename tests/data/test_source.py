@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from raysl.config.component import Chosen
+from raysl.data import decode_decord
 from raysl.data.catalogs.folder import FolderOptions
 from raysl.data.decode import read_frames
 from raysl.data.places import Places
 from raysl.data.resize import resize_frames
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import DataError
+from raysl.notes import heard
 from tests.data.rendered import cut, moving_square, rotate_flag, write_set, write_short, write_video
 
 DATA = Chosen("data set", "folder", FolderOptions(labels="none"))
@@ -50,6 +53,26 @@ def test_cache_decord_and_pyav_give_the_same_bits(places: Places) -> None:
                 assert torch.equal(frames, expected)
     assert bare.reads == {"decord": 9, "pyav": 3}
     assert cached.reads == {"cache": 12}
+
+
+def test_without_decord_a_stored_manifest_is_read_with_pyav_and_a_new_one_says_so(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = open_source(DATA, without_cache(places), resize=SIZE)
+    expected = [bare.frames(index, [3, 0, 7]) for index in range(len(bare.catalog.videos))]
+    assert bare.reads == {"decord": 3, "pyav": 1}
+    monkeypatch.setitem(sys.modules, "decord", None)
+    there = Places(places.roots, places.cache / "there", cache_gigabytes=0.0)
+    notes: list[str] = []
+    with heard(notes.append):
+        elsewhere = open_source(DATA, without_cache(places), resize=SIZE, snapshot=bare.snapshot)
+        made = open_source(DATA, there, resize=SIZE)
+    assert notes == [decode_decord.ABSENT]
+    for source in (elsewhere, made):
+        assert all(torch.equal(source.frames(index, [3, 0, 7]), one) for index, one in enumerate(expected))
+        assert source.reads == {"pyav": 4}
+    assert elsewhere.manifest == bare.manifest
+    assert made.manifest.rows == tuple(replace(row, decord_agrees=False) for row in bare.manifest.rows)
 
 
 def test_clips_that_share_frames_are_those_read_alone_and_decoded_together(places: Places) -> None:

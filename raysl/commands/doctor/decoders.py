@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,10 @@ def _pyav(video: Path, drawn: NDArray[np.uint8]) -> Generator[Finding, None, NDA
 
 
 def _decord(video: Path, decoded: NDArray[np.uint8] | None) -> Iterator[Finding]:
+    if find_spec("decord") is None:
+        advice = "pip install decord==0.6.0, where it has a wheel: on Linux, x86-64"
+        yield Finding("decord", "warning", "not installed: PyAV decodes every video, which is slower", advice)
+        return
     try:
         import decord
     except (ImportError, OSError) as error:

@@ -42,10 +42,10 @@ def judged_platform(system: str, processor: str, whole: str) -> Finding:
     if system == "Linux" and processor in ("x86_64", "AMD64"):
         return Finding("platform", "ok", f"{name}, which raysl is tested on", values=values)
     if system == "Linux":
-        advice = "decord 0.6.0 has no wheel for this processor: build it from source; tell us how the tests ended"
+        advice = "PyAV decodes every video, since decord has no wheel for this processor; tell us how the tests ended"
         return Finding("platform", "warning", f"{name}: not tried", advice, values)
     if system == "Darwin":
-        text = f"{name}: training does not run: os.sched_getaffinity and /proc are not there, nor a wheel of decord"
+        text = f"{name}: training does not run: os.sched_getaffinity and /proc are not there"
         return Finding("platform", "failed", text, "use Linux on x86-64, a container or a cluster", values)
     text = f"{name}: raysl does not run: it uses fcntl, resource and /proc"
     return Finding("platform", "failed", text, "use Linux on x86-64 (on Windows, in WSL 2)", values)
