@@ -1,6 +1,9 @@
 # Everything starts from a clean clone with Python 3.11 and nothing else.
 PYTHON ?= python3.11
 VENV := .venv
+# The versions that .ci/run tests with; `make test-lowest` has others.
+CONSTRAINTS := constraints.txt
+EXTRAS := dev
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export RAY_USAGE_STATS_ENABLED := 0
@@ -8,7 +11,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The tests start hundreds of processes: modules are compiled once, not once in each of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-alone test-fast test-ray test-cluster docs faults smoke lint type format clean
+.PHONY: help setup demo test test-alone test-fast test-ray test-lowest test-cluster docs faults smoke lint type format clean
 .NOTPARALLEL:
 
 help:  ## what can be made
@@ -16,10 +19,10 @@ help:  ## what can be made
 
 setup: $(STAMP)  ## .venv with the project and all that its development needs
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	@start=$$(date +%s); \
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' && \
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[$(EXTRAS)]' && \
 	echo "set-up: $$(( $$(date +%s) - start )) s"
 	@touch $@
 
@@ -43,6 +46,10 @@ test-ray: $(STAMP)  ## those that start a local Ray
 	$(TEST) $(SIDE_BY_SIDE) -m "ray and not cluster" tests/engine
 
 CLUSTER := cluster
+LOWEST := test-fast
+test-lowest:  ## test-fast on the lowest versions that pyproject.toml allows, in .venv-lowest (7 GB; not in .ci/run)
+	$(MAKE) VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt EXTRAS=test $(LOWEST)
+
 test-cluster: $(STAMP)  ## jobs, nodes, lost processes and stores: before you commit a change of raysl/engine
 	$(TEST) $(SIDE_BY_SIDE) -m "$(CLUSTER)" tests/engine tests/work tests/test_signals.py
 
@@ -71,6 +78,6 @@ format: $(STAMP)  ## what ruff can put right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## removes .venv and all that was made
-	rm -rf $(VENV) results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+clean:  ## removes the environments and all that was made
+	rm -rf $(VENV) .venv-lowest results build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -40,6 +40,13 @@ def empty_folder(scheme: str, server: str) -> str:
     return f"{scheme}://{user}{BUCKET}/{uuid.uuid4().hex}?scheme=http&endpoint_override={server}"
 
 
+@pytest.fixture
+def uint8_resize(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision resizes uint8 as uint8, as raysl does: up to 0.23 it took float32 on CPUs with AVX512."""
+    function = "torchvision.transforms.v2.functional._geometry._do_native_uint8_resize_on_cpu"
+    monkeypatch.setattr(function, lambda interpolation: True)
+
+
 @pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
     """host:port of an S3 server that runs in this process, with one empty bucket."""

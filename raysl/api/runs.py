@@ -125,7 +125,7 @@ def run(
         outcome.failed,
         outcome.missing,
         outcome.computed,
-        pd.read_csv(io.StringIO(render_csv(report.table))),
+        pd.read_csv(io.StringIO(render_csv(report.table)), float_precision="round_trip"),
         render_markdown(report.table),
         tuple(f"{report.folder}/{name}" for name in report.files),
         ran.open_searches,

@@ -51,7 +51,7 @@ def write_audio(path: Path, cover: NDArray[np.uint8] | None = None) -> Path:
         if cover is not None:
             picture: Any = container.add_stream("mjpeg", rate=25)
             picture.height, picture.width, picture.pix_fmt = *cover.shape[1:3], "yuvj420p"
-            picture.disposition = Disposition.attached_pic
+            picture.disposition = Disposition.attached_pic.value
             container.mux(picture.encode(av.VideoFrame.from_ndarray(cover[0], format="rgb24")))
             container.mux(picture.encode())
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
@@ -99,7 +99,7 @@ def write_streams(path: Path, streams: Sequence[tuple[NDArray[np.uint8], str, Di
             stream_: Any = container.add_stream(codec, rate=25)
             stream_.height, stream_.width = frames.shape[1:3]
             stream_.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
-            stream_.disposition = flags
+            stream_.disposition = flags.value
             made.append(stream_)
         for stream_, (frames, _, _) in zip(made, streams, strict=True):
             for frame in frames:

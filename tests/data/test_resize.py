@@ -36,5 +36,6 @@ def test_nothing_happens_at_the_same_size() -> None:
     assert torch.equal(resize_frames(FRAMES, 37), FRAMES)
 
 
+@pytest.mark.usefixtures("uint8_resize")
 def test_it_is_torchvisions_bilinear_antialiased_resize() -> None:
     assert torch.equal(resize_frames(FRAMES, 20), resize(FRAMES, [20, 28], antialias=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def _check_raysl(words: list[str], made: set[str]) -> None:
     command, rest = find_command(words)
     given = command.make_context(command.name, list(rest)).params
     named = (given.get("studies") or [], given.get("study") or [])
-    studies = [path for one in named for path in (one if isinstance(one, Sequence) else [one])]
+    studies = [Path(path) for one in named for path in (one if isinstance(one, list | tuple) else [one])]
     if command.name in {"fidelity", "studies"} or any(
         PLACEHOLDER.search(str(study)) or str(study) in made for study in studies
     ):

@@ -51,6 +51,7 @@ def test_without_temporal_consistency_every_frame_draws_its_own() -> None:
     assert torch.equal(clip[:, 3], alone[0])
 
 
+@pytest.mark.usefixtures("uint8_resize")
 def test_crop_and_flip_are_torchvisions() -> None:
     frames, crop = noise(), (3, 7, 20, 31)
     expected = functional.horizontal_flip(functional.resized_crop(frames, *crop, [24, 24], antialias=True))

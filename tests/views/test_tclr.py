@@ -146,6 +146,7 @@ def test_erasing_zeroes_its_rectangle_alone_and_stops_at_the_edge() -> None:
         assert (result == 0).sum() == 9 * min(height, 24 - top) * min(width, 24 - left)
 
 
+@pytest.mark.usefixtures("uint8_resize")
 def test_crop_and_flip_are_torchvisions() -> None:
     frames, crop = noise(), (3, 7, 31, 31)
     expected = functional.horizontal_flip(functional.resized_crop(frames, *crop, [24, 24], antialias=True))
@@ -223,6 +224,7 @@ def test_table_8_adds_blur_and_shear_with_rotation() -> None:
     assert [own._replace(blur=None, angles=None) for own in drawn] == draws()
 
 
+@pytest.mark.usefixtures("uint8_resize")
 def test_the_order_is_crop_colour_grey_then_geometry_then_erasing() -> None:
     drawn = NOTHING._replace(
         crop=(1, 2, 30, 30),

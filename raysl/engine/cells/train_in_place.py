@@ -1,9 +1,9 @@
 """A `TorchTrainer` with its workers in the placement group that Tune reserved for the trial that it runs in.
 
-Train V2 (Ray 2.60) reserves another group for its workers once the trial runs. An autoscaler then sees one cell after
-the other, two groups wait for each other on a full cluster, and a killed controller leaves its group reserved. Train
-has no option for this, so these few methods are replaced; tests/engine/test_run.py fails if another version of Ray
-has changed them.
+Train V2 (Ray 2.54 to 2.60) reserves another group for its workers once the trial runs. An autoscaler then sees one
+cell after the other, two groups wait for each other on a full cluster, and a killed controller leaves its group
+reserved. Train has no option for this, so these few methods are replaced (Ray 2.53 has no such method);
+tests/engine/test_run.py fails if another version of Ray has changed them.
 """
 
 from __future__ import annotations
