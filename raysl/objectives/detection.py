@@ -62,7 +62,7 @@ class Detection(Term):
             raise ValueError("a batch without boxes")
         logits = self.scores(feature_map, boxes.row, boxes.box, self._kept(feature_map, boxes.key))
         summed = F.binary_cross_entropy_with_logits(logits.float(), boxes.actions, reduction="sum")
-        here = feature_map.new_tensor(float(len(boxes.row)))
+        here = feature_map.new_full((), float(len(boxes.row)))
         everywhere = all_reduce_sum(here.clone()).clamp(min=1.0)
         loss = summed * world_size() / (everywhere * boxes.actions.shape[1])
         clips = batch.size

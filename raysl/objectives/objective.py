@@ -28,7 +28,8 @@ class ObjectiveOutput:
     Attributes:
         loss: scalar with gradient, the weighted sum on this rank; its mean over ranks is the loss of the global batch.
         terms: unweighted loss of each term on the global batch, detached, equal on every rank.
-        metrics: metrics of all terms on the global batch, detached, equal on every rank.
+        metrics: metrics of all terms on the global batch, detached, equal on every rank; none where they are not
+            measured.
     """
 
     loss: Tensor
@@ -61,6 +62,7 @@ class Objective(nn.Module):
         self.terms = nn.ModuleDict({_key(name): term for name, (term, _) in terms.items()})
         self.weights = {name: weight for name, (_, weight) in terms.items()}
         self._same_view = dict(same_view or {})
+        self._measures = True
 
     def term(self, name: str) -> Term:
         term = self.terms[_key(name)]
@@ -92,6 +94,12 @@ class Objective(nn.Module):
     def compares_across_batch(self) -> bool:
         """Whether another batch size gives another loss, so that gradient accumulation is refused."""
         return any(self.term(name).compares_across_batch for name in self.weights)
+
+    def measure(self, on: bool) -> None:
+        """Whether the next batches' metrics are computed; they are at first. The loss is the same."""
+        self._measures = on
+        for name in self.weights:
+            self.term(name).measures = on
 
     def begin_step(self, step: int) -> None:
         """See `Term.begin_step`."""
@@ -150,6 +158,8 @@ class Objective(nn.Module):
         for name in self.weights:
             output = self.term(name)(features[name], batch)
             losses[name] = output.loss
+            if not self._measures:
+                continue
             if twice := metrics.keys() & output.metrics.keys():
                 raise ValueError(f"term {name!r} reports {sorted(twice)}, which another term reports already")
             metrics |= output.metrics

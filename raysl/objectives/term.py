@@ -96,7 +96,8 @@ class TermOutput:
 
     Attributes:
         loss: unweighted scalar on this rank; its mean over ranks is the loss of the global batch.
-        metrics: scalars for the curves, on this rank; averaged over ranks too. Names are unique among all terms.
+        metrics: scalars for the curves, on this rank; averaged over ranks too. Names are unique among all terms. Unused
+            where the term does not measure.
     """
 
     loss: Tensor
@@ -108,18 +109,24 @@ class Term(nn.Module, ABC):
 
     A framework: ``COMPONENT.build(options, context: TermContext) -> Term``.
 
-    One optimisation step calls `begin_step` once, ``forward`` once for each accumulated batch, and, where loss and
-    gradient were finite, `end_step` once after the optimizer. What a term keeps between steps (queue, bank, momentum
-    encoder) are buffers and parameters without gradient: they are in the checkpoint, and DDP does not touch them.
+    One optimisation step calls `begin_step` once, ``forward`` once for each accumulated batch, and `end_step` once
+    after the optimizer, if loss and gradient were finite (on a GPU before anybody has looked: training then ends one
+    step later, and nothing of it is kept). What a term keeps between steps (queue, bank, momentum encoder) are buffers
+    and parameters without gradient: they are in the checkpoint, and DDP does not touch them.
 
     Any tensor that passes a batch norm is view-major: with V views of B videos, row r is of video r modulo B.
 
     Class attributes:
         compares_across_batch: True where another batch size gives another loss (negatives, batch statistics of the
             loss itself), so that gradient accumulation is refused.
+
+    Attributes:
+        measures: whether anybody looks at this step's metrics; the same on every rank. A term may leave them out
+            otherwise.
     """
 
     compares_across_batch: bool = True
+    measures: bool = True
 
     @property
     @abstractmethod

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from raysl.training.learner import StepValues
 from raysl.training.monitored import PREFIX
+from raysl.training.step_values import StepValues
 
 INTEGER_COLUMNS = ("step", "epoch", "data/unreadable")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from raysl.config.cell import CellConfig
-from raysl.distributed import broadcast_from_first, is_distributed, of_all_ranks, world_size
+from raysl.distributed import broadcast_from_first, is_distributed, world_size
 from raysl.errors import CellFailure
 from raysl.models.batch_norm import average_statistics, convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
@@ -23,18 +22,8 @@ from raysl.objectives.objective import Objective, ObjectiveOutput
 from raysl.training.gradient_cache import GradientCache, average_gradients
 from raysl.training.precision import Precision, autocast
 from raysl.training.schedule import Schedule
+from raysl.training.step_values import HostCopy, StepValues, TakenStep
 from raysl.views.batch import Batch
-
-
-@dataclass(frozen=True)
-class StepValues:
-    """The values of one step, means over the global batch: the same on every rank."""
-
-    loss: float
-    terms: dict[str, float]
-    metrics: dict[str, float]
-    learning_rate: float
-    gradient_norm: float
 
 
 class Learner:
@@ -46,6 +35,9 @@ class Learner:
     Args:
         objective: newly built, on the CPU, the same on every rank.
         total_steps, steps_per_epoch: optimisation steps, for the schedule.
+
+    Attributes:
+        ahead: of `steps_ahead`.
     """
 
     def __init__(
@@ -69,6 +61,10 @@ class Learner:
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         self.schedule: Schedule = cell.schedule.build(total_steps, steps_per_epoch)
+        self.ahead = steps_ahead(device)
+        self._steps_per_epoch = steps_per_epoch
+        self._unread = deque[TakenStep]()
+        self._read = list[StepValues]()
         self._cache: GradientCache | None = None
         if training.chunk_in_use is not None and training.chunk_in_use < grouping.share:
             self._cache = GradientCache(self.objective, grouping, training.chunk_in_use, device, precision)
@@ -99,31 +95,65 @@ class Learner:
         return wrapped
 
     def step(self, batches: Sequence[Batch], step: int) -> StepValues:
-        """Takes step number ``step`` (from 0) on ``training.accumulate`` batches. Collective.
+        """`take`, then the step's values, for which it waits. Collective.
 
         Raises:
-            CellFailure: the loss or the gradient is not finite; raised on every rank, weights unchanged.
+            CellFailure: as `read`.
+        """
+        self.take(batches, step)
+        return self.read()[-1]
+
+    def take(self, batches: Sequence[Batch], step: int, *, metrics: bool = True) -> None:
+        """Takes step number ``step`` (from 0) on ``training.accumulate`` batches. Collective.
+
+        Where steps may be ahead, weights are moved before anybody has seen whether loss and gradient are finite:
+        nothing may be kept of them before `read` says so.
+
+        Args:
+            metrics: whether the objective's metrics are computed.
+
+        Raises:
+            CellFailure: as `read`; where no step may be ahead, weights, queues and banks are then unchanged.
         """
         rate = self._set_rate(step)
+        self.objective.measure(metrics)
         self.objective.begin_step(step)
         self.optimizer.zero_grad(set_to_none=True)
         outputs = [self._backward(batch, last=batch is batches[-1]) for batch in batches]
         if self._cache is not None:
             average_gradients(self.objective)
-        loss, terms, metrics = self._reduce(outputs)
-        if not math.isfinite(loss):
-            raise of_all_ranks(
-                CellFailure(f"the loss is {loss} at step {step + 1}", {"step": step + 1, "terms": terms})
-            )
-        norm = self._clip()
-        if not math.isfinite(norm):
-            raise of_all_ranks(
-                CellFailure(f"the gradient norm is {norm} at step {step + 1}", {"step": step + 1, "loss": loss})
-            )
+        self._unread.append(self._values(outputs, step, rate))
+        self._look(self.ahead)
         self.optimizer.step()
         self.objective.end_step()
-        self.schedule.observe(step, loss)
-        return StepValues(loss, terms, metrics, rate, norm)
+        if (step + 1) % self._steps_per_epoch == 0:  # the schedule may need an epoch's losses for the next
+            self._look(0)
+
+    def read(self, ahead: int = 0) -> list[StepValues]:
+        """The values of the steps that were not read yet, in order, but for the last ``ahead``.
+
+        Raises:
+            CellFailure: a loss or a gradient is not finite; it names the first such step, on every rank. Another `read`
+                gives the values of the steps before it.
+        """
+        self._look(ahead)
+        found, self._read = self._read, []
+        return found
+
+    def check(self) -> None:
+        """Raises what `read` raises, and leaves it the values."""
+        self._look(0)
+
+    def _look(self, ahead: int) -> None:
+        while len(self._unread) > ahead:
+            taken = self._unread.popleft()
+            try:
+                values = taken.read()
+            except CellFailure:
+                self._unread.clear()  # what followed is of no use
+                raise
+            self.schedule.observe(taken.step, values.loss)
+            self._read.append(values)
 
     def _set_rate(self, step: int) -> float:
         factor = self.schedule(step)
@@ -142,31 +172,23 @@ class Learner:
             (output.loss / self._accumulate).backward()  # type: ignore[no-untyped-call]
         return output
 
-    def _reduce(self, outputs: Sequence[ObjectiveOutput]) -> tuple[float, dict[str, float], dict[str, float]]:
-        """Means over accumulated batches; terms and metrics are means over ranks already."""
+    def _values(self, outputs: Sequence[ObjectiveOutput], step: int, rate: float) -> TakenStep:
+        """Means over accumulated batches; terms and metrics are means over ranks already. Clips the gradient."""
         loss = _mean([output.loss for output in outputs])
         if is_distributed():
             dist.all_reduce(loss)
             loss /= world_size()
         terms = {name: _mean([out.terms[name] for out in outputs]) for name in outputs[0].terms}
         metrics = {name: _mean([out.metrics[name] for out in outputs]) for name in outputs[0].metrics}
-        # Read at once: each number that is read by itself waits for the GPU once more.
-        values = torch.stack([loss, *terms.values(), *metrics.values()]).tolist()
-        of_metrics = 1 + len(terms)
-        return (
-            values[0],
-            dict(zip(terms, values[1:of_metrics], strict=True)),
-            dict(zip(metrics, values[of_metrics:], strict=True)),
-        )
+        values = torch.stack([loss, _scalar(self._clip()), *terms.values(), *metrics.values()])
+        return TakenStep(step, rate, tuple(terms), tuple(metrics), HostCopy(values))
 
-    def _clip(self) -> float:
+    def _clip(self) -> Tensor:
         """The gradient's norm before clipping."""
         parameters = [parameter for parameter in self.objective.parameters() if parameter.grad is not None]
         if self._clip_norm is None:
-            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        else:
-            norm = nn.utils.clip_grad_norm_(parameters, self._clip_norm)
-        return float(norm)
+            return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        return nn.utils.clip_grad_norm_(parameters, self._clip_norm)
 
     def state(self) -> dict[str, Any]:
         """The objective's state, with running statistics over all ranks. Collective."""
@@ -178,6 +200,15 @@ class Learner:
         self.objective.load_state_dict(model)
         self.optimizer.load_state_dict(optimizer)
         self.schedule.load_state_dict(schedule)
+
+
+def steps_ahead(device: torch.device) -> int:
+    """Steps that `Learner.take` may be ahead of `Learner.read`.
+
+    1 on a GPU, which then computes the next step while the values of one are looked at. 0 on the CPU, where looking
+    costs nothing, and a step that is not finite changes nothing.
+    """
+    return 1 if device.type == "cuda" else 0
 
 
 def use_channels_last(module: nn.Module) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from raysl.config.identity import cell_id
 from raysl.data.places import NOTHING
 from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, of_all_ranks, on_every_rank, rank, world_size
-from raysl.errors import CellFailure, LeftError, NodeFault
+from raysl.errors import CellFailure, LeftError, NodeFault, RayslError
 from raysl.models.backbone import Backbone
 from raysl.models.batch_norm import average_statistics
 from raysl.objectives.build import build_objective
@@ -24,14 +25,15 @@ from raysl.training.batches import Signals, StepBatches, exchange
 from raysl.training.check_cell import check_accumulation
 from raysl.training.checkpoint import Checkpoint, random_state, restore_random_state, seed_rank
 from raysl.training.curves import curve_row
-from raysl.training.learner import Learner, StepValues
+from raysl.training.learner import Learner
 from raysl.training.length import Length, training_length
 from raysl.training.monitor import Monitor, Watch
-from raysl.training.parameter_groups import weight_penalty
+from raysl.training.parameter_groups import WeightPenalty
 from raysl.training.precision import Precision, colors_on_device
 from raysl.training.probe import Probe
 from raysl.training.progress import Pace, Progress
 from raysl.training.recorder import Recorder
+from raysl.training.step_values import Mark, StepValues
 from raysl.training.summary import Summary
 from raysl.training.unreadable import Unreadable
 from raysl.views.loader import PretrainingLoader
@@ -46,6 +48,26 @@ ProgressCallback = Callable[[Progress], None]
 
 class KilledError(Exception):
     """Raised by `pretrain` after ``stop_after`` steps."""
+
+
+@dataclass
+class _Taken:
+    """A step that was taken, whose values may not be read yet.
+
+    Attributes:
+        begun, loaded, finished: when the step began, every rank had its batch, and it was over.
+        unreadable: training videos that could not be read so far.
+        penalty: of the weights after the step, where a row of the curves is due.
+        measured: columns of a monitor.
+    """
+
+    step: int
+    begun: Mark
+    loaded: Mark
+    finished: Mark
+    unreadable: int
+    penalty: WeightPenalty | None = None
+    measured: dict[str, float] = field(default_factory=dict)
 
 
 class Run:
@@ -84,6 +106,7 @@ class Run:
         clips = cell.training.batch_size * cell.training.accumulate * len(self.learner.objective.view_names)
         self._clips = clips
         self._last: StepValues | None = None
+        self._taken = deque[_Taken]()
         self._watch = Watch(monitor, {} if found is None else found.monitored)
         self._seconds_before = 0.0
         self._pace = Pace(clips)
@@ -168,20 +191,25 @@ class Run:
         reported = time.monotonic()
         for done in range(self.first + 1, self.length.steps + 1):
             due = time.monotonic() - reported > REPORT_SECONDS
+            number = None if probe is None else probe.due(done, self.length.steps)
             try:
                 signals = self._step(batches, done, due, recorder)
-            except CellFailure as failure:
-                last = None if self._last is None else asdict(self._last)
-                details = {**failure.details, "step": done, "last_good": last}
-                raise of_all_ranks(CellFailure(failure.reason, details)) from failure
-            if signals.tick or self.length.ends_epoch(done):
+                saves = done % every == 0 or done == self.length.steps or signals.save or signals.leave
+                reports = signals.tick or self.length.ends_epoch(done)
+                stops = saves or reports or number is not None or done == stop_after
+                self._look(recorder, 0 if stops else self.learner.ahead)
+            except RayslError as error:
+                first = self._first_failure(error, done, recorder)
+                if first is error:
+                    raise
+                raise first from error
+            if reports:
                 reported = time.monotonic()
                 self._report(done, recorder, on_progress)
-            if done % every == 0 or done == self.length.steps or signals.save or signals.leave:
+            if saves:
                 self.save(recorder, done)
             if signals.leave and done < self.length.steps:
                 raise of_all_ranks(LeftError(f"it was ended from outside; a rerun continues after step {done}"))
-            number = None if probe is None else probe.due(done, self.length.steps)
             if probe is not None and number is not None:
                 average_statistics(self.learner.objective)
                 probe.look(self.learner.objective.backbone, number)
@@ -189,7 +217,7 @@ class Run:
                 raise KilledError(f"stopped after step {done}")
 
     def _step(self, batches: StepBatches, done: int, due: bool, recorder: Recorder | None) -> Signals:
-        started = time.perf_counter()
+        begun = Mark(self.device)
         step_batches, failure = batches.next()
         failed_paths = tuple(path for batch in step_batches for path in batch.unreadable)
         signals = exchange(failure, failed_paths, due, self.device)
@@ -203,29 +231,58 @@ class Run:
             )
         self.unreadable.add(signals.unreadable)
         self.unreadable.check(done)
-        loaded = time.perf_counter()
-        values = self.learner.step(step_batches, done - 1)
-        finished = time.perf_counter()
-        self._pace.step(finished - started, loaded - started)
-        self._last = values
-        measured = self._watch.measure(self.learner.objective.backbone, done, self.length.steps)
+        loaded = Mark(self.device)
         logs = done % self.cell.training.log_steps == 0 or done == self.length.steps
-        if measured or (recorder is not None and logs):
+        measures = self._watch.due(done, self.length.steps)
+        self.learner.take(step_batches, done - 1, metrics=logs or measures)
+        taken = _Taken(done, begun, loaded, Mark(self.device), self.unreadable.count)
+        self._taken.append(taken)
+        if measures:
+            self.learner.check()
+            taken.measured = self._watch.measure(self.learner.objective.backbone)
+        if taken.measured or (recorder is not None and logs):
+            taken.penalty = WeightPenalty(self.learner.optimizer.param_groups)
+        return signals
+
+    def _look(self, recorder: Recorder | None, ahead: int = 0) -> None:
+        """Counts the steps that were taken, except the last ``ahead``, and adds their rows to the curves.
+
+        Raises:
+            CellFailure: as `Learner.read`.
+        """
+        for values in self.learner.read(ahead):
+            taken, self._last = self._taken.popleft(), values
+            waited = taken.loaded.seconds_since(taken.begun)
+            computed = taken.finished.seconds_since(taken.loaded)
+            self._pace.step(waited + computed, waited)
+            if taken.penalty is None:
+                continue
             row = curve_row(
-                done,
-                self.length.epoch(done),
+                taken.step,
+                self.length.epoch(taken.step),
                 values,
-                data_seconds=loaded - started,
-                compute_seconds=finished - loaded,
+                data_seconds=waited,
+                compute_seconds=computed,
                 clips=self._clips,
-                unreadable=self.unreadable.count,
-                weight_penalty=weight_penalty(self.learner.optimizer.param_groups),
+                unreadable=taken.unreadable,
+                weight_penalty=taken.penalty.read(),
             )
-            row |= measured
+            row |= taken.measured
             self._watch.record(row)
             if recorder is not None:
                 recorder.add(row)
-        return signals
+
+    def _first_failure(self, error: RayslError, done: int, recorder: Recorder | None) -> RayslError:
+        """What failed first: ``error``, or a step before that nobody had looked at yet, with the last good values."""
+        try:
+            self._look(recorder)
+        except CellFailure as earlier:
+            error = earlier
+            self._look(recorder)  # the steps before it
+        if not isinstance(error, CellFailure):
+            return error
+        last = None if self._last is None else asdict(self._last)
+        return of_all_ranks(CellFailure(error.reason, {"step": done, **error.details, "last_good": last}))
 
     def _report(self, done: int, recorder: Recorder | None, on_progress: ProgressCallback | None) -> None:
         assert self._last is not None

@@ -51,12 +51,13 @@ class Watch:
         self._monitor = monitor
         self.row, self.last = dict(row), Monitored.of_row(row)
 
-    def measure(self, backbone: Backbone, step: int, steps: int) -> dict[str, float]:
-        """Columns of the curves after ``step`` of ``steps``, the same on every rank; empty if no measurement is due.
+    def due(self, step: int, steps: int) -> bool:
+        """Whether a measurement is due after ``step`` of ``steps``."""
+        return self._monitor is not None and probe_due(self._monitor.points, step, steps) is not None
 
-        Collective.
-        """
-        if self._monitor is None or probe_due(self._monitor.points, step, steps) is None:
+    def measure(self, backbone: Backbone) -> dict[str, float]:
+        """Columns of the curves, the same on every rank; empty if the measurement failed. Collective."""
+        if self._monitor is None:
             return {}
         with _statistics_of_all_ranks(backbone):
             found = dict(self._monitor.measure(backbone))

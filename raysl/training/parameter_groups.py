@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
+
+from raysl.training.step_values import HostCopy
 
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)
 
@@ -47,16 +50,27 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
     ]
 
 
-def weight_penalty(groups: Iterable[Mapping[str, Any]]) -> float:
+class WeightPenalty:
     """What weight decay adds to the loss: the sum over groups of the decay times half the parameters' sum of squares.
 
-    CVRL's regularisation loss (code). AdamW decays weights beside the loss; it is the same sum there.
+    CVRL's regularisation loss (code). AdamW decays weights beside the loss; it is the same sum there. It is of the
+    weights at the time of construction; `read` waits for the device.
 
     Args:
         groups: of `parameter_groups`, or an optimizer's.
     """
-    return sum(
-        float(group["weight_decay"]) / 2 * float(nn.utils.get_total_norm([p.detach() for p in group["params"]])) ** 2
-        for group in groups
-        if group["weight_decay"]
-    )
+
+    def __init__(self, groups: Iterable[Mapping[str, Any]]) -> None:
+        decayed = [group for group in groups if group["weight_decay"]]
+        self._decays = [float(group["weight_decay"]) for group in decayed]
+        norms = [nn.utils.get_total_norm([p.detach() for p in group["params"]]).double() for group in decayed]
+        self._norms = HostCopy(torch.stack(norms)) if norms else None
+
+    def read(self) -> float:
+        norms = [] if self._norms is None else self._norms.read()
+        return sum(decay / 2 * norm**2 for decay, norm in zip(self._decays, norms, strict=True))
+
+
+def weight_penalty(groups: Iterable[Mapping[str, Any]]) -> float:
+    """The value of a `WeightPenalty`, at once."""
+    return WeightPenalty(groups).read()

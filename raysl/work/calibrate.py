@@ -32,10 +32,10 @@ from raysl.planning.cost import ANY_VIDEOS, not_inflated, objective_on_meta, unr
 from raysl.results import open as open_store
 from raysl.training.batches import StepBatches
 from raysl.training.curves import curve_row
-from raysl.training.learner import StepValues
 from raysl.training.loop import Run
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.recorder import Recorder
+from raysl.training.step_values import StepValues
 from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
 from raysl.views.label_subset import label_subset

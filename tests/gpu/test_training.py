@@ -10,15 +10,17 @@ import torch
 
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
+from raysl.errors import CellFailure
 from raysl.testing.ranks import run_ranks
 from raysl.training.loop import KilledError
 from raysl.training.precision import choose_device
 from raysl.training.pretrain import pretrain
 from tests.models.test_backbones import TRAINED
 from tests.objectives.batches import small
-from tests.training.material import assert_equal_states, curves_of, final, folder_of, tiny_cell
-from tests.training.steps import assert_same_training, cell_of, taken
+from tests.training.material import FAILING, assert_equal_states, curves_of, final, folder_of, tiny_cell
+from tests.training.steps import assert_same_training, batches_of, cell_of, learner_of, taken
 from tests.training.test_batch_groups import CASES
+from tests.training.test_steps_ahead import CASES as WAITLESS
 
 CHUNKED = {f"{name}, in chunks": {**changes, "chunk": 4} for name, (changes, _) in CASES.items() if name == "smaller"}
 STEPS = {**{name: changes for name, (changes, _) in CASES.items()}, **CHUNKED}
@@ -87,6 +89,42 @@ def test_a_cell_trains_as_on_the_cpu(device: torch.device, framework: str, sourc
         pretrain(cell, folder, source, device=where)
         losses.append(list(curves_of(folder)["loss/total"]))
     assert losses[0][:4] == pytest.approx(losses[1][:4], rel=2e-3)
+
+
+@pytest.mark.parametrize("case", WAITLESS)
+def test_no_step_waits_for_the_gpu(device: torch.device, case: str) -> None:
+    """PyTorch itself says what waits. (tests/training/test_steps_ahead.py looks for it on the CPU.)"""
+    if device.type != "cuda":
+        pytest.skip("the CPU has nothing to wait for")
+    cell = WAITLESS[case]
+    learner = learner_of(cell, device=device)
+    learner.ahead = 3
+    batches = [[batch.to(device) for batch in batches_of(cell, step)] for step in range(3)]
+    learner.take(batches[0], 0)  # its first step makes the optimizer's state
+    torch.cuda.synchronize(device)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        learner.take(batches[1], 1)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_a_step_that_is_not_finite_is_named(
+    device: torch.device, step: int, source: VideoSource, tmp_path: Path
+) -> None:
+    """Within an epoch and at its end; with the last good values, and no checkpoint of what followed."""
+    failing = {"framework": FAILING, "step": step}
+    cell = tiny_cell(**{"objective.contrastive": failing, "training.steps": 6, "training.checkpoint_steps": 1})
+    folder = folder_of(tmp_path, cell, source)
+    with pytest.raises(CellFailure, match=f"the loss is nan at step {step}") as caught:
+        pretrain(cell, folder, source, device=device)
+    newest = folder.latest_checkpoint()
+    assert newest is not None
+    assert newest[0] == step - 1
+    last = caught.value.details["last_good"]
+    assert isinstance(last, dict)
+    assert last["loss"] == curves_of(folder)["loss/total"].iloc[-1]
 
 
 def test_loader_processes_and_pinned_memory_change_no_bit(

@@ -13,8 +13,8 @@ from raysl.results.place import Place
 from raysl.training.checkpoint import Checkpoint
 from raysl.training.curves import curve_row
 from raysl.training.events import FILE_BYTES
-from raysl.training.learner import StepValues
 from raysl.training.recorder import JOINED, Recorder
+from raysl.training.step_values import StepValues
 from tests.training.material import curves_of, logged_steps
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from raysl.errors import ConfigError, NodeFault
 from raysl.results import Store
 from raysl.testing.ranks import run_ranks
 from raysl.training.progress import Progress
+from raysl.views.batch import Batch
 from raysl.work.compute import compute_cell, evaluate_cell, pretrain_cell, workers_of
 from raysl.work.run_cells import reopen
 from raysl.work.site import Site
@@ -231,14 +233,14 @@ def _one_rank_fails(rank: int, cell: Cell, site: Site, error: str) -> str:
     from raysl.training.learner import Learner
 
     if rank == 1:
-        step = Learner.step
+        take = Learner.take
 
-        def failing(self: Learner, batches: object, done: int) -> object:
+        def failing(self: Learner, batches: Sequence[Batch], done: int, *, metrics: bool = True) -> None:
             if done == 1:
                 raise {"memory": MemoryError("no memory left"), "bug": ZeroDivisionError("odd")}[error]
-            return step(self, batches, done)  # type: ignore[arg-type]
+            take(self, batches, done, metrics=metrics)
 
-        Learner.step = failing  # type: ignore[method-assign, assignment]
+        Learner.take = failing  # type: ignore[method-assign]
     try:
         pretrain_cell(cell, site)
     except NodeFault as fault:

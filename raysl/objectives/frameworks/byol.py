@@ -153,7 +153,7 @@ class BYOL(Term):
         if self.options.symmetric == "mean":
             loss = loss / len(distances)
         embeddings = [*online.detach().chunk(len(self._online)), targets[0]]
-        own = TermOutput(loss, representation_metrics(*embeddings[:2]))
+        own = TermOutput(loss, representation_metrics(*embeddings[:2]) if self.measures else {})
         # One direction: a transformed clip predicts the target of the original, `key`. Where the original's directions
         # are added it counts as many times, so that original_weight is a share.
         times = len(distances) if self.options.symmetric == "sum" else 1

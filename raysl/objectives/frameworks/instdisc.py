@@ -116,7 +116,8 @@ class InstDisc(Term):
         own = drawn[:, 0]
         self._seen.append((own, unit_rows(query.detach())))
         logits = bank_logits(query, self.bank.entries, drawn, self.options.temperature)
-        told = TermOutput(self._loss(logits), self._metrics(query, own, drawn, logits))
+        metrics = self._metrics(query, own, drawn, logits) if self.measures else {}
+        told = TermOutput(self._loss(logits), metrics)
         return self.transformed.added_to(
             told,
             features,

@@ -157,9 +157,11 @@ class MoCo(Term):
             info_nce(queue_logits(query, key, self.queue.columns, self.options.temperature))
             for query, key in zip(queries, keys, strict=True)
         ]
-        accuracy, entropy = (torch.stack(values).mean() for values in list(zip(*results, strict=True))[1:])
-        told = {"contrastive_accuracy": accuracy, "contrastive_entropy": entropy}
-        metrics = told | representation_metrics(queries[0], keys[0])
+        metrics: dict[str, Tensor] = {}
+        if self.measures:
+            accuracy, entropy = (torch.stack(values).mean() for values in list(zip(*results, strict=True))[1:])
+            metrics = {"contrastive_accuracy": accuracy, "contrastive_entropy": entropy}
+            metrics |= representation_metrics(queries[0], keys[0])
         own = TermOutput(self._reduced(torch.stack([result.loss for result in results]).mean(), keys[0]), metrics)
         weight, temperature = self.options.original_weight, self.options.temperature
         if self.transformed_keys is not None:

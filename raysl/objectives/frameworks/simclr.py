@@ -119,9 +119,8 @@ class SimCLR(Term):
         )
         result = loss(query)
         weight, reduction, videos = self.options.original_weight, self.options.reduction, len(query)
-        own = TermOutput(
-            reduced(result.loss, videos, reduction), {**result.metrics, **representation_metrics(query, key)}
-        )
+        metrics = {**result.metrics, **representation_metrics(query, key)} if self.measures else {}
+        own = TermOutput(reduced(result.loss, videos, reduction), metrics)
         return self.transformed.added_to(
             own, features, weight, lambda embedding: reduced(loss(embedding).loss, videos, reduction)
         )

@@ -126,7 +126,7 @@ class SimSiam(Term):
         loss = self._cosine(from_query, key)
         if self.options.symmetric == "mean":
             loss = (loss + self._cosine(from_key, query)) / 2
-        own = TermOutput(loss, representation_metrics(query, key))
+        own = TermOutput(loss, representation_metrics(query, key) if self.measures else {})
         # One direction: a transformed clip predicts the original, which stays as it is.
         return self.transformed.added_to(
             own, features, self.options.original_weight, lambda embedding: self._cosine(self.predictor(embedding), key)

@@ -84,7 +84,7 @@ class TCLRReleased(Term):
         first, copy, *local = embed(self.projector, local_rows(features, self.view_names))
         result = nt_xent(first, copy, self.options.temperature)
         pairs = nt_xent_of_all_pairs(torch.stack(local, dim=1), self.options.temperature)
-        metrics = {**result.metrics, **representation_metrics(first, copy)}
+        metrics = {**result.metrics, **representation_metrics(first, copy)} if self.measures else {}
         return TermOutput(result.loss + pairs / len(COPIES) ** 2, metrics)
 
 
@@ -112,12 +112,14 @@ def nt_xent_of_all_pairs(embeddings: Tensor, temperature: float) -> Tensor:
         logits = torch.einsum("bud,nvd->buvn", rows, every) / temperature
         video = torch.arange(len(rows), device=rows.device) + rank() * len(rows)
         own = torch.nn.functional.one_hot(video, len(every)).bool()[:, None, None]
-        positive = logits.masked_select(own).view(logits.shape[:3])
+        positive = logits[torch.arange(len(rows), device=rows.device), :, :, video]
         others = logits.masked_fill(own, -torch.inf).logsumexp(dim=3)
         same_view = others.diagonal(dim1=1, dim2=2)[:, :, None]
         denominator = torch.logaddexp(torch.logaddexp(same_view, others), positive)
-        different = ~torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device)
-        return (denominator - positive)[:, different].sum(dim=1).mean()
+        pairs, views = (denominator - positive).flatten(1), rows.shape[1]
+        # All but the diagonal. Not by a mask, for whose size the host would wait.
+        different = pairs[:, :-1].view(len(rows), views - 1, views + 1)[:, :, 1:].flatten(1)
+        return different.sum(dim=1).mean()
 
 
 def _check(options: TCLRReleasedOptions, cell: CellConfig) -> None:

@@ -67,7 +67,7 @@ def noise_contrastive_loss(logits: Tensor, log_z: Tensor, bank_size: int) -> Ten
         # In logarithms: exp(logit) of a low temperature leaves float32.
         log_p = logits.to(torch.promote_types(logits.dtype, torch.float32)) - log_z
         noise = (logits.shape[1] - 1) / bank_size
-        denominator = torch.logaddexp(log_p, log_p.new_tensor(math.log(noise + EPSILON)))
+        denominator = torch.logaddexp(log_p, log_p.new_full((), math.log(noise + EPSILON)))
         positive = denominator[:, 0] - log_p[:, 0]
         negatives = (denominator[:, 1:] - math.log(noise)).sum(dim=1)
         return (positive + negatives).mean()

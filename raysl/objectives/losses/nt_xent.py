@@ -120,10 +120,10 @@ def _direction(
     video = rows + rank() * len(anchors)
     logits = anchors @ other_view.T / temperature
     positive = logits[rows, video]
-    negatives = logits.index_put((rows, video), logits.new_tensor(-torch.inf))
+    negatives = logits.index_put((rows, video), logits.new_full((), -torch.inf))
     if same_view is not None:
         own = anchors @ same_view.T / temperature
-        negatives = torch.cat([negatives, own.index_put((rows, video), own.new_tensor(-torch.inf))], dim=1)
+        negatives = torch.cat([negatives, own.index_put((rows, video), own.new_full((), -torch.inf))], dim=1)
     if bank is not None:
         negatives = torch.cat([negatives, anchors @ bank.T / temperature], dim=1)
     denominator = torch.logsumexp(negatives, dim=1)

@@ -69,8 +69,7 @@ class TargetEncoder(nn.Module):
             momentum: 0 to 1.
         """
         online = (*backbone.parameters(), *projector.parameters())
-        for target, source in zip(self.encoder.parameters(), online, strict=True):
-            target.lerp_(source, 1 - momentum)
+        torch._foreach_lerp_(list(self.encoder.parameters()), online, 1 - momentum)
 
 
 def momentum_at(step: int, total_steps: int, first: float, schedule: MomentumSchedule) -> float:

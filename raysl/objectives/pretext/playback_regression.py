@@ -57,7 +57,8 @@ class PlaybackRegression(Term):
         guess = self.head(torch.cat([features[name] for name in self.view_names]))[:, 0]
         guess = guess.to(torch.promote_types(guess.dtype, torch.float32))
         rate = torch.cat([batch.views[name].distortion for name in self.view_names]).to(guess)
-        return TermOutput((rate - guess).square().mean() / 2, _errors(guess.detach(), rate))
+        metrics = _errors(guess.detach(), rate) if self.measures else {}
+        return TermOutput((rate - guess).square().mean() / 2, metrics)
 
 
 def _errors(guess: Tensor, rate: Tensor) -> dict[str, Tensor]:

@@ -84,14 +84,19 @@ class ClassificationTask(Term):
         asked = self.questions(features, batch)
         with torch.autocast(asked[0][0].device.type, enabled=False):
             losses = [F.cross_entropy(_at_least_float32(logits), answer) for logits, answer in asked]
+        loss = torch.stack(losses).sum()
+        if not self.measures:
+            return TermOutput(loss)
         logits = torch.cat([logits for logits, _ in asked]).detach()
-        return TermOutput(torch.stack(losses).sum(), self._metrics(logits, torch.cat([answer for _, answer in asked])))
+        return TermOutput(loss, self._metrics(logits, torch.cat([answer for _, answer in asked])))
 
     @torch.no_grad()
     def _metrics(self, logits: Tensor, answer: Tensor) -> dict[str, Tensor]:
         right = (logits.argmax(dim=1) == answer).to(torch.float64).mean()
-        # Over the global batch: the commonest answer of a part is not that of the whole.
-        counts = all_reduce_sum(torch.bincount(answer, minlength=logits.shape[1]).to(torch.float64))
+        # Over the global batch: the commonest answer of a part is not that of the whole. (Not bincount, which waits for
+        # the device to know how long its result is.)
+        answers = torch.arange(logits.shape[1], device=answer.device)
+        counts = all_reduce_sum((answer[:, None] == answers).sum(dim=0).to(torch.float64))
         return {f"{self.name}_accuracy": right, f"{self.name}_majority": counts.max() / counts.sum()}
 
 
