@@ -198,7 +198,13 @@ class Learner:
     def load(self, model: dict[str, Any], optimizer: dict[str, Any], schedule: dict[str, Any]) -> None:
         """Loads weights, buffers and the states of optimizer and schedule from a checkpoint."""
         self.objective.load_state_dict(model)
-        self.optimizer.load_state_dict(optimizer)
+        # Whether a step is fused is this device's choice, not that of the device that saved.
+        fused = [group.get("fused") for group in self.optimizer.param_groups]
+        groups = [
+            {**group, "fused": own} if "fused" in group else group
+            for group, own in zip(optimizer["param_groups"], fused, strict=True)
+        ]
+        self.optimizer.load_state_dict({**optimizer, "param_groups": groups})
         self.schedule.load_state_dict(schedule)
 
 

@@ -50,6 +50,14 @@ def parameter_groups(module: nn.Module, weight_decay: float, decay_norm_and_bias
     ]
 
 
+def fused_on(groups: Iterable[Mapping[str, Any]]) -> bool | None:
+    """True, one kernel a group, where parameters lie on a GPU; None, PyTorch's own choice, elsewhere.
+
+    On the CPU a fused step would round differently from what earlier cells took.
+    """
+    return True if all(parameter.is_cuda for group in groups for parameter in group["params"]) else None
+
+
 class WeightPenalty:
     """What weight decay adds to the loss: the sum over groups of the decay times half the parameters' sum of squares.
 

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 from raysl.config.component import find, names
 from raysl.testing import OptimizerContract
 from raysl.testing.optimizer import RATE, network
+from raysl.training.optimizers.lars import LARS
 from raysl.training.parameter_groups import parameter_groups, weight_penalty
+from tests.training.steps import batches_of, cell_of, learner_of
+
+LARGE = {"value": 0.05, "at_batch": 16}
 
 
 def build(name: str, module: nn.Module, learning_rate: float = 0.1, **options: Any) -> torch.optim.Optimizer:
@@ -127,3 +131,41 @@ def test_lars_takes_a_tensor_of_zeros_by_the_rate_alone() -> None:
     module.weight.grad = torch.tensor([[3.0, 4.0]])
     optimizer.step()
     torch.testing.assert_close(module.weight.detach(), torch.tensor([[-0.3, -0.4]]))
+
+
+def test_lars_takes_all_tensors_at_once_with_the_bits_of_one_after_the_other() -> None:
+    """As earlier cells were trained: a network's shapes in float32, in the layout of training, one of them zeros."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(8, 3, 3, 3, 3), (8, 8, 1, 1, 1), (16, 8), (5, 7), (3, 3)]
+    first = [torch.randn(shape, generator=generator) for shape in shapes]
+    first[0] = first[0].contiguous(memory_format=torch.channels_last_3d)
+    first[-1].zero_()
+    for adapt in (True, False):
+        weights = [nn.Parameter(value.clone()) for value in first]
+        optimizer = LARS([{"params": weights, "weight_decay": 1e-2, "adapt": adapt}], 0.3, 0.9, 1e-3)
+        expected, velocity = [value.clone() for value in first], [torch.zeros_like(value) for value in first]
+        for _ in range(3):
+            for index, weight in enumerate(weights):
+                weight.grad = torch.randn(weight.shape, generator=generator)
+                direction = weight.grad.add(expected[index], alpha=1e-2)
+                if adapt:
+                    norm, length = expected[index].norm(), direction.norm()
+                    ratio = 1e-3 * norm / length
+                    direction = direction * torch.where((norm > 0) & (length > 0), ratio, torch.ones_like(ratio))
+                expected[index].sub_(velocity[index].mul_(0.9).add_(direction, alpha=0.3))
+            optimizer.step()
+            assert all(torch.equal(weight, value) for weight, value in zip(weights, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_a_state_that_a_gpu_saved_fused_is_taken_up_unfused(name: str) -> None:
+    """And what the fused steps of a GPU save is the same state."""
+    saved, learner = (
+        learner_of(cell_of(changes={"optimizer": {"name": name, "learning_rate": LARGE}})) for _ in range(2)
+    )
+    for group in saved.optimizer.param_groups:
+        group["fused"] = True
+    saved.step(batches_of(cell_of(), 0), 0)
+    learner.load(saved.objective.state_dict(), saved.optimizer.state_dict(), {})
+    assert [group["fused"] for group in learner.optimizer.param_groups] == [None] * len(saved.optimizer.param_groups)
+    learner.step(batches_of(cell_of(), 1), 1)

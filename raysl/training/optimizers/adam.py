@@ -11,7 +11,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
-from raysl.training.parameter_groups import parameter_groups
+from raysl.training.parameter_groups import fused_on, parameter_groups
 
 
 class AdamOptions(Options):
@@ -44,7 +44,7 @@ def _build(options: AdamOptions, module: nn.Module, learning_rate: float) -> tor
     """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
     groups = parameter_groups(module, options.weight_decay, options.decay_norm_and_bias)
     betas = (options.beta1, options.beta2)
-    return torch.optim.Adam(groups, lr=learning_rate, betas=betas, eps=options.epsilon)
+    return torch.optim.Adam(groups, lr=learning_rate, betas=betas, eps=options.epsilon, fused=fused_on(groups))
 
 
 COMPONENT = Component(kind="optimizer", options=AdamOptions, build=_build)

@@ -9,7 +9,7 @@ from torch import nn
 from raysl.config.component import Component
 from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
-from raysl.training.parameter_groups import parameter_groups
+from raysl.training.parameter_groups import fused_on, parameter_groups
 
 
 class SGDOptions(Options):
@@ -37,7 +37,8 @@ class SGDOptions(Options):
 def _build(options: SGDOptions, module: nn.Module, learning_rate: float) -> torch.optim.SGD:
     """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
     groups = parameter_groups(module, options.weight_decay, options.decay_norm_and_bias)
-    return torch.optim.SGD(groups, lr=learning_rate, momentum=options.momentum, nesterov=options.nesterov)
+    momentum, nesterov = options.momentum, options.nesterov
+    return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov, fused=fused_on(groups))
 
 
 COMPONENT = Component(kind="optimizer", options=SGDOptions, build=_build)
