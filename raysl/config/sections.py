@@ -217,6 +217,13 @@ class TrainingOptions(Options):
         le=1024,
         identity=False,
     )
+    compile: bool = option(
+        False,
+        doc="train the backbone through torch.compile: its kernels are made at the first step, which takes tens of "
+        "seconds, and round differently",
+        source="ours",
+        identity=False,
+    )
     checkpoint_steps: int | None = option(
         None,
         doc="steps between checkpoints; null: once an epoch",
@@ -254,6 +261,8 @@ class TrainingOptions(Options):
     def _one_length(self) -> TrainingOptions:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give exactly one of training.epochs and training.steps")
+        if self.compile and (self.workers > 1 or self.chunk is not None):
+            raise ValueError("training.compile is for one worker without training.chunk: leave one of them out")
         if self.batch_size % self.workers:
             raise ValueError(
                 f"training.batch_size {self.batch_size} does not divide by training.workers {self.workers}"

@@ -5,7 +5,7 @@ Shapes: B videos of this rank, C, T, H, W of a clip, D feature channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -47,6 +47,9 @@ class Objective(nn.Module):
         backbone: from clips to feature maps.
         terms: by name, each with its weight in the sum (0 or more).
         same_view: from a view's name to that of the view whose clips replace it; they pass the backbone once for both.
+
+    Attributes:
+        passes: what clips pass in place of ``backbone``, and computes the same; None: the backbone itself.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Objective(nn.Module):
         self.weights = {name: weight for name, (_, weight) in terms.items()}
         self._same_view = dict(same_view or {})
         self._measures = True
+        self.passes: Callable[[Tensor], Tensor] | None = None
 
     def term(self, name: str) -> Term:
         term = self.terms[_key(name)]
@@ -135,7 +139,8 @@ class Objective(nn.Module):
             rows: the videos of this rank that pass; the batch norms' window must be the same.
         """
         clips = torch.cat([batch.views[name].clips[rows] for name in names])
-        return dict(zip(names, self.backbone(clips).chunk(len(names)), strict=True))
+        feature_maps: Tensor = (self.passes or self.backbone)(clips)
+        return dict(zip(names, feature_maps.chunk(len(names)), strict=True))
 
     def reduced(self, feature_maps: Mapping[str, Tensor]) -> Features:
         """`Term.reduce` of each view in ``feature_maps`` for each term that reads it."""

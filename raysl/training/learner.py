@@ -19,6 +19,7 @@ from raysl.errors import CellFailure
 from raysl.models.batch_norm import average_statistics, convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
 from raysl.objectives.objective import Objective, ObjectiveOutput
+from raysl.training.compiling import compiled
 from raysl.training.gradient_cache import GradientCache, average_gradients
 from raysl.training.precision import Precision, autocast
 from raysl.training.schedule import Schedule
@@ -56,6 +57,8 @@ class Learner:
         self._device, self._precision = device, precision
         self._clip_norm, self._accumulate = training.clip_gradient_norm, training.accumulate
         use_channels_last(self.objective)
+        if training.compile:
+            self.objective.passes = compiled(self.objective.backbone, device)
         self.base_rate: float = cell.optimizer.options.learning_rate.at(training.batch_size * training.accumulate)
         self.optimizer: torch.optim.Optimizer = cell.optimizer.build(self.objective, self.base_rate)
         for group in self.optimizer.param_groups:

@@ -175,6 +175,7 @@ def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, 
         "loader_workers": cell.training.loader_workers,
         "colors_on": "device" if colors_on_device(cell.training.colors_on, device) else "loader",
         "threads": threads,
+        **({"compile": True} if cell.training.compile else {}),
         "cores": sum(entry["cores"] for entry in ranks),
         "hardware": [machine for index, machine in enumerate(machines) if machine not in machines[:index]],
     }
