@@ -46,6 +46,11 @@ def world_size() -> int:
     return dist.get_world_size() if is_distributed() else 1
 
 
+def host_or(device: torch.device) -> torch.device:
+    """The CPU if the group takes CPU tensors, so that nobody waits for the device; otherwise ``device``."""
+    return torch.device("cpu") if "cpu:" in dist.get_backend_config() else device
+
+
 def launcher_number(variable: str) -> int:
     """A count that torchrun sets in the environment; 1 if it is unset or empty.
 

@@ -19,7 +19,7 @@ from raysl.config.cells import unique_cells
 from raysl.results import KEPT, Shelf, StoredCell
 from raysl.signals import received
 from raysl.training.monitored import Monitored
-from raysl.training.progress import Progress
+from raysl.training.progress import Progress, shown_memory
 from raysl.work.claims import others
 from raysl.work.events import Note, Overview, Running, shown_seconds
 
@@ -110,6 +110,7 @@ def _as_progress(beat: dict[str, object]) -> Progress | None:
         loss=numbers["loss"],
         seconds_left=numbers.get("seconds_left"),
         monitored=Monitored.from_dict(beat),
+        peak_memory_gib=numbers.get("peak_memory_gib"),
     )
 
 
@@ -169,7 +170,7 @@ def _progress(progress: dict[str, object], *, running: bool) -> str:
     if "loss" in numbers:
         shown.append(f"loss {numbers['loss']:.3g}")
     if running and "clips_per_second" in numbers:
-        shown.append(f"{numbers['clips_per_second']:.0f} clips/s")
+        shown.append(f"{numbers['clips_per_second']:.0f} clips/s{shown_memory(numbers.get('peak_memory_gib'))}")
     if running and "seconds_left" in numbers:
         shown.append(f"{shown_seconds(numbers['seconds_left'])} left")
     looked = Monitored.from_dict(progress)

@@ -258,6 +258,7 @@ def _cell_result(found: StoredCell, folder: CellFolder | None) -> CellResult:
         collapsed=str(summary.get("collapsed") or ""),
         minutes=summary.get("minutes"),
         clips_per_second=summary.get("clips_per_second") or None,
+        peak_memory_gib=summary.get("peak_memory_gib"),
         commit=git.get("commit"),
         dirty=bool(git.get("dirty")),
     )

@@ -81,6 +81,7 @@ class CellResult:
         evaluations: by label; None if there is no result.
         unreadable: training videos that were left out or replaced.
         minutes, clips_per_second: of pretraining; None if unknown.
+        peak_memory_gib: of the GPU; None where none was used.
         commit: of the code, ``unknown`` outside a checkout; None without provenance.
         dirty: the code differed from the commit.
         missing: videos in the training set's lists that have no file.
@@ -111,6 +112,7 @@ class CellResult:
     parts: tuple[CellResult, ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict)
     behind: tuple[tuple[str, CellResult], ...] = ()
+    peak_memory_gib: float | None = None
 
 
 @dataclass(frozen=True)

@@ -148,11 +148,15 @@ def changes_section(source: ReportInput) -> list[str]:
 
 def _cells(source: ReportInput) -> str:
     headings = ["row", "seed", "cell", "state", "commit", "minutes", "clips/s"]
-    lines = list[list[str]]()
+    listed = list[tuple[str, CellResult, CellResult]]()
     for row in source.rows:
         for cell in (part for one in row.cells for part in one.parts or (one,)):
-            lines.append(_cell_line(row.name, cell, cell, source))
-            lines += [_cell_line(f"{row.name}: {label}", own, cell, source) for label, own in cell.behind]
+            listed.append((row.name, cell, cell))
+            listed += [(f"{row.name}: {label}", own, cell) for label, own in cell.behind]
+    lines = [_cell_line(name, cell, of, source) for name, cell, of in listed]
+    if any(cell.peak_memory_gib is not None for _, cell, _ in listed):  # of a GPU
+        headings.append("GiB")
+        lines = [[*line, _number(cell.peak_memory_gib)] for line, (_, cell, _) in zip(lines, listed, strict=True)]
     return grid(headings, lines, left=5)
 
 

@@ -46,7 +46,7 @@ def _main(options: argparse.Namespace) -> int:
         device = choose_device()
         own_group = launcher_number("WORLD_SIZE") > 1 and not dist.is_initialized()
         if own_group:
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         _train(options, device)
     except (LeftError, KeyboardInterrupt) as end:
         _say(f"ended: {str(end) or 'its last checkpoint is kept'}")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 
-from raysl.distributed import gather_objects, is_distributed, of_all_ranks, rank
+from raysl.distributed import gather_objects, host_or, is_distributed, of_all_ranks, rank
 from raysl.errors import RayslError
 from raysl.signals import leave_requested, save_requested
 from raysl.training.length import Length
@@ -58,7 +58,7 @@ class Signals(NamedTuple):
 
 
 def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool, device: torch.device) -> Signals:
-    """One small all-reduce a step; texts are sent only if there are any. Collective.
+    """One small all-reduce a step, by the host where it can; texts are sent only if there are any. Collective.
 
     Raises:
         RayslError: on every rank, if any rank passes one.
@@ -68,7 +68,7 @@ def exchange(failure: RayslError | None, unreadable: tuple[str, ...], tick: bool
             raise failure
         return Signals(unreadable, tick, save_requested(), leave_requested())
     said = [failure is not None, len(unreadable), tick and rank() == 0, save_requested(), leave_requested()]
-    counts = torch.tensor(said, dtype=torch.int64).to(device)
+    counts = torch.tensor(said, dtype=torch.int64).to(host_or(device))
     dist.all_reduce(counts)
     failed, replaced, ticked, save, leave = counts.tolist()
     if failed:

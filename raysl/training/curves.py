@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from raysl.training.memory import MEMORY
 from raysl.training.monitored import PREFIX
 from raysl.training.step_values import StepValues
 
+OPTIONAL = (PREFIX, MEMORY)
+"""Prefixes of columns that not every row has: they are NaN where nothing was measured."""
 INTEGER_COLUMNS = ("step", "epoch", "data/unreadable")
 
 
@@ -66,13 +69,13 @@ class Curves:
         return len(self._columns.get("step", ()))
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Adds a row with the columns of earlier rows; a monitor's columns are NaN at steps without a measurement."""
+        """Adds a row with the columns of earlier rows; those of `OPTIONAL` are NaN where nothing was measured."""
         count = len(self)
         for name in row:
-            if not count or (name.startswith(PREFIX) and name not in self._columns):
+            if not count or (name.startswith(OPTIONAL) and name not in self._columns):
                 self._columns[name] = array("d", [math.nan]) * count
         for name, column in self._columns.items():
-            column.append(row.get(name, math.nan) if name.startswith(PREFIX) else row[name])
+            column.append(row.get(name, math.nan) if name.startswith(OPTIONAL) else row[name])
 
     def row(self, at: int) -> dict[str, float]:
         """One row, from 0 on, or from the end with negative numbers."""
@@ -81,6 +84,10 @@ class Curves:
     def last(self) -> dict[str, float]:
         """The last row; empty where there is none."""
         return self.row(-1) if len(self) else {}
+
+    def largest(self, name: str) -> float | None:
+        """Of a column; None where it is absent or nothing in it was measured."""
+        return max((value for value in self._columns.get(name, ()) if not math.isnan(value)), default=None)
 
     def frame(self, begin: int = 0) -> pd.DataFrame:
         """The rows from ``begin`` on, for ``curves.csv`` or a part of it."""

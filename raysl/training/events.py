@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping
 
-from raysl.training.monitored import PREFIX
+from raysl.training.curves import OPTIONAL
 
 FILE_BYTES = 2**18
 """From this size on a file ends at the next save: what a long training writes grows with its length, not with the
@@ -22,7 +22,7 @@ class Events:
         self._file, self._new = io.BytesIO(), False
 
     def add(self, row: Mapping[str, float]) -> None:
-        """A row of the curves, all its values in one event; columns are tags, and NaN of a monitor is no value."""
+        """A row of the curves, all its values in one event; columns are tags, and what was not measured has no value."""
         # Imported here: only rank 0 of a cell that trains needs it.
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
@@ -34,7 +34,7 @@ class Events:
         known = {
             tag: value
             for tag, value in row.items()
-            if tag != "step" and not (tag.startswith(PREFIX) and math.isnan(value))
+            if tag != "step" and not (tag.startswith(OPTIONAL) and math.isnan(value))
         }
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in known.items()]
         records.write(Event(wall_time=now, step=int(row["step"]), summary=Summary(value=values)).SerializeToString())

@@ -27,6 +27,7 @@ from raysl.training.checkpoint import Checkpoint, random_state, restore_random_s
 from raysl.training.curves import curve_row
 from raysl.training.learner import Learner
 from raysl.training.length import Length, training_length
+from raysl.training.memory import PEAK, peak_columns
 from raysl.training.monitor import Monitor, Watch
 from raysl.training.parameter_groups import WeightPenalty
 from raysl.training.precision import Precision, colors_on_device
@@ -107,6 +108,7 @@ class Run:
         self._clips = clips
         self._last: StepValues | None = None
         self._taken = deque[_Taken]()
+        self._peak: float | None = None
         self._watch = Watch(monitor, {} if found is None else found.monitored)
         self._seconds_before = 0.0
         self._pace = Pace(clips)
@@ -267,7 +269,8 @@ class Run:
                 unreadable=taken.unreadable,
                 weight_penalty=taken.penalty.read(),
             )
-            row |= taken.measured
+            row |= taken.measured | peak_columns(self.device)
+            self._peak = max(self._peak or 0.0, row[PEAK]) if PEAK in row else self._peak
             self._watch.record(row)
             if recorder is not None:
                 recorder.add(row)
@@ -296,6 +299,7 @@ class Run:
             seconds_left=self._pace.seconds_left(self.length.steps - done),
             data_wait_share=self._pace.data_wait_share,
             monitored=self._watch.last,
+            peak_memory_gib=self._peak,
         )
         if recorder is not None:
             recorder.alive(progress)
@@ -355,5 +359,6 @@ class Run:
             too_short=self.loader.too_short,
             left_out=self._left_out,
             attempts=recorder.attempts,
+            peak_memory_gib=recorder.curves.largest(PEAK),
             collapsed="" if self._watch.last is None else self._watch.last.collapsed,
         )

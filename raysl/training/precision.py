@@ -9,6 +9,7 @@ import torch
 
 from raysl.distributed import gather_objects
 from raysl.errors import ConfigError
+from raysl.training.memory import keep_to_share
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -16,15 +17,16 @@ Precision = Literal["float32", "bfloat16"]
 def choose_device(device: torch.device | str | None = None) -> torch.device:
     """``device``, or this process's GPU (by ``LOCAL_RANK``), or the CPU.
 
-    A GPU is made current, and PyTorch is set to deterministic algorithms for the whole process; it warns about an
-    operation without one. On an H100 convolutions are not slower with them (reports/gpu); other operations were not
-    measured.
+    A GPU is made current, this process is held to its share of it (`raysl.training.memory.keep_to_share`), and PyTorch
+    is set to deterministic algorithms for the whole process; it warns about an operation without one. On an H100
+    convolutions are not slower with them (reports/gpu); other operations were not measured.
     """
     if device is None:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
+        keep_to_share(chosen)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product begins
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -35,6 +35,7 @@ from raysl.training.check_cell import check_world
 from raysl.training.checkpoint import Checkpoint, newest_checkpoint
 from raysl.training.load_backbone import PREFIX
 from raysl.training.loop import ProgressCallback, Run
+from raysl.training.memory import naming_remedies
 from raysl.training.monitor import Monitor
 from raysl.training.precision import Precision, choose_device, colors_on_device, resolve_precision
 from raysl.training.probe import Probe
@@ -84,7 +85,7 @@ def pretrain(
     """
     check_world(cell, world_size())
     chosen = choose_device(device)
-    with cpu_threads(cell) as threads, ending_together():
+    with cpu_threads(cell) as threads, ending_together(), naming_remedies("training", cell):
         try:
             summary = _pretrain(
                 cell, folder, source, chosen, threads, on_progress, stop_after, files, probe, start, monitor

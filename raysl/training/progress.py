@@ -20,6 +20,7 @@ class Progress:
         seconds_left: at this speed; None before it is known.
         data_wait_share: of the time of this attempt's steps, without the first, in which ranks waited for batches.
         monitored: the last measurement of the backbone; None before the first.
+        peak_memory_gib: of the GPU's tensors on rank 0, GiB, in this attempt; None on the CPU.
     """
 
     epoch: int
@@ -31,6 +32,7 @@ class Progress:
     seconds_left: float | None
     data_wait_share: float = 0.0
     monitored: Monitored | None = None
+    peak_memory_gib: float | None = None
 
     def line(self) -> str:
         """One line for a terminal."""
@@ -38,8 +40,13 @@ class Progress:
         looked = "" if self.monitored is None else f", {self.monitored.text()}"
         return (
             f"epoch {self.epoch}/{self.epochs}, step {self.step}/{self.steps}, loss {self.loss:.4f}, "
-            f"{self.clips_per_second:.1f} clips/s{left}{looked}"
+            f"{self.clips_per_second:.1f} clips/s{shown_memory(self.peak_memory_gib)}{left}{looked}"
         )
+
+
+def shown_memory(gib: float | None) -> str:
+    """``, 12.3 GiB of GPU memory``, or nothing where none was measured."""
+    return "" if gib is None else f", {gib:.1f} GiB of GPU memory"
 
 
 class Pace:

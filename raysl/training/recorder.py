@@ -111,6 +111,8 @@ class Recorder:
             "seconds_left": progress.seconds_left,
             "data_wait_share": progress.data_wait_share,
         }
+        if progress.peak_memory_gib is not None:
+            self._state["peak_memory_gib"] = progress.peak_memory_gib
         if progress.monitored is not None:
             self._state |= progress.monitored.to_dict()
         self._heartbeat.update(self._state)

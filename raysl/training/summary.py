@@ -22,6 +22,7 @@ class Summary:
         too_short: videos shorter than the configured views; their clips wrap around or are reflected.
         left_out: readable videos that are not trained on: no window fits them, or they have no label that is needed.
         attempts: number of attempts.
+        peak_memory_gib: most memory of tensors on rank 0's GPU, GiB; None on the CPU.
         collapsed: what had collapsed at the last measurement, in words; empty if nothing had, or nothing was measured.
     """
 
@@ -38,7 +39,11 @@ class Summary:
     left_out: int
     attempts: int
     collapsed: str = ""
+    peak_memory_gib: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {**asdict(self), "unreadable_paths": list(self.unreadable_paths)}
+        values = {**asdict(self), "unreadable_paths": list(self.unreadable_paths)}
+        if self.peak_memory_gib is None:
+            del values["peak_memory_gib"]
+        return values

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from raysl.objectives.objective import Objective
 from raysl.training.batches import StepBatches
 from raysl.training.check_cell import check_cell
 from raysl.training.loop import Run
+from raysl.training.memory import naming_remedies, peak_mb, reset_peak
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
@@ -67,12 +65,12 @@ def try_step(
     """
     check_cell(cell)
     chosen = choose_device(device)
-    _reset_peak(chosen)
-    with cpu_threads(cell):
+    reset_peak(chosen)
+    with cpu_threads(cell), naming_remedies("a training step", cell):
         if cell.pretraining == "none":
             started = time.perf_counter()
             backbone = build_backbone(cell, files)
-            return StepReport(None, time.perf_counter() - started, _peak_mb(chosen), backbone)
+            return StepReport(None, time.perf_counter() - started, peak_mb(chosen), backbone)
         if source is None:
             raise DataError("a training step needs a source of videos, and none was passed")
         precision = resolve_precision(cell.training.precision, chosen)
@@ -96,24 +94,5 @@ def try_step(
         began = time.perf_counter()
         loss = run.learner.step(loaded, 0).loss
         seconds, network = time.perf_counter() - began, run.learner.objective
-        peak, steps = _peak_mb(chosen), run.length.steps
+        peak, steps = peak_mb(chosen), run.length.steps
         return StepReport(loss, seconds, peak, network.backbone, network, began - started, steps)
-
-
-def _reset_peak(device: torch.device) -> None:
-    """Linux keeps the peak of the process's memory until it is reset."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    elif sys.platform == "linux":
-        with suppress(OSError):  # not allowed in some sandboxes: the peak is then that of the process so far
-            Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_mb(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    if sys.platform == "linux":
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

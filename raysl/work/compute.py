@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
+
 from raysl.config.cells import Cell
 from raysl.config.identity import resolved
 from raysl.data.snapshot import Snapshot
@@ -30,6 +32,7 @@ from raysl.results import CellFolder, StoredCell, StoredEvaluation
 from raysl.results.folder import EVALUATION, DamagedWeightsError
 from raysl.training.load_backbone import load_backbone, load_network
 from raysl.training.loop import ProgressCallback
+from raysl.training.memory import naming_remedies
 from raysl.training.precision import choose_device, resolve_precision
 from raysl.training.pretrain import pretrain
 from raysl.training.probe import Probe
@@ -132,7 +135,12 @@ def evaluate_cell(cell: Cell, site: Site, *, of_network: bool | None = None) -> 
     folder = site.folder(cell)
     on_first_rank(lambda: folder.clear_faults(EVALUATION))
     kept = _Kept(folder, site, {str(one.name): one for one in wanted})
-    with noted_faults(folder, EVALUATION, site), cpu_threads(cell.config), ending_together():
+    with (
+        noted_faults(folder, EVALUATION, site),
+        cpu_threads(cell.config),
+        ending_together(),
+        naming_remedies("an evaluation", cell.config, trains=False),
+    ):
         _evaluate(cell, kept)
     failed, faults, unfit = broadcast_object((kept.failed, kept.faults, kept.unfit))
     if faults:
@@ -232,6 +240,8 @@ def compute_cell(cell: Cell, site: Site, on_stage: OnStage) -> str | None:
             if not fault.may_pass:
                 raise
         gc.collect()
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.empty_cache()
         return compute()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from raysl.training.progress import Progress
+from raysl.training.progress import Progress, shown_memory
 
 
 @dataclass
@@ -84,7 +84,8 @@ class Running:
         rest = "estimating" if left is None else f"{shown_seconds(left)} left"
         looked = "" if self.progress.monitored is None else f", {self.progress.monitored.text()}"
         stage = "" if self.stage == "pretraining" else f"{self.stage}, "
-        return f"{self.title}: {stage}epoch {self.progress.epoch}/{self.progress.epochs}{speed}, {rest}{looked}"
+        epochs, memory = f"{self.progress.epoch}/{self.progress.epochs}", shown_memory(self.progress.peak_memory_gib)
+        return f"{self.title}: {stage}epoch {epochs}{speed}{memory}, {rest}{looked}"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ from ray.exceptions import GetTimeoutError
 from ray.util import get_current_placement_group, placement_group_table
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+GPU_SHARE = "RAYSL_GPU_SHARE"
+"""`raysl.training.memory.GPU_SHARE`, which is imported later: it needs PyTorch."""
+
 LOST_PROCESSES = 2
 """How many times in a row a cell is resumed from its checkpoint after it lost a process without making progress."""
 
@@ -56,10 +59,13 @@ class Team:
 
     @property
     def backend(self) -> str:
-        """NCCL uses each GPU once; workers that share one communicate through the host."""
+        """NCCL uses each GPU once; workers that share one communicate through the host.
+
+        What is on the host goes through it anyway: a rank that asks another need not wait for its GPU.
+        """
         if not self.on_gpu:
             return "gloo"
-        return "nccl" if self.bundle["GPU"] >= 1 else "cpu:gloo,cuda:gloo"
+        return "cpu:gloo,cuda:nccl" if self.bundle["GPU"] >= 1 else "cpu:gloo,cuda:gloo"
 
 
 @dataclass
@@ -294,9 +300,10 @@ def settle(team: Team) -> None:
     """What a process of a trial does first.
 
     Its temporary files go where the driver removes them: Ray kills processes without asking them. And where workers
-    compute on CPUs, it sees no GPU of its node.
+    compute on CPUs, it sees no GPU of its node. Where they share a GPU, it keeps to its part of the memory.
     """
     if "storage_path" in team.storage and "storage_filesystem" not in team.storage:
         tempfile.tempdir = team.storage["storage_path"]
     if not team.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ[GPU_SHARE] = f"{min(1.0, team.bundle.get('GPU', 1.0)):g}"
