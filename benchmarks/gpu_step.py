@@ -10,6 +10,8 @@ Medians over steps after warm-up, the device synchronised around each.
   cosines, `torch.optim.AdamW`; PyTorch's defaults, so its convolutions may give other bits each time), with clips as
   they come and in ``channels_last_3d``; the share of the rate of matrix products counts the multiplications of
   convolutions and matrices alone, by `torch.utils.flop_counter`;
+- looking: steps one after the other as training takes them, without a wait around each: the values of each read before
+  the next begins, one step later, and without metrics;
 - choices: one changed at a time, for R3D-18 at 16 x 112²;
 - kernels: which take the time, and for how much of a step the device does nothing;
 - packing: 1, 2 and 4 processes with a cell each on one device, clips a second of all together.
@@ -90,6 +92,8 @@ def main() -> None:
     for case in cases:
         networks(report, case, device, seconds, rate)
     kernels(report, cases[0], device)
+    for case in dict.fromkeys((cases[0], QUICK[0] if arguments.quick else LAPTOP)):
+        looking(report, case, device, seconds)
     packing(report, QUICK[0] if arguments.quick else LAPTOP, device, seconds)
     choices(report, cases[0], device, seconds, compiled=not arguments.no_compile)
     print_figures(report.figures)
@@ -308,15 +312,10 @@ def choices(report: Report, case: Case, device: torch.device, seconds: float, *,
             parameter.data = parameter.data.contiguous()
         return lambda: learner.step([batch], 10)
 
-    def fused() -> Step:
+    def unfused() -> Step:
         learner, batch = learner_of(case, device), batch_of(case, device)
-        groups = [dict(group) for group in learner.optimizer.param_groups]
-        learner.optimizer = torch.optim.AdamW(groups, fused=True)
-        return lambda: learner.step([batch], 10)
-
-    def through_compile() -> Step:
-        learner, batch = learner_of(case, device), batch_of(case, device)
-        learner.objective.backbone.compile()
+        groups = [{**group, "fused": None} for group in learner.optimizer.param_groups]
+        learner.optimizer = torch.optim.AdamW(groups)
         return lambda: learner.step([batch], 10)
 
     stated = partial(cudnn, deterministic=True, benchmark=False)
@@ -335,12 +334,12 @@ def choices(report: Report, case: Case, device: torch.device, seconds: float, *,
             partial(cudnn, deterministic=True, benchmark=True),
         ),
         "contiguous": (contiguous, stated),
-        "fused AdamW": (fused, stated),
+        "AdamW of several kernels": (unfused, stated),
         "TF32": (partial(ours, case, device, precision="float32"), stated),
         "float32": (partial(ours, case, device, precision="float32"), partial(stated, tf32=False)),
     }
     if compiled:
-        variants["torch.compile of the backbone"] = (through_compile, stated)
+        variants["torch.compile of the backbone"] = (partial(ours, case, device, compile=True), stated)
     for name, (build, setting) in variants.items():
         with setting():
             _forget(device)
@@ -381,6 +380,35 @@ def kernels(report: Report, case: Case, device: torch.device, steps: int = 5) ->
     report.add("device busy, share of a step", round(min(busy / spent, 1.0), 3))
     if report.folder is not None:
         (report.folder / "kernels.txt").write_text(averages.table(sort_by=by, row_limit=30, max_name_column_width=90))
+
+
+def looking(report: Report, case: Case, device: torch.device, seconds: float) -> None:
+    """Clips a second of steps in a row. The host waits for the device at the end alone, or where it looks at values."""
+    rates = {}
+    for name, ahead, metrics in (
+        ("values read at once", 0, True),
+        ("one step later", 1, True),
+        ("one step later, without metrics", 1, False),
+    ):
+        learner, batch = learner_of(case, device), batch_of(case, device)
+        learner.ahead = ahead
+
+        def step(learner: Learner = learner, batch: Batch = batch, metrics: bool = metrics) -> None:
+            learner.take([batch], 10, metrics=metrics)
+            learner.read(learner.ahead)
+
+        for _ in range(3):
+            step()
+        _wait(device)
+        started, steps = time.perf_counter(), 0
+        while time.perf_counter() - started < seconds:
+            step()
+            steps += 1
+        _wait(device)
+        rates[name] = round(steps * 2 * case.videos / (time.perf_counter() - started), 1)
+    report.add(f"looking at values, {case.name}, clips/s", rates)
+    at_once, later, _ = rates.values()
+    report.figures.append(Figure(f"{case.name}: values one step later vs at once", later, at_once, "clips/s"))
 
 
 def packing(report: Report, case: Case, device: torch.device, seconds: float) -> None:

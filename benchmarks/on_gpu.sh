@@ -12,6 +12,8 @@
 #   --seconds  most that a part may take (600)
 #   --out    reports/gpu/NAME-OF-THE-CARD where absent
 #   --quick  --device cpu: does every part run? (minutes on two cores)
+#
+# What the next card is to show stands in reports/gpu/README.md, under "Not yet run on a GPU".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
