@@ -15,6 +15,7 @@ from raysl.engine.cells import crew
 from raysl.errors import NodeFault
 from raysl.training import loop, memory
 from raysl.training.curves import Curves
+from raysl.training.events import Events
 from raysl.training.learner import Learner
 from raysl.training.memory import PEAK, naming_remedies, next_chunk, peak_columns, remedies
 from raysl.training.pretrain import pretrain
@@ -110,14 +111,16 @@ def test_there_is_none_on_the_cpu(source: VideoSource, tmp_path: Path) -> None:
 
 
 def test_curves_go_on_where_a_gpu_was_before() -> None:
-    with Curves({"step": [1.0], PEAK: [3.0]}) as curves:
-        curves.add({"step": 2.0})
-        assert curves.largest(PEAK) == 3.0
-        assert len(curves.frame()) == 2
-        curves.event_folder()
-    with Curves({"step": [1.0]}) as curves:
-        curves.add({"step": 2.0, PEAK: 3.0})
-        assert curves.largest(PEAK) == 3.0
+    curves, events = Curves({"step": [1.0], PEAK: [3.0]}), Events()
+    curves.add({"step": 2.0})
+    assert curves.largest(PEAK) == 3.0
+    assert len(curves.frame()) == 2
+    events.add(curves.last())
+    _, content = events.unsaved() or ("", b"")
+    assert PEAK.encode() not in content
+    curves = Curves({"step": [1.0]})
+    curves.add({"step": 2.0, PEAK: 3.0})
+    assert curves.largest(PEAK) == 3.0
 
 
 @pytest.mark.parametrize(("gpus", "share"), [(0.25, "0.25"), (1.0, "1"), (2.0, "1"), (None, "1")])
