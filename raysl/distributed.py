@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from raysl.cgroup import cgroup_limits
 from raysl.errors import ConfigError, NodeFault, RayslError
 
 T = TypeVar("T")
@@ -61,6 +63,22 @@ def launcher_number(variable: str) -> int:
     if not (given.isascii() and given.isdigit() and int(given) > 0):
         raise ConfigError(f"{variable} is {given!r} in the environment, and no number of processes; unset it")
     return int(given)
+
+
+def cpus_of_rank() -> int:
+    """CPUs of this rank: its share of those that this process may use, or what Ray sets as ``OMP_NUM_THREADS``.
+
+    A process may use those that it may run on, and no more than a container's quota. torchrun sets
+    ``OMP_NUM_THREADS=1`` whatever the machine, so it is ignored there.
+    """
+    quota = cgroup_limits().cpus
+    usable = len(os.sched_getaffinity(0))
+    usable = usable if quota is None else min(usable, math.ceil(quota))
+    share = max(1, usable // launcher_number("LOCAL_WORLD_SIZE"))
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isascii() and given.isdigit() and int(given) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        return min(share, int(given))
+    return share
 
 
 class _AllGather(torch.autograd.Function):

@@ -14,7 +14,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "raysl"
 LAYERS = (
-    ("errors", "machine", "notes", "signals", "streams", "distributed"),
+    ("errors", "cgroup", "machine", "notes", "signals", "streams", "distributed"),
     ("config",),
     ("published",),
     ("data",),

@@ -198,8 +198,13 @@ class TrainingOptions(Options):
         le=2**20,
         identity=False,
     )
-    loader_workers: int = option(
-        0, doc="processes that load clips, per DDP worker", unit="processes", source="ours", ge=0, le=64, identity=False
+    loader_workers: Annotated[int, Field(ge=0, le=64)] | Literal["auto"] = option(
+        "auto",
+        doc="processes that load clips, per DDP worker, in training and evaluations; auto: as many as hide loading, by "
+        "a measurement of the first steps, and none where that saves only seconds",
+        unit="processes",
+        source="ours",
+        identity=False,
     )
     colors_on: Literal["auto", "loader", "device"] = option(
         "auto",
@@ -251,6 +256,11 @@ class TrainingOptions(Options):
         le=1,
         identity=False,
     )
+
+    @property
+    def planned_loader_workers(self) -> int:
+        """`loader_workers` as far as they are known before training; ``auto`` may be none."""
+        return 0 if self.loader_workers == "auto" else self.loader_workers
 
     @property
     def chunk_in_use(self) -> int | None:

@@ -21,9 +21,9 @@ from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.signals import leave_ending_to_parent
 
-# Imports happen once, in the server that the processes are forked from: otherwise every process of every pool would
-# import PyTorch.
-multiprocessing.set_forkserver_preload([__name__])
+# Imports happen once, in the server that the processes are forked from: otherwise every process of every pool, and
+# every loader process, would import PyTorch.
+multiprocessing.set_forkserver_preload([__name__, "raysl.views.loader"])
 
 J = TypeVar("J", bound=Hashable)
 R = TypeVar("R")

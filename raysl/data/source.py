@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -57,6 +58,8 @@ class VideoSource:
         manifest: one row per video, in the same order.
         snapshot: both together, with their hashes.
         reads: number of calls of ``frames`` in this process by ``cache``, ``torchcodec``, ``decord`` and ``pyav``.
+        seconds: of ``frames`` in this process: ``decode``, with resizing; ``storage``: the rest of reading a file (what
+            no thread computed), and reading the cache.
     """
 
     def __init__(self, catalog: Catalog, manifest: Manifest, root: Path, cache: FrameCache) -> None:
@@ -68,10 +71,11 @@ class VideoSource:
         self.root = root
         self.cache = cache
         self.reads: Counter[str] = Counter()
+        self.seconds: dict[str, float] = {}
         self._maps: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_maps": OrderedDict(), "reads": Counter()}
+        return {**self.__dict__, "_maps": OrderedDict(), "reads": Counter(), "seconds": {}}
 
     def length(self, index: int) -> int:
         """Decoded frames of a video; 0 for an unreadable one."""
@@ -105,17 +109,28 @@ class VideoSource:
             raise DataError(f"{self.catalog.name}: {row.path}: {row.error}")
         if not len(frame_indices) or min(frame_indices) < 0 or max(frame_indices) >= row.frames:
             raise IndexError(f"{row.path} has {row.frames} frames, not {list(frame_indices)}")
+        began, computed = time.perf_counter(), time.process_time()
         cached = self._map(index, row)
         if cached is not None:
             self.reads["cache"] += 1
-            return torch.from_numpy(np.asarray(cached[np.asarray(frame_indices)])).permute(0, 3, 1, 2)
+            frames = torch.from_numpy(np.asarray(cached[np.asarray(frame_indices)])).permute(0, 3, 1, 2)
+            self._spend("storage", time.perf_counter() - began)
+            return frames
         decoder = decoder_for(row)
         try:
             frames = read_frames(self.root / row.path, frame_indices, decoder=decoder)
         except VideoError as error:  # reasons are stored and reported, so they name no folder of this machine
             raise VideoError(Path(self.catalog.name, row.path), error.reason, error.lasting) from error
         self.reads[decoder] += 1
-        return resize_frames(frames, self.cache.resize)
+        frames = resize_frames(frames, self.cache.resize)
+        wall = time.perf_counter() - began
+        decoding = min(wall, time.process_time() - computed)
+        self._spend("decode", decoding)
+        self._spend("storage", wall - decoding)
+        return frames
+
+    def _spend(self, part: str, seconds: float) -> None:
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
 
     def clips(self, index: int, clips: Sequence[Sequence[int]]) -> list[Tensor]:
         """`frames` of each of several lists of indices; a shared frame is decoded and resized once.

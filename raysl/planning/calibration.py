@@ -79,7 +79,7 @@ def of_one_worker(cell: CellConfig, threads: int | None) -> CellConfig:
         "steps": 2**16,
         "batch_size": share,
         "workers": 1,
-        "threads": training.threads or threads or 1 + training.loader_workers,
+        "threads": training.threads or threads or 1 + training.planned_loader_workers,
     }
     whole = cell.batch_norm_group == "batch" or share % cell.batch_norm_group
     return cell.model_copy(
@@ -123,7 +123,7 @@ def loading_shape(cell: CellConfig, views: tuple[str, ...]) -> Shape:
         "augment": plain["augment"],
         "pretext": _without_floats(plain["objective"]["pretext"]),
         "views": sorted(views),
-        "threads": 1 if cell.training.loader_workers else cell.training.threads,
+        "threads": 1 if cell.training.planned_loader_workers else cell.training.threads,
     }
     title = f"loading of {len(views)} views of a video of {cell.data.bound_name}, {_clip(cell.clip)}"
     return Shape("loading", title, about, cell, data=cell.data)

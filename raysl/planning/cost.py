@@ -283,7 +283,7 @@ def _training(config: CellConfig, objective: Objective, length: Length, what: st
         length.steps,
         loading_shape(one, objective.view_names),
         one.training.batch_size * training.accumulate,
-        training.loader_workers,
+        training.planned_loader_workers,
         -(-length.steps // every),
     )
 

@@ -26,11 +26,12 @@ class StepBatches:
         self, loader: PretrainingLoader, length: Length, accumulate: int, first: int, device: torch.device
     ) -> None:
         self._loader, self._accumulate, self._device = loader, accumulate, device
-        self._batches = loader.batches(
+        places = (
             (step // length.steps_per_epoch, step % length.steps_per_epoch * accumulate + index)
             for step in range(first, length.steps)
             for index in range(accumulate)
         )
+        self._batches = loader.batches(places, (length.steps - first) * accumulate)
 
     def next(self) -> tuple[list[Batch], RayslError | None]:
         """The next step's batches on the device, or the failure, which the ranks then exchange."""

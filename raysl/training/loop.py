@@ -38,6 +38,7 @@ from raysl.training.step_values import Mark, StepValues
 from raysl.training.summary import Summary
 from raysl.training.unreadable import Unreadable
 from raysl.views.loader import PretrainingLoader
+from raysl.views.loader_choice import LoaderChoice
 from raysl.views.order import EpochOrder
 from raysl.views.training_videos import training_videos, trains_boxes
 
@@ -138,6 +139,7 @@ class Run:
             videos=videos,
             pin=self.device.type == "cuda",
             finish=not colors_on_device(training.colors_on, self.device),
+            on_choice=self._loaders_chosen,
         )
         learner = Learner(
             objective,
@@ -148,6 +150,11 @@ class Run:
             precision=self.precision,
         )
         return loader, learner, length
+
+    def _loaders_chosen(self, choice: LoaderChoice) -> None:
+        """Keeps in the attempt's record how many loader processes this rank chose."""
+        if self.attempts:
+            self.attempts[-1] |= {"loader_workers": choice.processes, "loader_choice": choice.record()}
 
     def _resume(self, found: Checkpoint) -> None:
         self.learner.load(found.model, found.optimizer, found.schedule)

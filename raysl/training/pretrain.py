@@ -17,6 +17,7 @@ from raysl.data.snapshot import data_record
 from raysl.data.source import VideoSource
 from raysl.distributed import (
     broadcast_object,
+    cpus_of_rank,
     ending_together,
     gather_objects,
     of_all_ranks,
@@ -42,7 +43,7 @@ from raysl.training.probe import Probe
 from raysl.training.provenance import code_changes, git_state, hardware, package_versions
 from raysl.training.recorder import Recorder, begin
 from raysl.training.summary import Summary
-from raysl.training.threads import cpu_threads, cpus_of_rank
+from raysl.training.threads import cpu_threads
 from raysl.training.unreadable import Unreadable
 
 
@@ -166,14 +167,16 @@ def _precision(cell: CellConfig, found: Checkpoint | None, device: torch.device)
 
 def _attempt(cell: CellConfig, device: torch.device, threads: int) -> dict[str, Any]:
     """What this attempt runs on, over all ranks. Collective."""
-    cores = min(threads + cell.training.loader_workers, cpus_of_rank())
+    loaders = cell.training.loader_workers
+    # Chosen loader processes may be as many as there are CPUs.
+    cores = cpus_of_rank() if loaders == "auto" else min(threads + loaders, cpus_of_rank())
     ranks = gather_objects({"hardware": hardware(device), "cores": cores})
     machines = [entry["hardware"] for entry in ranks]
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "from_step": 0,
         "workers": world_size(),
-        "loader_workers": cell.training.loader_workers,
+        "loader_workers": cell.training.planned_loader_workers,  # more once they are chosen
         "colors_on": "device" if colors_on_device(cell.training.colors_on, device) else "loader",
         "threads": threads,
         **({"compile": True} if cell.training.compile else {}),

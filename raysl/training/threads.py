@@ -9,19 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from raysl.config.cell import CellConfig
-from raysl.distributed import launcher_number
-
-
-def cpus_of_rank() -> int:
-    """CPUs of this rank: its share of those that the process may run on, or what Ray sets as ``OMP_NUM_THREADS``.
-
-    torchrun sets ``OMP_NUM_THREADS=1`` whatever the machine, so it is ignored there.
-    """
-    share = max(1, len(os.sched_getaffinity(0)) // launcher_number("LOCAL_WORLD_SIZE"))
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isascii() and given.isdigit() and int(given) > 0 and "TORCHELASTIC_RUN_ID" not in os.environ:
-        return min(share, int(given))
-    return share
+from raysl.distributed import cpus_of_rank
 
 
 def free_cpus() -> int:

@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
+
+_in_shared_memory = False
+
+
+def use_shared_memory() -> None:
+    """Makes all tensors of this process in shared memory from now on: it hands them to another one."""
+    global _in_shared_memory
+    _in_shared_memory = True
 
 
 class KeptMemory:
@@ -29,7 +36,7 @@ class KeptMemory:
     def empty(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """As ``torch.empty``, on CPU."""
         size = math.prod(shape) * dtype.itemsize
-        if get_worker_info() is not None:
+        if _in_shared_memory:
             shared: torch.UntypedStorage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
             return torch.empty(0, dtype=dtype).set_(shared).view(tuple(shape))
         free = self._free[size]

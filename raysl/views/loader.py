@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
+from raysl.distributed import cpus_of_rank
 from raysl.errors import ConfigError, DataError, NodeFault
-from raysl.machine import ready_for_processes
-from raysl.notes import collect, said, say_once
 from raysl.views.augmentation import TwoStepAugmentation
 from raysl.views.batch import Batch
 from raysl.views.boxes import BoxPipeline, collate_boxes
 from raysl.views.finish import finish as finish_batch
+from raysl.views.loader_choice import LoaderChoice
+from raysl.views.loading import Loading
 from raysl.views.order import EpochOrder
 from raysl.views.pair_sampler import pair_sampler, placed_clips
 from raysl.views.pipeline import Loaded, ViewPipeline, collate
@@ -31,21 +28,19 @@ Place = tuple[int, int]
 """Epoch and step within it, both from 0."""
 
 
-class _Places(Sampler[Place]):
-    """The batches to load; replaced between two passes, so that loader processes can persist."""
-
-    def __init__(self) -> None:
-        self.asked: Iterable[Place] = ()
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self.asked)
-
-
-class _Batches(Dataset[Batch | NodeFault]):
+class _Batches:
     """This rank's part of the batch at a place. A failure is returned: raised in a process it would lose its type."""
 
     def __init__(self, pipeline: ViewPipeline, order: EpochOrder, slots: range) -> None:
         self.pipeline, self.order, self.slots = pipeline, order, slots
+
+    def __call__(self, place: Place) -> Batch | NodeFault:
+        self.pipeline.source.seconds.clear()
+        return self[place]
+
+    def parts(self) -> dict[str, float]:
+        """Seconds of reading for the last batch (`VideoSource.seconds`)."""
+        return dict(self.pipeline.source.seconds)
 
     def __getitem__(self, place: Place) -> Batch | NodeFault:
         epoch, step = place
@@ -76,7 +71,7 @@ class _Batches(Dataset[Batch | NodeFault]):
         boxes = None
         if isinstance(self.pipeline, BoxPipeline):
             boxes = collate_boxes(rows_loaded, len(self.pipeline.source.catalog.classes))
-        return Batch(views, self._targets(rows_loaded), tuple(failed), said(), boxes)
+        return Batch(views, self._targets(rows_loaded), tuple(failed), boxes=boxes)
 
     def _targets(self, loaded: list[Loaded]) -> dict[str, Tensor]:
         """``[B]`` int64 each: the videos' labels, and the answers of pretext tasks."""
@@ -108,10 +103,6 @@ class _Batches(Dataset[Batch | NodeFault]):
 
     def _path(self, video: int) -> str:
         return self.pipeline.source.catalog.videos[self.pipeline.video_of(video)].path
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch
 
 
 def count_too_short(cell: CellConfig, lengths: Sequence[int]) -> int:
@@ -166,40 +157,6 @@ def _no_task_clip_fits(name: str, cell: CellConfig, needed: Mapping[str, int], l
     )
 
 
-SHARED = Path("/dev/shm")
-"""Shared memory, through which batches of loader processes pass."""
-AHEAD = 2
-"""Batches that each process makes ahead."""
-PATIENCE_SECONDS = 900.0
-"""Seconds without a batch after which loading fails with an error: stuck processes report nothing themselves."""
-
-
-def fitting_processes(asked: int, batch_bytes: int, free: int) -> int:
-    """How many loader processes may work without their batches filling shared memory; 0: the caller loads itself.
-
-    Each has `AHEAD` batches in preparation, and one more is in use. A batch without room is lost silently, and the
-    process that waits for it waits for ever.
-    """
-    return max(0, min(asked, (free // max(batch_bytes, 1) - 1) // AHEAD))
-
-
-def _begin_process(number: int) -> None:
-    collect()
-
-
-def _processes(asked: int, batch_bytes: int) -> int:
-    if not asked or not SHARED.is_dir():
-        return asked
-    free = shutil.disk_usage(SHARED).free
-    fits = fitting_processes(asked, batch_bytes, free)
-    if fits < asked:
-        say_once(
-            f"{SHARED} has {free / 1e6:.0f} MB free, and batches have {batch_bytes / 1e6:.0f} MB: {fits} loader "
-            f"processes instead of training.loader_workers {asked}; enlarge it (docker run --shm-size) for the others"
-        )
-    return fits
-
-
 class PretrainingLoader:
     """Batches of one rank, a pure function of cell, epoch and step, whatever the numbers of ranks and processes are.
 
@@ -213,11 +170,11 @@ class PretrainingLoader:
             `training_videos` of the split.
         pin: batches are in page-locked memory, from which a copy to a GPU is asynchronous.
         finish: False leaves colours and normalisation of the clips to `finished`, where the augmentation can.
+        on_choice: called when ``loader_workers: auto`` has chosen a number of processes.
 
     Attributes:
         videos: those in use.
         steps_per_epoch: global batches per epoch; the remainder is `order.dropped`.
-        processes: that load clips: ``training.loader_workers``, or fewer if shared memory is too small for them.
         too_short: how many videos are shorter than a view's span, so that its clips wrap around or are reflected.
 
     Raises:
@@ -237,6 +194,7 @@ class PretrainingLoader:
         videos: Sequence[int] | None = None,
         pin: bool = False,
         finish: bool = True,
+        on_choice: Callable[[LoaderChoice], None] | None = None,
     ) -> None:
         training = cell.training
         if training.batch_size % world_size:
@@ -248,52 +206,41 @@ class PretrainingLoader:
         share = training.batch_size // world_size
         kind = BoxPipeline if trains_boxes(cell) else ViewPipeline
         self._pipeline = kind(cell, source, view_names, finish)
-        dataset = _Batches(self._pipeline, self.order, range(rank * share, (rank + 1) * share))
-        self._places = _Places()
-        import torchvision.transforms.v2  # noqa: F401  # before processes are forked, each of which would import it
-
-        sizes = [rows.nbytes for rows in dataset.pipeline.empty(1).values()]
-        self.processes = _processes(training.loader_workers, share * sum(sizes))
-        self._loader: DataLoader[Batch | NodeFault] = DataLoader(
-            dataset,
-            batch_size=None,
-            sampler=self._places,
-            num_workers=self.processes,
-            worker_init_fn=_begin_process,
-            collate_fn=_unchanged,
-            persistent_workers=self.processes > 0,
-            prefetch_factor=AHEAD if self.processes else None,
-            timeout=PATIENCE_SECONDS if self.processes else 0.0,
-            pin_memory=pin,
-            # A separate generator: without one the DataLoader draws from torch's global stream at every epoch.
-            generator=torch.Generator().manual_seed(training.seed),
+        load = _Batches(self._pipeline, self.order, range(rank * share, (rank + 1) * share))
+        sizes = [rows.nbytes for rows in load.pipeline.empty(1).values()]
+        self._loading = Loading(
+            load,
+            training.loader_workers,
+            cpus=cpus_of_rank(),
+            item_bytes=share * sum(sizes),
+            what="training",
+            group=training.accumulate,
+            settle=torch.cuda.synchronize if pin else None,
+            finish=_pinning() if pin else None,
+            on_choice=on_choice,
+            says=rank == 0,
         )
 
-    def batches(self, places: Iterable[Place]) -> Iterator[Batch]:
+    @property
+    def processes(self) -> int:
+        """That load clips now: ``training.loader_workers``, or fewer if shared memory is too small for them."""
+        return self._loading.processes
+
+    def batches(self, places: Iterable[Place], count: int = 0) -> Iterator[Batch]:
         """This rank's part of the batches at these places; one pass at a time.
 
         Loader processes work ahead from one epoch into the next.
 
+        Args:
+            count: how many places there are; without it ``loader_workers: auto`` starts no process.
+
         Raises:
-            NodeFault: a video failed to load and none is left to replace it; loader processes died, or gave nothing for
-                `PATIENCE_SECONDS`.
+            NodeFault: a video failed to load and none is left to replace it; loader processes ended, or gave nothing
+                for `raysl.views.loader_processes.PATIENCE_SECONDS`.
         """
-        self._places.asked = places
-        if self.processes:
-            ready_for_processes()
-        waiting = iter(self._loader)
-        while True:
-            try:
-                batch = next(waiting, None)
-            except RuntimeError as error:
-                if any(word in str(error) for word in ("exited unexpectedly", "killed by signal", "timed out")):
-                    raise NodeFault(self._stuck(error), may_pass=True) from error
-                raise
-            if batch is None:
-                return
+        for batch in self._loading.items(places, count):
             if isinstance(batch, NodeFault):
                 raise batch
-            say_once(*batch.notes)
             yield batch
 
     def finished(self, batch: Batch) -> Batch:
@@ -303,14 +250,22 @@ class PretrainingLoader:
             return batch
         return finish_batch(batch, augmentation, self._pipeline.clip.input)
 
-    def _stuck(self, error: RuntimeError) -> str:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        free = f", {SHARED} has {shutil.disk_usage(SHARED).free / 1e6:.0f} MB free" if SHARED.is_dir() else ""
-        return (
-            f"loading of clips ended: {first} ({self.processes} loader processes{free}); lower training.loader_workers "
-            "if memory or shared memory runs out, or check the storage of the videos"
-        )
-
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """`batches` of an epoch (from 0), from ``first_step`` on."""
-        return self.batches([(epoch, step) for step in range(first_step, self.steps_per_epoch)])
+        places = [(epoch, step) for step in range(first_step, self.steps_per_epoch)]
+        return self.batches(places, len(places))
+
+    def close(self) -> None:
+        """Ends loader processes; without it they end with this object."""
+        self._loading.close()
+
+
+def _pinning() -> Callable[[Batch | NodeFault], Batch | NodeFault]:
+    """Puts batches into page-locked memory, in any thread, for the GPU that is in use now."""
+    device = torch.cuda.current_device()
+
+    def pin(batch: Batch | NodeFault) -> Batch | NodeFault:
+        torch.cuda.set_device(device)
+        return batch if isinstance(batch, NodeFault) else batch.pin_memory()
+
+    return pin

@@ -155,7 +155,7 @@ def _loading(cell: CellConfig, source: VideoSource) -> float:
     small = training.model_copy(update={"batch_size": together, "loader_workers": 0})
     views = objective_on_meta(cell, ANY_VIDEOS).view_names
     one = cell.model_copy(update={"training": small, "batch_norm_group": "batch"})
-    if training.loader_workers:
+    if training.planned_loader_workers:
         torch.set_num_threads(1)
     loader = PretrainingLoader(one, source, view_names=views, rank=0, world_size=1)
     batches = loader.batches((epoch, step) for epoch in range(2**16) for step in range(loader.steps_per_epoch))

@@ -19,13 +19,13 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot
 from raysl.data.source import open_source
+from raysl.distributed import cpus_of_rank
 from raysl.errors import RayslError, StoreLostError
 from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.results import StoredCell
 from raysl.signals import leave_ending_to_parent, leave_requested
 from raysl.training.progress import Progress
-from raysl.training.threads import cpus_of_rank
 from raysl.work.compute import OnStage, compute_cell
 from raysl.work.events import CellProgress, OnEvent, Reading
 from raysl.work.order import Order

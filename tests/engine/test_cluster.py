@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from raysl.engine.cluster import cluster
+from raysl.config.sections import TrainingOptions
+from raysl.engine.cluster import Cluster, cluster
+from raysl.engine.offer import NodeType, Offer
 from raysl.errors import ConfigError, RayslError
+from raysl.work.workers import WorkerOptions
 
 SCRIPT = """
 import ray
@@ -84,3 +88,28 @@ def test_ray_is_started_with_an_empty_address_long_temporary_folders_and_above_a
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("loader_workers", "on_gpu", "options", "expected"),
+    [
+        ("auto", False, WorkerOptions(), {"CPU": 1.0}),
+        ("auto", True, WorkerOptions(), {"CPU": 12.0, "GPU": 1.0}),
+        ("auto", True, WorkerOptions(gpus=0.25), {"CPU": 3.0, "GPU": 0.25}),
+        ("auto", True, WorkerOptions(cpus=2.0), {"CPU": 2.0, "GPU": 1.0}),
+        (4, True, WorkerOptions(), {"CPU": 5.0, "GPU": 1.0}),
+        (4, False, WorkerOptions(), {"CPU": 5.0}),
+    ],
+)
+def test_a_worker_requests_cpus_for_its_loader_processes(
+    loader_workers: Any, on_gpu: bool, options: WorkerOptions, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    types = (
+        NodeType("head", {"CPU": 4.0}, {}, 1, 1),
+        NodeType("large", {"CPU": 96.0, "GPU": 8.0}, {}, 1, 1),
+        NodeType("small", {"CPU": 16.0, "GPU": 1.0}, {}, 0, 4),
+    )
+    monkeypatch.setattr("raysl.engine.cluster.offer", lambda **_: Offer(types, grows=True, known=True))
+    made = Cluster("node", on_gpu, own=False, options=options)
+    training = TrainingOptions(epochs=1, loader_workers=loader_workers)
+    assert made.bundle(training, 1) == expected

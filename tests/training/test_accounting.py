@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import torch
 
+from raysl.cgroup import Limits
 from raysl.config.sections import TrainingOptions
+from raysl.distributed import cpus_of_rank
 from raysl.errors import CellFailure, StorageError
 from raysl.training.heartbeat import Heartbeat
 from raysl.training.length import Length, training_length
 from raysl.training.progress import Pace, Progress
 from raysl.training.provenance import COMMIT, code_changes, git_state, hardware, package_versions
-from raysl.training.threads import cpu_threads, cpus_of_rank
+from raysl.training.threads import cpu_threads
 from tests.training.material import tiny_cell
 
 
@@ -70,6 +72,9 @@ def test_ranks_of_a_machine_share_its_cpus(monkeypatch: pytest.MonkeyPatch) -> N
     assert cpus_of_rank() == 1
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "job")
     assert cpus_of_rank() == 2
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    monkeypatch.setattr("raysl.distributed.cgroup_limits", lambda: Limits(cpus=3.5))
+    assert cpus_of_rank() == 4, "a container's quota"
 
 
 def test_a_heartbeat_goes_on_and_says_the_newest_state() -> None:

@@ -93,7 +93,11 @@ def test_a_cell_trains_and_is_stored_whole(source: VideoSource, tmp_path: Path) 
         "videos": counts,
     }
     assert provenance["precision"] == "float32"
-    assert provenance["attempts"][0]["threads"] == 1
+    kept = provenance["attempts"][0]
+    assert (kept["threads"], kept["loader_workers"]) == (1, 0)
+    assert kept["loader_choice"]["processes"] == 0, "a run of a second starts no processes"
+    assert kept["loader_choice"]["load_seconds"] > 0
+    assert "of the 3 that are left" in kept["loader_choice"]["why"] or "no faster" in kept["loader_choice"]["why"]
 
 
 @pytest.mark.parametrize("pretraining", ["self_supervised", "none"])

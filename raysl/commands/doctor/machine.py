@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from raysl.commands.doctor.cgroup import Limits, cgroup_limits
+from raysl.cgroup import Limits, cgroup_limits
 from raysl.commands.doctor.finding import DoctorOptions, Finding, State, size
 from raysl.commands.terminal import is_utf8
 from raysl.errors import RayslError

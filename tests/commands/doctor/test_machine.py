@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from raysl.commands.doctor.cgroup import Limits, cgroup_limits
+from raysl.cgroup import Limits, cgroup_limits
 from raysl.commands.doctor.finding import DoctorOptions
 from raysl.commands.doctor.machine import cores, judged_cores, judged_memory, judged_platform, memory, shared_memory
 from tests.commands.doctor.looked import found_elsewhere
