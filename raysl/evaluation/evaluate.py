@@ -22,6 +22,7 @@ from raysl.data.snapshot import Snapshot, data_key, data_record
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
 from raysl.errors import ConfigError, DataError, LeftError, NodeFault, RayslError, StorageError
+from raysl.evaluation.clip_loading import loader_workers
 from raysl.evaluation.feature_protocol import FeatureOptions
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.protocol import EvaluationResult, LoadNetwork, Protocol, Task
@@ -98,7 +99,9 @@ def evaluate(
                 files,
                 known,
             )
-            told.result(name, _recorded(evaluations[name], protocols[name], task), source.snapshot)
+            with loader_workers("auto" if cell is None else cell.training.loader_workers):
+                result = _recorded(evaluations[name], protocols[name], task)
+            told.result(name, result, source.snapshot)
     if told.failures:
         raise told.failures[0]
     return {name: told.results[name] for name in evaluations}

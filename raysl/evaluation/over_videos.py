@@ -6,10 +6,9 @@ Shapes: K clips of a video, V videos of a block, C channels, T frames, H, W, D v
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,9 +20,9 @@ from raysl.data.catalog import Video
 from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, on_every_rank, rank, world_size
 from raysl.errors import NodeFault, RayslError
+from raysl.evaluation.clip_loading import ClipGroups, in_order
 from raysl.views.evaluation_clips import evaluation_clips
 
-B = TypeVar("B")
 Block = tuple[Video, ...]
 LoadClips = Callable[[Video], Tensor]
 Precision = Literal["float32", "bfloat16"]
@@ -52,16 +51,18 @@ def over_videos(
     """``[N, D]`` float32, means over a video's clips, in the order of ``videos``, the same on every rank. Collective.
 
     Videos are cut into blocks in their order and the ranks take blocks in turn, so a forward pass has the same clips on
-    any number of ranks: the rows are the same to the last bit on one machine type, and nothing is padded. Decoding
-    runs in a thread, one block ahead of the network.
+    any number of ranks: the rows are the same to the last bit on one machine type, and nothing is padded. Clips are
+    loaded ahead of the network (`in_order`).
 
     Args:
         compute: clips ``[V * K, C, T, H, W]`` on ``device`` to ``[V * K, D]``; run without gradients, under autocast.
         network: what ``compute`` runs, on ``device``; in eval mode meanwhile, its modes are restored.
         videos: at least one.
         clips: spread evenly over a video's length unless ``load`` places them.
-        batch_clips: about how many clips a forward pass has; whole videos, at least one.
-        load: a video's clips ``[K, C, T, H, W]``, as many of every video; None: `evaluation_clips`.
+        batch_clips: about how many clips a forward pass has; whole videos, at least one. Fewer once the device's memory
+            has run out (`ClipGroups`).
+        load: a video's clips ``[K, C, T, H, W]``, as many of every video; None: `evaluation_clips`. Picklable, or
+            processes cannot load them.
         crops: of each clip, 1 or 3 (`raysl.views.evaluation_clips.clips_at`); K counts them all.
         reduce: ``[V, K, D']`` computed values to ``[V, D]``, independently for each video.
 
@@ -72,12 +73,13 @@ def over_videos(
     size = max(1, batch_clips // (clips * crops))
     blocks = [tuple(videos[start : start + size]) for start in range(0, len(videos), size)]
     mine = range(rank(), len(blocks), world_size())
-    clips_of = load or (lambda video: evaluation_clips(source, video.index, clip, clips, crops))
+    loads = partial(_load_block, source, load or partial(_evenly, source, clip, clips, crops))
+    groups = ClipGroups(compute, device)
 
     def run() -> dict[int, NDArray[np.float32]]:
         with frozen(network), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            loaded = prefetched(partial(_load_block, source, clips_of), [blocks[index] for index in mine])
-            return {index: _computed(compute, reduce, x, device) for index, x in zip(mine, loaded, strict=True)}
+            loaded = in_order(source, loads, [blocks[index] for index in mine], device)
+            return {index: _computed(groups, reduce, x) for index, x in zip(mine, loaded, strict=True)}
 
     gathered: dict[int, NDArray[np.float32]] = {}
     for part in gather_objects(on_every_rank(run)):
@@ -85,13 +87,14 @@ def over_videos(
     return np.concatenate([gathered[index] for index in range(len(blocks))])
 
 
-def _computed(
-    compute: Callable[[Tensor], Tensor], reduce: Callable[[Tensor], Tensor], clips: Tensor, device: torch.device
-) -> NDArray[np.float32]:
+def _computed(groups: ClipGroups, reduce: Callable[[Tensor], Tensor], clips: Tensor) -> NDArray[np.float32]:
     """``[V, K, C, T, H, W]`` to ``[V, D]``."""
-    flat = clips.flatten(0, 1).to(device, memory_format=torch.channels_last_3d)
-    values = reduce(compute(flat).view(clips.shape[0], clips.shape[1], -1))
+    values = reduce(groups(clips.flatten(0, 1)).view(clips.shape[0], clips.shape[1], -1))
     return np.asarray(values.cpu().numpy(), dtype=np.float32)
+
+
+def _evenly(source: VideoSource, clip: ClipOptions, clips: int, crops: int, video: Video) -> Tensor:
+    return evaluation_clips(source, video.index, clip, clips, crops)
 
 
 def _load_block(source: VideoSource, load: LoadClips, block: Block) -> Tensor:
@@ -106,17 +109,6 @@ def _load_video(source: VideoSource, load: LoadClips, video: Video) -> Tensor:
             f"{source.catalog.name}: {video.path} could be read earlier, and cannot now ({error}): restore the file",
             may_pass=True,
         ) from error
-
-
-def prefetched(load: Callable[[B], Tensor], blocks: Sequence[B]) -> Iterator[Tensor]:
-    """The blocks' clips in order; the next block is loaded while one is used."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evaluation-clips") as loader:
-        following = [loader.submit(load, block) for block in blocks[:1]]
-        for index in range(len(blocks)):
-            current = following.pop().result()
-            if index + 1 < len(blocks):
-                following.append(loader.submit(load, blocks[index + 1]))
-            yield current
 
 
 @contextmanager

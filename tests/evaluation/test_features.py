@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from raysl.data.frame_cache import FrameCache
 from raysl.data.places import Places
 from raysl.data.source import VideoSource
 from raysl.errors import DataError, NodeFault
+from raysl.evaluation.clip_loading import loader_workers
 from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import Features
-from raysl.models.backbone import pool
+from raysl.models.backbone import Backbone, pool
+from raysl.notes import heard
 from raysl.views.evaluation_clips import evaluation_clips
 from tests.evaluation.tiny import CLIP, CPU, UNREADABLE, backbone, damage, open_tiny
 
@@ -73,3 +76,56 @@ def test_video_lost_after_the_manifest_is_an_error(own_places: Places) -> None:
     with pytest.raises(NodeFault, match=f"{lost.path} could be read earlier"):
         extract(source, "test")
     assert len(extract(source, "train")) == 15
+
+
+class ShortOfMemory(Backbone):
+    """Has room for three clips at once."""
+
+    def __init__(self, most: int = 3) -> None:
+        super().__init__()
+        self.network, self.most, self.seen = backbone(), most, list[int]()
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(clips))
+        if len(clips) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        found: torch.Tensor = self.network(clips)
+        return found
+
+
+def test_smaller_groups_follow_where_memory_ran_out(tiny: VideoSource) -> None:
+    expected = extract(tiny, "test", batch_clips=8)
+    network, notes = ShortOfMemory(), list[str]()
+    with heard(notes.append):
+        features = extract_features(network, tiny, "test", CLIP, 2, device=CPU, batch_clips=8)
+    np.testing.assert_allclose(features.values, expected.values, rtol=1e-4, atol=1e-6)
+    assert network.seen[:5] == [8, 4, 2, 2, 2], "8 clips fail, then 4, and the rest go in pairs"
+    assert max(network.seen[2:]) == 2, "what did not fit is not tried again"
+    assert [note.partition(":")[2] for note in notes] == [
+        f" {size} clips do not fit into the memory of cpu at once: {size // 2} are passed through the network together "
+        "(a feature's last bits may differ); batch_clips sets fewer"
+        for size in (8, 4)
+    ]
+
+
+def test_one_clip_without_room_is_an_error(tiny: VideoSource) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        extract_features(ShortOfMemory(most=0), tiny, "test", CLIP, 2, device=CPU)
+
+
+@pytest.mark.slow
+def test_loader_processes_change_no_feature(tiny: VideoSource) -> None:
+    expected = extract(tiny, "train", batch_clips=4)
+    for asked in (0, 2):
+        with loader_workers(asked):
+            features = extract(tiny, "train", batch_clips=4)
+        assert features.path == expected.path
+        np.testing.assert_array_equal(features.values, expected.values)
+
+
+@pytest.mark.slow
+def test_a_video_lost_in_a_loader_process_is_the_same_fault(tiny: VideoSource, tmp_path: Any) -> None:
+    damaged = replace(tiny.manifest, rows=tuple(replace(row, fingerprint="gone") for row in tiny.manifest.rows))
+    lost = VideoSource(tiny.catalog, damaged, tmp_path, FrameCache(tmp_path / "cache", CLIP.resize, 0))
+    with loader_workers(1), pytest.raises(NodeFault, match="could be read earlier, and cannot now"):
+        extract(lost, "train", batch_clips=4)

@@ -7,6 +7,7 @@ metric then has another name.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -25,9 +26,10 @@ from raysl.data.source import VideoSource
 from raysl.distributed import gather_objects, on_every_rank, rank, world_size
 from raysl.errors import CellFailure, ConfigError, NodeFault, RayslError
 from raysl.evaluation.against_data import LabelledSplits
+from raysl.evaluation.clip_loading import ClipGroups, in_order
 from raysl.evaluation.frame_ap import ScoredFrame, frame_average_precision
 from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
-from raysl.evaluation.over_videos import frozen, prefetched
+from raysl.evaluation.over_videos import frozen
 from raysl.evaluation.protocol import EvaluationResult, Task
 from raysl.evaluation.workload import Workload
 from raysl.objectives.build import DETECTION
@@ -116,16 +118,15 @@ class FrameMap(NetworkProtocol):
                 blocks.append([])
             blocks[-1].append(index)
         mine = blocks[rank() :: world_size()]
+        groups = ClipGroups(lambda clips: term.reduce(network.backbone(clips)), task.device)
 
         def run() -> dict[int, NDArray[np.float64]]:
             found: dict[int, NDArray[np.float64]] = {}
             with frozen(network):
-                loaded = prefetched(lambda block: _loaded(task.source, block, clip), mine)
+                loaded = in_order(task.source, partial(_loaded, task.source, clip), mine, task.device)
                 for block, clips in zip(mine, loaded, strict=True):
                     with autocast(task.device, task.precision):
-                        maps = term.reduce(
-                            network.backbone(clips.to(task.device, memory_format=torch.channels_last_3d))
-                        )
+                        maps = groups(clips)
                         row = torch.tensor([row for row, index in enumerate(block) for _ in given[index]])
                         box = box_tensor([person.box for index in block for person in given[index]])
                         logits = term.scores(maps, row.to(task.device), box.to(task.device))
@@ -162,7 +163,7 @@ def _check_given(options: FrameMapOptions, given: list[tuple[Person, ...]]) -> N
         )
 
 
-def _loaded(source: VideoSource, block: list[int], clip: ClipOptions) -> Tensor:
+def _loaded(source: VideoSource, clip: ClipOptions, block: list[int]) -> Tensor:
     try:
         return torch.stack([frame_clip(source, index, clip) for index in block])
     except (RayslError, OSError) as error:

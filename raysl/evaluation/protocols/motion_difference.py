@@ -22,7 +22,9 @@ from torch import Tensor
 from raysl.config.cell import CellConfig, Slot
 from raysl.config.component import Chosen, Component
 from raysl.config.options import Options, option
+from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
+from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, on_first_rank
 from raysl.errors import ConfigError, NodeFault
 from raysl.evaluation.features import labelled_videos
@@ -123,7 +125,7 @@ class MotionDifference(Protocol):
             len(cases) * len(views.own_views) * options.pairs,
             batch_clips=task.batch_clips,
             device=task.device,
-            load=partial(self._load, task, views, len(cases)),
+            load=partial(_pairs_of_cases, task.source, task.clip, views, options, len(cases)),
             reduce=partial(compared, cases=len(cases), side=options.size),
         )
         check_finite("test", LabelledVideos.of(videos).path, values, "flows")
@@ -138,22 +140,28 @@ class MotionDifference(Protocol):
         except ConfigError as error:  # no failure of the evaluation: another file may be bound to the name
             raise NodeFault(str(error), unfit=getattr(error, "unfit", ())) from error
 
-    def _load(self, task: Task, views: TaskViews, count: int, video: Video) -> Tensor:
-        """``[K, 3, 2, S, S]`` in [0, 1]: by case, view and pair of frames."""
-        length = task.source.length(video.index)
-        cases = task_cases(views, task.clip, length, video.index)
-        assert len(cases) == count, f"{len(cases)} cases"
-        return torch.stack([pair for case in cases for pair in self._pairs(task, case, video, length)])
 
-    def _pairs(self, task: Task, case: Case, video: Video, length: int) -> list[Tensor]:
-        found = []
-        for view, placement in case.placements.items():
-            clip = center_crop(task.source.frames(video.index, placement.indices(length)), self.options.size)
-            for change in case.pixels.get(view, ()):
-                clip = change(clip)
-            starts = np.linspace(0, clip.shape[1] - 2, self.options.pairs).round().astype(np.int64).tolist()
-            found += [clip[:, start : start + 2] for start in starts]
-        return found
+def _pairs_of_cases(
+    source: VideoSource, clip: ClipOptions, views: TaskViews, options: MotionDifferenceOptions, count: int, video: Video
+) -> Tensor:
+    """``[K, 3, 2, S, S]`` in [0, 1]: by case, view and pair of frames."""
+    length = source.length(video.index)
+    cases = task_cases(views, clip, length, video.index)
+    assert len(cases) == count, f"{len(cases)} cases"
+    return torch.stack([pair for case in cases for pair in _pairs(source, options, case, video, length)])
+
+
+def _pairs(
+    source: VideoSource, options: MotionDifferenceOptions, case: Case, video: Video, length: int
+) -> list[Tensor]:
+    found = []
+    for view, placement in case.placements.items():
+        clip = center_crop(source.frames(video.index, placement.indices(length)), options.size)
+        for change in case.pixels.get(view, ()):
+            clip = change(clip)
+        starts = np.linspace(0, clip.shape[1] - 2, options.pairs).round().astype(np.int64).tolist()
+        found += [clip[:, start : start + 2] for start in starts]
+    return found
 
 
 def compared(flows: Tensor, cases: int, side: int) -> Tensor:

@@ -20,6 +20,7 @@ from raysl.config.component import Chosen, Component
 from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.catalog import Video
+from raysl.data.source import VideoSource
 from raysl.distributed import on_first_rank
 from raysl.errors import DataError
 from raysl.evaluation.against_data import LabelledSplits
@@ -126,7 +127,7 @@ class Similarity(PerClipProtocol):
             batch_clips=task.batch_clips,
             device=task.device,
             precision=task.precision,
-            load=partial(self._load, task),
+            load=partial(_own_and_copies, task.source, task.clip, task.seed, self.options),
             reduce=partial(reduce_clips, clips=self.options.clips),
         )
         check_finite("test", LabelledVideos.of(videos).path, values)
@@ -140,23 +141,6 @@ class Similarity(PerClipProtocol):
         _check_lengths(len(long), len(readable), task.clip)
         order = stream(self.options.videos_seed, "similarity", "videos").permutation(len(long))
         return tuple(long[row] for row in sorted(order[: self.options.videos].tolist())), len(readable) - len(long)
-
-    def _load(self, task: Task, video: Video) -> Tensor:
-        """``[K + E K, 3, T, H, W]``: evenly spaced clips, then the copies of each strength."""
-        length, clip = task.source.length(video.index), task.clip
-        own = evaluation_placements(length, clip, self.options.clips)
-        copies = [
-            augmented_copy(
-                placement,
-                length,
-                clip,
-                self.options.temporal(strength, clip.frames),
-                stream(task.seed, video.index, number, f"{strength:g}", "similarity"),
-            )
-            for strength in self.options.buffers
-            for number, placement in enumerate(own)
-        ]
-        return clips_at(task.source, video.index, clip, [*own, *copies])
 
     def _result(
         self, task: Task, videos: tuple[Video, ...], found: ClipSimilarities, too_short: int
@@ -197,6 +181,26 @@ class Similarity(PerClipProtocol):
         }
         copies = {f"augmented@{share:g}": found.augmented[:, kind] for kind, share in enumerate(self.options.buffers)}
         return {"within": mean_where(found.pairs, distances > 0), **bins, **copies}
+
+
+def _own_and_copies(
+    source: VideoSource, clip: ClipOptions, seed: int, options: SimilarityOptions, video: Video
+) -> Tensor:
+    """``[K + E K, 3, T, H, W]``: evenly spaced clips, then the copies of each strength."""
+    length = source.length(video.index)
+    own = evaluation_placements(length, clip, options.clips)
+    copies = [
+        augmented_copy(
+            placement,
+            length,
+            clip,
+            options.temporal(strength, clip.frames),
+            stream(seed, video.index, number, f"{strength:g}", "similarity"),
+        )
+        for strength in options.buffers
+        for number, placement in enumerate(own)
+    ]
+    return clips_at(source, video.index, clip, [*own, *copies])
 
 
 def _band(values: Floats) -> list[float]:

@@ -87,7 +87,7 @@ def _questions(
     cell: CellConfig, source: VideoSource, view_names: tuple[str, ...], test: LabelledVideos
 ) -> Iterator[tuple[int, Batch]]:
     """Each test video with its views, one after another."""
-    alone = {"batch_size": 1, "seed": QUESTIONS_SEED, "loader_workers": 0}
+    alone = {"batch_size": 1, "seed": QUESTIONS_SEED, "accumulate": 1}
     asking = cell.model_copy(update={"training": cell.training.model_copy(update=alone)})
     videos = test.video.tolist()
     loader = PretrainingLoader(asking, source, view_names=view_names, rank=0, world_size=1, split="test", videos=videos)
