@@ -109,6 +109,7 @@ def _as_progress(beat: dict[str, object]) -> Progress | None:
         clips_per_second=numbers["clips_per_second"],
         loss=numbers["loss"],
         seconds_left=numbers.get("seconds_left"),
+        data_wait_share=numbers.get("data_wait_share", 0.0),
         monitored=Monitored.from_dict(beat),
         peak_memory_gib=numbers.get("peak_memory_gib"),
     )

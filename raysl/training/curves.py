@@ -49,6 +49,7 @@ def curve_row(
         **{f"metric/{name}": value for name, value in values.metrics.items()},
         "time/data_seconds": data_seconds,
         "time/compute_seconds": compute_seconds,
+        "time/data_wait_share": data_seconds / (data_seconds + compute_seconds),
         "time/clips_per_second": clips / (data_seconds + compute_seconds),
         "data/unreadable": unreadable,
     }

@@ -367,5 +367,6 @@ class Run:
             left_out=self._left_out,
             attempts=recorder.attempts,
             peak_memory_gib=recorder.curves.largest(PEAK),
+            data_wait_share=self._pace.data_wait_share if self._pace.clips_per_second else None,
             collapsed="" if self._watch.last is None else self._watch.last.collapsed,
         )

@@ -151,6 +151,7 @@ def _pretrain(
     except ConfigError as error:  # what the configuration asks of this data is as deterministic as a loss that is NaN
         raise of_all_ranks(CellFailure(str(error))) from error
     with ExitStack() as stack:
+        stack.callback(run.loader.close)
         recorder = on_every_rank(lambda: Recorder(folder, found) if rank() == 0 else None)
         if recorder is not None:
             stack.enter_context(recorder)

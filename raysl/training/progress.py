@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from raysl.training.monitored import Monitored
 
+SHOWN_WAIT = 0.05
+"""Share of the time from which on waiting for clips is shown."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -34,13 +37,20 @@ class Progress:
     monitored: Monitored | None = None
     peak_memory_gib: float | None = None
 
+    @property
+    def waits(self) -> str:
+        """``, 31% of the time waiting for clips``; empty if it is little."""
+        return (
+            f", {self.data_wait_share:.0%} of the time waiting for clips" if self.data_wait_share >= SHOWN_WAIT else ""
+        )
+
     def line(self) -> str:
         """One line for a terminal."""
         left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
         looked = "" if self.monitored is None else f", {self.monitored.text()}"
         return (
             f"epoch {self.epoch}/{self.epochs}, step {self.step}/{self.steps}, loss {self.loss:.4f}, "
-            f"{self.clips_per_second:.1f} clips/s{shown_memory(self.peak_memory_gib)}{left}{looked}"
+            f"{self.clips_per_second:.1f} clips/s{shown_memory(self.peak_memory_gib)}{self.waits}{left}{looked}"
         )
 
 

@@ -23,6 +23,7 @@ class Summary:
         left_out: readable videos that are not trained on: no window fits them, or they have no label that is needed.
         attempts: number of attempts.
         peak_memory_gib: most memory of tensors on rank 0's GPU, GiB; None on the CPU.
+        data_wait_share: of the time of the last attempt, in which it waited for clips; None: it took no second step.
         collapsed: what had collapsed at the last measurement, in words; empty if nothing had, or nothing was measured.
     """
 
@@ -38,6 +39,7 @@ class Summary:
     too_short: int
     left_out: int
     attempts: int
+    data_wait_share: float | None = None
     collapsed: str = ""
     peak_memory_gib: float | None = None
 

@@ -79,7 +79,11 @@ class Running:
         """``SimCLR/seed1: epoch 2/20, 35.1 clips/s, 40 s left``; ``SimCLR/seed1: fine-tuning, epoch ...``"""
         if self.stage not in ("pretraining", "fine-tuning") or self.progress is None:
             return f"{self.title}: {self.stage}, {shown_seconds(self.seconds)}"
-        speed = f", {self.progress.clips_per_second:.0f} clips/s" if self.progress.clips_per_second else ""
+        speed = (
+            f", {self.progress.clips_per_second:.0f} clips/s{self.progress.waits}"
+            if self.progress.clips_per_second
+            else ""
+        )
         left = self.progress.seconds_left
         rest = "estimating" if left is None else f"{shown_seconds(left)} left"
         looked = "" if self.progress.monitored is None else f", {self.progress.monitored.text()}"

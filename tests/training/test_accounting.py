@@ -52,6 +52,8 @@ def test_a_progress_line_can_be_read() -> None:
     line = Progress(2, 4, 30, 60, 12.34, 1.5, 90.2).line()
     assert line == "epoch 2/4, step 30/60, loss 1.5000, 12.3 clips/s, 90 s left"
     assert "left" not in Progress(1, 1, 1, 2, 0.0, 1.5, None).line()
+    waiting = Progress(2, 4, 30, 60, 12.34, 1.5, 90.2, data_wait_share=0.312).line()
+    assert "12.3 clips/s, 31% of the time waiting for clips, 90 s left" in waiting
 
 
 def test_threads_are_those_asked_for_and_put_back() -> None:

@@ -47,6 +47,7 @@ def test_a_row_names_everything_by_its_tag() -> None:
         "optimizer/weight_penalty": 0.02,
         "metric/embedding_std": 0.5,
         "time/data_seconds": 0.25,
+        "time/data_wait_share": 0.25,
         "time/compute_seconds": 0.75,
         "time/clips_per_second": 8.0,
         "data/unreadable": 1,

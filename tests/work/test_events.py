@@ -72,6 +72,9 @@ def test_a_line_says_that_a_cell_fine_tunes() -> None:
     progress = Progress(2, 50, 9, 200, 35.0, 1.5, 40.0)
     line = Running("SimCLR/seed1", "fine-tuning", 60.0, progress).line()
     assert line == "SimCLR/seed1: fine-tuning, epoch 2/50, 35 clips/s, 40 s left"
+    waiting = Progress(2, 50, 40, 1000, 35.1, 1.0, 40.0, data_wait_share=0.42)
+    line = Running("SimCLR/seed1", "pretraining", 3.0, waiting).line()
+    assert line == "SimCLR/seed1: epoch 2/50, 35 clips/s, 42% of the time waiting for clips, 40 s left"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(4.6, "5 s"), (150, "2 min"), (7200, "2.0 h")])

@@ -152,6 +152,10 @@ def _environment(provenance: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in named.items() if value}
 
 
+MUCH_WAITING, LONG_MINUTES = 0.2, 0.5
+"""The share of the time of a training of this length from which on its waiting for clips is a warning."""
+
+
 def _warnings(summary: Mapping[str, Any], git: Mapping[str, Any], found: StoredCell) -> list[str]:
     counted = {
         "unreadable": "unreadable training video(s) left out or replaced",
@@ -160,6 +164,9 @@ def _warnings(summary: Mapping[str, Any], git: Mapping[str, Any], found: StoredC
         "left_out": "readable training video(s) not trained on: too short, or no label",
     }
     said = [f"{summary[key]} {what}" for key, what in counted.items() if summary.get(key)]
+    waited, minutes = summary.get("data_wait_share") or 0.0, summary.get("minutes") or 0.0
+    if waited > MUCH_WAITING and minutes > LONG_MINUTES:
+        said.append(f"{waited:.0%} of the training time was spent waiting for clips")
     said += [f"the representation had {summary['collapsed']}"] if summary.get("collapsed") else []
     said += ["the code differed from its commit"] if git.get("dirty") else []
     return said + ([found.elsewhere] if found.elsewhere else [])
