@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 
 def center_crop(frames: Tensor, size: int) -> Tensor:
@@ -24,10 +25,9 @@ def center_crop(frames: Tensor, size: int) -> Tensor:
 
 def center_square(frames: Tensor, size: int) -> Tensor:
     """`center_crop` before it becomes float32: ``[T, 3, size, size]`` uint8."""
-    from torchvision.transforms.v2 import functional  # takes 1.5 s: not when a study is only read
-
-    side = min(frames.shape[-2:])
-    return _sized(functional.center_crop(frames, [side, side]), size)
+    height, width = frames.shape[-2:]
+    side, top, left = _center(height, width)
+    return _sized(frames[..., top : top + side, left : left + side], size)
 
 
 def three_crops(frames: Tensor, size: int) -> list[Tensor]:
@@ -42,11 +42,16 @@ def three_crops(frames: Tensor, size: int) -> list[Tensor]:
 
 
 def _sized(square: Tensor, size: int) -> Tensor:
-    from torchvision.transforms.v2 import functional
-
+    """As torchvision resizes, whose import would cost every loader process 1.5 s."""
     if square.shape[-1] != size:
-        square = functional.resize(square, [size, size], antialias=True)
+        square = interpolate(square, (size, size), mode="bilinear", antialias=True)
     return square
+
+
+def _center(height: int, width: int) -> tuple[int, int, int]:
+    """The side of the centre square, and its top and left edge."""
+    side = min(height, width)
+    return side, round((height - side) / 2.0), round((width - side) / 2.0)
 
 
 def _in_range(pixels: Tensor) -> Tensor:
@@ -56,6 +61,5 @@ def _in_range(pixels: Tensor) -> Tensor:
 
 def center_box(height: int, width: int) -> tuple[float, float, float, float]:
     """The box of `center_crop` in a frame of this size: (top, left, height, width) as shares of the frame."""
-    side = min(height, width)
-    top, left = round((height - side) / 2.0), round((width - side) / 2.0)
+    side, top, left = _center(height, width)
     return top / height, left / width, side / height, side / width

@@ -6,7 +6,7 @@ import torch
 from raysl.config.sections import TemporalOptions
 from raysl.data.source import VideoSource
 from raysl.streams import stream
-from raysl.views.center_crop import center_crop
+from raysl.views.center_crop import center_crop, center_square
 from raysl.views.clip_input import network_input
 from raysl.views.evaluation_clips import augmented_copy, clips_at, evaluation_clips, evaluation_placements
 from tests.views.sets import clip_options
@@ -72,3 +72,13 @@ def test_a_copy_in_a_video_shorter_than_its_buffer_wraps_around(source: VideoSou
     copies = [augmented_copy(placement, 20, clip, temporal, stream(seed)) for seed in range(20)]
     assert {copy.start for copy in copies} == {0}
     assert clips_at(source, 3, clip, copies).shape == (20, 3, 4, 24, 24)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 33), (31, 64), (24, 24), (97, 128)])
+def test_the_centre_is_torchvisions(height: int, width: int) -> None:
+    from torchvision.transforms.v2 import functional
+
+    frames = torch.randint(0, 256, (3, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    side = min(height, width)
+    expected = functional.resize(functional.center_crop(frames, [side, side]), [24, 24], antialias=True)
+    assert torch.equal(center_square(frames, 24), expected)

@@ -53,7 +53,7 @@ def turn(clip: Tensor, turns: int, angles: list[float]) -> Tensor:
     turned = torch.rot90(clip, turns, dims=(2, 3))
     if not any(angles):
         return turned.contiguous()
-    from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
+    from torchvision.transforms.v2 import InterpolationMode, functional  # takes 1.5 s, and is rarely needed
 
     frames = [
         functional.rotate(turned[:, frame], angle, InterpolationMode.BILINEAR) for frame, angle in enumerate(angles)

@@ -170,7 +170,7 @@ class CstpAugmentation(CroppedAugmentation[CstpParameters]):
 
     def finish(self, pixels: Tensor, drawn: CstpParameters, first: int = 0) -> Tensor:
         if drawn.angle is not None:
-            from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
+            from torchvision.transforms.v2 import InterpolationMode, functional  # takes 1.5 s, and is rarely needed
 
             pixels = functional.rotate(pixels, drawn.angle, InterpolationMode.BILINEAR).clamp_(0.0, 1.0)
         for name, amount in drawn.jitter:

@@ -52,7 +52,7 @@ class RandAugmentOptions(CropOptions):
 
 
 def _functional() -> ModuleType:
-    from torchvision.transforms.v2 import functional  # as in `center_crop`
+    from torchvision.transforms.v2 import functional  # takes 1.5 s, and is rarely needed
 
     return functional  # type: ignore[no-any-return]  # torchvision is not typed
 

@@ -146,7 +146,7 @@ def _around(neutral: float, strength: float, at: float) -> float:
 
 def _shear_and_rotate(frames: Tensor, angle: float, shear: float) -> Tensor:
     """Float ``[T, 3, H, W]`` in [0, 1] to the same, about the centre, bilinear; degrees."""
-    from torchvision.transforms.v2 import InterpolationMode, functional  # as in `center_crop`
+    from torchvision.transforms.v2 import InterpolationMode, functional  # takes 1.5 s, and is rarely needed
 
     moved: Tensor = functional.affine(
         frames, angle, [0, 0], 1.0, [shear, 0.0], interpolation=InterpolationMode.BILINEAR
