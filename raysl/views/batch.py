@@ -82,14 +82,12 @@ class Batch:
         targets: by name; ``label``: ``[B]`` int64, the video's class, -1 without one (absent if the data set has no
             labels); the others are labels that pretext tasks made.
         unreadable: paths that failed while loading and were replaced; training counts them.
-        notes: of the process that loaded it (`raysl.notes`).
         boxes: of the people in the view ``query``, if boxes are trained on.
     """
 
     views: dict[str, View]
     targets: dict[str, Tensor] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     boxes: Boxes | None = None
 
     @property

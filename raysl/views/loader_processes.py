@@ -13,7 +13,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -25,6 +25,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 import torch.multiprocessing  # makes tensors pass through shared memory
 
+from raysl.data.packed import packed, unpacked
 from raysl.errors import ConfigError, NodeFault
 from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
@@ -40,6 +41,12 @@ AHEAD = 2
 """Items that each process makes ahead."""
 PATIENCE_SECONDS = 900.0
 """Seconds without an item after which loading fails with an error: stuck processes report nothing themselves."""
+READY = 0
+"""Serial of what a process sends before its first item."""
+_CANNOT_LOAD = (
+    "loader processes cannot get what loads their clips ({}): a component of your own must be picklable, its classes "
+    "and functions at the top level of a module that can be imported; or set training.loader_workers to 0"
+)
 GRACE_SECONDS = 2.0
 """Seconds that processes have to end after their last item."""
 
@@ -85,8 +92,8 @@ class LoaderProcesses(Generic[K, T]):
     """Makes ``load(key)`` for keys in their order. Close it when it is not needed any more.
 
     Args:
-        load: picklable; each process has a copy. Its attribute ``parts``, if it has one, is called without arguments
-            after each item for `LoadSeconds.parts`.
+        load: picklable; each process has a copy, but for long tables, which they share (`raysl.data.packed`). Its
+            attribute ``parts``, if it has one, is called without arguments after each item for `LoadSeconds.parts`.
         count: processes, at least 1.
         ahead: items that each makes ahead.
 
@@ -98,17 +105,19 @@ class LoaderProcesses(Generic[K, T]):
     def __init__(self, load: Callable[[K], T], count: int, *, ahead: int = AHEAD) -> None:
         self.count, self._ahead, self._serial = count, ahead, 0
         self._feeding = True
-        content = _pickled(load)
         ready_for_processes()
         self._workers: list[_Worker] = []
         # Before multiprocessing ends processes with SIGTERM, which these ignore.
         self._finalize = Finalize(self, _end, (self._workers,), exitpriority=10)
-        for _ in range(count):
-            ours, theirs = PROCESSES.Pipe()
-            process = PROCESSES.Process(target=_work, args=(theirs, content), daemon=True)
-            process.start()
-            theirs.close()
-            self._workers.append(_Worker(process, ours))
+        with _pickled(load) as content:
+            for _ in range(count):
+                ours, theirs = PROCESSES.Pipe()
+                process = PROCESSES.Process(target=_work, args=(theirs, content), daemon=True)
+                process.start()
+                theirs.close()
+                self._workers.append(_Worker(process, ours))
+            for worker in self._workers:
+                self._loaded(worker, self._receive(worker, READY))
 
     def items(self, keys: Iterable[K]) -> Iterator[Loaded[T]]:
         """One pass over ``keys``, which are taken as processes become free; a pass that is left ends with it.
@@ -204,14 +213,17 @@ def _end(workers: list[_Worker]) -> None:
     workers.clear()
 
 
-def _pickled(load: object) -> bytes:
-    try:
-        return pickle.dumps(load, pickle.HIGHEST_PROTOCOL)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"loader processes cannot get what loads their clips ({error}): a component of your own must be picklable, "
-            "its classes and functions at the top level of a module; or set training.loader_workers to 0"
-        ) from error
+@contextmanager
+def _pickled(load: object) -> Iterator[bytes]:
+    """While its body runs, processes can unpickle it."""
+    with ExitStack() as stack:
+        try:
+            content = stack.enter_context(packed(load))
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise ConfigError(_CANNOT_LOAD.format(error)) from error
+        except OSError as error:
+            raise NodeFault(f"loader processes cannot start: no room for temporary files ({error.strerror})") from error
+        yield content
 
 
 def _work(connection: Connection, content: bytes) -> None:
@@ -221,11 +233,20 @@ def _work(connection: Connection, content: bytes) -> None:
     collect()
     use_shared_memory()
     torch.set_num_threads(1)
-    load: Callable[[Any], Any] = pickle.loads(content)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            load: Callable[[Any], Any] = unpacked(content)
+        except Exception as error:  # noqa: BLE001  (whatever importing a component of one's own does)
+            connection.send(_reply(_refuse, READY, f"{type(error).__name__}: {error}"))
+            return
+        connection.send(_reply(len, READY, ""))
         while True:
             serial, key = connection.recv()
             connection.send(_reply(load, serial, key))
+
+
+def _refuse(reason: str) -> None:
+    raise ConfigError(_CANNOT_LOAD.format(reason))
 
 
 def _reply(load: Callable[[Any], Any], serial: int, key: Any) -> _Reply:

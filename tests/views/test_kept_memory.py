@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import pickle
 
+import pytest
 import torch
 
+from raysl.views import kept_memory
 from raysl.views.kept_memory import KeptMemory
 
 
@@ -47,3 +49,12 @@ def test_another_process_begins_with_its_own() -> None:
     again = pickle.loads(pickle.dumps(memory))
     assert isinstance(again, KeptMemory)
     assert not again._free
+
+
+def test_a_loader_process_makes_tensors_where_they_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = KeptMemory()
+    assert not memory.empty((4, 3), torch.float32).is_shared()
+    monkeypatch.setattr(kept_memory, "_in_shared_memory", False)
+    kept_memory.use_shared_memory()
+    made = memory.empty((4, 3), torch.float32)
+    assert (made.shape, made.dtype, made.is_shared()) == ((4, 3), torch.float32, True)

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -106,15 +107,29 @@ def test_a_process_that_dies_or_gives_nothing_is_a_fault_that_may_pass(monkeypat
     with started(end, 2) as made, pytest.raises(NodeFault, match=expected) as caught:
         values(made, range(6))
     assert caught.value.may_pass
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(module, "GRACE_SECONDS", 0.1)
-    with started(sleep, 1) as made, pytest.raises(NodeFault, match="timed out"):
-        values(made, [0])
+    with started(sleep, 1) as made:
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(module, "GRACE_SECONDS", 0.1)
+        with pytest.raises(NodeFault, match="timed out"):
+            values(made, [0])
 
 
 def test_what_cannot_be_sent_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"must be picklable.*or set training\.loader_workers to 0"):
         LoaderProcesses(lambda key: key, 1)
+
+
+class Unknown:
+    """Pickled, it names a module that a loader process does not find."""
+
+    def __reduce__(self) -> Any:
+        return import_module, ("a_module_of_nobody",)
+
+
+@pytest.mark.slow
+def test_what_a_process_cannot_import_is_refused_before_the_first_item() -> None:
+    with pytest.raises(ConfigError, match="ModuleNotFoundError: No module named 'a_module_of_nobody'"):
+        LoaderProcesses(Unknown(), 2)  # type: ignore[arg-type]
 
 
 def loader_of(source: NumberedSource, workers: int) -> PretrainingLoader:
