@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from raysl.notes import say_once
-from raysl.views.loader_processes import AHEAD, SHARED, LoadSeconds
+from raysl.views.loaded import LoadSeconds
+from raysl.views.loader_processes import AHEAD, SHARED
 
 MOST_PROCESSES = 64
 WARM_UP, MEASURED = 1, 4

@@ -31,6 +31,7 @@ from raysl.machine import PROCESSES, ready_for_processes
 from raysl.notes import collect, said, say_once
 from raysl.signals import ENDING
 from raysl.views.kept_memory import use_shared_memory
+from raysl.views.loaded import Loaded, LoadSeconds, parts_of
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -49,28 +50,6 @@ _CANNOT_LOAD = (
 )
 GRACE_SECONDS = 2.0
 """Seconds that processes have to end after their last item."""
-
-
-class LoadSeconds(NamedTuple):
-    """What making one item took.
-
-    Attributes:
-        wall: seconds.
-        cpu: seconds of all threads of the process.
-        parts: wall seconds by part: ``decode``, ``storage`` (reading the frame cache, waiting for files), ``collate``
-            (passing the item on); the rest is augmentation.
-    """
-
-    wall: float
-    cpu: float
-    parts: dict[str, float]
-
-
-class Loaded(NamedTuple, Generic[T]):
-    """An item, and what making it took."""
-
-    value: T
-    seconds: LoadSeconds
 
 
 class _Reply(NamedTuple):
@@ -261,12 +240,6 @@ def _reply(load: Callable[[Any], Any], serial: int, key: Any) -> _Reply:
     now = time.perf_counter()
     parts = {**parts_of(load), "collate": now - packing}
     return _Reply(serial, packed, failed, LoadSeconds(now - wall, time.process_time() - cpu, parts), said())
-
-
-def parts_of(load: object) -> dict[str, float]:
-    """`LoadSeconds.parts` of the item that ``load`` made last; empty if it does not measure them."""
-    measure: Callable[[], dict[str, float]] | None = getattr(load, "parts", None)
-    return {} if measure is None else measure()
 
 
 def _portable(error: Exception) -> Exception:

@@ -18,6 +18,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from raysl.errors import ConfigError, RayslError
 from raysl.notes import say_once
+from raysl.views.loaded import Loaded, LoadSeconds, finished, first, parts_of, timed
 from raysl.views.loader_choice import (
     MEASURED,
     MOST_PROCESSES,
@@ -28,7 +29,7 @@ from raysl.views.loader_choice import (
     choose,
     processes_that_fit,
 )
-from raysl.views.loader_processes import AHEAD, Loaded, LoaderProcesses, LoadSeconds, parts_of
+from raysl.views.loader_processes import AHEAD, LoaderProcesses
 from raysl.views.loading_time import Spent
 
 K = TypeVar("K")
@@ -97,7 +98,7 @@ class Loading(Generic[K, T]):
         """
         remaining = iter(keys)
         if self._fixed and self._pool is None and self._item_bytes is None:
-            yield from (loaded.value for loaded in self._each(_first(remaining)))
+            yield from (loaded.value for loaded in self._each(first(remaining)))
             count = max(count - 1, 1)
         if self._fixed and self._pool is None:
             self._start_fixed(count)
@@ -137,7 +138,7 @@ class Loading(Generic[K, T]):
         """In this process, until loader processes are ready."""
         sample, number, cpu = Sample(), 0, time.process_time()
         warm, enough = WARM_UP * self._group, MEASURED * self._group
-        for loaded, waited in _timed(self._one_ahead(keys) if self._beside else self._each(keys)):
+        for loaded, waited in timed(self._one_ahead(keys) if self._beside else self._each(keys)):
             began = time.perf_counter()
             yield loaded.value
             measures = self._auto and self._choice is None and count > 0
@@ -162,11 +163,11 @@ class Loading(Generic[K, T]):
 
     def _one_ahead(self, keys: Iterator[K]) -> Iterator[Loaded[T]]:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="clips") as thread:
-            following = deque(thread.submit(self._made, key) for key in _first(keys))
+            following = deque(thread.submit(self._made, key) for key in first(keys))
             while following:
                 current = following.popleft().result()
                 if not self._take_started():
-                    following.extend(thread.submit(self._made, key) for key in _first(keys))
+                    following.extend(thread.submit(self._made, key) for key in first(keys))
                 yield current
 
     def _made(self, key: K) -> Loaded[T]:
@@ -221,8 +222,8 @@ class Loading(Generic[K, T]):
         skipped, period = pool.count * self._ahead, 0.0
         enough = MEASURED * self._group
         self.spent = Spent()
-        items = pool.items(keys) if self._finish is None else _finished(pool.items(keys), self._finish)
-        for number, (loaded, waited) in enumerate(_timed(items), start=1):
+        items = pool.items(keys) if self._finish is None else finished(pool.items(keys), self._finish)
+        for number, (loaded, waited) in enumerate(timed(items), start=1):
             began = time.perf_counter()
             yield loaded.value
             if judged and self._settle is not None:
@@ -265,34 +266,3 @@ def _run(started: Future[Any], load: Callable[[Any], Any], count: int, ahead: in
         started.set_result(LoaderProcesses(load, count, ahead=ahead))
     except BaseException as error:  # noqa: BLE001  (raised by who takes the result)
         started.set_exception(error)
-
-
-def _first(keys: Iterator[K]) -> Iterator[K]:
-    for key in keys:
-        yield key
-        return
-
-
-def _timed(items: Iterator[T]) -> Iterator[tuple[T, float]]:
-    """Items, with the seconds for which the consumer waited for each."""
-    while True:
-        began = time.perf_counter()
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        yield item, time.perf_counter() - began
-
-
-def _finished(items: Iterator[Loaded[T]], finish: Callable[[T], T]) -> Iterator[Loaded[T]]:
-    """Items after ``finish``, which a thread calls one item ahead."""
-
-    def following() -> Loaded[T] | None:
-        item = next(items, None)
-        return None if item is None else item._replace(value=finish(item.value))
-
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish-clips") as thread:
-        ahead = thread.submit(following)
-        while (item := ahead.result()) is not None:
-            ahead = thread.submit(following)
-            yield item

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from raysl.views.loader_processes import LoadSeconds
+from raysl.views.loaded import LoadSeconds
 
 SLOW_SHARE, SLOW_SECONDS, SLOW_ITEMS = 0.2, 30.0, 20
 """A consumer that waits longer than this share of its time is told why, after so many seconds and items."""

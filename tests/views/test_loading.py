@@ -12,8 +12,9 @@ from torch import Tensor
 
 from raysl.notes import heard
 from raysl.views import loading as module
+from raysl.views.loaded import LoadSeconds
 from raysl.views.loader_choice import Costs, LoaderChoice, choose
-from raysl.views.loader_processes import LoaderProcesses, LoadSeconds
+from raysl.views.loader_processes import LoaderProcesses
 from raysl.views.loading import Loading
 from raysl.views.loading_time import Spent
 from tests.views.numbered import NumberedSource, numbered_cell
