@@ -240,7 +240,7 @@ def _one_rank_fails(rank: int, cell: Cell, site: Site, error: str) -> str:
                 raise {"memory": MemoryError("no memory left"), "bug": ZeroDivisionError("odd")}[error]
             take(self, batches, done, metrics=metrics)
 
-        Learner.take = failing  # type: ignore[method-assign]
+        Learner.take = failing  # type: ignore[assignment, method-assign]
     try:
         pretrain_cell(cell, site)
     except NodeFault as fault:
