@@ -22,7 +22,7 @@ class Events:
         self._file, self._new = io.BytesIO(), False
 
     def add(self, row: Mapping[str, float]) -> None:
-        """A row of the curves, all its values in one event; columns are tags, and what was not measured has no value."""
+        """A row of the curves in one event; columns are tags, and what was not measured has no value."""
         # Imported here: only rank 0 of a cell that trains needs it.
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
