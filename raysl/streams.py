@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 Key = int | str
 
@@ -28,6 +31,8 @@ def stream(*key: Key) -> np.random.Generator:
 
 def torch_generator(*key: Key) -> torch.Generator:
     """A CPU torch generator for this key (parameters are drawn on CPU, wherever they are applied)."""
+    import torch
+
     generator = torch.Generator(device="cpu")
     generator.manual_seed(int.from_bytes(_digest(key)[:8], "little") & (2**63 - 1))
     return generator
@@ -36,6 +41,8 @@ def torch_generator(*key: Key) -> torch.Generator:
 @contextmanager
 def drawn_from(*key: Key) -> Iterator[None]:
     """In its body torch's global CPU generator, which draws initial weights, is this key's; afterwards as before."""
+    import torch
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_generator(*key).initial_seed())
         yield

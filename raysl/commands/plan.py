@@ -18,25 +18,25 @@ from raysl.data.snapshot import data_key
 from raysl.data.source import VideoSource, known_classes, open_source
 from raysl.errors import ConfigError, DataError, RayslError, printable
 from raysl.evaluation.against_data import check_against_data
-from raysl.evaluation.try_evaluation import try_evaluation
 from raysl.planning.advice import advice_lines, empty_columns
 from raysl.planning.coverage import coverage_lines, published_coverage
 from raysl.planning.differences import applied_lines, describe_differences
 from raysl.planning.search import Search
 from raysl.planning.study import Study
 from raysl.training.check_cell import check_cell
-from raysl.training.try_step import try_step
 
 
 def print_plan(planned: list[Planned], places: Places, console: PlainConsole) -> None:
     """One table per study, and counts over all of them: of the work, and of published results."""
     for item in planned:
-        study = item.study
+        study, of_rows = item.study, dict[str, list[Cell]]()
+        for cell in item.cells:
+            of_rows.setdefault(cell.row, []).append(cell)
         table = Table(title=f"{study.options.title.strip()}  [{study.name}, scale {study.scale}]", title_justify="left")
         for heading in ("row", "backbone", "pretraining", "length", "cells (one a seed or fold)", "evaluations"):
             table.add_column(heading, overflow="fold")
         for row in (*study.rows, *study.trivial):
-            cells = [cell for cell in item.cells if cell.row == row.name]
+            cells = of_rows[row.name]
             training = row.cell.training
             length = f"{training.epochs} epochs" if training.epochs is not None else f"{training.steps} steps"
             table.add_row(
@@ -199,6 +199,9 @@ def try_steps(planned: list[Planned], places: Places, console: PlainConsole) -> 
 
 
 def _try_one(cell: Cell, places: Places, source: Callable[[Chosen, int], VideoSource]) -> str:
+    from raysl.evaluation.try_evaluation import try_evaluation
+    from raysl.training.try_step import try_step
+
     config = cell.config
     if cell.pretrains:
         check_cell(config)

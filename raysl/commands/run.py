@@ -25,7 +25,7 @@ from raysl.data.source import check_lists
 from raysl.errors import ConfigError, ObstructedError, RayslError
 from raysl.evaluation.given_file import given_file
 from raysl.machine import ready_for_processes
-from raysl.models.inflate import inflated_from, weights_file
+from raysl.models.inflate_options import inflated_from, weights_file
 from raysl.planning.search import TitledSearch, check_optuna
 from raysl.reports.markdown import render_summary
 from raysl.reports.write_figures import FOLDER

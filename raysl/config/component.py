@@ -3,6 +3,10 @@
 ``config`` knows the kinds and their packages, and none of the components. A component's name is the name of its module,
 which ends with ``COMPONENT = Component(...)`` and is listed in its package's ``COMPONENTS``. A name with a dot in it is
 an import path to such a module in another package, which needs no change here.
+
+A component's module is imported wherever a study is read: it has the options and the checks, and imports no PyTorch.
+What computes with PyTorch is in a module beside it (``moco.py``, ``moco_term.py``), which `later` imports when the
+component is built. Other packages need not follow: their studies start slower.
 """
 
 from __future__ import annotations
@@ -73,6 +77,11 @@ class Component:
             features without learning (`raysl.planning.trivial`).
         file: of a protocol that reads a file besides the data: the name that ``--root NAME=FILE`` binds it to, and what
             the file is, for messages (`raysl.evaluation.given_file`).
+        timesteps: of a backbone: from options and a clip's frames to the timesteps of its last feature map; None: its
+            network is built to see.
+        keeps_boxes: of an augmentation: whether it moves pixels only by one crop and one flip of the whole clip, which
+            boxes can follow; None: it is built to see.
+        estimates: of a pretext task: it estimates a number, so it has no accuracy.
         plain: of a backbone: how its network is built without raysl, a `raysl.models.plain_network.PlainNetwork`, which
             the card of an exported one prints; None: it is exported as a traced program.
     """
@@ -96,7 +105,22 @@ class Component:
     boxes: bool = False
     trivial: bool = False
     file: Callable[[Any], tuple[str, str]] | None = None
+    timesteps: Callable[[Any, int], int] | None = None
+    keeps_boxes: Callable[[Any], bool] | None = None
+    estimates: bool = False
     plain: Callable[[Any], Any] | None = None
+
+
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A function or class of a module that is imported when it is first called.
+
+    ``build=later("raysl.objectives.frameworks.moco_term", "MoCo")``.
+    """
+
+    def build(*args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*args, **kwargs)
+
+    return build
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from raysl.data import decode_decord, decode_pyav, decode_torchcodec
 from raysl.data.decode_pyav import SequentialReader
 from raysl.data.film import Pixels
-from raysl.data.manifest_types import ManifestRow
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from raysl.data.manifest_types import ManifestRow
 
 Decoder = Literal["pyav", "decord", "torchcodec"]
 
@@ -53,6 +55,8 @@ def read_frames(path: Path, indices: Sequence[int], *, decoder: Decoder) -> Tens
         VideoError: (a DataError) naming the video.
         ValueError: no indices, or a negative one.
     """
+    import torch
+
     if not len(indices) or min(indices) < 0:
         raise ValueError(f"frame indices must be given and not negative: {list(indices)}")
     distinct, places = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)

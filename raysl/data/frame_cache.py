@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from raysl.data.cache_budget import SUFFIX, CacheBudget
@@ -191,6 +190,8 @@ class CacheWriter:
         return False
 
     def _flush(self) -> None:
+        import torch
+
         if self._file is None or not self._pending:
             return
         frames = resize_frames(torch.from_numpy(np.stack(self._pending)).permute(0, 3, 1, 2), self._cache.resize)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import torch
-
 from raysl.data.decode_inspect import fill_video, fingerprint, inspect_video
 from raysl.data.decode_pyav import VideoError
 from raysl.data.frame_cache import FrameCache
@@ -147,6 +145,8 @@ _work: VideoWork[Any, Any] | None = None
 
 
 def _begin(work: VideoWork[Any, Any]) -> None:
+    import torch
+
     global _work
     leave_ending_to_parent()
     collect()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn.functional import interpolate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -24,6 +26,8 @@ def resize_frames(frames: Tensor, short_side: int) -> Tensor:
 
 def resize_to(frames: Tensor, size: tuple[int, int]) -> Tensor:
     """`resize_frames` to a height and width in pixels."""
+    from torch.nn.functional import interpolate
+
     if size == tuple(frames.shape[-2:]):
         return frames
     return interpolate(frames, size, mode="bilinear", antialias=True)

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from raysl.config.component import Chosen
 from raysl.data import decode_decord
@@ -30,6 +29,9 @@ from raysl.data.resize import resize_frames, resized_size
 from raysl.data.shared_folder import make_folder
 from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_MAPS = 2048
 """Mapped files that one source keeps, if the limit on open files allows it."""
@@ -104,6 +106,8 @@ class VideoSource:
             DataError: naming the video, if it cannot be read.
             IndexError: an index outside the video.
         """
+        import torch
+
         row = self.manifest.rows[index]
         if row.error is not None:
             raise DataError(f"{self.catalog.name}: {row.path}: {row.error}")
@@ -137,6 +141,8 @@ class VideoSource:
 
         Cached frames are read for each clip: one copy instead of two.
         """
+        import torch
+
         if len(clips) == 1 or self._map(index, self.manifest.rows[index]) is not None:
             return [self.frames(index, one) for one in clips]
         used = sorted({frame for one in clips for frame in one})

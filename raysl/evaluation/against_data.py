@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from raysl.config.cell import CellConfig
 from raysl.config.evaluation import EvaluationConfig
 from raysl.data.catalog import AnnotatedFrame, Video
-from raysl.data.frame_cache import FrameCache
 from raysl.data.snapshot import Snapshot
-from raysl.data.source import VideoSource
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.protocol import LabelledVideos, check_videos
 from raysl.training.check_cell import check_on_videos
 from raysl.views.label_subset import label_subset
 from raysl.views.training_videos import annotated_frames, trains_boxes
+
+if TYPE_CHECKING:
+    from raysl.data.source import VideoSource
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ def _check_pretraining(config: CellConfig, data: Snapshot) -> None:
 
 def _unread(data: Snapshot) -> VideoSource:
     """The data set, opened for checks that read no frame."""
+    from raysl.data.frame_cache import FrameCache
+    from raysl.data.source import VideoSource
+
     return VideoSource(data.catalog, data.manifest, Path(), FrameCache(Path(), 1, budget_bytes=0))
 
 

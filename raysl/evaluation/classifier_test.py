@@ -6,43 +6,21 @@ list, which is no honest estimate.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from raysl.config.options import option
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.evaluation.classification import classification
-from raysl.evaluation.clip_options import ReadOptions
+from raysl.evaluation.classifier_options import ClassifierOptions
 from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
+from raysl.evaluation.network_protocol import NetworkProtocol
 from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, check_videos
 from raysl.models.backbone import pool
 from raysl.objectives.objective import Objective
 from raysl.objectives.supervised import Supervised
-
-
-class ClassifierOptions(NetworkOptions, ReadOptions):
-    """Options of testing a trained classifier."""
-
-    clips: int = option(
-        10,
-        doc="clips of a test video whose scores are averaged, spread evenly over its length",
-        unit="clips",
-        source="printed: TaCo, TCLR, CSTP, CVRL 10; SSTL 5",
-        ge=1,
-        le=100,
-    )
-
-    average: Literal["softmax", "logits"] = option(
-        "softmax",
-        doc="what is averaged over the clips of a test video",
-        source="printed: TaCo, TCLR, SSTL; code: CSTP logits",
-    )
 
 
 class ClassifierTest(NetworkProtocol):

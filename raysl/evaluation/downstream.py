@@ -18,9 +18,9 @@ from raysl.config.objective_sections import SupervisedOptions
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions, LearningRate, TrainingOptions
 from raysl.errors import ConfigError
-from raysl.evaluation.classifier_test import ClassifierOptions
+from raysl.evaluation.classifier_options import ClassifierOptions
 from raysl.evaluation.clip_options import ClipChange
-from raysl.models.classifier import FeatureNorm
+from raysl.models.backbone_options import FeatureNorm
 from raysl.streams import stream
 from raysl.training.optimizers.sgd import SGDOptions
 from raysl.training.schedules.cosine import CosineOptions

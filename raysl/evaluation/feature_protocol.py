@@ -6,19 +6,16 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import ValidationError
-from torch import nn
 
 from raysl.config.evaluation import EvaluationConfig
 from raysl.config.options import option
 from raysl.data.snapshot import data_key
-from raysl.distributed import on_first_rank
 from raysl.errors import ConfigError, RayslError
 from raysl.evaluation.clip_options import ReadOptions
-from raysl.evaluation.features import extract_features
 from raysl.evaluation.protocol import (
     EvaluationResult,
     Features,
@@ -29,6 +26,9 @@ from raysl.evaluation.protocol import (
     check_videos,
     coverage,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class FeatureOptions(ReadOptions):
@@ -113,6 +113,8 @@ class FeatureProtocol(Protocol):
     reads: Literal["features", "clips", "network"] = "features"
 
     def evaluate(self, task: Task) -> EvaluationResult:
+        from raysl.distributed import on_first_rank
+
         started = time.perf_counter()
         train, test = (self.features(task, split) for split in ("train", "test"))
         extracted, classes = time.perf_counter(), task.source.catalog.classes
@@ -122,6 +124,8 @@ class FeatureProtocol(Protocol):
 
     def features(self, task: Task, split: str) -> Features:
         """Features of one split, extracted unless another evaluation of the cell has read the same. Collective."""
+        from raysl.evaluation.features import extract_features
+
         options: FeatureOptions = task.options
         key = reading(options, split), task.source.catalog.name, task.source.snapshot.hashes.evaluated
         try:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from raysl.data.places import bound
-from raysl.distributed import rank
 from raysl.errors import MissingFileError
 
 
@@ -19,6 +18,8 @@ def given_file(name: str, what: str, files: Mapping[str, Path]) -> Path:
     Raises:
         MissingFileError: (a ConfigError) nothing is bound to it, or no file is there.
     """
+    from raysl.distributed import rank
+
     file = bound(files, name)
     if file is None:
         raise MissingFileError(f"{name}: no file is bound to this name: pass --root {name}=FILE, {what}")

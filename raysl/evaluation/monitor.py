@@ -17,7 +17,8 @@ from raysl.data.source import VideoSource
 from raysl.distributed import on_first_rank
 from raysl.errors import CellFailure, NodeFault
 from raysl.evaluation.neighbours import unit
-from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, middle_features, spread
+from raysl.evaluation.online_knn import knn_accuracy, middle_features, spread
+from raysl.evaluation.online_knn_options import OnlineKnnOptions
 from raysl.evaluation.over_videos import Precision
 from raysl.evaluation.protocols.geometry import rankme, sphere_spread
 from raysl.models.backbone import Backbone

@@ -16,11 +16,8 @@ from torch import Tensor, nn
 
 from raysl.errors import ConfigError
 from raysl.evaluation.given_file import given_file
+from raysl.evaluation.raft import STATE_DICT
 from raysl.models.inflate import UNREADABLE
-
-STATE_DICT = "the state dict of torchvision's RAFT"
-SMALLEST = 128
-"""The least height and width, in pixels, for its pyramid of correlations."""
 
 
 class OpticalFlow(nn.Module):

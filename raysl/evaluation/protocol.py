@@ -6,23 +6,25 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from raysl.config.cell import CellConfig
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
 from raysl.data.places import NOTHING
-from raysl.data.source import VideoSource
-from raysl.distributed import on_every_rank
 from raysl.errors import CellFailure, DataError
-from raysl.evaluation.over_videos import Precision
-from raysl.models.backbone import Backbone
-from raysl.objectives.objective import Objective
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from raysl.data.source import VideoSource
+    from raysl.evaluation.over_videos import Precision
+    from raysl.models.backbone import Backbone
+    from raysl.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class EvaluationResult:
     details: dict[str, object]
 
 
-LoadNetwork = Callable[[], tuple[Objective, tuple[str, ...]]]
+LoadNetwork = Callable[[], tuple["Objective", tuple[str, ...]]]
 """Gives a cell's whole network, and the names of the classes that it was trained on."""
 
 
@@ -138,6 +140,8 @@ class Task:
         Raises:
             ValueError: the task has no network.
         """
+        from raysl.distributed import on_every_rank
+
         if self.cell is None or self.load_network is None:
             raise ValueError(f"evaluation {self.label} needs the cell's whole network")
         if "network" not in self.known:
@@ -181,6 +185,8 @@ def prediction_table(
     test: LabelledVideos, correct: NDArray[np.bool_] | NDArray[np.float64], **columns: object
 ) -> pd.DataFrame:
     """The columns that every protocol's predictions begin with, then its own, one row per test video."""
+    import pandas as pd
+
     base = {"video": test.video, "path": list(test.path), "label": test.label, "correct": correct}
     return pd.DataFrame({**base, **columns})
 

@@ -5,12 +5,10 @@ Shapes: B clips, D feature channels, P classes.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FeatureNorm = Literal["none", "l2", "l2_batch_norm"]
+from raysl.models.backbone_options import FeatureNorm
 
 
 class Classifier(nn.Module):

@@ -7,23 +7,20 @@ repeated t times along time and divided by t, so that a clip of one repeated fra
 
 from __future__ import annotations
 
-import hashlib
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import model_validator
 from torch import Tensor
 
-from raysl.config.options import Options, option
-from raysl.data.places import NOTHING, bound
-from raysl.distributed import rank
-from raysl.errors import ConfigError, MissingFileError
+from raysl.config.options import Options
+from raysl.errors import ConfigError
 from raysl.models.backbone import Backbone
+from raysl.models.inflate_options import inflated_from, weights_file
 
 NESTING = ("state_dict", "model_state_dict", "model")
 """Where training programs put the weights in what they save."""
@@ -31,31 +28,6 @@ TRAINED = {"", "module", "backbone", "encoder_q", "encoder", "model", "net"}
 """Prefixes of the trained network, if a file holds several (MoCo: ``encoder_q``, not ``encoder_k``)."""
 UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, UnpicklingError)
 """What torch.load raises for bytes that are not what it wrote."""
-
-
-class InflatableOptions(Options):
-    """Options of a backbone that can start from an image network."""
-
-    init: Literal["random", "inflate"] = option(
-        "random",
-        doc="first weights: drawn from the seed, or those of the file inflate_from repeated along time",
-        source="printed: CVRL: random; Tables 2 and 3 also inflate",
-    )
-    inflate_from: str | None = option(
-        None,
-        doc="name of the file with the image network's weights (a torchvision state dict, saved by torch.save); where "
-        "it is comes from --root NAME=FILE, as for data sets",
-        source="ours: no path enters a configuration",
-        min_length=1,
-    )
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> InflatableOptions:
-        if self.init == "inflate" and self.inflate_from is None:
-            raise ValueError("init: inflate needs inflate_from: NAME, and the file bound to it by --root NAME=FILE")
-        if self.init == "random" and self.inflate_from is not None:
-            raise ValueError(f"inflate_from: {self.inflate_from} is not used unless init is inflate")
-        return self
 
 
 class InflatableBackbone(Backbone):
@@ -70,39 +42,6 @@ class InflatableBackbone(Backbone):
     @abstractmethod
     def image_name(self, name: str) -> str:
         """The name in torchvision's image network of the parameter or buffer ``name`` of this backbone."""
-
-
-def inflated_from(options: Options) -> str | None:
-    """The name of the file that a backbone with these options starts from; None where its weights are drawn."""
-    return options.inflate_from if isinstance(options, InflatableOptions) else None
-
-
-def weights_file(name: str, files: Mapping[str, Path]) -> Path:
-    """The file bound to a name.
-
-    Raises:
-        MissingFileError: (a ConfigError) nothing is bound to it, or no file is there.
-    """
-    file = bound(files, name)
-    if file is None:
-        raise MissingFileError(f"inflate_from: {name}: no file is bound to this name: pass --root {name}=FILE")
-    if not file.is_file():
-        said = f"inflate_from: {name}: there is no file {file.name} where --root {name}=FILE points"
-        raise MissingFileError(said, unfit=[rank()])
-    return file
-
-
-def weights_record(options: Options, files: Mapping[str, Path] = NOTHING) -> dict[str, str]:
-    """Name and SHA-256 of the file for a result's provenance; empty where weights are drawn.
-
-    Raises:
-        ConfigError: the file is not there.
-    """
-    name = inflated_from(options)
-    if name is None:
-        return {}
-    with weights_file(name, files).open("rb") as content:
-        return {"inflate_from": name, "inflate_sha256": hashlib.file_digest(content, "sha256").hexdigest()}
 
 
 def start_weights(backbone: Backbone, options: Options, files: Mapping[str, Path]) -> None:

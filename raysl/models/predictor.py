@@ -7,25 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from raysl.config.options import Options, option
-
-
-class PredictorOptions(Options):
-    """Options of a predictor."""
-
-    hidden_dim: int | None = option(
-        None,
-        doc="channels of the hidden layer; null: a quarter of the embedding's",
-        unit="channels",
-        source="printed: SimSiam 4.4: a quarter; BYOL App. J: 4096",
-        ge=1,
-        le=65536,
-    )
-    bias_before_norm: bool = option(
-        True,
-        doc="whether the hidden layer has a bias, which its batch norm cancels",
-        source="code: BYOL, CSTP: on; SimSiam: off",
-    )
+from raysl.models.predictor_options import PredictorOptions
 
 
 class Predictor(nn.Module):

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 
-from raysl.config.options import option
-from raysl.models.backbone import Backbone, check_clip, scaled
-
-WIDTH_STEP = 8
-"""Widths are multiples of 1/8: the narrowest branches have 16 and 24 channels."""
+from raysl.models.backbone import Backbone
+from raysl.models.backbone_options import check_clip, scaled, smallest_clip
 
 BLOCKS = (
     ((192, 64, 96, 128, 16, 32, 32), (256, 128, 128, 192, 32, 96, 64)),
@@ -30,20 +26,6 @@ BLOCKS = (
     ((832, 256, 160, 320, 32, 128, 128), (832, 384, 192, 384, 48, 128, 128)),
 )
 """Inception blocks of the three groups at width 1: inputs; branch 0; branch 1, inside and out; branch 2; branch 3."""
-
-
-def slow_option() -> Any:
-    """The option ``slow``."""
-    return option(
-        False,
-        doc="no temporal stride in the stem, so twice as many time steps",
-        source="printed: Xie et al. 2018: false; code: CoCLR: slow",
-    )
-
-
-def smallest_clip(slow: bool) -> tuple[int, int]:
-    """The smallest frames and pixels that leave two for the last max pool, which is not padded."""
-    return 3 if slow else 5, 17
 
 
 class S3DNetwork(Backbone):

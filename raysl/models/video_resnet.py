@@ -14,26 +14,14 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from raysl.config.options import option
 from raysl.models.backbone import Backbone
+from raysl.models.backbone_options import LastStageTime
 
 Shortcut = Callable[[int, int, tuple[int, int, int]], nn.Module]
 """From inputs, outputs and stride to the shortcut of a block that changes the shape."""
 
 Convolution = Literal["Conv3DSimple", "Conv3DNoTemporal", "Conv2Plus1D"]
 """torchvision's builders of convolutions, by name: full 3-D, over space alone, factorised."""
-
-LastStageTime = Literal["halved", "kept"]
-
-
-def last_stage_option() -> Any:
-    """The option ``last_stage_time``."""
-    return option(
-        "halved",
-        doc="time steps of the last stage: halved as in the networks of Tran et al., or kept, its first convolution "
-        "dilated by 2 in time (TCLR)",
-        source="printed: Tran et al. 2018; TCLR, and its code: kept",
-    )
 
 
 class VideoResNet(Backbone):

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from raysl.config.cell import CellConfig, chosen_terms
 from raysl.config.component import Chosen
@@ -26,6 +24,9 @@ from raysl.errors import ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.training.provenance import hardware, package_versions
 from raysl.training.schedules.constant import ConstantOptions
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = 1
 """Part of every key: raised when the meaning of a measurement changes."""
@@ -326,6 +327,8 @@ def device_of(asked: str) -> torch.device:
     Raises:
         ConfigError: another word, or a GPU where PyTorch sees none.
     """
+    import torch
+
     if asked not in ("auto", "cpu", "gpu"):
         raise ConfigError(f"--device {asked}: choose one of auto, cpu, gpu")
     if asked == "gpu" and not torch.cuda.is_available():

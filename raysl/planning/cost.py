@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell, evaluation_key
@@ -19,18 +17,13 @@ from raysl.config.evaluation import EvaluationConfig
 from raysl.config.identity import cell_id
 from raysl.config.sections import TrainingOptions
 from raysl.data.catalog import Catalog
-from raysl.data.frame_cache import FrameCache
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
 from raysl.data.snapshot import Snapshot, data_key
-from raysl.data.source import VideoSource, known_snapshot, listed_catalog
 from raysl.errors import CellFailure, ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.feature_protocol import sharing
 from raysl.evaluation.workload import Workload, workload
-from raysl.models.backbone import Backbone
-from raysl.objectives.build import objective_on
-from raysl.objectives.objective import Objective
 from raysl.planning.calibration import (
     Calibration,
     Shape,
@@ -45,6 +38,14 @@ from raysl.results.attempt import KEPT_CHECKPOINTS
 from raysl.training.length import Length, training_length
 from raysl.training.monitor import is_monitored
 from raysl.views.training_videos import training_videos
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from raysl.data.source import VideoSource
+    from raysl.models.backbone import Backbone
+    from raysl.objectives.objective import Objective
 
 ANY_VIDEOS = 2**16
 """Assumed number of videos if it is unknown; enough for the negatives of every published memory bank."""
@@ -149,6 +150,9 @@ class KnownData:
         return self.source(data, resize) is not None and data_key(data) not in self._listed
 
     def _find(self, data: Chosen, resize: int) -> VideoSource | None:
+        from raysl.data.frame_cache import FrameCache
+        from raysl.data.source import VideoSource, known_snapshot, listed_catalog
+
         cache = FrameCache(self.places.cache / "frames", resize, int(self.places.cache_gigabytes * 1e9))
         snapshot = known_snapshot(data, self.places) or self._stored(data)
         if snapshot is not None:
@@ -346,6 +350,9 @@ def _reads_alike(shape: Shape, other: Shape) -> bool:
 @cache
 def _state_share(optimizer: Chosen) -> float:
     """Bytes of an optimizer's state per byte of weights, measured on one small matrix."""
+    import torch
+    from torch import nn
+
     module = nn.Linear(64, 64, bias=False)
     built: torch.optim.Optimizer = optimizer.build(module, 0.1)
     module.weight.grad = torch.zeros_like(module.weight)
@@ -366,6 +373,10 @@ def _bytes(module: nn.Module) -> int:
 
 def objective_on_meta(config: CellConfig, videos: int, classes: int = 2) -> Objective:
     """The objective on the meta device, for this number of training videos."""
+    import torch
+
+    from raysl.objectives.build import objective_on
+
     backbone = copy.deepcopy(_drawn(config.backbone))  # terms may change their backbone
     with torch.device("meta"):
         return objective_on(backbone, not_inflated(config), range(videos), total_steps=1, classes=classes)
@@ -374,6 +385,8 @@ def objective_on_meta(config: CellConfig, videos: int, classes: int = 2) -> Obje
 @cache
 def _drawn(backbone: Chosen) -> Backbone:
     """The backbone on the meta device, cached: many cells of all studies have the same."""
+    import torch
+
     with torch.device("meta"):
         drawn: Backbone = backbone.build()
     return drawn

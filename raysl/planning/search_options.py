@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raysl.config.options import NO_UNIT, Options, option
-from raysl.evaluation.online_knn import OnlineKnnOptions
+from raysl.evaluation.online_knn_options import OnlineKnnOptions
 
 
 class SearchOptions(Options):

@@ -15,7 +15,7 @@ from raysl.config.suggest import nearest, suggestion
 from raysl.config.tree import merge
 from raysl.config.yaml_reader import Tree
 from raysl.data.places import used_names
-from raysl.models.inflate import inflated_from
+from raysl.models.inflate_options import inflated_from
 from raysl.planning.data_sets import defined_name
 from raysl.planning.differences import SEED
 from raysl.planning.rows import Row, configuration, evaluated_names, evaluated_protocol, of_row, row_change

@@ -6,15 +6,18 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from raysl.errors import ObstructedError
 from raysl.reports.figure import NO_CURVES, plain
 from raysl.reports.input import CellResult, RowInput
 from raysl.results import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POINTS = 60
 """The most points of a curve: each is the mean over a number of steps, a power of two."""
@@ -107,6 +110,8 @@ def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
 
     Curves of a row have their steps in common. With folds a seed has a curve for each.
     """
+    import pandas as pd
+
     reader.read([cell.cell for row in rows for cell in _done(row)])
     found = [one for row in rows for one in _of_row(reader, row)]
     if not found:
@@ -119,6 +124,8 @@ def read_curves(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
 
 def read_downstream(reader: CurveReader, rows: Sequence[RowInput]) -> pd.DataFrame:
     """The curves of the finished cells that evaluations train, with the evaluation's label."""
+    import pandas as pd
+
     labels = dict.fromkeys(label for row in rows for cell in row.cells for label, _ in cell.behind)
     found = []
     for label in labels:
@@ -146,6 +153,8 @@ def _of_row(reader: CurveReader, row: RowInput) -> Iterator[pd.DataFrame]:
 
 
 def _tidy(row: RowInput, cell: CellResult, curves: CellCurves) -> pd.DataFrame:
+    import pandas as pd
+
     points, count = curves.values.shape
     columns = {
         "row": plain(row.name),

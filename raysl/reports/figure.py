@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from rich.cells import cell_len, chop_cells
 
@@ -22,6 +21,7 @@ from raysl.reports.input import RowInput
 from raysl.reports.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from raysl.reports.seen_clips import SeenVideo
@@ -44,6 +44,12 @@ def no_frames(label: str, snapshot: str, path: str) -> None:
     """No video is on this machine."""
 
 
+def _no_rows(*columns: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(columns))
+
+
 @dataclass(frozen=True)
 class FigureInput:
     """The input of figures.
@@ -60,11 +66,11 @@ class FigureInput:
     """
 
     table: Table
-    curves: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NO_CURVES)))
+    curves: pd.DataFrame = field(default_factory=lambda: _no_rows(*NO_CURVES))
     axes: tuple[Axis, ...] = ()
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     frames: Callable[[str, str, str], NDArray[np.uint8] | None] = no_frames
-    downstream: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["label", *NO_CURVES]))
+    downstream: pd.DataFrame = field(default_factory=lambda: _no_rows("label", *NO_CURVES))
     clips: Callable[[str], SeenVideo | None] = no_clips
 
 
@@ -148,6 +154,8 @@ def look(position: int) -> tuple[str, str, tuple[int, tuple[float, ...]]]:
 
 def tidy(lines: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """The lines as a table with these columns, whether there are any or not."""
+    import pandas as pd
+
     return pd.DataFrame(
         [{name: plain(value) if isinstance(value, str) else value for name, value in line.items()} for line in lines],
         columns=list(columns),

@@ -14,7 +14,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from raysl.reports.input import EvaluationRecord
 from raysl.reports.statistics import CONFIDENCE, SMALLEST_P
@@ -113,6 +112,8 @@ def interval(sums: NDArray[np.float64], clips: NDArray[np.int64]) -> tuple[float
         sums: ``[recordings]`` of the clips' differences, in points.
         clips: ``[recordings]`` how many there are of each.
     """
+    from scipy import special
+
     count, total = len(sums), float(clips.sum())
     if count < LEAST_RECORDINGS:
         return None, None
@@ -137,6 +138,8 @@ def _convolved(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[
 
 def _half_chances(count: int) -> NDArray[np.float64]:
     """Binomial(count, 1/2): ``[count + 1]``, as in `scipy.stats`."""
+    from scipy import special
+
     successes = np.arange(count + 1)
     coefficients = special.gammaln(successes + 1) + special.gammaln(count - successes + 1)
     chances: NDArray[np.float64] = np.exp(special.gammaln(count + 1) - coefficients - count * math.log(2))

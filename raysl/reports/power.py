@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy import special
-
 from raysl.reports.statistics import LEAST_SEEDS, LEVEL, Sample
 
 POWER = 0.8
@@ -25,6 +23,8 @@ def effect_size(sample: Sample) -> float | None:
     The factor is the exact one (Hedges 1981, equation 6e; Goulet-Pelletier and Cousineau 2018 for pairs): 0.56 at three
     seeds, 0.92 at ten. None without spread.
     """
+    from scipy import special
+
     if sample.mean is None or not sample.spread:
         return None
     freedom = len(sample.values) - 1
@@ -34,6 +34,8 @@ def effect_size(sample: Sample) -> float | None:
 
 def power(noncentrality: float, seeds: int, level: float = LEVEL) -> float:
     """The power of the test: the probability of both tails."""
+    from scipy import special
+
     freedom = seeds - 1
     critical = float(special.stdtrit(freedom, 1 - level / 2))
     # Beyond 5 the far tail is below 3e-7, and scipy does not always have a number for it; far above the critical value
@@ -44,6 +46,8 @@ def power(noncentrality: float, seeds: int, level: float = LEVEL) -> float:
 
 def half_width(seeds: int, level: float = LEVEL) -> float:
     """Of the t-interval of a mean over so many seeds, in their standard deviation."""
+    from scipy import special
+
     return float(special.stdtrit(seeds - 1, 1 - level / 2)) / math.sqrt(seeds)
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.data.places import Places
 from raysl.data.resize import resize_frames
-from raysl.data.source import VideoSource
 from raysl.errors import RayslError
-from raysl.planning.cost import objective_on_meta
 from raysl.reports.thumbnails import known_source
-from raysl.views.pipeline import ViewPipeline, ViewPixels
 from raysl.views.training_videos import training_videos, trains_boxes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from raysl.data.source import VideoSource
+    from raysl.views.pipeline import ViewPixels
 
 SHORT_SIDE = 40
 """Pixels; larger frames are reduced."""
@@ -78,6 +81,9 @@ class SeenClips:
         source = self._source(config, folder.rpartition("-")[2])
         if source is None:
             return None
+        from raysl.planning.cost import objective_on_meta  # import PyTorch
+        from raysl.views.pipeline import ViewPipeline
+
         try:
             videos = training_videos(config, source)
             names = objective_on_meta(config, len(videos), max(2, len(source.catalog.classes))).view_names

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import special
-
 LEAST_SEEDS = 3
 """Below this many seeds there is no interval and no test over seeds, only the values."""
 
@@ -60,6 +58,8 @@ def describe(values: Sequence[float], bounds: tuple[float, float] | None = None)
     Args:
         bounds: of the mean; None if there are none.
     """
+    from scipy import special
+
     sample = tuple(float(value) for value in values)
     if not sample:
         return Sample((), None, None, None, None)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from raysl.errors import StorageError
 from raysl.reports.figure import FigureInput, find_figures
 from raysl.reports.write import write_file
 from raysl.results.place import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER = "figures"
 FORMATS = ("svg", "png")

@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from raysl.results.curve_files import WHOLE, joined, part_path, part_paths
 from raysl.results.encoding import UnreadableError, digest, read_json, to_csv, to_json
 from raysl.results.place import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEPT_CHECKPOINTS = 2
 STARTED = "%Y%m%dT%H%M%S"

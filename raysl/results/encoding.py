@@ -9,16 +9,18 @@ import re
 from copy import deepcopy
 from csv import reader as read_lines
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow
 import yaml
 from numpy.typing import NDArray
 from pyarrow import csv
 
 from raysl.results.place import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TOP_LEVEL = re.compile(r"^(?=[\w'\"])", re.MULTILINE)
 """The beginning of a key of the outermost mapping: lists and longer texts below it begin with a dash or blanks."""

@@ -6,15 +6,17 @@ import io
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow
 import pyarrow.parquet as pq
 
 from raysl.errors import ObstructedError
 from raysl.results.encoding import UnreadableError, digest, read_json, to_json
 from raysl.results.place import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _RESERVED = {"status", "reason", "predictions"}
 _log = logging.getLogger(__name__)

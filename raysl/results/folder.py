@@ -6,10 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from raysl.errors import ObstructedError, StorageError
@@ -27,6 +26,9 @@ from raysl.results.encoding import (
 )
 from raysl.results.evaluations import Evaluations
 from raysl.results.place import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from raysl.data.snapshot import Snapshot
 from raysl.errors import DataError, StorageError
@@ -18,6 +16,9 @@ from raysl.results.kept import KeptPlace, beside_each_other
 from raysl.results.place import Place, place
 from raysl.results.search_folder import SearchFolder
 from raysl.results.titles import Titles, read_titles, write_titles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -140,6 +141,8 @@ class Store:
             ``summary.*`` (minutes, clips per second, unreadable and replaced videos); ``evaluation`` (its name),
             ``evaluation.*`` (its record) and ``metric.*`` in percent. Values that a cell does not have are NaN.
         """
+        import pandas as pd
+
         titles, kept = self.titles(), self.kept()
         cells = kept.cells()
         rows: list[dict[str, Any]] = [

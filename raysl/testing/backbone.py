@@ -74,6 +74,12 @@ class BackboneContract(TrainedContract):
         assert features.shape[:2] == (2, backbone.feature_dim)
         assert pool(features).shape == (2, backbone.feature_dim)
 
+    def test_its_timesteps_are_as_it_says(self) -> None:
+        known = self.found.timesteps
+        if known is not None:
+            frames = self.clip[0]
+            assert known(self.found.options(**self.narrow), frames) == self.build()(self.clips()).shape[2]
+
     def test_gradient_reaches_every_parameter(self) -> None:
         backbone = self.build()
         features = backbone(self.clips())

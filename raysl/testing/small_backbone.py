@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from raysl.config.component import Component
 from raysl.config.options import Options
 from raysl.models.backbone import Backbone
-from raysl.models.video_resnet import LastStageTime, draw_kaiming, keep_time, last_stage_option, strided_shortcut
+from raysl.models.backbone_options import LastStageTime, last_stage_option
+from raysl.models.video_resnet import draw_kaiming, keep_time, strided_shortcut
 
 
 class TinyOptions(Options):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from raysl.config.cell import CellConfig, chosen_terms
-from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, ConfigError
-from raysl.objectives.build import build_objective
-from raysl.objectives.objective import Objective
 from raysl.training.length import training_length
-from raysl.views.loader import count_too_short
 from raysl.views.order import EpochOrder
 from raysl.views.training_videos import training_lengths, training_videos
+
+if TYPE_CHECKING:
+    from raysl.data.source import VideoSource
+    from raysl.objectives.objective import Objective
 
 _ANY_VIDEOS = range(2**16)
 """Number of videos assumed while it is unknown: enough for the negatives of every published memory bank."""
@@ -24,6 +25,8 @@ def check_cell(cell: CellConfig) -> None:
     Raises:
         ConfigError: naming the key.
     """
+    from raysl.objectives.build import build_objective
+
     if cell.pretraining != "none" and cell.training.accumulate > 1:
         check_accumulation(cell, build_objective(cell, _ANY_VIDEOS, total_steps=1, classes=2))
 
@@ -50,6 +53,8 @@ def check_on_lengths(cell: CellConfig, lengths: Sequence[int]) -> None:
     Raises:
         ConfigError: naming the key.
     """
+    from raysl.views.loader import count_too_short
+
     batches = EpochOrder(range(len(lengths)), cell.training.batch_size, cell.training.seed).steps_per_epoch
     count_too_short(cell, lengths)
     try:

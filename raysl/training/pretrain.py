@@ -28,7 +28,7 @@ from raysl.distributed import (
 )
 from raysl.errors import CellFailure, ConfigError, DataError, NodeFault
 from raysl.models.backbone import Backbone
-from raysl.models.inflate import weights_record
+from raysl.models.inflate_options import weights_record
 from raysl.objectives.build import build_backbone
 from raysl.results import CellFolder
 from raysl.results.encoding import digest

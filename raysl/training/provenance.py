@@ -9,11 +9,12 @@ import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from raysl import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     "torch",
@@ -125,6 +126,8 @@ def _version(package: str) -> str:
 
 def hardware(device: torch.device) -> dict[str, Any]:
     """CPU model, the flags that decide on bfloat16, CPUs this process may run on, and the GPU's name."""
+    import torch
+
     model, flags = _cpu_information()
     return {
         "system": f"{platform.system()} {platform.machine()}",

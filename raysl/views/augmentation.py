@@ -10,11 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from raysl.config.options import Options, option
-from raysl.config.sections import TemporalOptions
+from raysl.views.augmentation_options import Box
 from raysl.views.color import VALUES_AT_ONCE
-
-Box = tuple[int, int, int, int]
 
 
 class Augmented(NamedTuple):
@@ -53,14 +50,6 @@ class Followed(NamedTuple):
 
     cropped: Cropped
     flipped: bool
-
-
-class AugmentationOptions(Options):
-    """Base of the options of every augmentation that can be used in pretraining."""
-
-    temporal: TemporalOptions = option(
-        TemporalOptions(), doc="augmentation in time of the pair's views", source="printed: SSTL; elsewhere none"
-    )
 
 
 class Augmentation(ABC):

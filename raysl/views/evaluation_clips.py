@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from raysl.config.sections import ClipOptions, TemporalOptions
-from raysl.data.source import VideoSource
-from raysl.views.center_crop import center_crop, three_crops
-from raysl.views.clip_input import network_input
 from raysl.views.placement import Placement
 from raysl.views.temporal import augment_in_time
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from raysl.data.source import VideoSource
 
 
 def evaluation_placements(length: int, clip: ClipOptions, count: int) -> list[Placement]:
@@ -67,6 +68,11 @@ def clips_at(
     Raises:
         DataError: the video cannot be read.
     """
+    import torch
+
+    from raysl.views.center_crop import center_crop, three_crops
+    from raysl.views.clip_input import network_input
+
     length = source.length(video_index)
     indices = [placement.indices(length) for placement in placements]
     used = sorted({index for clip_indices in indices for index in clip_indices})

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from raysl.views.augmentation import Box
+from raysl.views.augmentation_options import Box
 
 ROUNDING = 1e-9
 """Tolerance for a whole number after rounding errors."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from raysl.config.cell import CellConfig
 from raysl.config.sections import ClipOptions
-from raysl.views.augmentation import Box
+from raysl.views.augmentation_options import Box
 from raysl.views.placement import Placement
 
 PLAYBACK = "playback_rate"

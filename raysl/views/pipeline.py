@@ -13,7 +13,8 @@ from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.streams import stream
-from raysl.views.augmentation import Augmentation, Box, Cropped, TwoStepAugmentation
+from raysl.views.augmentation import Augmentation, Cropped, TwoStepAugmentation
+from raysl.views.augmentation_options import Box
 from raysl.views.batch import Unfinished, View
 from raysl.views.clip_input import network_input
 from raysl.views.kept_memory import KeptMemory

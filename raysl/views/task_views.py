@@ -5,16 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from raysl.config.cell import CellConfig, augmenting_tasks
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
 from raysl.views.placement import Placement, uniform_start
 
-PixelChange = Callable[[Tensor], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PixelChange = Callable[["Tensor"], "Tensor"]
 """``[3, T, size, size]`` float32 in [0, 1], augmented, to the same."""
 
 

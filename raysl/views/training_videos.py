@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from raysl.config.cell import CellConfig
-from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.views.label_subset import label_subset
 from raysl.views.window_sampler import window_sampler
+
+if TYPE_CHECKING:
+    from raysl.data.source import VideoSource
 
 
 def training_videos(cell: CellConfig, source: VideoSource, split: str = "train") -> tuple[int, ...]:

@@ -16,7 +16,6 @@ from raysl.config.component import Chosen
 from raysl.data.places import Places
 from raysl.data.snapshot import DataHashes, Snapshot, data_key
 from raysl.data.source import VideoSource, known_snapshot, open_source
-from raysl.distributed import rank
 from raysl.errors import DataError, NodeFault
 from raysl.results import CellFolder, Shelf, Store
 from raysl.training.threads import free_cpus
@@ -74,6 +73,8 @@ class Site:
             NodeFault: it is not on this node, or not the same there.
             StorageError: its snapshot cannot be read from the store.
         """
+        from raysl.distributed import rank
+
         hashes = self.data.get(data_key(data))
         if hashes is None:
             raise NodeFault(f"the data set {data.bound_name!r} could not be read when the run began")

@@ -10,7 +10,8 @@ from raysl.config.cells import Cell
 from raysl.config.component import Chosen
 from raysl.data.source import VideoSource
 from raysl.distributed import on_every_rank, rank
-from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
+from raysl.evaluation.online_knn import online_knn
+from raysl.evaluation.online_knn_options import OnlineKnnOptions
 from raysl.models.backbone import Backbone
 from raysl.training.load_backbone import load_backbone
 from raysl.training.precision import choose_device, resolve_precision

@@ -15,7 +15,7 @@ from raysl.config.yaml_reader import read_tree
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.objectives.build import build_objective
-from raysl.objectives.pretext.rotation import Rotation
+from raysl.objectives.tasks.one_clip_term import OneClipTask
 from tests.cells import tiny_cell
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -80,7 +80,7 @@ def test_what_answers_right_scores_one_and_what_always_says_the_same_its_rate(
 ) -> None:
     cell = small_cell("rotation")
 
-    def questions(self: Rotation, features: Any, batch: Any) -> Any:
+    def questions(self: OneClipTask, features: Any, batch: Any) -> Any:
         answer = batch.targets["rotation/rotation"]
         said = answer if right else torch.full_like(answer, 2)
         return [(torch.nn.functional.one_hot(said, 4).float(), answer)]
@@ -88,7 +88,7 @@ def test_what_answers_right_scores_one_and_what_always_says_the_same_its_rate(
     asked = list(tasks_learn.held_out(build_objective(cell, range(8), 1), cell, source_of(cell, places)))
     answers = torch.cat([one.answers for one in asked]).tolist()
     monkeypatch.setattr(tasks_learn, "trained", lambda cell, source: build_objective(cell, range(8), 1))
-    monkeypatch.setattr(Rotation, "questions", questions)
+    monkeypatch.setattr(OneClipTask, "questions", questions)
     found = tasks_learn.measure("a row", cell, places)
     assert found.score == pytest.approx(1.0 if right else answers.count(2) / len(answers))
     assert found.trivial == pytest.approx(max(map(answers.count, set(answers))) / len(answers))

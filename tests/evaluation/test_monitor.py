@@ -11,7 +11,8 @@ from raysl.data.catalog import Video
 from raysl.data.places import Places
 from raysl.evaluation.features import extract_features, labelled_videos
 from raysl.evaluation.monitor import can_vote, look, monitored_videos
-from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, spread
+from raysl.evaluation.online_knn import knn_accuracy, spread
+from raysl.evaluation.online_knn_options import OnlineKnnOptions
 from raysl.evaluation.protocols.geometry import rankme, sphere_spread
 from raysl.models.backbone import Backbone
 from tests.evaluation.test_online_knn import videos_of

@@ -14,7 +14,8 @@ from raysl.data.catalog import Video
 from raysl.data.places import Places
 from raysl.errors import CellFailure, DataError, NodeFault
 from raysl.evaluation.features import extract_features, labelled_videos
-from raysl.evaluation.online_knn import OnlineKnnOptions, knn_accuracy, online_knn, spread
+from raysl.evaluation.online_knn import knn_accuracy, online_knn, spread
+from raysl.evaluation.online_knn_options import OnlineKnnOptions
 from raysl.models.backbone import Backbone
 from raysl.testing.features import toy_features
 from raysl.testing.ranks import run_ranks

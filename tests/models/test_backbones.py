@@ -18,8 +18,9 @@ from raysl.config.component import find, names
 from raysl.config.identity import cell_id
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.errors import ConfigError
-from raysl.models.backbone import pool, stem_channels
-from raysl.models.backbones.cvrl_r3d import draw_variance_scaling
+from raysl.models.backbone import pool
+from raysl.models.backbone_options import stem_channels
+from raysl.models.backbones.cvrl_r3d_network import draw_variance_scaling
 from raysl.models.gated_inception import SelfGating
 from raysl.models.projector import Projector
 from raysl.testing import BackboneContract

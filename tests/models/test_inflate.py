@@ -15,14 +15,8 @@ from torchvision.models import ResNet, resnet18, resnet50, resnet101
 from raysl.config.component import find
 from raysl.config.options import Options
 from raysl.errors import ConfigError
-from raysl.models.inflate import (
-    InflatableBackbone,
-    inflate,
-    read_image_weights,
-    start_weights,
-    weights_file,
-    weights_record,
-)
+from raysl.models.inflate import InflatableBackbone, inflate, read_image_weights, start_weights
+from raysl.models.inflate_options import weights_file, weights_record
 
 NETWORKS: dict[str, tuple[str, dict[str, Any], Callable[[], ResNet]]] = {
     "slow_r50": ("slow_r50", {}, resnet50),

@@ -7,8 +7,8 @@ import torch
 
 from raysl.config.component import find, names
 from raysl.errors import ConfigError
-from raysl.models.backbones.mean_colour import MeanColour
-from raysl.models.backbones.motion_maps import MotionMaps
+from raysl.models.backbones.mean_colour_network import MeanColour
+from raysl.models.backbones.motion_maps_network import MotionMaps
 from tests.cells import tiny_cell
 from tests.models.test_backbones import TRAINED
 

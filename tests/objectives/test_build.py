@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from raysl.errors import ConfigError
-from raysl.models.backbones.r3d_18 import R3D18
+from raysl.models.backbones.r3d_18_network import R3D18
 from raysl.objectives.build import build_backbone, build_objective
-from raysl.objectives.frameworks.simclr import SimCLR
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from tests.cells import tiny_cell
 
 

@@ -12,9 +12,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.models.backbone import Backbone, pool
-from raysl.models.backbones.r3d_18 import R3D18
+from raysl.models.backbones.r3d_18_network import R3D18
 from raysl.models.batch_norm import convert_batch_norm
-from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
+from raysl.objectives.frameworks.simclr import SimCLROptions
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from raysl.objectives.objective import Objective
 from raysl.objectives.term import Term, TermOutput
 from raysl.testing.ranks import run_ranks

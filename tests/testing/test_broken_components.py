@@ -20,7 +20,7 @@ from raysl.config.options import Options, option
 from raysl.data.catalog import Catalog
 from raysl.evaluation.protocol import EvaluationResult, Features
 from raysl.evaluation.protocols.geometry import Geometry
-from raysl.objectives.frameworks.simclr import SimCLR
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from raysl.objectives.pretext.reverse import ReverseViews
 from raysl.objectives.term import TermOutput
 from raysl.testing import (
@@ -40,7 +40,8 @@ from raysl.testing import (
 from raysl.testing.data_set import touch
 from raysl.testing.small_backbone import Tiny, TinyOptions
 from raysl.training.schedules.constant import Constant
-from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
+from raysl.views.augmentations.standard import StandardOptions
+from raysl.views.augmentations.standard_augmentation import StandardAugmentation
 from raysl.views.pairs.random import RandomPair
 from raysl.views.task_views import VideoPlan
 from raysl.views.windows.global_local import GlobalLocal

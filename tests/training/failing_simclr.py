@@ -13,7 +13,8 @@ from torch import Tensor
 from raysl.config.component import Component
 from raysl.config.options import option
 from raysl.distributed import rank
-from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
+from raysl.objectives.frameworks.simclr import SimCLROptions
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from raysl.objectives.term import TermContext, TermOutput
 from raysl.views.batch import Batch
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from raysl.config.component import find, names
 from raysl.testing import OptimizerContract
 from raysl.testing.optimizer import RATE, network
-from raysl.training.optimizers.lars import LARS
+from raysl.training.optimizers.lars_optimizer import LARS
 from raysl.training.parameter_groups import parameter_groups, weight_penalty
 from tests.training.steps import batches_of, cell_of, learner_of
 

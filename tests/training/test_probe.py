@@ -10,7 +10,8 @@ import torch
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure
-from raysl.evaluation.online_knn import OnlineKnnOptions, online_knn
+from raysl.evaluation.online_knn import online_knn
+from raysl.evaluation.online_knn_options import OnlineKnnOptions
 from raysl.models.backbone import Backbone
 from raysl.results import CellFolder
 from raysl.testing.ranks import run_ranks

@@ -19,7 +19,7 @@ from raysl.training import loop
 from raysl.training.batches import Signals, exchange
 from raysl.training.loop import KilledError
 from raysl.training.monitor import Monitor
-from raysl.training.optimizers.lars import LARS
+from raysl.training.optimizers.lars_optimizer import LARS
 from raysl.training.pretrain import pretrain
 from tests.objectives.batches import small
 from tests.training.material import FAILING, assert_equal_states, curves_of, final, folder_of, tiny_cell

@@ -15,7 +15,8 @@ from raysl.streams import stream
 from raysl.testing import AugmentationContract
 from raysl.testing.augmentation import noise
 from raysl.views.augmentation import Augmentation
-from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
+from raysl.views.augmentations.standard import StandardOptions
+from raysl.views.augmentations.standard_augmentation import StandardAugmentation
 from raysl.views.center_crop import center_box, center_crop
 from raysl.views.color import adjust_hue
 from raysl.views.pixel_operations import OPERATIONS, Jitter, Parameters, apply

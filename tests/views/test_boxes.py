@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from raysl.config.cell import CellConfig
+from raysl.config.component import find, names
 from raysl.data.catalog import AnnotatedFrame, Catalog, Person, Video
 from raysl.data.manifest_types import Manifest, ManifestRow
 from raysl.data.places import Places
 from raysl.data.source import VideoSource, open_source
 from raysl.errors import ConfigError
+from raysl.views.augmentation import TwoStepAugmentation
 from raysl.views.boxes import around, frame_clip, through
 from raysl.views.clip_input import MEAN, STD
 from raysl.views.loader import PretrainingLoader
@@ -168,6 +170,17 @@ def test_a_frame_outside_its_video_names_file_and_line(second: float) -> None:
 def test_what_boxes_cannot_follow_is_refused(source: VideoSource, augment: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="boxes of people cannot follow"):
         loader(source, cell(augment=augment))
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+@pytest.mark.parametrize("name", names("augmentation"))
+def test_a_component_says_what_its_augmentation_does_to_boxes(name: str, consistent: bool) -> None:
+    component = find("augmentation", name)
+    assert component.keeps_boxes is not None, "or a study with detection imports PyTorch to be planned"
+    has = "temporally_consistent" in component.options.model_fields
+    options = component.options(**({"temporally_consistent": consistent} if has else {}))
+    built = component.build(options, cell().clip)
+    assert component.keeps_boxes(options) == (isinstance(built, TwoStepAugmentation) and built.keeps_boxes)
 
 
 def test_the_flip_is_the_draw_of_a_call(source: VideoSource) -> None:

@@ -12,7 +12,8 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 
 from raysl.streams import stream
 from raysl.testing.augmentation import noise
-from raysl.views.augmentations.cstp import CstpAugmentation, CstpOptions, CstpParameters
+from raysl.views.augmentations.cstp import CstpOptions
+from raysl.views.augmentations.cstp_augmentation import CstpAugmentation, CstpParameters
 from raysl.views.pixel_operations import Jitter
 from tests.views.sets import clip_options
 from tests.views.test_tclr import assert_share, assert_uniform

@@ -12,8 +12,10 @@ from scipy import stats
 from raysl.data.source import VideoSource
 from raysl.streams import stream
 from raysl.testing.augmentation import noise
-from raysl.views.augmentations.cvrl import CvrlAugmentation, CvrlOptions
-from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
+from raysl.views.augmentations.cvrl import CvrlOptions
+from raysl.views.augmentations.cvrl_augmentation import CvrlAugmentation
+from raysl.views.augmentations.standard import StandardOptions
+from raysl.views.augmentations.standard_augmentation import StandardAugmentation
 from raysl.views.loader import PretrainingLoader
 from raysl.views.pixel_operations import Parameters, apply
 from raysl.views.random_crop import draw_crop

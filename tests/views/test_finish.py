@@ -13,8 +13,10 @@ from raysl.config.component import Component
 from raysl.data.source import VideoSource
 from raysl.streams import stream
 from raysl.testing.augmentation import noise
-from raysl.views.augmentation import Augmentation, AugmentationOptions, Augmented, Box
-from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
+from raysl.views.augmentation import Augmentation, Augmented
+from raysl.views.augmentation_options import AugmentationOptions, Box
+from raysl.views.augmentations.standard import StandardOptions
+from raysl.views.augmentations.standard_augmentation import StandardAugmentation
 from raysl.views.loader import PretrainingLoader
 from tests.views.sets import clip_options, small_cell
 

@@ -17,7 +17,7 @@ from raysl.data.source import VideoSource
 from raysl.errors import ConfigError
 from raysl.published import published_table
 from raysl.streams import stream
-from raysl.views.augmentation import Box
+from raysl.views.augmentation_options import Box
 from raysl.views.loader import PretrainingLoader
 from raysl.views.overlapping_crops import second_crop
 from raysl.views.pair_sampler import Pair, draw_rate, pair_classes, pair_samplers

@@ -15,7 +15,8 @@ from torchvision.transforms.v2 import functional
 
 from raysl.streams import stream
 from raysl.testing.augmentation import noise
-from raysl.views.augmentations.rand_augment import OPERATORS, Operator, RandAugmentation, RandAugmentOptions
+from raysl.views.augmentations.rand_augment import RandAugmentOptions
+from raysl.views.augmentations.rand_augment_augmentation import OPERATORS, Operator, RandAugmentation
 from raysl.views.pixel_operations import crop_and_flip
 from tests.views.sets import clip_options
 

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 from raysl.config.sections import ClipOptions
 from raysl.streams import stream
 from raysl.testing.augmentation import noise
-from raysl.views.augmentations.tclr import TclrAugmentation, TclrParameters
+from raysl.views.augmentations.tclr_augmentation import TclrAugmentation, TclrParameters
 from raysl.views.augmentations.tclr_options import TclrOptions
 from raysl.views.color import adjust_gamma
 from raysl.views.pixel_operations import Jitter

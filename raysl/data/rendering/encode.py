@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,8 @@ def write_mp4(path: Path, frames: NDArray[np.uint8], rate: int) -> None:
 
 
 def _encode(path: Path, frames: NDArray[np.uint8], rate: int) -> None:
+    import av
+
     with av.open(str(path), mode="w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=rate, options=_X264)
         stream.height, stream.width = frames.shape[1:3]

@@ -10,25 +10,23 @@ map is also correlated with how much the frames change there.
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
 from raysl.config.options import option
 from raysl.data.catalog import Video
-from raysl.distributed import on_first_rank
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Floats = NDArray[np.float64]
 EXAMPLES = 5
@@ -67,6 +65,12 @@ class Attention(PerClipProtocol):
         Raises:
             ConfigError: the feature map has fewer than four positions; on every rank.
         """
+        import torch
+
+        from raysl.distributed import on_first_rank
+        from raysl.evaluation.features import labelled_videos
+        from raysl.evaluation.over_videos import over_videos
+
         videos = labelled_videos(task.source, "test")
 
         def maps(batch: Tensor) -> Tensor:
@@ -96,6 +100,8 @@ def change_at_positions(feature_map: Tensor, clips: Tensor, task: Task) -> Tenso
     Raises:
         ConfigError: the map has fewer than four positions, too few to correlate over.
     """
+    import torch.nn.functional as F
+
     height, width = feature_map.shape[3:]
     if height * width < LEAST_POSITIONS:
         raise ConfigError(f"the feature map has {height * width} position(s) to compare; use larger clips")

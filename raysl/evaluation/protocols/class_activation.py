@@ -13,22 +13,17 @@ taught.
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
 from raysl.config.options import NO_UNIT, option
 from raysl.data.catalog import Video
-from raysl.distributed import on_first_rank
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.features import extract_features, labelled_videos
 from raysl.evaluation.logistic import Logistic, check_folds, choose
-from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
 from raysl.evaluation.protocol import (
     EvaluationResult,
@@ -43,6 +38,9 @@ from raysl.evaluation.protocol import (
 from raysl.evaluation.protocols.attention import Floats, change_at_positions, correlations, examples, shown
 from raysl.evaluation.protocols.linear import LinearOptions
 from raysl.evaluation.workload import Workload
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ClassActivationOptions(PerClipOptions):
@@ -82,6 +80,12 @@ class ClassActivation(PerClipProtocol):
             DataError: the training videos are of one class, or cannot be split to choose c; on every rank.
             ConfigError: the feature map has fewer than four positions; on every rank.
         """
+        import torch
+
+        from raysl.distributed import on_first_rank
+        from raysl.evaluation.features import labelled_videos
+        from raysl.evaluation.over_videos import over_videos
+
         train = self._features(task)
         videos = labelled_videos(task.source, "test")
         check_videos(train, LabelledVideos.of(videos), task.source.catalog.classes)
@@ -109,6 +113,8 @@ class ClassActivation(PerClipProtocol):
         return on_first_rank(partial(_result, videos, values.astype(np.float64), taught, details))
 
     def _features(self, task: Task) -> Features:
+        from raysl.evaluation.features import extract_features
+
         found = extract_features(
             task.backbone,
             task.source,
@@ -150,6 +156,8 @@ def raw_weights(model: Logistic) -> tuple[Floats, Floats]:
 
 def class_maps(feature_map: Tensor, weights: Tensor) -> Tensor:
     """``[B, D, T', H', W']`` and ``[C, D]`` to ``[B, C, P]``, whose means over P are the scores without offsets."""
+    import torch
+
     with torch.autocast(feature_map.device.type, enabled=False):
         return torch.einsum("cd,bdp->bcp", weights, feature_map.mean(dim=2).flatten(2))
 
@@ -157,6 +165,8 @@ def class_maps(feature_map: Tensor, weights: Tensor) -> Tensor:
 def of_predicted(values: Tensor, offsets: Tensor) -> Tensor:
     """Maps and changes of clips, ``[V, K, C P + P]``, to ``[V, 1 + 2 P]``: the class of the highest score over the
     clips, its place among those taught, then its map and the change, means over the clips."""
+    import torch
+
     classes = len(offsets)
     found = values.mean(dim=1).view(len(values), classes + 1, -1)
     scores = found[:, :-1].double().mean(dim=2) + offsets.to(found.device)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import Chosen, Component
+from raysl.config.component import Chosen, Component, later
 from raysl.errors import ConfigError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.classification import METRICS, NEEDS_CLASSES
-from raysl.evaluation.classifier_test import ClassifierOptions, ClassifierTest
+from raysl.evaluation.classifier_options import ClassifierOptions
 from raysl.evaluation.workload import Workload
 
 
@@ -25,7 +25,7 @@ def _workload(options: ClassifierOptions, cell: CellConfig, data: Chosen, splits
 COMPONENT = Component(
     kind="protocol",
     options=ClassifierOptions,
-    build=ClassifierTest,
+    build=later("raysl.evaluation.classifier_test", "ClassifierTest"),
     check=_check,
     workload=_workload,
     metrics=lambda options: METRICS,

@@ -15,7 +15,7 @@ from raysl.config.cell import CellConfig, Slot, init_from
 from raysl.config.component import Chosen, Component
 from raysl.config.objective_sections import SupervisedOptions
 from raysl.config.options import option
-from raysl.config.sections import LearningRate
+from raysl.config.sections import ClipOptions, LearningRate
 from raysl.errors import ConfigError
 from raysl.evaluation.clip_options import ClipChange
 from raysl.evaluation.downstream import batch_norm_option, check_parts, training_of, workers_option
@@ -102,13 +102,18 @@ def trained(options: DetectionOptions, cell: CellConfig, data: Chosen) -> CellCo
         )
     except ValidationError as error:
         raise ConfigError(f"detection: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
-    if not options.augment.build(found.clip).keeps_boxes or found.temporal.buffer_frames:
+    if not _keeps_boxes(options.augment, found.clip) or found.temporal.buffer_frames:
         raise ConfigError(
             f"detection: augment {options.augment.name!r} moves pixels or frames other than by one crop and one "
             "flip of the whole clip, which boxes cannot follow: use standard, cvrl or none, temporally consistent"
         )
     check_parts("detection", found)
     return found
+
+
+def _keeps_boxes(augment: Chosen, clip: ClipOptions) -> bool:
+    known = augment.component.keeps_boxes
+    return bool(augment.build(clip).keeps_boxes if known is None else known(augment.options))
 
 
 def _downstream(options: DetectionOptions, cell: CellConfig, data: Chosen) -> tuple[CellConfig, Chosen]:

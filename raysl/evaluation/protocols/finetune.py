@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import option
 from raysl.evaluation.classification import METRICS, NEEDS_CLASSES
-from raysl.evaluation.classifier_test import ClassifierTest
 from raysl.evaluation.downstream import DownstreamOptions, check, downstream
 
 
@@ -32,7 +31,7 @@ class FinetuneOptions(DownstreamOptions):
 COMPONENT = Component(
     kind="protocol",
     options=FinetuneOptions,
-    build=ClassifierTest,
+    build=later("raysl.evaluation.classifier_test", "ClassifierTest"),
     check=check,
     downstream=downstream,
     metrics=lambda options: METRICS,

@@ -8,13 +8,10 @@ metric then has another name.
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
@@ -22,22 +19,21 @@ from raysl.config.options import option
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import AnnotatedFrame, Person
 from raysl.data.catalogs.ava import EXCLUDED
-from raysl.data.source import VideoSource
-from raysl.distributed import gather_objects, on_every_rank, rank, world_size
 from raysl.errors import CellFailure, ConfigError, NodeFault, RayslError
 from raysl.evaluation.against_data import LabelledSplits
 from raysl.evaluation.clip_loading import ClipGroups, in_order
 from raysl.evaluation.frame_ap import ScoredFrame, frame_average_precision
 from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
-from raysl.evaluation.over_videos import frozen
 from raysl.evaluation.protocol import EvaluationResult, Task
 from raysl.evaluation.workload import Workload
-from raysl.objectives.build import DETECTION
-from raysl.objectives.detection import Detection
-from raysl.objectives.objective import Objective
-from raysl.training.precision import autocast
-from raysl.views.boxes import box_tensor, frame_clip
 from raysl.views.training_videos import annotated_frames, trains_boxes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from raysl.data.source import VideoSource
+    from raysl.objectives.objective import Objective
 
 
 class FrameMapOptions(NetworkOptions):
@@ -109,6 +105,15 @@ class FrameMap(NetworkProtocol):
         self, task: Task, clip: ClipOptions, network: Objective, given: dict[int, tuple[Person, ...]]
     ) -> dict[int, NDArray[np.float64]]:
         """``[P, C]`` probabilities of each frame's boxes, on every rank; blocks of one video's frames, in turn."""
+        import torch
+
+        from raysl.distributed import gather_objects, on_every_rank, rank, world_size
+        from raysl.evaluation.over_videos import frozen
+        from raysl.objectives.build import DETECTION
+        from raysl.objectives.detection import Detection
+        from raysl.training.precision import autocast
+        from raysl.views.boxes import box_tensor
+
         annotated, term = task.source.catalog.annotated, network.term(DETECTION)
         assert isinstance(term, Detection)
         blocks: list[list[int]] = []
@@ -164,6 +169,10 @@ def _check_given(options: FrameMapOptions, given: list[tuple[Person, ...]]) -> N
 
 
 def _loaded(source: VideoSource, clip: ClipOptions, block: list[int]) -> Tensor:
+    import torch
+
+    from raysl.views.boxes import frame_clip
+
     try:
         return torch.stack([frame_clip(source, index, clip) for index in block])
     except (RayslError, OSError) as error:
@@ -177,6 +186,8 @@ def _loaded(source: VideoSource, clip: ClipOptions, block: list[int]) -> Tensor:
 def _predictions(
     source: VideoSource, given: dict[int, tuple[Person, ...]], scores: dict[int, NDArray[np.float64]]
 ) -> pd.DataFrame:
+    import pandas as pd
+
     catalog, rows = source.catalog, []
     for index, people in given.items():
         frame = catalog.annotated[index]

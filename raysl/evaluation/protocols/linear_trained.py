@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from raysl.config.cell import Slot
-from raysl.config.component import Chosen, Component
+from raysl.config.component import Chosen, Component, later
 from raysl.config.options import option
 from raysl.config.sections import LearningRate
 from raysl.evaluation.classification import METRICS, NEEDS_CLASSES
-from raysl.evaluation.classifier_test import ClassifierTest
 from raysl.evaluation.downstream import DownstreamOptions, check, downstream
-from raysl.models.classifier import FeatureNorm
+from raysl.models.backbone_options import FeatureNorm
 from raysl.training.optimizers.sgd import SGDOptions
 from raysl.training.schedules.cosine import CosineOptions
 
@@ -72,7 +71,7 @@ class LinearTrainedOptions(DownstreamOptions):
 COMPONENT = Component(
     kind="protocol",
     options=LinearTrainedOptions,
-    build=ClassifierTest,
+    build=later("raysl.evaluation.classifier_test", "ClassifierTest"),
     check=check,
     downstream=downstream,
     metrics=lambda options: METRICS,

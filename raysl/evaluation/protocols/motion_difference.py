@@ -11,26 +11,17 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import combinations
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from raysl.config.cell import CellConfig, Slot
 from raysl.config.component import Chosen, Component
 from raysl.config.options import Options, option
 from raysl.config.sections import ClipOptions
 from raysl.data.catalog import Video
-from raysl.data.source import VideoSource
-from raysl.distributed import on_every_rank, on_first_rank
 from raysl.errors import ConfigError, NodeFault
-from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.online_knn import spread
-from raysl.evaluation.optical_flow import SMALLEST, STATE_DICT, load_raft, raft_hash
-from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.protocol import (
     EvaluationResult,
     LabelledVideos,
@@ -41,9 +32,15 @@ from raysl.evaluation.protocol import (
     prediction_table,
 )
 from raysl.evaluation.protocols.attention import examples
-from raysl.views.center_crop import center_crop
+from raysl.evaluation.raft import SMALLEST, STATE_DICT
 from raysl.views.task_cases import Case, task_cases
 from raysl.views.task_views import TaskViews
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from raysl.data.source import VideoSource
 
 GRID = 8
 """Places of height and width of the flows that are kept."""
@@ -109,6 +106,11 @@ class MotionDifference(Protocol):
         Raises:
             NodeFault: the file of weights is not here, or is not of this network; on every rank.
         """
+        from raysl.distributed import on_every_rank, on_first_rank
+        from raysl.evaluation.features import labelled_videos
+        from raysl.evaluation.online_knn import spread
+        from raysl.evaluation.over_videos import over_videos
+
         options = self.options
         videos = spread(labelled_videos(task.source, "test"), options.videos)
         if task.cell is None:
@@ -133,6 +135,8 @@ class MotionDifference(Protocol):
         return on_first_rank(partial(_result, videos, values, cases, details))
 
     def _raft(self, task: Task) -> tuple[torch.nn.Module, str]:
+        from raysl.evaluation.optical_flow import load_raft, raft_hash
+
         options = self.options
         try:
             raft = load_raft(options.weights, task.files, options.network, options.updates)
@@ -145,6 +149,8 @@ def _pairs_of_cases(
     source: VideoSource, clip: ClipOptions, views: TaskViews, options: MotionDifferenceOptions, count: int, video: Video
 ) -> Tensor:
     """``[K, 3, 2, S, S]`` in [0, 1]: by case, view and pair of frames."""
+    import torch
+
     length = source.length(video.index)
     cases = task_cases(views, clip, length, video.index)
     assert len(cases) == count, f"{len(cases)} cases"
@@ -154,6 +160,8 @@ def _pairs_of_cases(
 def _pairs(
     source: VideoSource, options: MotionDifferenceOptions, case: Case, video: Video, length: int
 ) -> list[Tensor]:
+    from raysl.views.center_crop import center_crop
+
     found = []
     for view, placement in case.placements.items():
         clip = center_crop(source.frames(video.index, placement.indices(length)), options.size)
@@ -169,6 +177,9 @@ def compared(flows: Tensor, cases: int, side: int) -> Tensor:
 
     All in percent of the side.
     """
+    import torch
+    import torch.nn.functional as F
+
     whole = flows.view(len(flows), cases, -1, 2, side, side) * (100.0 / side)
     motion = whole.norm(dim=3).mean(dim=(1, 2, 3, 4))
     apart = [(whole[:, one] - whole[:, other]).norm(dim=2).mean(dim=(1, 2, 3)) for one, other in _pairs_of(cases)]

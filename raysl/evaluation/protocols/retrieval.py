@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
@@ -94,6 +93,8 @@ class Retrieval(FeatureProtocol):
         Raises:
             DataError: the gallery is smaller than the smallest k.
         """
+        import pandas as pd
+
         _check_gallery(self.options, len(train))
         sizes = [k for k in self.options.k if k <= len(train)]
         found = neighbours(test, train)

@@ -9,39 +9,29 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field, field_validator
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
 from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions, TemporalOptions
 from raysl.data.catalog import Video
-from raysl.data.source import VideoSource
-from raysl.distributed import on_first_rank
 from raysl.errors import DataError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.clip_similarity import (
-    BINS,
-    ClipSimilarities,
-    Floats,
-    counts,
-    mean_where,
-    other_videos,
-    pair_distances,
-    reduce_clips,
-)
-from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
-from raysl.models.backbone import pool
 from raysl.streams import stream
 from raysl.views.evaluation_clips import augmented_copy, clips_at, evaluation_placements
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from raysl.data.source import VideoSource
+    from raysl.evaluation.clip_similarity import ClipSimilarities, Floats
 
 
 class SimilarityOptions(PerClipOptions):
@@ -112,6 +102,11 @@ class Similarity(PerClipProtocol):
 
     def evaluate(self, task: Task) -> EvaluationResult:
         """Predictions have the metrics of each video, missing if it has no such pair."""
+        from raysl.distributed import on_first_rank
+        from raysl.evaluation.clip_similarity import ClipSimilarities, reduce_clips
+        from raysl.evaluation.over_videos import over_videos
+        from raysl.models.backbone import pool
+
         videos, too_short = self._videos(task)
 
         def features(batch: Tensor) -> Tensor:
@@ -136,6 +131,8 @@ class Similarity(PerClipProtocol):
 
     def _videos(self, task: Task) -> tuple[tuple[Video, ...], int]:
         """The test videos in use, in catalog order, and how many are too short to hold two different clips."""
+        from raysl.evaluation.features import labelled_videos
+
         readable = labelled_videos(task.source, "test")
         long = [video for video in readable if task.source.length(video.index) > task.clip.span]
         _check_lengths(len(long), len(readable), task.clip)
@@ -145,6 +142,8 @@ class Similarity(PerClipProtocol):
     def _result(
         self, task: Task, videos: tuple[Video, ...], found: ClipSimilarities, too_short: int
     ) -> EvaluationResult:
+        from raysl.evaluation.clip_similarity import BINS, counts, other_videos
+
         lengths = [task.source.length(video.index) for video in videos]
         distances = np.stack([self._distances(length, task.clip) for length in lengths])
         others = other_videos(found.mean)
@@ -170,11 +169,15 @@ class Similarity(PerClipProtocol):
         return EvaluationResult(metrics, prediction_table(LabelledVideos.of(videos), apart, **columns), details)
 
     def _distances(self, length: int, clip: ClipOptions) -> Floats:
+        from raysl.evaluation.clip_similarity import pair_distances
+
         placements = evaluation_placements(length, clip, self.options.clips)
         return pair_distances([placement.start for placement in placements], length)
 
     def _by_video(self, found: ClipSimilarities, distances: Floats) -> dict[str, Floats]:
         """From metric to ``[V]``. Clips of a video hardly longer than a clip may be identical: those are no pairs."""
+        from raysl.evaluation.clip_similarity import mean_where
+
         bins = {
             f"distance@{upper:g}": mean_where(found.pairs, (distances > lower) & (distances <= upper))
             for lower, upper in pairwise((0.0, *self.options.distances))

@@ -7,26 +7,23 @@ cell's seed, so that all rows and seeds answer the same questions.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from raysl.config.cell import CellConfig, chosen_terms
 from raysl.config.component import Chosen, Component
-from raysl.data.source import VideoSource
-from raysl.distributed import on_every_rank
 from raysl.errors import ConfigError, NodeFault
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.features import labelled_videos
 from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, percent, prediction_table
 from raysl.evaluation.workload import Workload
-from raysl.objectives.objective import Objective
-from raysl.objectives.tasks.pretext_task import ClassificationTask
-from raysl.training.precision import autocast
-from raysl.views.batch import Batch
-from raysl.views.loader import PretrainingLoader
+
+if TYPE_CHECKING:
+    from raysl.data.source import VideoSource
+    from raysl.objectives.objective import Objective
+    from raysl.views.batch import Batch
 
 QUESTIONS_SEED = 0
 """The seed of all draws, for every cell."""
@@ -45,6 +42,9 @@ class TaskAccuracy(NetworkProtocol):
         self.options = options
 
     def evaluate(self, task: Task) -> EvaluationResult:
+        from raysl.distributed import on_every_rank
+        from raysl.evaluation.features import labelled_videos
+
         test = LabelledVideos.of(labelled_videos(task.source, "test"))
         cell, network, _ = task.network()
         given, answers = on_every_rank(lambda: self._asked(task, cell, network, test))
@@ -61,6 +61,11 @@ class TaskAccuracy(NetworkProtocol):
         self, task: Task, cell: CellConfig, network: Objective, test: LabelledVideos
     ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
         """By task, ``[N, questions of a video]``: the given and the right answers, in the order of ``test``."""
+        import torch
+
+        from raysl.objectives.tasks.pretext_task import ClassificationTask
+        from raysl.training.precision import autocast
+
         names = _tasks(cell)
         given: dict[str, dict[int, list[int]]] = {name: {} for name in names}
         answers: dict[str, dict[int, list[int]]] = {name: {} for name in names}
@@ -87,6 +92,8 @@ def _questions(
     cell: CellConfig, source: VideoSource, view_names: tuple[str, ...], test: LabelledVideos
 ) -> Iterator[tuple[int, Batch]]:
     """Each test video with its views, one after another."""
+    from raysl.views.loader import PretrainingLoader
+
     alone = {"batch_size": 1, "seed": QUESTIONS_SEED, "accumulate": 1}
     asking = cell.model_copy(update={"training": cell.training.model_copy(update=alone)})
     videos = test.video.tolist()
@@ -117,7 +124,7 @@ def _check(options: TaskAccuracyOptions, cell: CellConfig) -> None:
     if not names:
         raise ConfigError("task_accuracy: the row has no supervised pretext task, so there is nothing to measure")
     for name in names:
-        if not issubclass(cell.objective.pretext[name].component.build, ClassificationTask):  # type: ignore[arg-type]
+        if cell.objective.pretext[name].component.estimates:
             raise ConfigError(f"task_accuracy: the task {name} has no accuracy: it estimates a number")
 
 

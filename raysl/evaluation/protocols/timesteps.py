@@ -8,25 +8,25 @@ backbone, so this compares the input of the projector.
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Chosen, Component
 from raysl.config.options import option
 from raysl.data.catalog import Video
-from raysl.distributed import on_first_rank
 from raysl.errors import ConfigError, DataError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.clip_similarity import ClipSimilarities, Floats, other_videos, reduce_clips
-from raysl.evaluation.features import labelled_videos
-from raysl.evaluation.over_videos import over_videos
 from raysl.evaluation.per_clip_protocol import PerClipOptions, PerClipProtocol
 from raysl.evaluation.protocol import EvaluationResult, LabelledVideos, Task, check_finite, percent, prediction_table
 from raysl.evaluation.workload import Workload
-from raysl.objectives.temporal.window_features import pooled_in_space, timestep_rows, timesteps_left
+from raysl.objectives.temporal.window_checks import timesteps_left
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from raysl.evaluation.clip_similarity import ClipSimilarities, Floats
 
 
 class TimestepsOptions(PerClipOptions):
@@ -69,6 +69,14 @@ class Timesteps(PerClipProtocol):
         Raises:
             ConfigError: the time steps do not divide those of the feature map; on every rank.
         """
+        import torch
+
+        from raysl.distributed import on_first_rank
+        from raysl.evaluation.clip_similarity import ClipSimilarities
+        from raysl.evaluation.features import labelled_videos
+        from raysl.evaluation.over_videos import over_videos
+        from raysl.objectives.temporal.window_features import pooled_in_space, timestep_rows
+
         steps, readable = self.options.steps, labelled_videos(task.source, "test")
         videos = tuple(video for video in readable if task.source.length(video.index) >= task.clip.span)
         _check_lengths(len(videos), len(readable), task.clip.span)
@@ -95,6 +103,8 @@ class Timesteps(PerClipProtocol):
         return on_first_rank(partial(self._result, videos, found, len(readable) - len(videos)))
 
     def _result(self, videos: tuple[Video, ...], found: ClipSimilarities, too_short: int) -> EvaluationResult:
+        from raysl.evaluation.clip_similarity import other_videos
+
         steps = self.options.steps
         first, second = np.triu_indices(steps, k=1)
         distances = {f"steps@{apart}": found.pairs[:, second - first == apart] for apart in range(1, steps)}
@@ -121,6 +131,8 @@ def reduce_timesteps(values: Tensor, steps: int) -> Tensor:
     As `raysl.evaluation.clip_similarity.reduce_clips` keeps it of clips: P = N (N - 1) / 2 similarities of a clip's
     time steps, and the mean of their features at unit length.
     """
+    from raysl.evaluation.clip_similarity import reduce_clips
+
     videos, clips = values.shape[:2]
     kept = reduce_clips(values.reshape(videos * clips, steps, -1), steps)
     return kept.reshape(videos, clips, -1).mean(dim=1)
@@ -151,8 +163,7 @@ def _check_lengths(long: int, videos: int, span: int) -> None:
 
 
 def _check(options: TimestepsOptions, cell: CellConfig) -> None:
-    chosen = cell.backbone.options.model_dump_json()
-    _check_steps(options.steps, timesteps_left(cell.backbone.name, chosen, cell.clip.frames, cell.clip.size))
+    _check_steps(options.steps, timesteps_left(cell))
 
 
 def _long_enough(cell: CellConfig, splits: LabelledSplits) -> int:

@@ -13,20 +13,13 @@ layer at its end alone where the size is even; here both ends are padded.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
-from torch import Tensor, nn
-
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import option
-from raysl.models.backbone import stem_channels, width_option
-from raysl.models.inflate import InflatableOptions
+from raysl.models.backbone_options import halved, stem_channels, width_option
+from raysl.models.inflate_options import InflatableOptions
 from raysl.models.plain_network import PlainNetwork, of_pytorchvideo
-from raysl.models.slow import SlowResNet
-
-TRUNCATED_STD = 0.87962566103423978
-"""Standard deviation of a standard normal distribution cut at -2 and 2, by which Keras divides."""
 
 
 class CVRLR3DOptions(InflatableOptions):
@@ -41,54 +34,16 @@ class CVRLR3DOptions(InflatableOptions):
     )
 
 
-class CVRLR3D(SlowResNet):
-    """R3D of CVRL without pooling and classifier.
-
-    ``[B, 3, T, H, W]`` to ``[B, 2048 * width, T / 2, H / 32, W / 32]``, sizes rounded up; clips of any size.
-
-    Args:
-        depth: 50 or 101.
-        width: factor of every layer's channels.
-    """
-
-    def __init__(self, depth: Literal[50, 101] = 50, width: float = 1.0) -> None:
-        from pytorchvideo.models.resnet import create_resnet  # as in `raysl.models.video_resnet`
-
-        channels = stem_channels(width)
-        network = create_resnet(
-            model_depth=depth,
-            stem_dim_out=channels,
-            stem_conv_kernel_size=(5, 7, 7),
-            stem_conv_stride=(2, 2, 2),
-            stage_conv_a_kernel_size=((1, 1, 1), (1, 1, 1), (3, 1, 1), (3, 1, 1)),
-            head=None,
-        )
-        super().__init__(network, 32 * channels, f"ResNet-{depth}")
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                draw_variance_scaling(module.weight)
-            elif isinstance(module, nn.BatchNorm3d):
-                nn.init.ones_(module.weight)
-
-
-def draw_variance_scaling(kernel: Tensor) -> None:
-    """Keras's VarianceScaling: normal, cut at two standard deviations, of variance 1 / fan-in; in place.
-
-    Args:
-        kernel: ``[O, I, T, H, W]``.
-    """
-    std = math.sqrt(1 / kernel[0].numel()) / TRUNCATED_STD
-    nn.init.trunc_normal_(kernel, std=std, a=-2 * std, b=2 * std)
-
-
-def _build(options: CVRLR3DOptions) -> CVRLR3D:
-    return CVRLR3D(options.depth, options.width)
-
-
 def _plain(options: CVRLR3DOptions) -> PlainNetwork:
     origin = f"pytorchvideo.models.resnet.create_resnet, depth {options.depth}, with CVRL's stem"
     stem = "stem_conv_kernel_size=(5, 7, 7), stem_conv_stride=(2, 2, 2)"
     return of_pytorchvideo(options.depth, stem_channels(options.width), stem, options.width, origin)
 
 
-COMPONENT = Component(kind="backbone", options=CVRLR3DOptions, build=_build, plain=_plain)
+COMPONENT = Component(
+    kind="backbone",
+    options=CVRLR3DOptions,
+    build=later("raysl.models.backbones.cvrl_r3d_network", "build"),
+    timesteps=halved(1),
+    plain=_plain,
+)

@@ -8,13 +8,10 @@ four stages of two basic blocks, stages 2 to 4 halve time, height and width. A 1
 
 from __future__ import annotations
 
-from torch import nn
-
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import Options, option
-from raysl.models.backbone import stem_channels, width_option
+from raysl.models.backbone_options import LastStageTime, halved, last_stage_option, width_option
 from raysl.models.plain_network import WITHOUT_FC, Change, PlainNetwork, kept_time, of_torchvision
-from raysl.models.video_resnet import LastStageTime, VideoResNet, draw_kaiming, last_stage_option
 
 
 class R3D18Options(Options):
@@ -29,32 +26,8 @@ class R3D18Options(Options):
     )
 
 
-class R3D18(VideoResNet):
-    """R3D-18 without pooling and classifier; modules are named as in torchvision, so its weights load at width 1.
-
-    ``[B, 3, T, H, W]`` to ``[B, 512 * width, T / 8, H / 16, W / 16]``, sizes rounded up; clips of any size.
-
-    Args:
-        width: factor of every layer's channels.
-        last_stage_time: ``kept`` gives T / 4.
-        max_pool: half of these times and sizes.
-    """
-
-    def __init__(self, width: float = 1.0, last_stage_time: LastStageTime = "halved", max_pool: bool = False) -> None:
-        channels = stem_channels(width)
-        stem = nn.Sequential(
-            nn.Conv3d(3, channels, kernel_size=(3, 7, 7), stride=(1, 2, 2), padding=(1, 3, 3), bias=False),
-            nn.BatchNorm3d(channels),
-            nn.ReLU(inplace=True),
-        )
-        if max_pool:
-            stem.append(nn.MaxPool3d(kernel_size=3, stride=2, padding=1))
-        super().__init__(channels, stem, ["Conv3DSimple"] * 4, last_stage_time=last_stage_time)
-        draw_kaiming(self)
-
-
-def _build(options: R3D18Options) -> R3D18:
-    return R3D18(options.width, options.last_stage_time, options.max_pool)
+def _timesteps(options: R3D18Options, frames: int) -> int:
+    return halved(4 if options.max_pool else 3)(options, frames)
 
 
 def _plain(options: R3D18Options) -> PlainNetwork:
@@ -67,4 +40,10 @@ def _plain(options: R3D18Options) -> PlainNetwork:
     return of_torchvision("r3d_18", options.width, WITHOUT_FC, *changes)
 
 
-COMPONENT = Component(kind="backbone", options=R3D18Options, build=_build, plain=_plain)
+COMPONENT = Component(
+    kind="backbone",
+    options=R3D18Options,
+    build=later("raysl.models.backbones.r3d_18_network", "build"),
+    timesteps=_timesteps,
+    plain=_plain,
+)

@@ -7,16 +7,18 @@ Xie et al. 2018, "Rethinking Spatiotemporal Feature Learning", https://arxiv.org
 
 from __future__ import annotations
 
-from functools import partial
-
-from torch import nn
-
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import Options, option
-from raysl.models.backbone import check_clip, width_option
+from raysl.models.backbone_options import (
+    WIDTH_STEP,
+    check_clip,
+    s3d_timesteps,
+    slow_option,
+    smallest_clip,
+    width_option,
+)
 from raysl.models.plain_network import PlainNetwork, of_torchvision
-from raysl.models.s3d_network import WIDTH_STEP, S3DNetwork, slow_option, smallest_clip
 
 
 class S3DOptions(Options):
@@ -37,11 +39,6 @@ class S3DOptions(Options):
     )
 
 
-def _build(options: S3DOptions) -> S3DNetwork:
-    norm = partial(nn.BatchNorm3d, eps=1e-3, momentum=options.batch_norm_momentum)
-    return S3DNetwork(options.width, gating=False, slow=options.slow, norm=norm)
-
-
 def _check(options: S3DOptions, cell: CellConfig) -> None:
     check_clip((cell.clip.frames, cell.clip.size, cell.clip.size), smallest_clip(options.slow))
 
@@ -52,4 +49,11 @@ def _plain(options: S3DOptions) -> PlainNetwork:
     return of_torchvision("s3d", options.width, head, *([slow] if options.slow else []))
 
 
-COMPONENT = Component(kind="backbone", options=S3DOptions, build=_build, plain=_plain, check=_check)
+COMPONENT = Component(
+    kind="backbone",
+    options=S3DOptions,
+    build=later("raysl.models.backbones.s3d_network", "build"),
+    timesteps=s3d_timesteps,
+    plain=_plain,
+    check=_check,
+)

@@ -8,15 +8,17 @@ norm is torch.nn's, as in the PyTorch port of CoCLR (Xie et al. truncate that di
 
 from __future__ import annotations
 
-from torch import nn
-
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import Options
-from raysl.models.backbone import check_clip, width_option
-from raysl.models.s3d_network import WIDTH_STEP, S3DNetwork, slow_option, smallest_clip
-
-CONVOLUTION_STD = 0.01
+from raysl.models.backbone_options import (
+    WIDTH_STEP,
+    check_clip,
+    s3d_timesteps,
+    slow_option,
+    smallest_clip,
+    width_option,
+)
 
 
 class S3DGOptions(Options):
@@ -28,16 +30,14 @@ class S3DGOptions(Options):
     slow: bool = slow_option()
 
 
-def _build(options: S3DGOptions) -> S3DNetwork:
-    network = S3DNetwork(options.width, gating=True, slow=options.slow, norm=nn.BatchNorm3d)
-    for module in network.modules():
-        if isinstance(module, nn.Conv3d):
-            nn.init.normal_(module.weight, std=CONVOLUTION_STD)
-    return network
-
-
 def _check(options: S3DGOptions, cell: CellConfig) -> None:
     check_clip((cell.clip.frames, cell.clip.size, cell.clip.size), smallest_clip(options.slow))
 
 
-COMPONENT = Component(kind="backbone", options=S3DGOptions, build=_build, check=_check)
+COMPONENT = Component(
+    kind="backbone",
+    options=S3DGOptions,
+    build=later("raysl.models.backbones.s3d_g_network", "build"),
+    timesteps=s3d_timesteps,
+    check=_check,
+)

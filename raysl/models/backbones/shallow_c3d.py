@@ -8,13 +8,10 @@ An 8x24x24 clip gives 2x2x2. 4 651 968 parameters at width 1.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import Options
-from raysl.models.backbone import Backbone, stem_channels, width_option
+from raysl.models.backbone_options import halved, stem_channels, width_option
 from raysl.models.plain_network import PlainNetwork
-from raysl.models.video_resnet import draw_kaiming
 
 STRIDES = ((1, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2))
 
@@ -23,34 +20,6 @@ class ShallowC3DOptions(Options):
     """Options of the shallow network."""
 
     width: float = width_option("64 channels after the first layer and 512 at the end", "ours: the stages of R3D-18")
-
-
-class ShallowC3D(Backbone):
-    """``[B, 3, T, H, W]`` to ``[B, 512 * width, T / 4, H / 16, W / 16]``, sizes rounded up; clips of any size.
-
-    Args:
-        width: factor of every layer's channels.
-    """
-
-    def __init__(self, width: float = 1.0) -> None:
-        super().__init__()
-        inputs, outputs = 3, stem_channels(width)
-        layers: list[nn.Module] = []
-        for stride in STRIDES:
-            layers.append(nn.Conv3d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False))
-            layers += [nn.BatchNorm3d(outputs), nn.ReLU(inplace=True)]
-            inputs, outputs = outputs, 2 * outputs
-        self.layers = nn.Sequential(*layers)
-        self.feature_dim = inputs
-        draw_kaiming(self)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        features: Tensor = self.layers(clips)
-        return features
-
-
-def _build(options: ShallowC3DOptions) -> ShallowC3D:
-    return ShallowC3D(options.width)
 
 
 def _plain(options: ShallowC3DOptions) -> PlainNetwork:
@@ -68,4 +37,10 @@ def _plain(options: ShallowC3DOptions) -> PlainNetwork:
     )
 
 
-COMPONENT = Component(kind="backbone", options=ShallowC3DOptions, build=_build, plain=_plain)
+COMPONENT = Component(
+    kind="backbone",
+    options=ShallowC3DOptions,
+    build=later("raysl.models.backbones.shallow_c3d_network", "build"),
+    timesteps=halved(2),
+    plain=_plain,
+)

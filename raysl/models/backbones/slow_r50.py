@@ -9,11 +9,10 @@ shortcut.
 
 from __future__ import annotations
 
-from raysl.config.component import Component
-from raysl.models.backbone import stem_channels, width_option
-from raysl.models.inflate import InflatableOptions
+from raysl.config.component import Component, later
+from raysl.models.backbone_options import halved, stem_channels, width_option
+from raysl.models.inflate_options import InflatableOptions
 from raysl.models.plain_network import PlainNetwork, of_pytorchvideo
-from raysl.models.slow import SlowResNet
 
 
 class SlowR50Options(InflatableOptions):
@@ -25,37 +24,16 @@ class SlowR50Options(InflatableOptions):
     )
 
 
-class SlowR50(SlowResNet):
-    """Slow R50 without pooling and classifier.
-
-    ``[B, 3, T, H, W]`` to ``[B, 2048 * width, T, H / 32, W / 32]``, sizes rounded up; clips of any size.
-
-    Args:
-        width: factor of every layer's channels.
-    """
-
-    def __init__(self, width: float = 1.0) -> None:
-        from pytorchvideo.models.resnet import create_resnet  # as in `raysl.models.video_resnet`
-
-        channels = stem_channels(width)
-        network = create_resnet(
-            model_depth=50,
-            stem_dim_out=channels,
-            stem_conv_kernel_size=(1, 7, 7),
-            stage_conv_a_kernel_size=((1, 1, 1), (1, 1, 1), (3, 1, 1), (3, 1, 1)),
-            head=None,
-        )
-        super().__init__(network, 32 * channels, "ResNet-50")
-
-
-def _build(options: SlowR50Options) -> SlowR50:
-    return SlowR50(options.width)
-
-
 def _plain(options: SlowR50Options) -> PlainNetwork:
     origin = "pytorchvideo.models.hub.slow_r50"
     stem = "stem_conv_kernel_size=(1, 7, 7)"
     return of_pytorchvideo(50, stem_channels(options.width), stem, options.width, origin)
 
 
-COMPONENT = Component(kind="backbone", options=SlowR50Options, build=_build, plain=_plain)
+COMPONENT = Component(
+    kind="backbone",
+    options=SlowR50Options,
+    build=later("raysl.models.backbones.slow_r50_network", "build"),
+    timesteps=halved(0),
+    plain=_plain,
+)

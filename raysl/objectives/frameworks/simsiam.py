@@ -6,22 +6,13 @@ weight decay 1e-4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-import torch
-from torch import Tensor
-
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import NO_UNIT, Options, option
-from raysl.models.predictor import Predictor, PredictorOptions
-from raysl.objectives.losses.negative_cosine import negative_cosine
-from raysl.objectives.losses.reduction import Reduction, reduced, reduction_option
-from raysl.objectives.losses.representation_metrics import representation_metrics
-from raysl.objectives.tasks.transformed import TransformedViewLosses, original_weight_option
-from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.views.batch import Batch
+from raysl.models.predictor_options import PredictorOptions
+from raysl.objectives.tasks.task_options import Reduction, original_weight_option, reduction_option
 
 
 class SimSiamProjectorOptions(ProjectorOptions):
@@ -98,46 +89,6 @@ class SimSiamOptions(Options):
     reduction: Reduction = reduction_option()
 
 
-class SimSiam(Term):
-    """Minus the cosine of a view's prediction with the other view's embedding, -1 to 1; by default of both, averaged.
-
-    Metrics: those of `representation_metrics` of the embeddings of both views.
-    """
-
-    compares_across_batch = False
-
-    def __init__(self, options: SimSiamOptions, context: TermContext) -> None:
-        super().__init__()
-        self.projector = context.projector(options.projector)
-        self.predictor = Predictor(self.projector.output_dim, options.predictor)
-        self.predictor.constant_rate = options.constant_predictor_rate
-        self.transformed = TransformedViewLosses(context, self.projector.output_dim)
-        self.options = options
-        self.compares_across_batch = options.reduction == "sum"
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return ("query", "key", *self.transformed.view_names)
-
-    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        embeddings = self.projector(torch.cat([features["query"], features["key"]]))
-        query, key = embeddings.chunk(2)
-        from_query, from_key = self.predictor(embeddings).chunk(2)
-        loss = self._cosine(from_query, key)
-        if self.options.symmetric == "mean":
-            loss = (loss + self._cosine(from_key, query)) / 2
-        own = TermOutput(loss, representation_metrics(query, key) if self.measures else {})
-        # One direction: a transformed clip predicts the original, which stays as it is.
-        return self.transformed.added_to(
-            own, features, self.options.original_weight, lambda embedding: self._cosine(self.predictor(embedding), key)
-        )
-
-    def _cosine(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return reduced(negative_cosine(prediction, target), len(prediction), self.options.reduction)
-
-
-def _build(options: SimSiamOptions, context: TermContext) -> SimSiam:
-    return SimSiam(options, context)
-
-
-COMPONENT = Component(kind="framework", options=SimSiamOptions, build=_build)
+COMPONENT = Component(
+    kind="framework", options=SimSiamOptions, build=later("raysl.objectives.frameworks.simsiam_term", "SimSiam")
+)

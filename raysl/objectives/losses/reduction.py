@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 from torch import Tensor
 
-from raysl.config.options import option
 from raysl.distributed import world_size
-
-Reduction = Literal["mean", "sum"]
-
-
-def reduction_option() -> Any:
-    """The option ``reduction`` of the frameworks that CSTP compares."""
-    return option(
-        "mean",
-        doc="over the videos of the global batch; a sum, and its weight relative to other terms, grows with the batch",
-        source="printed: each framework's own paper; CSTP Eq. 1 and 3: sum",
-    )
+from raysl.objectives.tasks.task_options import Reduction
 
 
 def reduced(loss: Tensor, videos: int, reduction: Reduction) -> Tensor:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from raysl.config.objective_sections import MemoryOptions
 from raysl.distributed import all_gather
-from raysl.errors import ConfigError
 from raysl.objectives.losses.nt_xent import unit_rows
 from raysl.objectives.memory.video_rows import VideoRows
 from raysl.streams import Key, stream
@@ -29,21 +28,6 @@ class _Seen(NamedTuple):
     video: Tensor
     center: Tensor
     embedding: Tensor
-
-
-def check_negatives(negatives: int, videos: int, batch_size: int, options: MemoryOptions) -> None:
-    """Refuses more negatives than the bank can supply.
-
-    Raises:
-        ConfigError: the bank has fewer entries of videos outside a batch of ``batch_size`` videos.
-    """
-    available = max(videos - batch_size, 0) * options.cells
-    if negatives > available:
-        raise ConfigError(
-            f"{negatives} negatives are requested, and outside a batch of {batch_size} videos the temporal memory "
-            f"bank has {available} entries ({videos} training videos, {options.cells} cells each); "
-            f"lower objective.contrastive.bank_negatives to {available} or less"
-        )
 
 
 class TemporalMemory(nn.Module):

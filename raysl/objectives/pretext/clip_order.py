@@ -8,27 +8,20 @@ have half the frames of the cell's, as those of shuffle (inferred); VCOP's are o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations, permutations
+from itertools import permutations
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import option
 from raysl.config.sections import ClipOptions
-from raysl.models.backbone import Backbone
-from raysl.objectives.supervised import dropout_factors
-from raysl.objectives.tasks.pretext_task import ClassificationTask, OwnViewOnlyOptions
-from raysl.objectives.term import TermContext
-from raysl.views.batch import Batch
+from raysl.objectives.tasks.task_options import OwnViewOnlyOptions
 from raysl.views.consecutive import Consecutive
 from raysl.views.task_views import TaskViews, VideoPlan
 
 CLIPS = 3
 VIEWS = tuple(f"clip_order/{index}" for index in range(CLIPS))
-PAIRS = tuple(combinations(range(CLIPS), 2))
 ORDERS = tuple(permutations(range(CLIPS)))
 """By class: the view at position i shows clip ``order[i]`` of the video."""
 ANSWER = "clip_order"
@@ -86,40 +79,6 @@ class ClipOrderViews(TaskViews):
         plan.targets[ANSWER] = order
 
 
-class ClipOrder(ClassificationTask):
-    """Six classes.
-
-    Each two of the clips side by side pass one linear layer and ReLU; the pairs side by side, dropout and a linear
-    layer. Dropout is drawn separately for each video and step, so it does not depend on the number of ranks.
-    """
-
-    name = "clip_order"
-
-    def __init__(self, options: ClipOrderOptions, context: TermContext) -> None:
-        super().__init__()
-        self.dropout = options.dropout
-        self.pair = nn.Sequential(nn.Linear(2 * context.feature_dim, options.hidden_dim), nn.ReLU(inplace=True))
-        self.last = nn.Linear(len(PAIRS) * options.hidden_dim, len(ORDERS))
-        self._seed, self._step = context.seed, 0
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return VIEWS
-
-    def begin_step(self, step: int, backbone: Backbone) -> None:
-        self._step = step
-
-    def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
-        clips = [features[view] for view in VIEWS]
-        pairs = torch.stack([torch.cat([clips[one], clips[other]], dim=1) for one, other in PAIRS], dim=1)
-        compared = self.pair(pairs).flatten(1)
-        if self.training and self.dropout > 0:
-            videos = batch.views[VIEWS[0]].video.tolist()
-            factors = dropout_factors(self._seed, self._step, videos, compared.shape[1], self.dropout)
-            compared = compared * factors.to(compared)
-        return [(self.last(compared), batch.targets[ANSWER])]
-
-
 def _check(options: ClipOrderOptions, cell: CellConfig) -> None:
     options.clips.check("clip_order", cell)
 
@@ -128,4 +87,10 @@ def _views(options: ClipOrderOptions, cell: CellConfig) -> ClipOrderViews:
     return ClipOrderViews(options)
 
 
-COMPONENT = Component(kind="pretext task", options=ClipOrderOptions, build=ClipOrder, check=_check, views=_views)
+COMPONENT = Component(
+    kind="pretext task",
+    options=ClipOrderOptions,
+    build=later("raysl.objectives.pretext.clip_order_term", "ClipOrder"),
+    check=_check,
+    views=_views,
+)

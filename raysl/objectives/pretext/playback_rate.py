@@ -5,21 +5,14 @@ Both clips have the same rate. The paper asks about the first clip alone, the co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-import torch
-from torch import Tensor
-
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import option
 from raysl.errors import ConfigError
-from raysl.objectives.tasks.heads import HeadOptions, TaskHead
-from raysl.objectives.tasks.pretext_task import ClassificationTask, TaskOptions
-from raysl.objectives.term import TermContext
-from raysl.views.batch import Batch
-from raysl.views.pair_sampler import PLAYBACK, pair_sampler
+from raysl.objectives.tasks.task_options import HeadOptions, TaskOptions
+from raysl.views.pair_sampler import pair_sampler
 
 
 class PlaybackRateOptions(TaskOptions):
@@ -33,25 +26,6 @@ class PlaybackRateOptions(TaskOptions):
         doc="from a clip's feature to the answer",
         source="printed: CSTP: FC; code: on R(2+1)D and S3D a hidden layer with batch norm and ReLU",
     )
-
-
-class PlaybackRate(ClassificationTask):
-    """As many classes as there are rates."""
-
-    name = PLAYBACK
-
-    def __init__(self, options: PlaybackRateOptions, context: TermContext) -> None:
-        super().__init__()
-        self._views = ("query", "key") if options.clips == "both" else ("query",)
-        self.head = TaskHead(context.feature_dim, context.pair_classes[PLAYBACK], options.head)
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return self._views
-
-    def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
-        logits = self.head(torch.cat([features[view] for view in self._views])).chunk(len(self._views))
-        return [(own, batch.targets[PLAYBACK]) for own in logits]
 
 
 def _check(options: PlaybackRateOptions, cell: CellConfig) -> None:
@@ -73,4 +47,9 @@ def _check(options: PlaybackRateOptions, cell: CellConfig) -> None:
         )
 
 
-COMPONENT = Component(kind="pretext task", options=PlaybackRateOptions, build=PlaybackRate, check=_check)
+COMPONENT = Component(
+    kind="pretext task",
+    options=PlaybackRateOptions,
+    build=later("raysl.objectives.pretext.playback_rate_term", "PlaybackRate"),
+    check=_check,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from raysl.config.component import Component
-from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipTask, OneClipViews
+from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipViews, one_clip_task
 from raysl.views.task_views import VideoPlan
 
 
@@ -26,11 +26,7 @@ class ReverseViews(OneClipViews):
         return backwards
 
 
-class Reverse(OneClipTask):
-    """Two classes, about each clip: 0 forwards, 1 backwards."""
+BUILD = one_clip_task(ReverseViews.name, classes=2)
+"""0 forwards, 1 backwards."""
 
-    name = ReverseViews.name
-    classes = 2
-
-
-COMPONENT = Component(kind="pretext task", options=ReverseOptions, build=Reverse, views=ReverseViews)
+COMPONENT = Component(kind="pretext task", options=ReverseOptions, build=BUILD, views=ReverseViews)

@@ -7,15 +7,17 @@ classes. CSTP's code turns the frame before the crop, which makes its overlap la
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipTask, OneClipViews
+from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipViews, one_clip_task
 from raysl.views.task_views import VideoPlan
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CLASSES = 4
 """0, 90, 180 and 270 degrees, counter-clockwise."""
@@ -50,6 +52,8 @@ class RotationViews(OneClipViews):
 
 def turn(clip: Tensor, turns: int, angles: list[float]) -> Tensor:
     """Turns ``[3, T, size, size]`` by quarters, then each frame by its own angle (degrees, bilinear, black corners)."""
+    import torch
+
     turned = torch.rot90(clip, turns, dims=(2, 3))
     if not any(angles):
         return turned.contiguous()
@@ -61,11 +65,6 @@ def turn(clip: Tensor, turns: int, angles: list[float]) -> Tensor:
     return torch.stack(frames, dim=1)
 
 
-class Rotation(OneClipTask):
-    """Four classes, about each turned clip, or about the first of a pair alone."""
+BUILD = one_clip_task(RotationViews.name, CLASSES)
 
-    name = RotationViews.name
-    classes = CLASSES
-
-
-COMPONENT = Component(kind="pretext task", options=RotationOptions, build=Rotation, views=RotationViews)
+COMPONENT = Component(kind="pretext task", options=RotationOptions, build=BUILD, views=RotationViews)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
-from raysl.objectives.pretext.overlap import OverlapTask, OverlapTaskOptions, check_sampler
+from raysl.objectives.pretext.overlap import OverlapTaskOptions, check_sampler, overlap_task
 
 NAME = "spatial_overlap"
-
-
-class SpatialOverlap(OverlapTask):
-    """As many classes as ``sampling.pair`` has candidates."""
-
-    name = NAME
 
 
 def _check(options: OverlapTaskOptions, cell: CellConfig) -> None:
     check_sampler(NAME, options, cell)
 
 
-COMPONENT = Component(kind="pretext task", options=OverlapTaskOptions, build=SpatialOverlap, check=_check)
+COMPONENT = Component(kind="pretext task", options=OverlapTaskOptions, build=overlap_task(NAME), check=_check)

@@ -7,16 +7,13 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field, field_validator
-from torch import Tensor, nn
 
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import NO_UNIT, option
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
-from raysl.objectives.tasks.pretext_task import ClassificationTask, OwnViewOnlyOptions
-from raysl.objectives.term import TermContext
-from raysl.views.batch import Batch
+from raysl.objectives.tasks.task_options import OwnViewOnlyOptions
 from raysl.views.pair_sampler import pair_samplers
 from raysl.views.placement import Placement
 from raysl.views.task_views import TaskViews, VideoPlan
@@ -88,34 +85,6 @@ def _at_rate(clip: ClipOptions, rate: int) -> ClipOptions:
     return clip.model_copy(update={"stride": clip.stride * rate})
 
 
-class Speed(ClassificationTask):
-    """One class for each rate.
-
-    The head compares the clip with the view ``query`` of the same video, placed and augmented independently: a linear
-    layer of each, the same for both, their difference, and a linear layer, ReLU, a linear layer.
-    """
-
-    name = "speed"
-
-    def __init__(self, options: SpeedOptions, context: TermContext) -> None:
-        super().__init__()
-        # Without bias, which the difference would cancel.
-        self.each = nn.Linear(context.feature_dim, options.hidden_dim, bias=False)
-        self.layers = nn.Sequential(
-            nn.Linear(options.hidden_dim, options.hidden_dim),
-            nn.ReLU(inplace=True),
-            nn.Linear(options.hidden_dim, len(options.rates)),
-        )
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return (VIEW, ORDINARY)
-
-    def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
-        difference = self.each(features[VIEW]) - self.each(features[ORDINARY])
-        return [(self.layers(difference), batch.targets[ANSWER])]
-
-
 def _check(options: SpeedOptions, cell: CellConfig) -> None:
     if not options.supervise:
         return
@@ -140,4 +109,10 @@ def _views(options: SpeedOptions, cell: CellConfig) -> SpeedViews:
     return SpeedViews(options)
 
 
-COMPONENT = Component(kind="pretext task", options=SpeedOptions, build=Speed, check=_check, views=_views)
+COMPONENT = Component(
+    kind="pretext task",
+    options=SpeedOptions,
+    build=later("raysl.objectives.pretext.speed_term", "Speed"),
+    check=_check,
+    views=_views,
+)

@@ -5,15 +5,9 @@ from __future__ import annotations
 from raysl.config.cell import CellConfig
 from raysl.config.component import Component
 from raysl.errors import ConfigError
-from raysl.objectives.pretext.overlap import OverlapTask, OverlapTaskOptions, check_sampler
+from raysl.objectives.pretext.overlap import OverlapTaskOptions, check_sampler, overlap_task
 
 NAME = "temporal_overlap"
-
-
-class TemporalOverlap(OverlapTask):
-    """As many classes as ``sampling.pair`` has candidates."""
-
-    name = NAME
 
 
 def _check(options: OverlapTaskOptions, cell: CellConfig) -> None:
@@ -25,4 +19,4 @@ def _check(options: OverlapTaskOptions, cell: CellConfig) -> None:
         )
 
 
-COMPONENT = Component(kind="pretext task", options=OverlapTaskOptions, build=TemporalOverlap, check=_check)
+COMPONENT = Component(kind="pretext task", options=OverlapTaskOptions, build=overlap_task(NAME), check=_check)

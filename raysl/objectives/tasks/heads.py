@@ -5,42 +5,10 @@ Shapes: B videos, C clips of a task, D feature channels, K classes, d embedding.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from raysl.config.options import NO_UNIT, Options, option
-
-
-class HeadOptions(Options):
-    """Options of a classification head on one feature, or on several side by side."""
-
-    hidden_layers: int = option(
-        0,
-        doc="hidden layers; 0: one linear layer",
-        unit="layers",
-        source="printed: CSTP: FC; printed: TaCo: 1 without activation; code: CSTP on R(2+1)D: 1",
-        ge=0,
-        le=4,
-    )
-    hidden_dim: int | None = option(
-        None,
-        doc="channels of a hidden layer; null: as many as the input has",
-        unit="channels",
-        source="inferred: TaCo; code: CSTP",
-        ge=1,
-        le=65536,
-    )
-    activation: Literal["none", "relu", "batch_norm_relu"] = option(
-        "relu", doc="what follows a hidden layer", source="printed: TaCo: none; code: CSTP: batch_norm_relu"
-    )
-    logits: Literal["free", "unit", "scaled"] = option(
-        "free",
-        doc="unit: brought to length 1, which bounds the loss from below; scaled: that times `scale`",
-        source="ours: free; printed: TaCo unit",
-    )
-    scale: float = option(1 / 0.07, doc="factor of scaled logits", unit=NO_UNIT, source="ours", gt=0, le=1000)
+from raysl.objectives.tasks.task_options import HeadOptions
 
 
 class TaskHead(nn.Module):

@@ -2,28 +2,25 @@
 
 The clip is the task's own view (TaCo), or each clip of the pair separately (CSTP). A task defines how it changes a clip
 and how many answers there are.
-
-Shapes: B videos of this rank, D feature channels, K classes.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Literal, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import torch
 from pydantic import model_validator
-from torch import Tensor
 
 from raysl.config.cell import CellConfig
 from raysl.config.options import option
-from raysl.objectives.tasks.heads import HeadOptions, TaskHead
-from raysl.objectives.tasks.pretext_task import ClassificationTask, OwnViewOptions
-from raysl.objectives.term import TermContext
-from raysl.views.batch import Batch
+from raysl.objectives.tasks.task_options import HeadOptions, OwnViewOptions
 from raysl.views.task_views import TaskViews, VideoPlan
+
+if TYPE_CHECKING:
+    from raysl.objectives.tasks.one_clip_term import OneClipTask
+    from raysl.objectives.term import TermContext
 
 
 class OneClipOptions(OwnViewOptions):
@@ -57,7 +54,7 @@ class OneClipViews(TaskViews):
     sets: frozenset[str]
 
     def __init__(self, options: OneClipOptions, cell: CellConfig) -> None:
-        self.options, self.views = options, _views(self.name, options)
+        self.options, self.views = options, views_of(self.name, options)
 
     @property
     def own_views(self) -> tuple[str, ...]:
@@ -71,7 +68,7 @@ class OneClipViews(TaskViews):
         for view in self.views:
             if self.options.view == "own":
                 plan.placements[view] = plan.place(generator)
-            plan.targets[_target(self.name, view)] = self.answer(plan, view, generator)
+            plan.targets[target_of(self.name, view)] = self.answer(plan, view, generator)
 
     @abstractmethod
     def answer(self, plan: VideoPlan, view: str, generator: np.random.Generator) -> int:
@@ -81,42 +78,29 @@ class OneClipViews(TaskViews):
         """
 
 
-class OneClipTask(ClassificationTask):
-    """A question about a clip, or about each, from its feature alone, ``[B, D]``, through one head.
-
-    It is ``COMPONENT.build`` itself.
-
-    Class attributes:
-        name: as that of the `OneClipViews`.
-    """
-
-    def __init__(self, options: OneClipOptions, context: TermContext) -> None:
-        super().__init__()
-        self.options, self._asked = options, _asked(self.name, options)
-        self.head = TaskHead(context.feature_dim, self.classes, options.head)
-
-    @property
-    @abstractmethod
-    def classes(self) -> int:
-        """K: a class attribute, or a property where ``options`` say it."""
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return self._asked
-
-    def questions(self, features: Mapping[str, Tensor], batch: Batch) -> list[tuple[Tensor, Tensor]]:
-        logits = self.head(torch.cat([features[view] for view in self._asked])).chunk(len(self._asked))
-        answers = [batch.targets[_target(self.name, view)] for view in self._asked]
-        return list(zip(logits, answers, strict=True))
-
-
-def _views(name: str, options: OneClipOptions) -> tuple[str, ...]:
+def views_of(name: str, options: OneClipOptions) -> tuple[str, ...]:
     return (name,) if options.view == "own" else ("query", "key")
 
 
-def _asked(name: str, options: OneClipOptions) -> tuple[str, ...]:
-    return _views(name, options) if options.clips == "both" else ("query",)
+def asked_of(name: str, options: OneClipOptions) -> tuple[str, ...]:
+    return views_of(name, options) if options.clips == "both" else ("query",)
 
 
-def _target(name: str, view: str) -> str:
+def target_of(name: str, view: str) -> str:
     return f"{name}/{view}"
+
+
+def one_clip_task(name: str, classes: int | Callable[[Any], int]) -> Callable[..., Any]:
+    """``COMPONENT.build`` of such a task.
+
+    Args:
+        name: as that of its `OneClipViews`.
+        classes: K, how many answers there are, or what says it of the options.
+    """
+
+    def build(options: OneClipOptions, context: TermContext) -> OneClipTask:
+        from raysl.objectives.tasks.one_clip_term import OneClipTask
+
+        return OneClipTask(name, classes(options) if callable(classes) else classes, options, context)
+
+    return build

@@ -7,63 +7,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from raysl.config.options import NO_UNIT, Options, option
 from raysl.distributed import all_reduce_sum
 from raysl.objectives.term import Term, TermOutput
 from raysl.views.batch import Batch
-
-
-class TaskOptions(Options):
-    """Options that all tasks share."""
-
-    weight: float = option(
-        1.0,
-        doc="factor of this term, times objective.pretext_weight",
-        unit=NO_UNIT,
-        source="printed: TaCo, CSTP",
-        ge=0,
-        le=1e6,
-    )
-    supervise: bool = option(
-        True,
-        doc="whether the task is a term of the loss; false: what it does to clips is augmentation alone",
-        source="printed: TaCo Table 1, CSTP Table 1: both are compared",
-    )
-
-
-class OwnViewOptions(TaskOptions):
-    """Options of tasks that can have their own views."""
-
-    view: Literal["own", "pair"] = option(
-        "own",
-        doc="own: a further view (TaCo); pair: both clips of the pair are changed (CSTP)",
-        source="printed",
-    )
-    contrast: bool = option(
-        True,
-        doc="whether the framework contrasts the own view with the original clip; of no effect with view: pair",
-        source="printed: TaCo Eq. 1",
-    )
-    projection_dim: int = option(
-        128,
-        doc="channels of the first layer of the own view's projection, for each clip",
-        unit="channels",
-        source="inferred: PIRL",
-        ge=1,
-        le=65536,
-    )
-
-
-class OwnViewOnlyOptions(OwnViewOptions):
-    """Options of tasks that cannot be asked about the pair."""
-
-    view: Literal["own"] = option("own", doc="further views; it cannot change the pair's", source="printed: TaCo")
 
 
 class ClassificationTask(Term):

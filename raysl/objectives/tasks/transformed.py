@@ -12,27 +12,13 @@ Shapes: B videos of this rank, D feature channels, d embedding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from raysl.config.options import option
 from raysl.objectives.tasks.heads import TaskProjection
 from raysl.objectives.term import TermContext, TermOutput
 from raysl.streams import drawn_from
-
-
-def original_weight_option() -> Any:
-    """The option ``original_weight`` of every framework that contrasts the tasks' views."""
-    return option(
-        0.5,
-        doc="w, share of the original clip's loss against that of each task's view; of no effect without such views",
-        unit="share",
-        source="inferred: TaCo after PIRL: 0.5; printed: TaCo Eq. 2: 0",
-        ge=0,
-        le=1,
-    )
 
 
 def sum_over_tasks(own: TermOutput, losses: Mapping[str, Tensor], weight: float) -> TermOutput:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch
-from torch import Tensor
-
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import NO_UNIT, Options, option
 from raysl.errors import ConfigError
-from raysl.models.backbone import Backbone
-from raysl.objectives.losses.nt_xent import unit_rows
-from raysl.objectives.temporal.window_features import embed
-from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.views.batch import Batch
 
 
 class ClipToVideoOptions(Options):
@@ -24,50 +14,6 @@ class ClipToVideoOptions(Options):
     weight: float = option(
         0.2, doc="factor of this term in the sum that is minimised", unit=NO_UNIT, source="printed: SSTL", ge=0, le=1e6
     )
-
-
-class ClipToVideo(Term):
-    """``1 - cos(z, mean over cells of the video's entries)``, the mean over the clips of both views: 0 to 2.
-
-    No gradient reaches the bank (inferred); both views enter it after the step, the query first.
-    """
-
-    compares_across_batch = False
-
-    def __init__(self, options: ClipToVideoOptions, context: TermContext) -> None:
-        super().__init__()
-        self.projector = context.projector("shared")
-        self.memory = context.temporal_memory()
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return ("query", "key")
-
-    def begin_step(self, step: int, backbone: Backbone) -> None:
-        self.memory.begin_step()
-
-    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        losses = []
-        rows = embed(self.projector, [features[name] for name in self.view_names])
-        for name, embedding in zip(self.view_names, rows, strict=True):
-            view = batch.views[name]
-            losses.append(clip_to_video(embedding, self.memory.video_features(view.video)))
-            self.memory.observe(name, view.video, view.center, embedding)
-        return TermOutput(torch.stack(losses).mean())
-
-    def end_step(self) -> None:
-        self.memory.commit()
-
-
-def clip_to_video(embeddings: Tensor, videos: Tensor) -> Tensor:
-    """``1 - cos`` of each clip's embedding with its video's, mean over ``[B, d]`` rows; no gradient to ``videos``.
-
-    Args:
-        embeddings, videos: ``[B, d]`` float of any length.
-    """
-    with torch.autocast(embeddings.device.type, enabled=False):
-        rows = unit_rows(embeddings)
-        return 1 - (rows * unit_rows(videos.detach()).to(rows)).sum(dim=1).mean()
 
 
 def _check(options: ClipToVideoOptions, cell: CellConfig) -> None:
@@ -80,4 +26,9 @@ def _check(options: ClipToVideoOptions, cell: CellConfig) -> None:
         raise ConfigError("objective.clip_to_video reads the clips of the pair: set sampling.pair")
 
 
-COMPONENT = Component(kind="temporal loss", options=ClipToVideoOptions, build=ClipToVideo, check=_check)
+COMPONENT = Component(
+    kind="temporal loss",
+    options=ClipToVideoOptions,
+    build=later("raysl.objectives.temporal.clip_to_video_term", "ClipToVideo"),
+    check=_check,
+)

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-import torch
-from torch import Tensor
-
 from raysl.config.cell import CellConfig
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.objective_sections import ProjectorOptions
 from raysl.config.options import NO_UNIT, Options, option
-from raysl.objectives.losses.temporal_contrast import local_local
-from raysl.objectives.temporal.window_features import (
-    COPIES,
-    advise_temperature,
-    check_windows,
-    embed,
-    local_names,
-    local_rows,
-    pooled_in_space,
-)
-from raysl.objectives.term import Term, TermContext, TermOutput
-from raysl.views.batch import Batch
+from raysl.objectives.temporal.window_checks import advise_temperature, check_windows
 
 
 class LocalLocalOptions(Options):
@@ -55,31 +40,6 @@ class LocalLocalOptions(Options):
     )
 
 
-class LocalLocal(Term):
-    """Local clip p and its copy attract, the other local clips of the video, in both copies, repel."""
-
-    def __init__(self, options: LocalLocalOptions, context: TermContext) -> None:
-        super().__init__()
-        self.options, self._timesteps, self._batch_size = options, context.timesteps, context.batch_size
-        self.projector = context.projector(options.projector)
-        self.compares_across_batch = options.variant == "released"  # a sum: its gradient is not that of a mean
-
-    @property
-    def view_names(self) -> tuple[str, ...]:
-        return tuple(name for copy in COPIES for name in local_names(self._timesteps, copy))
-
-    def reduce(self, feature_map: Tensor) -> Tensor:
-        return pooled_in_space(feature_map)
-
-    def forward(self, features: Mapping[str, Tensor], batch: Batch) -> TermOutput:
-        rows = embed(self.projector, local_rows(features, self.view_names))
-        first, copy = torch.stack(rows, dim=1).chunk(2, dim=1)
-        loss = local_local(first, copy, self.options.temperature).mean()
-        if self.options.variant == "released":
-            loss = loss * (self._batch_size / self._timesteps)
-        return TermOutput(loss)
-
-
 def _check(options: LocalLocalOptions, cell: CellConfig) -> None:
     check_windows("objective.local_local", cell)
 
@@ -88,4 +48,10 @@ def _advise(options: LocalLocalOptions, cell: CellConfig) -> str | None:
     return advise_temperature(options.temperature, cell)
 
 
-COMPONENT = Component(kind="temporal loss", options=LocalLocalOptions, build=LocalLocal, check=_check, advise=_advise)
+COMPONENT = Component(
+    kind="temporal loss",
+    options=LocalLocalOptions,
+    build=later("raysl.objectives.temporal.local_local_term", "LocalLocal"),
+    check=_check,
+    advise=_advise,
+)

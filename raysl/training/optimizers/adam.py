@@ -5,13 +5,15 @@ Adam normalises the decay together with the gradient; `adamw` does not.
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from raysl.config.component import Component
 from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
-from raysl.training.parameter_groups import fused_on, parameter_groups
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 class AdamOptions(Options):
@@ -42,6 +44,10 @@ class AdamOptions(Options):
 
 def _build(options: AdamOptions, module: nn.Module, learning_rate: float) -> torch.optim.Adam:
     """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
+    import torch
+
+    from raysl.training.parameter_groups import fused_on, parameter_groups
+
     groups = parameter_groups(module, options.weight_decay, options.decay_norm_and_bias)
     betas = (options.beta1, options.beta2)
     return torch.optim.Adam(groups, lr=learning_rate, betas=betas, eps=options.epsilon, fused=fused_on(groups))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
 from pydantic import model_validator
-from torch import nn
 
 from raysl.config.component import Component
 from raysl.config.options import NO_UNIT, Options, option
 from raysl.config.sections import LearningRate
-from raysl.training.parameter_groups import fused_on, parameter_groups
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 class SGDOptions(Options):
@@ -36,6 +39,10 @@ class SGDOptions(Options):
 
 def _build(options: SGDOptions, module: nn.Module, learning_rate: float) -> torch.optim.SGD:
     """``learning_rate`` is the rate used, ``options.learning_rate.at(batch_size)``."""
+    import torch
+
+    from raysl.training.parameter_groups import fused_on, parameter_groups
+
     groups = parameter_groups(module, options.weight_decay, options.decay_norm_and_bias)
     momentum, nesterov = options.momentum, options.nesterov
     return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=nesterov, fused=fused_on(groups))

@@ -9,39 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from raysl.config.options import NO_UNIT, option
 from raysl.views.augmentation import Followed
-from raysl.views.augmentations.cropped import CropOptions, CroppedAugmentation
+from raysl.views.augmentation_options import ColorOptions
+from raysl.views.augmentations.cropped import CroppedAugmentation
 from raysl.views.pixel_operations import Jitter, Parameters, color, color_all
 from raysl.views.random_crop import draw_crop
-
-
-class ColorOptions(CropOptions):
-    """Crop, flip and strengths of the colour jitter; zero switches an operation off."""
-
-    jitter: float = option(
-        0.8, doc="probability of colour jitter", unit="probability", source="printed: CVRL Algorithm 1", ge=0, le=1
-    )
-    brightness: float = option(
-        0.8, doc="factor drawn from 1 - x to 1 + x, at least 0", unit=NO_UNIT, source="code: CVRL", ge=0, le=10
-    )
-    contrast: float = option(
-        0.8,
-        doc="factor drawn from 1 - x to 1 + x, at least 0; about each frame's mean grey",
-        unit=NO_UNIT,
-        source="code: CVRL",
-        ge=0,
-        le=10,
-    )
-    saturation: float = option(
-        0.8, doc="factor drawn from 1 - x to 1 + x, at least 0", unit=NO_UNIT, source="code: CVRL", ge=0, le=10
-    )
-    hue: float = option(
-        0.2, doc="hue shift drawn from -x to x", unit="turns of the circle", source="code: CVRL", ge=0, le=0.5
-    )
-    grey: float = option(
-        0.2, doc="probability of a grey clip", unit="probability", source="printed: CVRL Algorithm 1", ge=0, le=1
-    )
 
 
 class FollowedAugmentation(CroppedAugmentation[Parameters]):

@@ -3,60 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Generic, Literal, Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
-from pydantic import model_validator
 from torch import Tensor
 
-from raysl.config.options import option
-from raysl.views.augmentation import AugmentationOptions, Box, Cropped, TwoStepAugmentation
+from raysl.views.augmentation import Cropped, TwoStepAugmentation
+from raysl.views.augmentation_options import Box
 from raysl.views.pixel_operations import crop_and_flip
-
-
-class CropOptions(AugmentationOptions):
-    """Sizes of the crop, the flip, and whether all frames share a draw."""
-
-    crop: Literal["resized", "whole"] = option(
-        "resized",
-        doc="resized: of drawn area and aspect, resized to clip.size; whole: the largest square, of the short side, "
-        "which reads neither",
-        source="printed: CVRL Algorithm 1; SSTL 4.2: whole",
-    )
-    min_area: float = option(
-        0.3, doc="smallest area of a crop", unit="share of the frame", source="printed: CVRL Algorithm 1", gt=0, le=1
-    )
-    max_area: float = option(
-        1.0, doc="largest area of a crop", unit="share of the frame", source="printed: CVRL Algorithm 1", gt=0, le=1
-    )
-    min_aspect: float = option(
-        0.5,
-        doc="narrowest crop, width by height; between the two uniform",
-        unit="width / height",
-        source="printed: CVRL Algorithm 1",
-        gt=0,
-        le=10,
-    )
-    max_aspect: float = option(
-        2.0, doc="widest crop, width by height", unit="width / height", source="printed: CVRL Algorithm 1", gt=0, le=10
-    )
-    flip: float = option(
-        0.5, doc="probability of a horizontal flip", unit="probability", source="printed: CVRL Algorithm 1", ge=0, le=1
-    )
-    temporally_consistent: bool = option(
-        True,
-        doc="one draw for all frames of a clip; false: a separate draw for every frame",
-        source="printed: CVRL 7.3, Table 9",
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_area > self.max_area:
-            raise ValueError(f"min_area {self.min_area} is larger than max_area {self.max_area}")
-        if self.min_aspect > self.max_aspect:
-            raise ValueError(f"min_aspect {self.min_aspect} is larger than max_aspect {self.max_aspect}")
-        return self
 
 
 class CropDraw(Protocol):

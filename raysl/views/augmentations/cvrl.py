@@ -8,14 +8,11 @@ about each frame's mean grey, and the blur mirrors the frame at its edges, which
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import model_validator
 
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import NO_UNIT, option
-from raysl.config.sections import ClipOptions
-from raysl.views.augmentations.colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
-from raysl.views.pixel_operations import Parameters
+from raysl.views.augmentation_options import ColorOptions
 
 QUERY, KEY = (1.0, 0.0), (0.1, 0.2)
 """Probabilities of blur and of solarising in the code's pair (BYOL, Grill et al. 2020, Table 6)."""
@@ -64,26 +61,9 @@ class CvrlOptions(ColorOptions):
         return self
 
 
-class CvrlAugmentation(FollowedAugmentation):
-    """Crop and resize on uint8 (bilinear, antialiased), flip; then jitter, grey, blur and solarise on float."""
-
-    def __init__(self, options: CvrlOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent, clip.size)
-        self.options = options
-
-    def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> Parameters:
-        o = self.options
-        drawn = draw_crop_and_color(o, height, width, generator, log_aspect=False)
-        blurred, solarised, at = generator.random(3).tolist()
-        blur, solarise = KEY if o.asymmetric and view == "key" else (o.blur, o.solarise)
-        return drawn._replace(
-            blur=o.min_sigma + (o.max_sigma - o.min_sigma) * at if blurred < blur else None,
-            solarise=o.solarise_threshold if solarised < solarise else None,
-        )
-
-
-def build(options: CvrlOptions, clip: ClipOptions) -> CvrlAugmentation:
-    return CvrlAugmentation(options, clip)
-
-
-COMPONENT = Component(kind="augmentation", options=CvrlOptions, build=build)
+COMPONENT = Component(
+    kind="augmentation",
+    options=CvrlOptions,
+    build=later("raysl.views.augmentations.cvrl_augmentation", "build"),
+    keeps_boxes=lambda options: options.temporally_consistent,
+)

@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from torch import Tensor
-
-from raysl.config.component import Component
-from raysl.config.sections import ClipOptions
-from raysl.views.augmentation import AugmentationOptions, Box, Cropped, Followed, TwoStepAugmentation
-from raysl.views.center_crop import center_box, center_square
-from raysl.views.pixel_operations import crop_and_flip
+from raysl.config.component import Component, later
+from raysl.views.augmentation_options import AugmentationOptions
 
 
 class NoneOptions(AugmentationOptions):
     """No spatial options."""
 
 
-class NoAugmentation(TwoStepAugmentation):
-    """The centre crop that evaluation uses; draws nothing."""
-
-    def __init__(self, clip: ClipOptions) -> None:
-        self.size = clip.size
-
-    @property
-    def keeps_boxes(self) -> bool:
-        return True
-
-    def followed(self, frames: Tensor, generator: np.random.Generator) -> Followed:
-        return Followed(self.crop(frames, generator), False)
-
-    def crop(
-        self, frames: Tensor, generator: np.random.Generator, view: str = "query", box: Box | None = None
-    ) -> Cropped:
-        height, width = frames.shape[-2:]
-        if box is not None:
-            shares = (box[0] / height, box[1] / width, box[2] / height, box[3] / width)
-            return Cropped(crop_and_flip(frames, box, False, self.size), (None,), shares)
-        return Cropped(center_square(frames, self.size), (None,), center_box(height, width))
-
-    def finish(self, pixels: Tensor, drawn: None, first: int = 0) -> Tensor:
-        return pixels
-
-    def finish_all(self, pixels: Tensor, drawn: Sequence[None]) -> Tensor:
-        return pixels
-
-
-def build(options: NoneOptions, clip: ClipOptions) -> NoAugmentation:
-    return NoAugmentation(clip)
-
-
-COMPONENT = Component(kind="augmentation", options=NoneOptions, build=build)
+COMPONENT = Component(
+    kind="augmentation",
+    options=NoneOptions,
+    build=later("raysl.views.augmentations.none_augmentation", "build"),
+    keeps_boxes=lambda options: True,
+)

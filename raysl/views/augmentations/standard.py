@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from raysl.config.component import Component
+from raysl.config.component import Component, later
 from raysl.config.options import option
-from raysl.config.sections import ClipOptions
-from raysl.views.augmentations.colored import ColorOptions, FollowedAugmentation, draw_crop_and_color
-from raysl.views.pixel_operations import Parameters
+from raysl.views.augmentation_options import ColorOptions
 
 
 class StandardOptions(ColorOptions):
@@ -24,19 +20,9 @@ class StandardOptions(ColorOptions):
     )
 
 
-class StandardAugmentation(FollowedAugmentation):
-    """Crop and resize on uint8 (bilinear, antialiased), flip, then jitter in random order and grey on float."""
-
-    def __init__(self, options: StandardOptions, clip: ClipOptions) -> None:
-        super().__init__(options.temporally_consistent, clip.size)
-        self.options = options
-
-    def draw(self, height: int, width: int, generator: np.random.Generator, view: str = "query") -> Parameters:
-        return draw_crop_and_color(self.options, height, width, generator, log_aspect=True)
-
-
-def build(options: StandardOptions, clip: ClipOptions) -> StandardAugmentation:
-    return StandardAugmentation(options, clip)
-
-
-COMPONENT = Component(kind="augmentation", options=StandardOptions, build=build)
+COMPONENT = Component(
+    kind="augmentation",
+    options=StandardOptions,
+    build=later("raysl.views.augmentations.standard_augmentation", "build"),
+    keeps_boxes=lambda options: options.temporally_consistent,
+)

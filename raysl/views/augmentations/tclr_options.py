@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from raysl.config.options import NO_UNIT, option
-from raysl.views.augmentation import AugmentationOptions
+from raysl.views.augmentation_options import AugmentationOptions
 
 
 class TclrOptions(AugmentationOptions):

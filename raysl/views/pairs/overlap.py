@@ -34,7 +34,7 @@ from raysl.config.component import Component
 from raysl.config.options import Options, option
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
-from raysl.views.augmentation import Box
+from raysl.views.augmentation_options import Box
 from raysl.views.overlapping_crops import floor, inside, second_crop, second_crops
 from raysl.views.pair_sampler import Pair, PairSampler
 from raysl.views.placement import Placement, uniform_start

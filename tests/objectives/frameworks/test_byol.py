@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from raysl.models.predictor import Predictor
-from raysl.objectives.frameworks.byol import BYOL, BYOLOptions, BYOLProjectorOptions
+from raysl.objectives.frameworks.byol import BYOLOptions, BYOLProjectorOptions
+from raysl.objectives.frameworks.byol_term import BYOL
 from raysl.objectives.losses.negative_cosine import squared_distance
 from raysl.objectives.memory.target_encoder import momentum_at
 from tests.objectives.batches import TinyBackbone, context, random_batch, small_options

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from raysl.config.component import names
 from raysl.config.objective_sections import ProjectorOptions
-from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
+from raysl.objectives.frameworks.simclr import SimCLROptions
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from raysl.objectives.losses.nt_xent import nt_xent
 from raysl.testing import FrameworkContract
 from raysl.testing.component import WINDOWED

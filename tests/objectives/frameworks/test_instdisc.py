@@ -9,7 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from raysl.errors import ConfigError, DataError
-from raysl.objectives.frameworks.instdisc import InstDisc, InstDiscOptions
+from raysl.objectives.frameworks.instdisc import InstDiscOptions
+from raysl.objectives.frameworks.instdisc_term import InstDisc
 from raysl.objectives.losses.info_nce import info_nce
 from raysl.objectives.losses.noise_contrastive import bank_logits, log_normaliser, noise_contrastive_loss
 from raysl.objectives.losses.nt_xent import unit_rows

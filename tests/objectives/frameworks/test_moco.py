@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from raysl.errors import ConfigError
 from raysl.models.batch_norm import convert_batch_norm
 from raysl.models.batch_norm_groups import Grouping
-from raysl.objectives.frameworks.moco import MoCo, MoCoOptions
+from raysl.objectives.frameworks.moco import MoCoOptions
+from raysl.objectives.frameworks.moco_term import MoCo
 from raysl.objectives.losses.info_nce import info_nce, queue_logits
 from raysl.objectives.losses.nt_xent import unit_rows
 from raysl.objectives.memory.target_encoder import momentum_at, shuffled

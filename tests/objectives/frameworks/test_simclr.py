@@ -10,7 +10,8 @@ import torch
 from raysl.config.objective_sections import MemoryOptions, ProjectorOptions
 from raysl.errors import ConfigError
 from raysl.models.projector import Projector
-from raysl.objectives.frameworks.simclr import SimCLR, SimCLROptions
+from raysl.objectives.frameworks.simclr import SimCLROptions
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from raysl.objectives.losses.nt_xent import nt_xent
 from raysl.objectives.memory.temporal_memory import TemporalMemory
 from tests.cells import tiny_cell

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from raysl.models.predictor import Predictor, PredictorOptions
+from raysl.models.predictor import Predictor
+from raysl.models.predictor_options import PredictorOptions
 from raysl.models.projector import Projector
 from raysl.objectives.build import build_objective
-from raysl.objectives.frameworks.simsiam import SimSiam, SimSiamOptions
+from raysl.objectives.frameworks.simsiam import SimSiamOptions
+from raysl.objectives.frameworks.simsiam_term import SimSiam
 from raysl.objectives.losses.negative_cosine import negative_cosine
 from raysl.training.learner import Learner
 from tests.cells import tiny_cell

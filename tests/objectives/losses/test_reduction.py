@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from raysl.config.component import find, names
-from raysl.objectives.frameworks.byol import BYOL
-from raysl.objectives.frameworks.simclr import SimCLR
+from raysl.objectives.frameworks.byol_term import BYOL
+from raysl.objectives.frameworks.simclr_term import SimCLR
 from raysl.objectives.losses.reduction import reduced
 from raysl.objectives.term import Term, TransformedViews
 from tests.objectives.batches import context, random_batch, small_options

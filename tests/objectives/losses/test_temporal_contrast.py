@@ -10,10 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from raysl.objectives.frameworks.tclr_released import TCLRReleased, TCLRReleasedOptions, nt_xent_of_all_pairs
+from raysl.objectives.frameworks.tclr_released import TCLRReleasedOptions
+from raysl.objectives.frameworks.tclr_released_term import TCLRReleased, nt_xent_of_all_pairs
 from raysl.objectives.losses.temporal_contrast import global_local, local_local
-from raysl.objectives.temporal.global_local import GlobalLocal, GlobalLocalOptions
-from raysl.objectives.temporal.local_local import LocalLocal, LocalLocalOptions
+from raysl.objectives.temporal.global_local import GlobalLocalOptions
+from raysl.objectives.temporal.global_local_term import GlobalLocal
+from raysl.objectives.temporal.local_local import LocalLocalOptions
+from raysl.objectives.temporal.local_local_term import LocalLocal
 from raysl.objectives.term import Term
 from raysl.views.batch import Batch
 from tests.objectives.batches import context

@@ -13,7 +13,8 @@ from torch import Tensor
 from raysl.config.objective_sections import MemoryOptions
 from raysl.errors import ConfigError, DataError
 from raysl.objectives.build import build_objective
-from raysl.objectives.memory.temporal_memory import TemporalMemory, check_negatives, update_rates
+from raysl.objectives.memory.bank_checks import check_negatives
+from raysl.objectives.memory.temporal_memory import TemporalMemory, update_rates
 from raysl.streams import stream
 from tests.cells import tiny_cell
 

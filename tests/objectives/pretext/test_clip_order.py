@@ -10,7 +10,8 @@ import torch
 
 from raysl.config.cell import CellConfig
 from raysl.errors import ConfigError
-from raysl.objectives.pretext.clip_order import ClipOrder, ClipOrderOptions
+from raysl.objectives.pretext.clip_order import ClipOrderOptions
+from raysl.objectives.pretext.clip_order_term import ClipOrder
 from raysl.objectives.supervised import dropout_factors
 from raysl.views.batch import Batch
 from tests.objectives.batches import TinyBackbone, context, view

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from raysl.config.sections import ClipOptions
 from raysl.errors import ConfigError
-from raysl.objectives.pretext.playback_regression import PlaybackRegression, PlaybackRegressionOptions
+from raysl.objectives.pretext.playback_regression import PlaybackRegressionOptions
+from raysl.objectives.pretext.playback_regression_term import PlaybackRegression
 from raysl.testing.backbone import build, narrow
 from tests.cells import tiny_cell
 from tests.models.test_backbones import DEEP_POOLED, TRAINED

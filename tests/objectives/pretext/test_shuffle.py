@@ -12,7 +12,8 @@ import torch
 
 from raysl.config.cell import CellConfig
 from raysl.errors import ConfigError
-from raysl.objectives.pretext.shuffle import Shuffle, ShuffleOptions
+from raysl.objectives.pretext.shuffle import ShuffleOptions
+from raysl.objectives.pretext.shuffle_term import Shuffle
 from raysl.views.batch import Batch
 from tests.objectives.batches import context, view
 from tests.objectives.task_videos import assert_balanced, assert_same_law, delivered, plans, with_tasks

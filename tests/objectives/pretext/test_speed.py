@@ -10,7 +10,8 @@ import torch
 
 from raysl.config.cell import CellConfig
 from raysl.errors import ConfigError
-from raysl.objectives.pretext.speed import Speed, SpeedOptions
+from raysl.objectives.pretext.speed import SpeedOptions
+from raysl.objectives.pretext.speed_term import Speed
 from raysl.views.batch import Batch
 from raysl.views.loader import PretrainingLoader
 from tests.objectives.batches import context, view

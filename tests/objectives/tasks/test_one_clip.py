@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from raysl.config.options import option
-from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipTask, OneClipViews
+from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipViews, one_clip_task
 from raysl.streams import stream
 from raysl.views.placement import Placement
 from raysl.views.task_views import VideoPlan
@@ -41,15 +41,8 @@ class HurryViews(OneClipViews):
         return drawn
 
 
-class Hurry(OneClipTask):
-    """One class for each rate."""
-
-    name = HurryViews.name
-    options: HurryOptions
-
-    @property
-    def classes(self) -> int:
-        return self.options.rates
+build_hurry = one_clip_task(HurryViews.name, lambda options: options.rates)
+"""One class for each rate."""
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -78,7 +71,7 @@ def test_each_clip_is_placed_where_it_is_new_then_changed_before_the_next(view: 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_losses_of_its_clips_are_added_through_one_head(view: Any) -> None:
-    task = Hurry(HurryOptions(view=view, rates=3), context()).double()
+    task = build_hurry(HurryOptions(view=view, rates=3), context()).double()
     assert task.view_names == VIEWS[view]
     layers: Any = task.head.layers
     (linear,) = layers
@@ -99,7 +92,7 @@ def test_of_the_pair_the_first_clip_alone_may_be_asked_about() -> None:
     """CSTP as printed: both clips are changed."""
     options = HurryOptions(view="pair", clips="query")
     assert HurryViews(options, tiny_cell()).changes == dict.fromkeys(VIEWS["pair"], frozenset({"rate", "place"}))
-    task, both = Hurry(options, context()), Hurry(HurryOptions(view="pair"), context())
+    task, both = build_hurry(options, context()), build_hurry(HurryOptions(view="pair"), context())
     both.load_state_dict(task.state_dict())
     assert task.view_names == ("query",)
     generator = torch.Generator().manual_seed(0)

@@ -13,7 +13,8 @@ from raysl.config.objective_sections import MemoryOptions, ProjectorOptions
 from raysl.errors import ConfigError, DataError
 from raysl.models.projector import Projector
 from raysl.objectives.memory.temporal_memory import TemporalMemory
-from raysl.objectives.temporal.clip_to_video import ClipToVideo, ClipToVideoOptions, clip_to_video
+from raysl.objectives.temporal.clip_to_video import ClipToVideoOptions
+from raysl.objectives.temporal.clip_to_video_term import ClipToVideo, clip_to_video
 from tests.cells import tiny_cell
 from tests.objectives.batches import TinyBackbone, context, placed, random_batch, renumbered
 

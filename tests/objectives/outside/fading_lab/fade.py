@@ -10,7 +10,7 @@ from torch import Tensor
 
 from raysl.config.component import Component
 from raysl.config.options import option
-from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipTask, OneClipViews
+from raysl.objectives.tasks.one_clip import OneClipOptions, OneClipViews, one_clip_task
 from raysl.views.task_views import VideoPlan
 
 
@@ -41,11 +41,7 @@ def faded(clip: Tensor, strength: float, out: bool) -> Tensor:
     return clip * (brightness.flip(0) if out else brightness)[:, None, None]
 
 
-class Fade(OneClipTask):
-    """Two classes, about each clip: 0 fades in, 1 fades out."""
+BUILD = one_clip_task(FadeViews.name, classes=2)
+"""0 fades in, 1 fades out."""
 
-    name = FadeViews.name
-    classes = 2
-
-
-COMPONENT = Component(kind="pretext task", options=FadeOptions, build=Fade, views=FadeViews)
+COMPONENT = Component(kind="pretext task", options=FadeOptions, build=BUILD, views=FadeViews)
