@@ -40,10 +40,35 @@ def study(size: int, folder: Path) -> Path:
     return path
 
 
+ONE_FACTOR = """
+title: "One factor of {size} values"
+base: recipes/simclr
+data: synthetic/long
+training: {{epochs: 4, batch_size: 16}}
+evaluations: [linear/synthetic/long]
+design: one_factor
+axes: {{objective.contrastive.temperature: [{values}]}}
+"""
+
+
+def one_factor(size: int, folder: Path) -> Path:
+    """A study whose rows follow from an axis of so many values."""
+    path = folder / "one_factor.yaml"
+    path.write_text(ONE_FACTOR.format(size=size, values=", ".join(f"{0.05 + i / 1e5:.5f}" for i in range(size))))
+    return path
+
+
 def prepare_load(size: int, folder: Path) -> Work:
     from raysl.commands.inputs import load_studies
 
     path = study(size, folder)
+    return lambda: load_studies([path], None, []) and None
+
+
+def prepare_design(size: int, folder: Path) -> Work:
+    from raysl.commands.inputs import load_studies
+
+    path = one_factor(size, folder)
     return lambda: load_studies([path], None, []) and None
 
 
@@ -79,6 +104,7 @@ def prepare_yaml(size: int, folder: Path) -> Work:
 MEASURES = {
     "planning/yaml": Measure(prepare_yaml, "rows", (100, 1000, 4000), (100, 1000)),
     "planning/load": Measure(prepare_load, "rows", (100, 1000, 4000), (100, 400, 1000)),
+    "planning/one_factor": Measure(prepare_design, "rows", (100, 1000, 4000), (100, 400, 1000)),
     "planning/print": Measure(prepare_plan, "rows", (100, 1000, 4000), (100, 400, 1000)),
 }
 

@@ -6,6 +6,7 @@ A module ``growth_PART.py`` has the table ``MEASURES``, and where something is c
 
 from __future__ import annotations
 
+import gc
 import math
 import resource
 import statistics
@@ -66,6 +67,7 @@ def cost(measure: Measure, size: int, folder: Path) -> Cost:
     cold.mkdir()
     measure.prepare(measure.quick[0], warm)()
     work = measure.prepare(size, cold)
+    gc.set_threshold(10_000, *gc.get_threshold()[1:])  # as the command line
     spent: list[float] = []
     returned: Any = None
     while not spent or (measure.repeat and len(spent) < MOST_CALLS and sum(spent) < ENOUGH_SECONDS):

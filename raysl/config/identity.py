@@ -130,7 +130,7 @@ def evaluation_id(evaluation: EvaluationConfig) -> str:
     return found
 
 
-MOST_KEPT = 4096
+MOST_KEPT = 2**15
 _cell_ids: dict[int, tuple[CellConfig, str]] = {}
 """A cache for configurations, which are immutable: every cell that starts from one needs its id."""
 _evaluation_ids: dict[int, tuple[EvaluationConfig, str]] = {}

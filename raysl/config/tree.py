@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from raysl.config.parts import DOCUMENT, Part, below, chooser, splits
@@ -22,13 +22,29 @@ def expand(data: Mapping[str, Any], origins: Mapping[KeyPath, Origin], at: KeyPa
     Raises:
         ConfigError: one key in two spellings.
     """
-    by_source: dict[KeyPath, Origin] = {}
-    for source, origin in origins.items():
-        if source[: len(at)] == at:
-            by_source[source[len(at) :]] = origin
+    by_source = origins_within(data, origins, at)
     result = Tree({}, {(): by_source[()]} if () in by_source else {})
     _expand(result, result.data, data, (), (), part, by_source)
     return result
+
+
+def origins_within(value: Any, origins: Mapping[KeyPath, Origin], at: KeyPath) -> dict[KeyPath, Origin]:
+    """The origins of a value that was written at ``at``, and of all in it, by their paths below it.
+
+    It looks up what the value has: among the origins of a document with thousands of rows it searches for none.
+    """
+    found = ((path, origins.get((*at, *path))) for path in _paths(value, ()))
+    return {path: origin for path, origin in found if origin is not None}
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    yield path
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _paths(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            yield from _paths(inner, (*path, str(position)))
 
 
 def _expand(

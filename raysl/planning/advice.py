@@ -12,12 +12,10 @@ from raysl.planning.study import Study
 
 def advice_lines(cells: Iterable[Cell]) -> list[str]:
     """Each piece of advice once, with its rows first: ``note: study/row; study/other row: ...``."""
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, dict[str, None]] = {}
     for cell in cells:
         for text in advice(cell.config):
-            row = f"{cell.study}/{cell.row}"
-            if row not in rows.setdefault(text, []):
-                rows[text].append(row)
+            rows.setdefault(text, {})[f"{cell.study}/{cell.row}"] = None
     return [f"note: {'; '.join(names)}: {text}" for text, names in rows.items()]
 
 
@@ -32,23 +30,16 @@ def empty_columns(study: Study, cells: Iterable[Cell], classes: Callable[[Chosen
     cells, lines = [cell for cell in cells if cell.row not in below], []
     for column in map(study.column, study.options.columns or ()):
         label, _, metric = column.partition(":")
-        rows: dict[str, list[str]] = {}
+        rows: dict[str, dict[str, None]] = {}
         for cell in cells:
             for one in cell.evaluations:
                 needed = one.protocol.component.needs_classes.get(metric, 0) if one.label == label else 0
                 found = classes(one.data) if needed else None
-                if (
-                    found is not None
-                    and found < needed
-                    and cell.row
-                    not in rows.setdefault(
-                        said
-                        := f"data set {one.data.bound_name!r} has {found} classes, and {metric} is of {needed} or more",
-                        [],
-                    )
-                ):
-                    rows[said].append(cell.row)
+                if found is not None and found < needed:
+                    has = f"data set {one.data.bound_name!r} has {found} classes, and {metric} is of {needed} or more"
+                    rows.setdefault(has, {})[cell.row] = None
+        every = {cell.row for cell in cells}
         for said, names in rows.items():
-            whose = "all rows" if len(names) == len({cell.row for cell in cells}) else "; ".join(names)
+            whose = "all rows" if len(names) == len(every) else "; ".join(names)
             lines.append(f"note: {study.name}: column {column} will be empty in {whose}: {said}; leave it out")
     return lines

@@ -10,10 +10,12 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from raysl.config.scale import AS_WRITTEN, Scale
 from raysl.config.suggest import nearest
+from raysl.config.tree import origins_within
 from raysl.config.yaml_reader import KeyPath, Origin, Tree
 from raysl.errors import ConfigError
 from raysl.planning.levels import (
@@ -71,10 +73,19 @@ class Design:
     written: Tree
 
     def document_of(self, name: str) -> Tree:
-        """The document for resolving one row, with the lines of this row alone: a design may have thousands."""
-        point = self.points.get(name)
-        own = {} if point is None else _origins(self.written, name, point.change, point.at)
-        return Tree(self.document.data, self.written.origins | own)
+        """The document for resolving one row, with the lines of this row alone: a study may have thousands."""
+        point, at = self.points.get(name), ("rows", name)
+        if point is None:
+            change = (self.document.data.get("rows") or {}).get(name)
+            written = origins_within(change, self.written.origins, at)
+            own = {(*at, *path): origin for path, origin in written.items()}
+        else:
+            own = _origins(self.written, name, point.change, point.at)
+        return Tree(self.document.data, self._of_no_row | own)
+
+    @cached_property
+    def _of_no_row(self) -> dict[KeyPath, Origin]:
+        return _without_rows(self.written.origins)
 
     def over(self, document: Tree) -> Design:
         """The same design on the extended document: with the data sets of a scale, and rows changed by ``--set``."""
@@ -194,9 +205,11 @@ def _one_factor(document: Tree, explicit: Mapping[str, Any]) -> tuple[str | None
     axes = read_levels(document)
     sizes = [len(levels) for levels in axes.values()]
     refuse_too_many(document, ("axes",), sum(sizes), f" ({' + '.join(str(size) for size in sizes)})")
-    base = _identity(document, {})
+    shared = _without_rows(document.origins)
+    base = _identity(document, {}, shared)
     same = {
-        axis: [level.name for level in own if _identity(document, level.change) == base] for axis, own in axes.items()
+        axis: [level.name for level in own if _identity(document, level.change, shared) == base]
+        for axis, own in axes.items()
     }
     for axis, own in axes.items():
         if len(same[axis]) == len(own):
@@ -293,21 +306,36 @@ def _add(document: Tree, explicit: Mapping[str, Any], points: dict[str, Point], 
 
 
 def resolve_change(
-    document: Tree, name: str, change: Change, scale: Scale = AS_WRITTEN, overrides: Tree | None = None
+    document: Tree,
+    name: str,
+    change: Change,
+    scale: Scale = AS_WRITTEN,
+    overrides: Tree | None = None,
+    shared: Mapping[KeyPath, Origin] | None = None,
 ) -> Row:
-    """The row with a change, which need not be among the document's; without a scale, as written."""
+    """The row with a change, which need not be among the document's; without a scale, as written.
+
+    Args:
+        shared: the document's origins `_without_rows`, where many changes are resolved.
+    """
     evaluations = document.data.get("evaluations")
     data = {
         **document.data,
         "evaluations": evaluations if isinstance(evaluations, list | tuple) else (),
         "rows": {name: {key: one.value for key, one in change.items()}},
     }
-    origins = document.origins | _origins(document, name, change, ())
+    shared = _without_rows(document.origins) if shared is None else shared
+    origins = {**shared, **_origins(document, name, change, ())}
     return resolve_row(Tree(data, origins), name, scale, overrides or Tree({}, {(): document.origins[()]}))
 
 
-def _identity(document: Tree, change: Change) -> tuple[str, ...]:
-    return resolve_change(document, "base", change).identity
+def _identity(document: Tree, change: Change, shared: Mapping[KeyPath, Origin] | None = None) -> tuple[str, ...]:
+    return resolve_change(document, "base", change, shared=shared).identity
+
+
+def _without_rows(origins: Mapping[KeyPath, Origin]) -> dict[KeyPath, Origin]:
+    """Those of what every row reads: not of other rows, nor of what a design makes rows of."""
+    return {path: origin for path, origin in origins.items() if path[:1] not in (("rows",), *((key,) for key in KEYS))}
 
 
 def _origins(document: Tree, name: str, change: Change, at: KeyPath) -> dict[KeyPath, Origin]:
@@ -315,7 +343,6 @@ def _origins(document: Tree, name: str, change: Change, at: KeyPath) -> dict[Key
     found: dict[KeyPath, Origin | None] = {("rows", name): document.where(at)}
     for key, one in change.items():
         found["rows", name, key] = document.where(one.at)
-        for path, origin in document.origins.items():
-            if len(path) > len(one.at) and path[: len(one.at)] == one.at:
-                found["rows", name, key, *path[len(one.at) :]] = origin
+        within = origins_within(one.value, document.origins, one.at)
+        found |= {("rows", name, key, *path): origin for path, origin in within.items() if path}
     return {path: origin for path, origin in found.items() if origin is not None}
