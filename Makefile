@@ -11,7 +11,8 @@ export RAY_USAGE_STATS_ENABLED := 0
 # The tests start hundreds of processes: modules are compiled once, not once in each of them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test test-alone test-fast test-ray test-lowest test-cluster docs faults smoke lint type format clean
+.PHONY: help setup demo test test-alone test-fast test-ray test-lowest test-cluster docs bench faults smoke lint type
+.PHONY: format clean
 .NOTPARALLEL:
 
 help:  ## what can be made
@@ -58,6 +59,9 @@ test-gpu: $(STAMP)  ## those that need a GPU, on this machine's
 
 docs: $(STAMP)  ## the documents as a site, build/site/index.html; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+bench: $(STAMP)  ## every benchmark in its short form: all figures with their ratios, goals and floors
+	$(BIN)/python -m benchmarks $(BENCH_FLAGS)
 
 FAULTS := build/faults
 faults: $(STAMP)  ## a sweep under 200 kills of its processes and nodes; half an hour

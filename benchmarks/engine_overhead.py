@@ -1,6 +1,6 @@
 """What a cell costs beside its training: raysl's engine against plain Tune and TorchTrainer, in one run.
 
-    python -m benchmarks.engine_overhead [--cells 6] [--noop 1000] [--seconds 60]
+    python -m benchmarks.engine_overhead [--quick] [--cells 6] [--noop 1000] [--seconds 60]
 
 Each engine runs few cells and then more, in a Ray that is there already: the difference is what one more cell costs.
 Cells take four steps of a three-layer network on rendered videos and are evaluated by retrieval; the plain trials
@@ -16,11 +16,13 @@ import json
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from benchmarks.figures import Figure, print_figures
 from raysl import results
 from raysl.config.cell import CellConfig
 from raysl.config.cells import Cell
@@ -156,10 +158,13 @@ def beside_bare(folder: Path, seconds: float, places: Places) -> dict[str, float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two cells more, 20 without training, 5 seconds")
     parser.add_argument("--cells", type=int, default=6, help="more in the second run than in the first; 0: none")
     parser.add_argument("--noop", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60.0, help="of a cell beside a bare loop; 0: none")
     given = parser.parse_args()
+    if given.quick:
+        given.cells, given.noop, given.seconds = 2, 20, 5.0
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, cluster():
         folder = Path(name)
@@ -192,6 +197,20 @@ def main() -> None:
                 key: round(value, 2) for key, value in beside_bare(folder / "long", given.seconds, places).items()
             }
     print(json.dumps(found, indent=1))
+    print_figures(figures(found))
+
+
+def figures(found: dict[str, dict[str, float]]) -> Iterator[Figure]:
+    if "plain Tune + TorchTrainer, 2 workers" in found:
+        ours, plain = found["raysl, 2 worker(s)"], found["plain Tune + TorchTrainer, 2 workers"]
+        beside = max(ours["one_more_cell"] - ours["of_which_training"], 0.0)
+        name = "one more cell of 2 workers, beside its training, vs a plain trial"
+        yield Figure(name, beside, plain["one_more_cell"], "s", goal=1.0, floor=1.5, better="less")
+    if "a long cell" in found:
+        cell = found["a long cell"]
+        yield Figure(
+            "a cell's training vs a bare loop", cell["of_which_pretraining"], cell["bare"], "s", 1.1, 1.3, "less"
+        )
 
 
 if __name__ == "__main__":

@@ -120,13 +120,15 @@ def compare(cell: CellConfig, data: Chosen, source: VideoSource, count: int, rou
         print(f"  {name:<10} wall {wall[name]:7.2f}  cpu {cpu[name]:7.2f}  to bare {ratios}")
     allowed = max(wall["bare"], (cpu["bare"] + cpu["reading"]) / cpus_of_rank())
     figures = [
-        Figure(f"features of {what}, cached, vs forward pass", wall["cached"], wall["bare"], "s", 1.1, 1.2),
-        Figure("the same, decoded, vs forward pass", wall["decoded"], wall["bare"], "s", 1.1, 3.0),
-        Figure("the same, decoded, vs what the CPUs allow", wall["decoded"], allowed, "s", 1.1, 1.4),
+        Figure(f"features of {what}, cached, vs forward pass", wall["cached"], wall["bare"], "s", 1.1, 1.2, "less"),
+        Figure("the same, decoded, vs forward pass", wall["decoded"], wall["bare"], "s", 1.1, 3.0, "less"),
+        Figure("the same, decoded, vs what the CPUs allow", wall["decoded"], allowed, "s", 1.1, 1.4, "less"),
     ]
     if "whole" in ways:
-        figures.append(Figure("both protocols, cached, vs forward pass", wall["whole"], wall["bare"], "s", 1.15, 1.25))
-        figures.append(Figure("the same, CPU time of all threads", cpu["whole"], cpu["bare"], "CPU s"))
+        figures.append(
+            Figure("both protocols, cached, vs forward pass", wall["whole"], wall["bare"], "s", 1.15, 1.25, "less")
+        )
+        figures.append(Figure("the same, CPU time of all threads", cpu["whole"], cpu["bare"], "CPU s", better="less"))
     print_figures(figures)
 
 

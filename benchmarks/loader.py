@@ -52,7 +52,8 @@ from raysl.data.manifest import build_manifest
 from raysl.data.resize import resize_frames
 from raysl.data.source import VideoSource
 from raysl.streams import stream
-from raysl.views.augmentations.standard import StandardAugmentation, StandardOptions
+from raysl.views.augmentations.standard import StandardOptions
+from raysl.views.augmentations.standard_augmentation import StandardAugmentation
 from raysl.views.clip_input import network_input
 from raysl.views.color import VALUES_AT_ONCE
 from raysl.views.loader import PretrainingLoader

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from figures import Figure, print_figures
 from tasks_learn_report import Measured, render, write_csv
 from torch import Tensor
 
@@ -71,12 +72,15 @@ class Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="rotation alone, one seed, and nothing is written")
     parser.add_argument("--tasks", help="names of pretext tasks, with commas; default: all of tasks_learn.yaml")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--steps", type=int, help="in the place of each row's own")
     parser.add_argument("--report", type=Path, default=Path("reports/tasks_learn"))
     given = parser.parse_args()
     rows = read_rows()
+    if given.quick:
+        given.tasks, given.seeds = given.tasks or "rotation", "0"
     tasks = {row.task for row in rows} if given.tasks is None else set(given.tasks.split(","))
     if unknown := tasks - {row.task for row in rows}:
         parser.error(f"no row has the tasks {sorted(unknown)}; there are {sorted({row.task for row in rows})}")
@@ -85,11 +89,21 @@ def main() -> None:
         for seed in map(int, given.seeds.split(",")):
             measured.append(measure(row.name, row.cell(seed, given.steps), Places.find()))
             print(measured[-1], flush=True)
-    given.report.mkdir(parents=True, exist_ok=True)
-    write_csv(given.report / "table.csv", measured)
     text = render(measured, {row.name: row.note for row in rows})
-    (given.report / "table.md").write_text(text, encoding="utf-8")
+    if not given.quick:
+        given.report.mkdir(parents=True, exist_ok=True)
+        write_csv(given.report / "table.csv", measured)
+        (given.report / "table.md").write_text(text, encoding="utf-8")
     print(text)
+    print_figures(map(against_trivial, measured))
+
+
+def against_trivial(one: Measured) -> Figure:
+    """A goal of 1: better than a constant answer; rows that cannot be are explained in the report."""
+    name, numbers = f"{one.row}, seed {one.seed}", (one.score, one.trivial)
+    if one.classes:
+        return Figure(f"{name}: accuracy vs the commonest answer", *numbers, "share", goal=1.0)
+    return Figure(f"{name}: error vs the mean", *numbers, "squared", goal=1.0, better="less")
 
 
 def read_rows(path: Path = SETTINGS) -> list[Row]:

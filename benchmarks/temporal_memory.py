@@ -25,12 +25,14 @@ from functools import partial
 from typing import Any
 
 import torch
+from figures import Figure, print_figures
 from torch import Tensor, nn
 
 from raysl.config.objective_sections import MemoryOptions
 from raysl.objectives.memory.temporal_memory import TemporalMemory
 
 VIDEOS, CELLS, CHANNELS, BATCH, NEGATIVES = 240_000, 2, 512, 2048, 2048
+MOST_MILLISECONDS = 100.0
 
 
 def main() -> None:
@@ -51,6 +53,14 @@ def main() -> None:
     }
     for name, value in rows.items():
         print(f"  {name:<44} {value:10.2f}")
+    step = sum(value for name, value in rows.items() if name.endswith("ms a step"))
+    stored = rows["bank in a checkpoint, MB"], rows["bank, MB a rank"]
+    print_figures(
+        [
+            Figure("temporal memory, a step vs its limit", step, MOST_MILLISECONDS, "ms", goal=1.0, better="less"),
+            Figure("temporal memory in a checkpoint vs once", *stored, "MB", goal=1.01, better="less"),
+        ]
+    )
 
 
 def checkpoint_bytes(bank: TemporalMemory) -> int:
