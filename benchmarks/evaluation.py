@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="of clips, pixels; none: the scale's, 32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--loader-workers", default="auto", help="processes that load clips, or auto")
-    parser.add_argument("--quick", action="store_true", help="60 videos, one round")
+    parser.add_argument("--quick", action="store_true", help="60 rendered videos, one round; FOLDER is not read")
     parser.add_argument("--threads", type=int, default=1, help="of the network")
     given = parser.parse_args()
     videos, rounds = (60, 1) if given.quick else (given.videos, given.rounds)
@@ -79,7 +79,7 @@ def main() -> None:
         cell = cell.model_copy(update={"clip": cell.clip.model_copy(update={"size": given.size, "resize": resize})})
     asked: Asked = "auto" if given.loader_workers == "auto" else int(given.loader_workers)
     with tempfile.TemporaryDirectory() as folder:
-        data, places = _data(cell, given.folder, videos, Path(folder))
+        data, places = _data(cell, None if given.quick else given.folder, videos, Path(folder))
         source = open_source(data, places, resize=cell.clip.resize, processes=None)
         with loader_workers(asked):
             compare(cell, data, source, given.clips, rounds, videos)
