@@ -11,7 +11,7 @@ SLOW_SHARE, SLOW_SECONDS, SLOW_ITEMS = 0.2, 30.0, 20
 REMEDIES = {
     "decode": "keep decoded frames (--cache-gigabytes), or make copies that decode faster (raysl data prepare)",
     "storage": "keep the videos or the frame cache (--cache) on a disk of this node",
-    "augmentation": "take fewer views, or cheaper augmentation",
+    "augmentation": "leave colours to a GPU (training.colors_on: device), or take fewer views, or cheaper augmentation",
     "collate": "take shorter or smaller clips, or smaller batches",
 }
 """What helps, by the part of loading that takes longest."""
