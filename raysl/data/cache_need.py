@@ -16,7 +16,7 @@ from raysl.data.prepare_folder import MADE_BY, prepared
 from raysl.notes import say_once
 
 SMALL = 10**9
-"""Bytes of a set that are not worth a line if they fit."""
+"""Bytes of a set that are not worth a line if the budget is larger."""
 SAMPLED = 32
 """Videos whose headers are read, if the set was not decoded yet."""
 FRAME_RATE = 25.0
@@ -67,8 +67,9 @@ def cache_need(catalog: Catalog, root: Path, cache: FrameCache, manifest: Manife
         need = int(need / max(len(rows), 1) * len(catalog.videos))
     if not need or not cache.budget.budget_bytes:
         return CacheNeed(need, 0, cache.budget.budget_bytes, manifest is not None)
-    held = sum(cache.bytes_of(row) for row in rows if cache.holds(row)) if manifest is not None else 0
-    return CacheNeed(need, held + max(0, cache.room()), cache.budget.budget_bytes, manifest is not None)
+    lacking = need if manifest is None else sum(cache.bytes_of(row) for row in cache.lacking(rows))
+    room = max(0, cache.room()) if lacking else 0
+    return CacheNeed(need, need - lacking + room, cache.budget.budget_bytes, manifest is not None)
 
 
 def say_need(name: str, catalog: Catalog, root: Path, cache: FrameCache, manifest: Manifest | None) -> None:
@@ -80,7 +81,7 @@ def say_need(name: str, catalog: Catalog, root: Path, cache: FrameCache, manifes
     if not cache.budget.budget_bytes:
         return
     found = cache_need(catalog, root, cache, manifest)
-    if found.share == 1 and found.need < SMALL:
+    if found.need < min(SMALL, found.budget):
         return
     advice = "" if found.share == 1 else f"; the others are decoded at every step: {_advice(name, root)}"
     say_once(f"{name} at short side {cache.resize}: {found.text()}{advice}")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from raysl.results.encoding import UnreadableError, from_csv, numbers_from_csv, to_csv
 from raysl.results.place import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WHOLE = "curves.csv"
 PARTS = "curves"
@@ -41,6 +43,8 @@ def joined(parts: Sequence[tuple[str, bytes]]) -> bytes:
     Raises:
         UnreadableError: one is empty, or not a table of numbers by steps.
     """
+    import pandas as pd
+
     for path, data in parts:
         if "step" not in numbers_from_csv(data, path, ("",)):
             raise UnreadableError(f"{path} has no steps ({len(data)} bytes)")

@@ -13,7 +13,7 @@ import torch
 from raysl.config.cell import CellConfig
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, NodeFault
-from raysl.objectives.frameworks import simclr
+from raysl.objectives.frameworks import simclr_term
 from raysl.objectives.losses.representation_metrics import representation_metrics
 from raysl.training import loop
 from raysl.training.batches import Signals, exchange
@@ -106,7 +106,7 @@ def test_a_gradient_that_is_not_finite_is_found_too(
     def broken(loss: torch.Tensor, videos: int, reduction: str) -> torch.Tensor:
         return loss + (0 * loss).sqrt()  # 0, with a gradient of 0 / 0
 
-    monkeypatch.setattr(simclr, "reduced", broken)
+    monkeypatch.setattr(simclr_term, "reduced", broken)
     ahead(monkeypatch, 1)
     folder = folder_of(tmp_path, tiny_cell(), source)
     with pytest.raises(CellFailure, match="the gradient norm is nan at step 1") as caught:
@@ -145,7 +145,7 @@ def test_metrics_are_computed_at_logged_steps_alone(
         computed[-1] += 1
         return representation_metrics(*rows)
 
-    monkeypatch.setattr(simclr, "representation_metrics", counted)
+    monkeypatch.setattr(simclr_term, "representation_metrics", counted)
     for every in (1, 4):
         computed.append(0)
         cell = tiny_cell(**{"training.log_steps": every, "training.steps": 9})

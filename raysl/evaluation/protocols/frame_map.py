@@ -21,7 +21,6 @@ from raysl.data.catalog import AnnotatedFrame, Person
 from raysl.data.catalogs.ava import EXCLUDED
 from raysl.errors import CellFailure, ConfigError, NodeFault, RayslError
 from raysl.evaluation.against_data import LabelledSplits
-from raysl.evaluation.clip_loading import ClipGroups, in_order
 from raysl.evaluation.frame_ap import ScoredFrame, frame_average_precision
 from raysl.evaluation.network_protocol import NetworkOptions, NetworkProtocol
 from raysl.evaluation.protocol import EvaluationResult, Task
@@ -108,6 +107,7 @@ class FrameMap(NetworkProtocol):
         import torch
 
         from raysl.distributed import gather_objects, on_every_rank, rank, world_size
+        from raysl.evaluation.clip_loading import ClipGroups, in_order
         from raysl.evaluation.over_videos import frozen
         from raysl.objectives.build import DETECTION
         from raysl.objectives.detection import Detection
