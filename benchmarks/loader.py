@@ -54,7 +54,7 @@ from raysl.data.source import VideoSource
 from raysl.streams import stream
 from raysl.views.augmentations.standard import StandardOptions
 from raysl.views.augmentations.standard_augmentation import StandardAugmentation
-from raysl.views.clip_input import network_input
+from raysl.views.clip_input import network_input, write_rgb
 from raysl.views.color import VALUES_AT_ONCE
 from raysl.views.loader import PretrainingLoader
 from raysl.views.pixel_operations import OPERATIONS
@@ -307,7 +307,7 @@ def print_breakdown(cell: CellConfig, source: VideoSource, rounds: int) -> None:
 
     def normalise(i: int) -> None:
         for part, values in every.finished(cropped[i]):
-            network_input(values.transpose(0, 1), cell.clip.input, out=batch[i][:, part])
+            write_rgb(values, batch[i][:, part])
 
     parts: dict[str, Callable[[int], object]] = {
         "streams and placement": lambda i: pair.place(source.length(i), stream(0, 0, i, "pair", "placement")),

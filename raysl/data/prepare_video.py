@@ -19,7 +19,6 @@ from typing import Any
 
 import av
 import numpy as np
-import torch
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
@@ -147,6 +146,8 @@ def encode(frames: Iterable[DecodedFrame], to: Path, rate: float, options: CopyO
         VideoError: they cannot be decoded, or the encoder refuses them.
         OSError: the file cannot be written.
     """
+    import torch
+
     exact = Fraction(rate).limit_denominator(LARGEST_DENOMINATOR)
     count, stream, reformatter = 0, None, VideoReformatter()
     with av.open(str(to), "w", format="mp4") as container:

@@ -27,6 +27,17 @@ def network_input(clip: Tensor, kind: Literal["rgb", "difference"], out: Tensor 
     return torch.sub(clip, mean, out=out).div_(std)
 
 
+def write_rgb(frames: Tensor, out: Tensor) -> None:
+    """`network_input` of RGB frames that are changed by it: they are in the processor's cache, where they go is not.
+
+    Args:
+        frames: ``[N, 3, H, W]`` float32 in [0, 1].
+        out: ``[3, N, H, W]``.
+    """
+    mean, std = _statistics(frames.device)
+    torch.div(frames.transpose(0, 1).sub_(mean), std, out=out)
+
+
 @cache
 def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
     mean, std = (torch.tensor(values, dtype=torch.float32, device=device).view(3, 1, 1, 1) for values in (MEAN, STD))

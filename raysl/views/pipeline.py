@@ -16,7 +16,7 @@ from raysl.streams import stream
 from raysl.views.augmentation import Augmentation, Cropped, TwoStepAugmentation
 from raysl.views.augmentation_options import Box
 from raysl.views.batch import Unfinished, View
-from raysl.views.clip_input import network_input
+from raysl.views.clip_input import network_input, write_rgb
 from raysl.views.kept_memory import KeptMemory
 from raysl.views.pair_sampler import PLAYBACK, Pair, draw_rate, pair_samplers, placed_clips
 from raysl.views.placement import Placement, uniform_start
@@ -166,7 +166,7 @@ class ViewPipeline:
             network_input(_changed(augmentation.augmented(cropped).clip, changes), self.clip.input, out=out)
             return {}
         for part, pixels in augmentation.finished(cropped):
-            network_input(pixels.transpose(0, 1), self.clip.input, out=out[:, part])
+            write_rgb(pixels, out[:, part])
         return {}
 
     def seen(self, video: int, epoch: int) -> Iterator[ViewPixels]:
