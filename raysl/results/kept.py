@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import pyarrow
 from pyarrow import csv
-from pyarrow.dataset import CsvFileFormat
 
 from raysl.results.place import Place
 
@@ -152,6 +151,8 @@ def _text_of(filesystem: Any, path: str, size: int) -> bytes | None:
     pyarrow's filesystems ask for the size of an object (HEAD) before they read it. A fragment of a data set takes it
     as an argument, and what it reads here is a table with one column, a line in each row.
     """
+    from pyarrow.dataset import CsvFileFormat
+
     parse = csv.ParseOptions(delimiter="\x1f", quote_char=False, ignore_empty_lines=False)
     read = csv.ReadOptions(column_names=["line"], block_size=max(size + 1, 2**10))
     schema = pyarrow.schema([("line", pyarrow.large_binary())])
