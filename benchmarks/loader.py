@@ -298,12 +298,13 @@ def print_breakdown(cell: CellConfig, source: VideoSource, rounds: int) -> None:
     plain = [own._replace(jitter=()) for own in drawn]
     cropped = [every.cropped(clip, own) for clip, own in zip(frames, plain, strict=True)]
     at_once = max(1, VALUES_AT_ONCE // cropped[0].pixels[0].numel())
-    pixels = [one.pixels.float().div_(255.0).split(at_once) for one in cropped]
+    planes = [one.pixels.contiguous().float().div_(255.0).split(at_once) for one in cropped]
+    hot = planes[0][0].clone()  # in the loader, too, frames come from the operation before
     batch = torch.empty(len(videos), 3, cell.clip.frames, cell.clip.size, cell.clip.size)
 
     def jitter(name: str) -> Callable[[int], object]:
         amounts = [next(amount for kind, amount in own.jitter if kind == name) for own in drawn]
-        return lambda i: [OPERATIONS[name](part, amounts[i]) for part in pixels[i]]
+        return lambda i: [OPERATIONS[name](hot, amounts[i]) for _ in planes[i]]
 
     def normalise(i: int) -> None:
         for part, values in every.finished(cropped[i]):

@@ -288,7 +288,7 @@ class Place:
             return ObstructedError(
                 f"cannot {action} {shown}: permission denied; give this user the right to {action} it"
             )
-        if action in ("read", "write") and self._is_folder(path):
+        if action in ("read", "write", "delete") and self._is_folder(path):
             return ObstructedError(f"cannot {action} {shown}: there is a folder instead of a file; remove it")
         if action == "write" and (file := self._file_above(path)) is not None:
             return ObstructedError(f"cannot write {shown}: {file} is a file, where a folder should be; remove it")
