@@ -87,6 +87,12 @@ class ColorOptions(CropOptions):
     hue: float = option(
         0.2, doc="hue shift drawn from -x to x", unit="turns of the circle", source="code: CVRL", ge=0, le=0.5
     )
+    hue_form: Literal["hsv", "yiq"] = option(
+        "hsv",
+        doc="hsv: hue of HSV, as torchvision; yiq: a rotation of YIQ's colour plane, as DALI: another augmentation, in "
+        "less than half the time on CPU",
+        source="code: CVRL (TensorFlow): hsv; ours: yiq",
+    )
     grey: float = option(
         0.2, doc="probability of a grey clip", unit="probability", source="printed: CVRL Algorithm 1", ge=0, le=1
     )

@@ -16,13 +16,14 @@ from raysl.views.color import (
     adjust_contrast,
     adjust_hue,
     adjust_saturation,
+    rotate_hue,
     solarise,
     to_grey,
 )
 
 
 class Jitter(NamedTuple):
-    """One colour operation: brightness, contrast, saturation (a factor) or hue (turns of the circle)."""
+    """One colour operation: brightness, contrast, saturation (a factor), hue or hue of yiq (turns of the circle)."""
 
     name: str
     amount: float
@@ -48,11 +49,13 @@ class Parameters(NamedTuple):
     solarise: float | None = None
 
 
+YIQ = "hue of yiq"
 OPERATIONS: dict[str, Callable[[Tensor, Amount], None]] = {
     "brightness": adjust_brightness,
     "contrast": adjust_contrast,
     "saturation": adjust_saturation,
     "hue": adjust_hue,
+    YIQ: rotate_hue,
 }
 """In place on float32: on uint8 torchvision 0.29 takes three to eight times as long for the same."""
 

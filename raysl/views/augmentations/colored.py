@@ -12,7 +12,7 @@ from torch import Tensor
 from raysl.views.augmentation import Followed
 from raysl.views.augmentation_options import ColorOptions
 from raysl.views.augmentations.cropped import CroppedAugmentation
-from raysl.views.pixel_operations import Jitter, Parameters, color, color_all
+from raysl.views.pixel_operations import YIQ, Jitter, Parameters, color, color_all
 from raysl.views.random_crop import draw_crop
 
 
@@ -48,6 +48,8 @@ def draw_crop_and_color(
     order = generator.permutation(4)
     at = generator.random(4)
     jitter = drawn_jitter(options, order, at) if jittered < options.jitter else ()
+    if options.hue_form == "yiq":
+        jitter = tuple(Jitter(YIQ, amount) if name == "hue" else Jitter(name, amount) for name, amount in jitter)
     return Parameters(crop, flip < options.flip, jitter, grey < options.grey)
 
 
