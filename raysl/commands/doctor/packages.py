@@ -21,7 +21,7 @@ NAMES = {"sklearn": "scikit-learn"}
 
 def commit(_: DoctorOptions) -> Iterator[Finding]:
     """raysl's version and commit."""
-    from raysl.training.provenance import git_state  # which imports torch
+    from raysl.training.provenance import git_state
 
     git = git_state()
     text = f"{__version__}, commit {str(git['commit'])[:10]}{' with changes' if git['dirty'] else ''}"

@@ -76,7 +76,7 @@ def test_a_check_that_breaks_is_said_and_the_others_go_on(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("package", "also"), [("torch", {"raysl", "GPU"}), ("pyarrow", {"roots", "cache", "store"})])
+@pytest.mark.parametrize(("package", "also"), [("torch", {"GPU"}), ("pyarrow", {"roots", "cache", "store"})])
 def test_a_package_that_is_not_installed_is_named_and_the_rest_is_said(package: str, also: set[str]) -> None:
     block = f"import sys; sys.modules[{package!r}] = None; sys.argv = ['raysl', 'doctor', '--json']; "
     command = [sys.executable, "-c", block + "from raysl.cli import main; main()"]
