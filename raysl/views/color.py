@@ -154,7 +154,8 @@ _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.
 
 def _of_rgb(yiq: list[list[float]]) -> Tensor:
     """A linear map of YIQ as one of red, green and blue."""
-    return torch.linalg.inv(_YIQ) @ torch.tensor(yiq, dtype=torch.float64) @ _YIQ
+    mapped: Tensor = torch.linalg.inv(_YIQ) @ torch.tensor(yiq, dtype=torch.float64) @ _YIQ
+    return mapped
 
 
 _KEPT = _of_rgb([[1, 0, 0], [0, 0, 0], [0, 0, 0]])

@@ -149,7 +149,7 @@ def test_colours_on_the_device_are_the_loaders(device: torch.device, source: Vid
         provenance = folder.provenance()
         assert provenance is not None
         assert provenance["attempts"][0]["colors_on"] == where
-        losses.append(final(folder, cell).curves["loss/total"])
+        losses.append(list(curves_of(folder)["loss/total"]))
     assert losses[0][:4] == pytest.approx(losses[1][:4], rel=2e-3)
     assert losses[0] != losses[1]
 

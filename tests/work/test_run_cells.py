@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from raysl.data.places import Places
 from raysl.errors import ConfigError
 from raysl.planning.trivial import TRIVIAL
 from raysl.results import Shelf, Store
+from raysl.views.batch import Batch
 from raysl.work.events import Event, Note, Overview
 from raysl.work.here import Here
 from raysl.work.run_cells import RunOptions, RunOutcome, run_cells
@@ -376,14 +377,14 @@ def test_a_fault_that_may_pass_is_tried_once_more(
 ) -> None:
     from raysl.training.learner import Learner
 
-    step, failures = Learner.step, [MemoryError("no memory left")]
+    take, failures = Learner.take, [MemoryError("no memory left")]
 
-    def failing(self: Learner, batches: object, done: int) -> object:
+    def failing(self: Learner, batches: Sequence[Batch], done: int, *, metrics: bool = True) -> None:
         if failures:
             raise failures.pop()
-        return step(self, batches, done)  # type: ignore[arg-type]
+        take(self, batches, done, metrics=metrics)
 
-    monkeypatch.setattr(Learner, "step", failing)
+    monkeypatch.setattr(Learner, "take", failing)
     (cell,) = plan(tmp_path, {"plain": "{training.steps: 2}"})
     assert compute([cell], store, places).done == (cell.title,)
     (folder,) = store.cells()
