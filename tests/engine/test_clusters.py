@@ -95,7 +95,7 @@ def test_nodes_of_local_yaml_come_for_cells_and_the_table_is_that_of_one_machine
     run = ["run", study, *there, "--address", on.address]
     refused = on.raysl(*run, "--gpus-per-worker", "4", "--node-label", "zone=a", cwd=tmp_path)
     assert refused.returncode == 1
-    assert "asks for 1 CPU, 4 GPU, but no node is as large: the nearest is card (2 CPU, 1 GPU; 0 of up to 2)" in (
+    assert "asks for 2 CPU, 4 GPU, but no node is as large: the nearest is card (2 CPU, 1 GPU; 0 of up to 2)" in (
         refused.stderr
     )
     unknown = on.raysl(*run, "--node-label", "zone=b", cwd=tmp_path)
