@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 import pytest
 from ray import tune
@@ -161,7 +161,10 @@ def look(dashboard: str, token: str, driver: int) -> None:
     assert "-m raysl run /tmp/" in job["entrypoint"]
 
     def shown() -> bool:
-        lines = scraped(asked(f"{dashboard}/api/prometheus/sd", token)[0]["targets"])
+        try:
+            lines = scraped(asked(f"{dashboard}/api/prometheus/sd", token)[0]["targets"])
+        except URLError:  # a target that does not listen yet
+            return False
         return all(any(f"ray_{one}{{" in line and 'row="waiting"' in line for line in lines) for one in METRICS)
 
     until(shown)
