@@ -119,5 +119,5 @@ class ClipGroups:
             torch.cuda.empty_cache()
         say_once(
             f"evaluation: {size} clips do not fit into the memory of {self._device} at once: {self.most} are passed "
-            "through the network together (a feature's last bits may differ); batch_clips sets fewer"
+            "through the network together (a feature's last bits may differ)"
         )

@@ -29,20 +29,21 @@ Place = tuple[int, int]
 
 
 class _Batches:
-    """This rank's part of the batch at a place. A failure is returned: raised in a process it would lose its type."""
+    """Makes this rank's part of the batch at a place.
+
+    Raises:
+        NodeFault: a video failed to load and none is left to replace it.
+    """
 
     def __init__(self, pipeline: ViewPipeline, order: EpochOrder, slots: range) -> None:
         self.pipeline, self.order, self.slots = pipeline, order, slots
-
-    def __call__(self, place: Place) -> Batch | NodeFault:
-        self.pipeline.source.seconds.clear()
-        return self[place]
 
     def parts(self) -> dict[str, float]:
         """Seconds of reading for the last batch (`VideoSource.seconds`)."""
         return dict(self.pipeline.source.seconds)
 
-    def __getitem__(self, place: Place) -> Batch | NodeFault:
+    def __call__(self, place: Place) -> Batch:
+        self.pipeline.source.seconds.clear()
         epoch, step = place
         videos = self.order.batch(epoch, step)
         failed: dict[str, str] = {}
@@ -54,7 +55,7 @@ class _Batches:
                 loaded = self._load(videos[slot], place, slot, out, failed)
             if loaded is None:
                 path, reason = next(iter(failed.items()))
-                return NodeFault(
+                raise NodeFault(
                     f"no readable video is left to replace {self._path(videos[slot])} at epoch {epoch}, "
                     f"step {step}: {len(failed)} failed to load in this batch, first {path}: {reason}",
                     may_pass=True,
@@ -238,10 +239,7 @@ class PretrainingLoader:
             NodeFault: a video failed to load and none is left to replace it; loader processes ended, or gave nothing
                 for `raysl.views.loader_processes.PATIENCE_SECONDS`.
         """
-        for batch in self._loading.items(places, count):
-            if isinstance(batch, NodeFault):
-                raise batch
-            yield batch
+        return self._loading.items(places, count)
 
     def finished(self, batch: Batch) -> Batch:
         """The batch, on any device, with clips that are the network's input."""
@@ -260,12 +258,12 @@ class PretrainingLoader:
         self._loading.close()
 
 
-def _pinning() -> Callable[[Batch | NodeFault], Batch | NodeFault]:
+def _pinning() -> Callable[[Batch], Batch]:
     """Puts batches into page-locked memory, in any thread, for the GPU that is in use now."""
     device = torch.cuda.current_device()
 
-    def pin(batch: Batch | NodeFault) -> Batch | NodeFault:
+    def pin(batch: Batch) -> Batch:
         torch.cuda.set_device(device)
-        return batch if isinstance(batch, NodeFault) else batch.pin_memory()
+        return batch.pin_memory()
 
     return pin

@@ -103,7 +103,7 @@ def test_smaller_groups_follow_where_memory_ran_out(tiny: VideoSource) -> None:
     assert max(network.seen[2:]) == 2, "what did not fit is not tried again"
     assert [note.partition(":")[2] for note in notes] == [
         f" {size} clips do not fit into the memory of cpu at once: {size // 2} are passed through the network together "
-        "(a feature's last bits may differ); batch_clips sets fewer"
+        "(a feature's last bits may differ)"
         for size in (8, 4)
     ]
 
