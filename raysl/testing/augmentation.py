@@ -12,7 +12,7 @@ from torch import Tensor
 from raysl.streams import stream
 from raysl.testing.component import TrainedContract
 from raysl.testing.pair_sampler import clip_options
-from raysl.views.augmentation import Augmentation
+from raysl.views.augmentation import Augmentation, TwoStepAugmentation
 
 
 class AugmentationContract(TrainedContract):
@@ -51,6 +51,17 @@ class AugmentationContract(TrainedContract):
         for key in range(20):
             clip, _ = self.build(**self.once)(static, stream(key))
             assert torch.equal(clip, clip[:, :1].expand_as(clip))
+
+    def test_clips_finished_together_are_those_finished_alone(self) -> None:
+        """On a GPU the second step of a `TwoStepAugmentation` is taken for all clips of a batch."""
+        augmentation = self.build(**self.once)
+        if not isinstance(augmentation, TwoStepAugmentation):
+            return
+        cropped = [augmentation.crop(noise(), stream(key)) for key in range(8)]
+        pixels = torch.stack([one.pixels for one in cropped]).to(torch.float32).div_(255.0)
+        together = augmentation.finish_all(pixels, [one.drawn[0] for one in cropped])
+        for one, finished in zip(cropped, together, strict=True):
+            torch.testing.assert_close(augmentation.augmented(one).clip, finished.transpose(0, 1), atol=1e-5, rtol=0)
 
     def test_equal_streams_give_equal_bits_and_no_global_stream_moves(self) -> None:
         torch_state, numpy_state = torch.get_rng_state(), global_state()
