@@ -29,6 +29,7 @@ from raysl.reports.input import (
     RowInput,
     Searched,
 )
+from raysl.reports.per_video import Answers
 from raysl.reports.pooled import pooled_cell, pooled_record
 from raysl.reports.versions import refuse_several_versions
 from raysl.results import CellFolder, Shelf, Store, StoredCell, StoredEvaluation
@@ -144,6 +145,7 @@ class _Reader:
     _records: dict[tuple[str, str], EvaluationRecord] = field(default_factory=dict)
     _listed: dict[tuple[str, str], tuple[Mapping[str, str], tuple[str, ...]] | None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    _answers: Answers = field(default_factory=Answers)
     _lock: Lock = field(default_factory=Lock)
 
     def read(self) -> None:
@@ -192,7 +194,7 @@ class _Reader:
             return EvaluationRecord("", failure=one.reason) if one.status == "failed" else None
         key = (folder.name, one.name)
         if key not in self._records:
-            found = _evaluation(folder, one.name, one.record)
+            found = _evaluation(folder, one.name, one.record, self._answers)
             recordings, classes = self._listed_of(one, one.record, found.correct)
             self._records[key] = replace(found, recordings=recordings, classes=classes)
         return self._records[key]
@@ -264,7 +266,7 @@ def _cell_result(found: StoredCell, folder: CellFolder | None) -> CellResult:
     )
 
 
-def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> EvaluationRecord:
+def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any], known: Answers) -> EvaluationRecord:
     if record["status"] == "failed":
         return EvaluationRecord(name, failure=str(record["reason"]))
     try:
@@ -273,24 +275,24 @@ def _evaluation(folder: CellFolder, name: str, record: Mapping[str, Any]) -> Eva
         return EvaluationRecord(name, failure=folder.without_place(str(error)))
     if predictions is None or not isinstance(metrics, dict) or not metrics:
         return EvaluationRecord(name, failure=f"evaluations/{name} has no metrics or no readable predictions")
-    paths = predictions["path"].to_pylist()
+    places = known.places(predictions["path"].to_pylist())
     return EvaluationRecord(
         name,
         headline=str(record.get("headline") or next(iter(metrics))),
         metrics={str(metric): float(value) for metric, value in metrics.items()},
-        correct=_correct(paths, predictions),
+        correct=_correct(known, places, predictions),
         left_out=_left_out(record.get("details")),
-        answers=_answers(paths, predictions),
+        answers=_answers(known, places, predictions),
         details=details if isinstance(details := record.get("details"), dict) else {},
         snapshot=str((record.get("data") or {}).get("snapshot") or ""),
     )
 
 
-def _correct(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, bool | Fraction]:
+def _correct(known: Answers, places: Mapping[str, int], predictions: pyarrow.Table) -> Mapping[str, bool | Fraction]:
     """From path to whether the answer is right; empty if the headline is no share of correct videos (mAP)."""
     if "correct" not in predictions.column_names:
         return {}
-    return dict(zip(paths, map(_right, predictions["correct"].to_pylist()), strict=True))
+    return known.per_video(places, map(_right, predictions["correct"].to_pylist()))
 
 
 def _right(stored: bool | float) -> bool | Fraction:
@@ -298,13 +300,15 @@ def _right(stored: bool | float) -> bool | Fraction:
     return stored if isinstance(stored, bool) else Fraction(stored).limit_denominator(MOST_CLIPS)
 
 
-def _answers(paths: Sequence[str], predictions: pyarrow.Table) -> dict[str, tuple[int, int | None]]:
+def _answers(
+    known: Answers, places: Mapping[str, int], predictions: pyarrow.Table
+) -> Mapping[str, tuple[int, int | None]]:
     """From path to true and predicted class."""
     if "label" not in predictions.column_names:
         return {}
     has_classes = "predicted" in predictions.column_names
-    predicted = predictions["predicted"].to_pylist() if has_classes else [None] * len(paths)
-    return dict(zip(paths, zip(predictions["label"].to_pylist(), predicted, strict=True), strict=True))
+    predicted = predictions["predicted"].to_pylist() if has_classes else [None] * len(predictions)
+    return known.per_video(places, zip(predictions["label"].to_pylist(), predicted, strict=True))
 
 
 def _left_out(details: Any) -> dict[str, int]:
