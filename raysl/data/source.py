@@ -204,35 +204,29 @@ def open_source(
     root, catalog = _read_catalog(data, places, prepare=True)
     say_if_enlarged(root, data.bound_name, resize)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
+    known = None
     if fill:
         known = snapshot.manifest if snapshot is not None else known_manifest(catalog, root, places.cache / "manifests")
         say_need(data.bound_name, catalog, root, cache, known)
     if snapshot is not None:
-        decode_decord.say_if_absent()
         _check_same(data, catalog, snapshot.catalog)
-        source = VideoSource(
-            catalog, with_local_decoders(snapshot.manifest, root, places.cache / "manifests"), root, cache
+        known = snapshot.manifest
+    if known is None or (compare and snapshot is None):
+        made = build_manifest(
+            catalog,
+            root,
+            folder=places.cache / "manifests",
+            processes=processes,
+            fill=cache if fill else None,
+            progress=progress,
+            compare=compare,
         )
-        if fill:
-            fill_cache(
-                snapshot.manifest,
-                root,
-                cache,
-                folder=places.cache / "manifests",
-                processes=processes,
-                progress=progress,
-            )
-        return source
-    made = build_manifest(
-        catalog,
-        root,
-        folder=places.cache / "manifests",
-        processes=processes,
-        fill=cache if fill else None,
-        progress=progress,
-        compare=compare,
-    )
-    return VideoSource(catalog, made, root, cache)
+        return VideoSource(catalog, made, root, cache)
+    decode_decord.say_if_absent()
+    if fill:
+        fill_cache(known, root, cache, folder=places.cache / "manifests", processes=processes, progress=progress)
+    here = known if snapshot is None else with_local_decoders(known, root, places.cache / "manifests")
+    return VideoSource(catalog, here, root, cache)
 
 
 def known_snapshot(data: Chosen, places: Places) -> Snapshot | None:
