@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="measures whose names begin so (all)")
     parser.add_argument("--quick", action="store_true", help="smaller sizes: a minute or two for all")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "SIZE"), help="measure one size in this process; as JSON")
+    parser.add_argument("--figures", metavar="MODULE", help="what this module compares with a peer, in this process")
     given = parser.parse_args()
     sys.path.insert(1, str(HERE.parent))
     measures = {name: measure for module in modules() for name, measure in module.MEASURES.items()}
@@ -44,12 +46,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(cost(measures[given.one[0]], int(given.one[1]), Path(folder))))
         return
+    if given.figures:
+        print(json.dumps([asdict(figure) for figure in importlib.import_module(given.figures).figures(given.quick)]))
+        return
     wanted = {name: one for name, one in measures.items() if not given.names or name.startswith(tuple(given.names))}
     found = [figure for name, one in wanted.items() for figure in grow(name, one, given.quick)]
     if not given.names:
-        found += [
-            figure for module in modules() if hasattr(module, "figures") for figure in module.figures(given.quick)
-        ]
+        compared = [module.__name__ for module in modules() if hasattr(module, "figures")]
+        found += [figure for name in compared for figure in figures_of(name, ["--quick"] if given.quick else [])]
     print_figures(found)
 
 
@@ -80,10 +84,22 @@ def exponent(name: str, of: str, sizes: list[int], values: list[float], goal: fl
 
 
 def in_own_process(name: str, size: int) -> Cost:
-    command = [sys.executable, __file__, "--one", name, str(size)]
+    return Cost(*json.loads(own_process("--one", name, str(size))[-1]))
+
+
+def figures_of(module: str, options: list[str]) -> Iterable[Figure]:
+    """In a process of its own: the peak memory of a command that it starts is not below its own."""
+    *said, last = own_process("--figures", module, *options)
+    print("\n".join(["", *said]), flush=True)
+    return [Figure(**values) for values in json.loads(last)]
+
+
+def own_process(*arguments: str) -> list[str]:
+    """The lines that this script prints with these arguments, in one thread."""
     one_thread = dict.fromkeys(THREADS, "1")
+    command = [sys.executable, __file__, *arguments]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **one_thread})
-    return Cost(*json.loads(done.stdout.splitlines()[-1]))
+    return done.stdout.splitlines()
 
 
 if __name__ == "__main__":

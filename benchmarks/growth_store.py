@@ -226,7 +226,7 @@ def prepare_time_left(size: int, folder: Path) -> Work:
 READS: dict[str, Read] = {"status": status, "frame": frame, "report": report, "export": export}
 MEASURES = {
     **{
-        f"store/{name}": Measure(of_disk(read), "cells", sizes=(102, 402, 1002), quick=(24, 96))
+        f"store/{name}": Measure(of_disk(read), "cells", sizes=(102, 1002, 10_002), quick=(24, 96))
         for name, read in READS.items()
     },
     "store/S3": Measure(

@@ -33,7 +33,8 @@ class Measure:
         sizes: ascending, each at least twice the one before.
         quick: those of ``--quick``.
         goal: largest slope that is aimed at: 1.1 is n log n.
-        repeat: whether the work may be called again and costs the same; else it is called once.
+        repeat: whether short work is prepared and called several times; else once. A second call on the same objects
+            would find caches that a command, which calls it once, does not have.
         goals: the same as ``goal`` for numbers that the work returns; others are told, not judged.
     """
 
@@ -62,21 +63,24 @@ class Cost(NamedTuple):
 
 def cost(measure: Measure, size: int, folder: Path) -> Cost:
     """Prepares and calls the work, first at the smallest size (imports, caches of code), then at this one."""
-    warm, cold = folder / "warm-up", folder / "measured"
-    warm.mkdir(parents=True)
-    cold.mkdir()
-    measure.prepare(measure.quick[0], warm)()
-    work = measure.prepare(size, cold)
+    _prepared(measure, measure.quick[0], folder / "warm-up")()
     gc.set_threshold(10_000, *gc.get_threshold()[1:])  # as the command line
     spent: list[float] = []
     returned: Any = None
     while not spent or (measure.repeat and len(spent) < MOST_CALLS and sum(spent) < ENOUGH_SECONDS):
+        work = _prepared(measure, size, folder / f"measured-{len(spent)}")
         before = _cpu_seconds()
         returned = work()
         spent.append(_cpu_seconds() - before)
+        del work
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     counted = returned if isinstance(returned, Mapping) else {}
     return Cost(statistics.median(spent), peak, {name: float(number) for name, number in counted.items()})
+
+
+def _prepared(measure: Measure, size: int, folder: Path) -> Work:
+    folder.mkdir(parents=True)
+    return measure.prepare(size, folder)
 
 
 def _cpu_seconds() -> float:
