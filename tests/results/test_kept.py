@@ -106,7 +106,9 @@ def test_a_small_object_is_written_by_one_request(s3_address: str, caplog: pytes
     caplog.set_level(logging.INFO, "werkzeug")
     caplog.clear()
     store.place.write("a", b"small")
-    assert [record.name for record in caplog.records] == ["werkzeug"]
+    _, (options,) = store.place.filesystem.__reduce__()
+    requests = 1 if "allow_delayed_open" in options else 3  # pyarrow 17 uploads everything in parts
+    assert [record.name for record in caplog.records] == requests * ["werkzeug"]
     assert store.place.read("a") == b"small"
 
 

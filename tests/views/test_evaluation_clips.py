@@ -76,9 +76,12 @@ def test_a_copy_in_a_video_shorter_than_its_buffer_wraps_around(source: VideoSou
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 33), (31, 64), (24, 24), (97, 128)])
 def test_the_centre_is_torchvisions(height: int, width: int) -> None:
-    from torchvision.transforms.v2 import functional
+    from torchvision.transforms.v2 import InterpolationMode, functional
+    from torchvision.transforms.v2.functional._geometry import _do_native_uint8_resize_on_cpu as resizes_uint8
 
     frames = torch.randint(0, 256, (3, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     side = min(height, width)
     expected = functional.resize(functional.center_crop(frames, [side, side]), [24, 24], antialias=True)
-    assert torch.equal(center_square(frames, 24), expected)
+    difference = center_square(frames, 24).int() - expected.int()
+    # torchvision up to 0.23 resizes uint8 through float32 where the CPU has AVX-512: rounded otherwise.
+    assert difference.abs().max() <= (0 if resizes_uint8(InterpolationMode.BILINEAR) else 1)
