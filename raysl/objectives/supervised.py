@@ -17,7 +17,7 @@ from raysl.models.backbone import Backbone
 from raysl.models.classifier import Classifier
 from raysl.objectives.term import Term, TermContext, TermOutput
 from raysl.streams import stream
-from raysl.views.batch import Batch
+from raysl.views.batch import Batch, on_device
 
 LABEL = "label"
 """The target that holds the videos' classes."""
@@ -62,7 +62,8 @@ class Supervised(Term):
         if self.options.dropout == 0.0 or not self.training:
             return None
         videos = batch.views["query"].video.tolist()
-        return dropout_factors(self.seed, self._step, videos, features.shape[1], self.options.dropout).to(features)
+        kept = dropout_factors(self.seed, self._step, videos, features.shape[1], self.options.dropout)
+        return on_device(kept, features.device).to(features)
 
 
 def dropout_factors(seed: int, step: int, videos: Sequence[int], channels: int, share: float) -> Tensor:

@@ -13,6 +13,11 @@ import torch
 from torch import Tensor
 
 
+def on_device(values: Tensor, device: torch.device) -> Tensor:
+    """Values of the host on ``device``, without waiting for it."""
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
+
+
 @dataclass(frozen=True)
 class Unfinished:
     """What is left of one clip, after the crop, before it is the network's input.
@@ -33,7 +38,7 @@ class View:
     Attributes:
         clips: ``[B, C, T, H, W]`` float32, normalised; subtracted frames where ``clip.input`` is ``difference``. Or,
             ``unfinished``: ``[B, T, 3, H, W]`` uint8, cropped, with one frame more where frames are to be subtracted.
-        video: ``[B]`` int64, stable catalog index.
+        video: ``[B]`` int64, stable catalog index; on the host, where draws are keyed by it and banks look it up.
         center: ``[B]`` float32, the clip's middle as a share of the video's length, 0 to 1.
         box: ``[B, 4]`` float32, crop (top, left, height, width) as shares of the frame.
         rate: ``[B]`` float32, frames of video per frame of clip, as drawn.
@@ -99,7 +104,7 @@ class Batch:
         return self._each(Tensor.pin_memory, Tensor.pin_memory)
 
     def to(self, device: torch.device, memory_format: torch.memory_format = torch.channels_last_3d) -> Batch:
-        """On ``device``, clips in ``memory_format``; those that are unfinished as they are."""
+        """On ``device``, all but `View.video`; clips in ``memory_format``, those that are unfinished as they are."""
         return self._each(
             lambda clips: clips.to(
                 device,
@@ -114,7 +119,6 @@ class Batch:
             name: replace(
                 v,
                 clips=clips(v.clips),
-                video=others(v.video),
                 center=others(v.center),
                 box=others(v.box),
                 rate=others(v.rate),

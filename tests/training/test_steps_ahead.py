@@ -11,17 +11,22 @@ import pytest
 import torch
 
 from raysl.config.cell import CellConfig
+from raysl.config.objective_sections import SupervisedOptions
 from raysl.data.source import VideoSource
 from raysl.errors import CellFailure, NodeFault
 from raysl.objectives.frameworks import simclr_term
 from raysl.objectives.losses.representation_metrics import representation_metrics
+from raysl.objectives.pretext.clip_order import ClipOrderOptions
+from raysl.objectives.pretext.clip_order_term import ClipOrder
+from raysl.objectives.supervised import Supervised
 from raysl.training import loop
 from raysl.training.batches import Signals, exchange
 from raysl.training.loop import KilledError
 from raysl.training.monitor import Monitor
 from raysl.training.optimizers.lars_optimizer import LARS
 from raysl.training.pretrain import pretrain
-from tests.objectives.batches import small
+from raysl.views.batch import Batch
+from tests.objectives.batches import context, small, view
 from tests.training.material import FAILING, assert_equal_states, curves_of, final, folder_of, tiny_cell
 from tests.training.steps import STEPS, batches_of, cell_of, learner_of
 from tests.training.waits import Waits
@@ -158,12 +163,14 @@ def test_metrics_are_computed_at_logged_steps_alone(
 
 
 def waiting(cell: CellConfig) -> dict[str, int]:
-    """What three steps wait for, without the optimizer's own."""
+    """What steps after the first wait for, without the optimizer's own."""
     learner = learner_of(cell)
     learner.ahead, learner.optimizer.step = STEPS, lambda: None  # type: ignore[method-assign,assignment]
     batches = [batches_of(cell, step) for step in range(STEPS)]
-    with Waits() as waits:
-        for step in range(STEPS - 1):  # the last ends an epoch
+    learner.take(batches[0], 0)  # for which NCE's normaliser is read
+    seen = (one.video for step in batches for batch in step for one in batch.views.values())
+    with Waits(seen) as waits:
+        for step in range(1, STEPS - 1):  # the last ends an epoch
             learner.take(batches[step], step)
     return dict(waits.found)
 
@@ -174,6 +181,17 @@ CASES: dict[str, CellConfig] = {
     "moco, shuffled": cell_of(changes={"objective.contrastive": small("moco", shuffle=True)}),
     "clipped": cell_of(clip_gradient_norm=1.0),
     "chunks": cell_of(chunk=4),
+    "instdisc": cell_of("instdisc"),
+    "instdisc, softmax": cell_of(changes={"objective.contrastive": small("instdisc", loss="softmax")}),
+    "temporal memory": cell_of(
+        batch=8,
+        changes={
+            "objective.contrastive": small("simclr", projector="shared", bank_negatives=8),
+            "objective.clip_to_video": {},
+            "objective.projector": {"hidden_dim": 12, "output_dim": 8},
+            "objective.memory": {"cells": 3},
+        },
+    ),
     "windows": cell_of(changes={"objective.local_local": {"projector": {"hidden_dim": 6, "output_dim": 4}}}),
 }
 
@@ -183,9 +201,18 @@ def test_no_step_waits_for_the_device(case: str) -> None:
     assert waiting(CASES[case]) == {}
 
 
-def test_a_bank_asks_for_the_videos_of_its_batch() -> None:
-    """Known to wait: draws are keyed by video, and the numbers of the videos lie on the device."""
-    assert set(waiting(cell_of("instdisc"))) == {"cpu", "numpy", "tolist"}
+def test_dropout_that_is_drawn_by_video_waits_for_nothing() -> None:
+    given = context(classes=3)
+    order = ClipOrder(ClipOrderOptions(hidden_dim=5, dropout=0.5), given)
+    labels = Supervised(SupervisedOptions(dropout=0.5), given)
+    names = (*order.view_names, *labels.view_names)
+    answers = dict.fromkeys(("clip_order", "label"), torch.tensor([0, 1, 2, 0]))
+    batch = Batch({name: view(torch.zeros(4, 3, 2, 2, 2)) for name in names}, answers)
+    features = {name: torch.rand(4, given.feature_dim) for name in names}
+    with Waits(one.video for one in batch.views.values()) as waits:
+        order(features, batch)
+        labels(features, batch)
+    assert not waits.found
 
 
 def test_lars_waits_for_nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -17,17 +17,23 @@ COPIES = {"tensor", "new_tensor"}
 
 
 class Waits(TorchFunctionMode):
-    """Counts them by name, in its context."""
+    """Counts them by name, in its context.
 
-    def __init__(self) -> None:
+    Args:
+        of_host: tensors that stay on the host of a GPU: their numbers are there.
+    """
+
+    def __init__(self, of_host: Iterable[Tensor] = ()) -> None:
         super().__init__()
         self.found = Counter[str]()
+        self._of_host = [tensor.untyped_storage().data_ptr() for tensor in of_host]
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         name = getattr(func, "__name__", "")
-        if name in NUMBERS | SIZES | COPIES:
+        of_host = bool(args) and isinstance(args[0], Tensor) and args[0].untyped_storage().data_ptr() in self._of_host
+        if name in NUMBERS | SIZES | COPIES and not of_host:
             self.found[name] += 1
         if name in ("__getitem__", "__setitem__") and _has_mask(args[1]):
             self.found["a mask as index"] += 1

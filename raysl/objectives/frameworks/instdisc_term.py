@@ -43,6 +43,8 @@ class InstDisc(Term):
         self.transformed = TransformedViewLosses(context, self.projector.output_dim)
         # log Z of `noise_contrastive`; Z 0 is not known yet.
         self.register_buffer("log_z", torch.tensor(-torch.inf))
+        self._log_z_known = False
+        self.register_load_state_dict_post_hook(_ask_again)  # type: ignore[no-untyped-call]
         self._seed, self._step = context.seed, 0
         self._seen: list[tuple[Tensor, Tensor]] = []
         self._first_log_z: Tensor | None = None
@@ -76,7 +78,9 @@ class InstDisc(Term):
 
     def _normaliser(self, logits: Tensor) -> Tensor:
         """log Z, from the very first batch; collective there."""
-        if not self.log_z.isneginf():
+        if not self._log_z_known:  # its value, which the host of a GPU waits for
+            self._log_z_known = not self.log_z.isneginf()
+        if self._log_z_known:
             return self.log_z
         if self._first_log_z is None:
             self._first_log_z = log_normaliser(logits, len(self.bank))
@@ -101,3 +105,7 @@ class InstDisc(Term):
         if self._first_log_z is not None:
             self.log_z.copy_(self._first_log_z)
         self._seen, self._first_log_z = [], None
+
+
+def _ask_again(term: InstDisc, _: object) -> None:
+    term._log_z_known = False

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from raysl.distributed import all_gather
 from raysl.objectives.losses.nt_xent import unit_rows
 from raysl.objectives.memory.video_rows import VideoRows
 from raysl.streams import Key, stream
+from raysl.views.batch import on_device
 
 
 class MemoryBank(nn.Module):
@@ -39,8 +41,8 @@ class MemoryBank(nn.Module):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def rows(self, videos: Tensor) -> Tensor:
-        """The rows of catalog indices, ``[B]`` to ``[B]`` int64.
+    def rows(self, videos: Tensor) -> NDArray[np.int64]:
+        """The rows of catalog indices, ``[B]`` to ``[B]``.
 
         Raises:
             DataError: a video has no row.
@@ -50,6 +52,8 @@ class MemoryBank(nn.Module):
     def draw(self, videos: Tensor, negatives: int, *key: Key) -> Tensor:
         """Rows to contrast each video with, ``[B, 1 + K]``: its own, then K drawn uniformly with replacement.
 
+        On the bank's device, which is not waited for.
+
         A video's draw depends on ``key`` and its index alone, so not on the rank that holds it. It may hit the video
         itself, as in the original code.
 
@@ -58,7 +62,7 @@ class MemoryBank(nn.Module):
         """
         own = self.rows(videos)
         drawn = np.stack([stream(*key, video).integers(len(self), size=negatives) for video in videos.tolist()])
-        return torch.cat([own[:, None], torch.from_numpy(drawn).to(own.device)], dim=1)
+        return on_device(torch.from_numpy(np.column_stack([own, drawn])), self.entries.device)
 
     @torch.no_grad()
     def update(self, rows: Tensor, embeddings: Tensor, momentum: float) -> None:

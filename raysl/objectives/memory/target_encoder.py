@@ -21,6 +21,7 @@ from raysl.distributed import all_gather, rank
 from raysl.models.backbone import Backbone, pool
 from raysl.models.chunks import in_chunks
 from raysl.streams import Key, stream
+from raysl.views.batch import on_device
 
 MomentumSchedule = Literal["constant", "cosine"]
 
@@ -92,7 +93,7 @@ def shuffled(network: Callable[[Tensor], Tensor], clips: Tensor, *key: Key) -> T
         key: of the stream that draws the permutation of the global batch: the same on every rank.
     """
     everything = all_gather(clips.contiguous())
-    order = torch.from_numpy(stream(*key).permutation(len(everything))).to(clips.device)
+    order = on_device(torch.from_numpy(stream(*key).permutation(len(everything))), clips.device)
     mine = slice(rank() * len(clips), (rank() + 1) * len(clips))
     permuted = everything[order[mine]]
     if clips.ndim == 5:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from raysl.config.objective_sections import MemoryOptions
@@ -21,6 +22,7 @@ from raysl.distributed import all_gather
 from raysl.objectives.losses.nt_xent import unit_rows
 from raysl.objectives.memory.video_rows import VideoRows
 from raysl.streams import Key, stream
+from raysl.views.batch import on_device
 
 
 class _Seen(NamedTuple):
@@ -57,7 +59,7 @@ class TemporalMemory(nn.Module):
         Raises:
             DataError: a video has no row.
         """
-        return self.entries[self._rows.of(videos)].mean(dim=1)
+        return self.entries[self._on_device(self._rows.of(videos))].mean(dim=1)
 
     def draw(self, videos: Tensor, negatives: int, *key: Key) -> Tensor:
         """Entries of any cell of videos outside the global batch, distinct, ``[K, d]``; the same on every rank.
@@ -71,13 +73,13 @@ class TemporalMemory(nn.Module):
         Raises:
             DataError: a video has no row.
         """
-        inside = np.unique(self._rows.of(all_gather(videos)).cpu().numpy())
+        inside = np.unique(self._rows.of_all_ranks(videos, self.entries.device))
         outside, cells = len(self._rows) - len(inside), self.options.cells
         drawn = stream(*key).choice(outside * cells, size=negatives, replace=False, shuffle=False)
         nth, cell = np.divmod(drawn, cells)
         # The nth row outside has nth rows outside before it and as many inside as this finds: no pass over all videos.
         rows = nth + np.searchsorted(inside - np.arange(len(inside)), nth, side="right")
-        return self.entries[tuple(torch.from_numpy(index).to(self.entries.device) for index in (rows, cell))]
+        return self.entries[tuple(self._on_device(index) for index in (rows, cell))]
 
     def begin_step(self) -> None:
         """Forgets what a step that was not finished showed."""
@@ -96,13 +98,16 @@ class TemporalMemory(nn.Module):
     def commit(self) -> None:
         """Moves the entries, one view after the other, in the order in which they were observed. Collective."""
         for seen in self._seen:
-            rows = self._rows.of(all_gather(seen.video))
+            rows = self._on_device(self._rows.of_all_ranks(seen.video, self.entries.device))
             rates = update_rates(all_gather(seen.center), self.options)[:, :, None].to(self.entries)
             before = self.entries[rows]
             embeddings = all_gather(seen.embedding).to(before)[:, None].expand_as(before)
             moved = unit_rows(torch.lerp(before, embeddings, rates))
             self.entries[rows] = torch.where(rates > 0, moved, before)  # what is not moved is not rounded either
         self._seen = []
+
+    def _on_device(self, rows: NDArray[np.int64]) -> Tensor:
+        return on_device(torch.from_numpy(rows), self.entries.device)
 
 
 def update_rates(centers: Tensor, options: MemoryOptions) -> Tensor:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from raysl.distributed import all_gather, host_or, is_distributed
 from raysl.errors import DataError
 
 
@@ -24,8 +26,8 @@ class VideoRows:
     def __len__(self) -> int:
         return len(self._videos)
 
-    def of(self, videos: Tensor) -> Tensor:
-        """The rows of catalog indices, ``[B]`` to ``[B]`` int64.
+    def of(self, videos: Tensor) -> NDArray[np.int64]:
+        """The rows of catalog indices, ``[B]`` to ``[B]``.
 
         Raises:
             DataError: a video has no row.
@@ -38,4 +40,8 @@ class VideoRows:
                 f"video {missing[0]} of the catalog has no row in the memory bank, which was made for {len(self)} "
                 "training videos: give the bank every video that the batches are drawn from"
             )
-        return torch.from_numpy(rows).to(videos.device)
+        return rows
+
+    def of_all_ranks(self, videos: Tensor, device: torch.device) -> NDArray[np.int64]:
+        """As `of`, for the videos of all ranks, which compute on ``device``. Collective."""
+        return self.of(all_gather(videos.to(host_or(device))) if is_distributed() else videos)

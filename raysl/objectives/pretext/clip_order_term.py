@@ -13,7 +13,7 @@ from raysl.objectives.pretext.clip_order import ANSWER, CLIPS, ORDERS, VIEWS, Cl
 from raysl.objectives.supervised import dropout_factors
 from raysl.objectives.tasks.pretext_task import ClassificationTask
 from raysl.objectives.term import TermContext
-from raysl.views.batch import Batch
+from raysl.views.batch import Batch, on_device
 
 PAIRS = tuple(combinations(range(CLIPS), 2))
 
@@ -48,5 +48,5 @@ class ClipOrder(ClassificationTask):
         if self.training and self.dropout > 0:
             videos = batch.views[VIEWS[0]].video.tolist()
             factors = dropout_factors(self._seed, self._step, videos, compared.shape[1], self.dropout)
-            compared = compared * factors.to(compared)
+            compared = compared * on_device(factors, compared.device).to(compared)
         return [(self.last(compared), batch.targets[ANSWER])]
