@@ -124,7 +124,7 @@ def _by_parts(text: str) -> Any:
     return record
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)  # what the rows of a large study have of their own, found again by their other seeds
 def _part(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
