@@ -68,15 +68,17 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="of clips, pixels; none: the scale's, 32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--loader-workers", default="auto", help="processes that load clips, or auto")
-    parser.add_argument("--quick", action="store_true", help="60 rendered videos, one round; FOLDER is not read")
+    parser.add_argument(
+        "--quick", action="store_true", help="60 rendered videos, clips of 64 pixels, one round; FOLDER is not read"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the network")
     given = parser.parse_args()
     videos, rounds = (60, 1) if given.quick else (given.videos, given.rounds)
     torch.set_num_threads(given.threads)
     cell = next(cell for cell in plan_study(load_study(STUDY, "laptop")) if cell.pretrains).config
-    if given.size:
-        resize = max(cell.clip.resize, given.size)
-        cell = cell.model_copy(update={"clip": cell.clip.model_copy(update={"size": given.size, "resize": resize})})
+    size = given.size or (64 if given.quick else cell.clip.size)  # shorter passes say nothing: a probe takes 0.4 s
+    resize = max(cell.clip.resize, size)
+    cell = cell.model_copy(update={"clip": cell.clip.model_copy(update={"size": size, "resize": resize})})
     asked: Asked = "auto" if given.loader_workers == "auto" else int(given.loader_workers)
     with tempfile.TemporaryDirectory() as folder:
         data, places = _data(cell, None if given.quick else given.folder, videos, Path(folder))

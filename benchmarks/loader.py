@@ -57,7 +57,7 @@ from raysl.views.augmentations.standard_augmentation import StandardAugmentation
 from raysl.views.clip_input import network_input, write_rgb
 from raysl.views.color import VALUES_AT_ONCE
 from raysl.views.loader import PretrainingLoader
-from raysl.views.pixel_operations import OPERATIONS
+from raysl.views.pixel_operations import OPERATIONS, YIQ
 
 BATCH = 16
 SMALL, RATE, UNIT = 112, 300.0, "clips/s/core"
@@ -303,7 +303,8 @@ def print_breakdown(cell: CellConfig, source: VideoSource, rounds: int) -> None:
     batch = torch.empty(len(videos), 3, cell.clip.frames, cell.clip.size, cell.clip.size)
 
     def jitter(name: str) -> Callable[[int], object]:
-        amounts = [next(amount for kind, amount in own.jitter if kind == name) for own in drawn]
+        like = "hue" if name == YIQ else name
+        amounts = [next(amount for kind, amount in own.jitter if kind == like) for own in drawn]
         return lambda i: [OPERATIONS[name](hot, amounts[i]) for _ in planes[i]]
 
     def normalise(i: int) -> None:
