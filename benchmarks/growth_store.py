@@ -29,6 +29,8 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+CLASSES, TEST_VIDEOS = 101, 3783
+"""Of UCF101, split 1."""
 STEPS_AN_EPOCH = 50
 """Steps between two checkpoints of a training."""
 
@@ -209,6 +211,26 @@ def counted_bytes() -> Iterator[dict[str, float]]:
         Place.write = write  # type: ignore[method-assign]
 
 
+def prepare_answers(size: int, folder: Path) -> Work:
+    """What a report keeps of so many evaluations of UCF101's test videos: answers drawn among 101 classes."""
+    import numpy as np
+
+    from raysl.reports.per_video import Answers
+
+    videos = [f"class_{number % CLASSES:03d}/v_{number:05d}.avi" for number in range(TEST_VIDEOS)]
+    labels = np.arange(TEST_VIDEOS) % CLASSES
+
+    def work() -> None:
+        known, kept, draw = Answers(), [], np.random.default_rng(0)
+        for _ in range(size):
+            predicted = np.where(draw.random(TEST_VIDEOS) < 0.5, labels, draw.integers(CLASSES, size=TEST_VIDEOS))
+            places = known.places(videos)
+            kept.append(known.per_video(places, (predicted == labels).tolist()))
+            kept.append(known.per_video(places, zip(labels.tolist(), predicted.tolist(), strict=True)))
+
+    return work
+
+
 def prepare_time_left(size: int, folder: Path) -> Work:
     """What a run computes every two seconds: half of its cells have ended."""
     from raysl.config.cells import Cell
@@ -246,5 +268,6 @@ MEASURES = {
         repeat=False,
         goals={"megabytes written": 1.1},
     ),
+    "store/answers": Measure(prepare_answers, "evaluations", sizes=(100, 1000, 10_000), quick=(100, 400)),
     "store/time left": Measure(prepare_time_left, "jobs", sizes=(500, 2000, 8000), quick=(250, 1000)),
 }
