@@ -21,6 +21,8 @@ from raysl.work.events import shown_seconds
 from raysl.work.site import needed_data
 
 DISTURBED = "other work ran beside the measurement; raysl calibrate --again, on a machine that has nothing else to do"
+LEAST_HIDDEN = 0.05
+"""Of an estimate: less of it that loader processes may save is not said."""
 MOST_LINES = 8
 """Lines of shapes that were not measured; the rest is counted."""
 
@@ -195,6 +197,12 @@ def _print_wall(left: Sequence[CellCost], calibration: Calibration, width: int, 
         console.print(
             f"{len(known)} cells, {width} at once: {shown_seconds(wall_seconds(known, width))}, the longest "
             f"{shown_seconds(max(known))}{but}; starting processes and reading data sets comes on top"
+        )
+    hidden = sum(cost.hidden_seconds(calibration) * cost.workers for cost in left)
+    if hidden >= LEAST_HIDDEN * sum(known, 0.001):
+        console.print(
+            f"up to {shown_seconds(hidden)} of the workers' time may be saved by loader processes, where a worker has "
+            "CPUs for them (training.loader_workers: auto): loading is counted as if there were none"
         )
 
 

@@ -63,6 +63,7 @@ class Part:
         loading: of the videos of ``shape``, if its time does not include that.
         loaded: videos of a step.
         beside: loader processes; 0: the step waits for its clips.
+        may_hide: their number is chosen in training, which may take less time than is counted here.
         saves: number of checkpoints.
     """
 
@@ -72,6 +73,7 @@ class Part:
     loading: Shape | None = None
     loaded: int = 0
     beside: int = 0
+    may_hide: bool = False
     saves: int = 0
 
     @property
@@ -89,6 +91,14 @@ class Part:
             load = loading.seconds["loading"] * self.loaded
             one = max(one, load / self.beside) if self.beside else one + load
         return self.times * one + self.saves * found.seconds.get("save", 0.0) + found.seconds.get("setup", 0.0)
+
+    def hidden_seconds(self, calibration: Calibration) -> float:
+        """The most of these seconds that loader processes may save: a step and its clips take the longer of the two."""
+        found = calibration.get(self.shape)
+        loading = calibration.get(self.loading) if self.loading is not None and self.may_hide else None
+        if found is None or loading is None:
+            return 0.0
+        return self.times * min(loading.seconds["loading"] * self.loaded, found.seconds[self.shape.kind])
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,10 @@ class CellCost:
         found = [part.seconds(calibration) for part in self.parts]
         known = [one for one in found if one is not None]
         return sum(known) if len(known) == len(found) and not self.unknown else None
+
+    def hidden_seconds(self, calibration: Calibration) -> float:
+        """The most of these seconds that loader processes which choose themselves may save."""
+        return sum(part.hidden_seconds(calibration) for part in self.parts)
 
 
 @dataclass
@@ -288,6 +302,7 @@ def _training(config: CellConfig, objective: Objective, length: Length, what: st
         loading_shape(one, objective.view_names),
         one.training.batch_size * training.accumulate,
         training.planned_loader_workers,
+        training.loader_workers == "auto",
         -(-length.steps // every),
     )
 

@@ -61,6 +61,22 @@ def test_hours_and_money_follow_from_steps(planned: list[Planned], tmp_path: Pat
     assert "not measured" not in text
 
 
+def test_what_loader_processes_may_save_is_said(planned: list[Planned], tmp_path: Path) -> None:
+    places = Places({}, tmp_path / "cache")
+    given = load_studies([tmp_path / "study.yaml"], None, ["training.loader_workers=1"])
+    calibration, estimates = calibration_here(places, CPU), Estimates(KnownData(places))
+    costs = [estimates.of(cell) for item in (*planned, *given) for cell in item.cells]
+    for shape in distinct_shapes(costs):
+        taken = {"training": HOUR, "loading": HOUR / 16}.get(shape.kind, 0.0)
+        calibration.put(shape, Measurement({shape.kind: taken}))
+    text = bill(planned, places, CostOptions())
+    assert "6 cells, 24.0 h of workers" in text, "four cells of four steps, each of an hour and of eight videos"
+    assert "up to 8.0 h of the workers' time may be saved by loader processes" in text
+    text = bill(given, places, CostOptions())
+    assert "6 cells, 16.0 h of workers" in text
+    assert "may be saved" not in text
+
+
 def test_studies_that_share_cells_pay_for_them_once(planned: list[Planned], tmp_path: Path) -> None:
     places = Places({}, tmp_path / "cache")
     other = write_study(tmp_path, STUDY.replace("0.5}", "0.7}"), SMALL_RECIPE, name="other")
