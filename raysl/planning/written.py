@@ -48,15 +48,23 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
     _refuse_seeds(document, overrides)
     for position, label in enumerate(options.evaluations):
         evaluated_protocol(label, ("evaluations", str(position)), document)
-    known = evaluated_names(document) | {*aliases_of(document), *aliases_of(document).values()}
-    for name in document.data.get("evaluation") or {}:
-        if name not in known and is_own(document, ("evaluation", name)):
-            message = f"the study evaluates no {name!r}, so this changes nothing{nearest(name, known)}"
-            raise document.error(("evaluation", name), message)
+    _refuse_unused_options(document, document)
     check_written(_under(document, scale))
     for name in document.data.get("scales") or {}:
         _check_own_scale(name, document, options, path)
     _check_data_sets(document, scale, path, overrides)
+
+
+def _refuse_unused_options(tree: Tree, document: Tree) -> None:
+    """Refuses options of evaluations, in the study or what a scale of its own sets, that no evaluation reads."""
+    aliases = aliases_of(document)
+    known = evaluated_names(document) | {*aliases, *aliases.values()}
+    options = tree.data.get("evaluation")
+    for name in options if isinstance(options, Mapping) else ():
+        origin = tree.where(("evaluation", name))
+        if name not in known and origin is not None and origin.file in (document.origins[()].file, "--set"):
+            message = f"the study evaluates no {name!r}, so this changes nothing{nearest(name, known)}"
+            raise tree.error(("evaluation", name), message)
 
 
 def _refuse_seeds(document: Tree, overrides: Tree) -> None:
@@ -110,7 +118,9 @@ def _check_own_scale(name: str, document: Tree, options: Written, path: Path) ->
         )
     if "trials" in written and options.design != "search" and is_own(document, (*at, "trials")):
         raise document.error((*at, "trials"), "only a search has trials (design: search)")
-    check_written(_under(document, load_scale(name, file or path, document.data["scales"], document)))
+    scale = load_scale(name, file or path, document.data["scales"], document)
+    _refuse_unused_options(scale.laid(), document)
+    check_written(_under(document, scale))
 
 
 def _check_data_sets(document: Tree, scale: Scale, path: Path, overrides: Tree) -> None:

@@ -157,6 +157,14 @@ IN_A_STUDY = {
         STUDY + "scales: {small: {multiply: {evaluation.finetne.epochs: {by: 0.5}}}}\n",
         r"multiply\.evaluation\.finetne\.epochs: unknown protocol 'finetne' \(did you mean 'finetune'\?\)",
     ),
+    "options in a scale of what is not evaluated": (
+        STUDY + "scales:\n  small:\n    set:\n      evaluation.linaer: {protocol: linear, clips: 2}\n",
+        r"study\.yaml:14: evaluation\.linaer: the study evaluates no 'linaer'.*changes nothing \(did you mean 'linear'",
+    ),
+    "an option in a scale of what is not evaluated": (
+        STUDY + "scales:\n  small:\n    set: {evaluation.finetune.epochs: 2}\n",
+        r"study\.yaml:13: evaluation\.finetune: the study evaluates no 'finetune', so this changes nothing",
+    ),
     "a substitute for no data set": (
         STUDY + "scales: {small: {substitute: {ucf11: synthetic}}}\n",
         r"study\.yaml:11: substitute\.ucf11: there is no data set 'ucf11' \(did you mean 'ucf101'\?\)",
