@@ -45,9 +45,9 @@ def check_study(document: Tree, options: Written, scale: Scale, path: Path, over
         ConfigError: naming file, line and key: options of a protocol that is not evaluated, a scale that does not
             exist, a data set that nothing uses, or an invalid option anywhere.
     """
-    _refuse_seeds(document, overrides)
     for position, label in enumerate(options.evaluations):
         evaluated_protocol(label, ("evaluations", str(position)), document)
+    _refuse_seeds(document, overrides)
     _refuse_unused_options(document, document)
     check_written(_under(document, scale))
     for name in document.data.get("scales") or {}:

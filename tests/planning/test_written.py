@@ -165,6 +165,12 @@ IN_A_STUDY = {
         STUDY + "scales:\n  small:\n    set: {evaluation.finetune.epochs: 2}\n",
         r"study\.yaml:13: evaluation\.finetune: the study evaluates no 'finetune', so this changes nothing",
     ),
+    "an evaluation whose options a row changes": (
+        STUDY.replace("linear/synthetic", "linearr/synthetic").replace(
+            "rows:\n", "rows:\n  clips: {evaluation.linear.clips: 2}\n", 1
+        ),
+        r"study\.yaml:\d+: evaluations\.0: unknown protocol 'linearr' \(did you mean 'linear'\?\)",
+    ),
     "a substitute for no data set": (
         STUDY + "scales: {small: {substitute: {ucf11: synthetic}}}\n",
         r"study\.yaml:11: substitute\.ucf11: there is no data set 'ucf11' \(did you mean 'ucf101'\?\)",

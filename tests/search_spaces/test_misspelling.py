@@ -86,9 +86,17 @@ def refused(word: Word, folder: Path, generator: np.random.Generator) -> str:
     return f"{place}:{word.line}: {written} in the place of {text[word.start : word.end]} was ignored"
 
 
+def gives_again(word: Word) -> bool:
+    """Whether a recipe changes an evaluation of its base: another spelling is one more, which nothing has to use."""
+    base = re.search(r"^base: (recipes/\w+)$", word.file.read_text(encoding="utf-8"), re.MULTILINE)
+    if base is None or word.file.parent.name != "recipes" or not word.is_definition:
+        return False
+    return word.path[-1] in (load_document(SEARCH_SPACES / f"{base[1]}.yaml").data.get("evaluation") or {})
+
+
 def problems(count: int, seed: int, folder: Path) -> list[str]:
     generator = np.random.default_rng(seed)
-    words = all_words()
+    words = [word for word in all_words() if not gives_again(word)]
     chosen = [words[index] for index in generator.permutation(len(words))[:count]]
     return [problem for word in chosen if (problem := refused(word, folder, generator))]
 
