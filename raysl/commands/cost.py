@@ -248,9 +248,10 @@ def comparison(took: Sequence[tuple[StoredCell, float]], places: Places) -> str 
     for found, seconds in took:
         worker = _worker(found)
         if worker is not None:
-            machine, threads = worker
+            machine, threads, processes = worker
             estimates = by_threads.setdefault(threads, Estimates(data, threads))
-            pairs.append((estimates.of_missing(found).seconds(Calibration(folder, machine)), seconds))
+            cost = estimates.of_missing(found).loaded_by(processes)
+            pairs.append((cost.seconds(Calibration(folder, machine)), seconds))
     known = [(estimated, seconds) for estimated, seconds in pairs if estimated]
     if not known:
         return None
@@ -262,13 +263,14 @@ def comparison(took: Sequence[tuple[StoredCell, float]], places: Places) -> str 
     )
 
 
-def _worker(found: StoredCell) -> tuple[Machine, int] | None:
-    """The machine and the threads of a cell's last attempt, as it wrote them down itself."""
+def _worker(found: StoredCell) -> tuple[Machine, int, int] | None:
+    """The machine, the threads and the loader processes of a cell's last attempt, as it wrote them down itself."""
     provenance = (found.folder.provenance() if found.folder is not None else None) or {}
     attempt = next(reversed(provenance.get("attempts") or []), None)
     if attempt is None:
         return None
-    return Machine.of(attempt["hardware"][0], provenance["packages"]["torch"]), int(attempt["threads"])
+    machine = Machine.of(attempt["hardware"][0], provenance["packages"]["torch"])
+    return machine, int(attempt["threads"]), int(attempt.get("loader_workers") or 0)
 
 
 def _shown(seconds: object, kind: str) -> str:

@@ -133,6 +133,11 @@ class CellCost:
         """The most of these seconds that loader processes which choose themselves may save."""
         return sum(part.hidden_seconds(calibration) for part in self.parts)
 
+    def loaded_by(self, processes: int) -> CellCost:
+        """With so many loader processes where their number was left to the training."""
+        parts = (replace(one, beside=processes, may_hide=False) if one.may_hide else one for one in self.parts)
+        return replace(self, parts=tuple(parts))
+
 
 @dataclass
 class KnownData:

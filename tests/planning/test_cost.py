@@ -162,6 +162,15 @@ def test_loader_processes_work_beside_the_steps(places: Places, tmp_path: Path) 
         assert found == expected + 110, "a step takes 1 s, a video 2 s in one process"
 
 
+def test_processes_that_choose_themselves_count_as_none_until_they_have(places: Places, tmp_path: Path) -> None:
+    cell = Cell(tiny_cell({"training.steps": 1, "training.monitor.points": 0}))
+    cost, calibration = cell_cost(cell, KnownData(places)), measured(tmp_path, [cell], places)
+    assert cost.seconds(calibration) == 1.0 + 8 * 2.0 + 110
+    assert cost.hidden_seconds(calibration) == 1.0, "a step that waits for nothing still waits for its clips"
+    assert cost.loaded_by(4).seconds(calibration) == 8 * 2.0 / 4 + 110
+    assert cost.loaded_by(4).hidden_seconds(calibration) == 0.0
+
+
 def test_evaluations_on_the_same_features_read_them_once(places: Places) -> None:
     both = cell_cost(Cell(tiny_cell(), (LINEAR, tiny_evaluation("retrieval"))), KnownData(places))
     forward = [part for part in both.parts if part.shape.kind == "forward"]
