@@ -14,7 +14,7 @@ BENCHMARKS = PROJECT / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # a benchmark is a script, which finds its own modules beside it
 
 from figures import Figure  # noqa: E402
-from sizes import MOST_CALLS, Measure, cost, slope  # noqa: E402
+from sizes import MOST_CALLS, Measure, bound, cost, slope  # noqa: E402
 
 from benchmarks.__main__ import benchmarks, read, table  # noqa: E402
 
@@ -79,6 +79,12 @@ def test_every_benchmark_has_a_short_form() -> None:
 def test_the_exponent_is_that_of_the_size(exponent: float) -> None:
     sizes = [10, 100, 1000]
     assert slope(sizes, [3 * size**exponent for size in sizes]) == pytest.approx(exponent)
+
+
+def test_n_log_n_is_a_number_at_given_sizes() -> None:
+    assert bound("n log n", [100, 10_000]) == 1.15
+    assert bound(1.2, [1, 2]) == 1.2
+    assert bound(None, [1, 2]) is None
 
 
 def test_a_measure_prepares_each_call_in_a_folder_of_its_own(tmp_path: Path) -> None:
