@@ -199,7 +199,7 @@ def _print_wall(left: Sequence[CellCost], calibration: Calibration, width: int, 
             f"{shown_seconds(max(known))}{but}; starting processes and reading data sets comes on top"
         )
     hidden = sum(cost.hidden_seconds(calibration) * cost.workers for cost in left)
-    if hidden >= LEAST_HIDDEN * sum(known, 0.001):
+    if hidden and hidden >= LEAST_HIDDEN * Sum.of(left, calibration).seconds:
         console.print(
             f"up to {shown_seconds(hidden)} of the workers' time may be saved by loader processes, where a worker has "
             "CPUs for them (training.loader_workers: auto): loading is counted as if there were none"

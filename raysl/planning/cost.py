@@ -92,14 +92,6 @@ class Part:
             one = max(one, load / self.beside) if self.beside else one + load
         return self.times * one + self.saves * found.seconds.get("save", 0.0) + found.seconds.get("setup", 0.0)
 
-    def hidden_seconds(self, calibration: Calibration) -> float:
-        """The most of these seconds that loader processes may save: a step and its clips take the longer of the two."""
-        found = calibration.get(self.shape)
-        loading = calibration.get(self.loading) if self.loading is not None and self.may_hide else None
-        if found is None or loading is None:
-            return 0.0
-        return self.times * min(loading.seconds["loading"] * self.loaded, found.seconds[self.shape.kind])
-
 
 @dataclass(frozen=True)
 class CellCost:
@@ -130,8 +122,11 @@ class CellCost:
         return sum(known) if len(known) == len(found) and not self.unknown else None
 
     def hidden_seconds(self, calibration: Calibration) -> float:
-        """The most of these seconds that loader processes which choose themselves may save."""
-        return sum(part.hidden_seconds(calibration) for part in self.parts)
+        """The most of these seconds that loader processes which choose themselves may save; 0 if they are unknown."""
+        from raysl.views.loader_choice import MOST_PROCESSES
+
+        counted, least = self.seconds(calibration), self.loaded_by(MOST_PROCESSES).seconds(calibration)
+        return 0.0 if counted is None or least is None else counted - least
 
     def loaded_by(self, processes: int) -> CellCost:
         """With so many loader processes where their number was left to the training."""
