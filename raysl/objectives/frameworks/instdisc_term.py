@@ -104,6 +104,7 @@ class InstDisc(Term):
             self.bank.update(rows, embeddings, self.options.momentum)
         if self._first_log_z is not None:
             self.log_z.copy_(self._first_log_z)
+            self._log_z_known = True
         self._seen, self._first_log_z = [], None
 
 
