@@ -204,18 +204,17 @@ def open_source(
     root, catalog = _read_catalog(data, places, prepare=True)
     say_if_enlarged(root, data.bound_name, resize)
     cache = FrameCache(places.cache / "frames", resize, int(places.cache_gigabytes * 1e9))
-    known = None
+    folder = places.cache / "manifests"
+    known = snapshot.manifest if snapshot is not None else known_manifest(catalog, root, folder) if fill else None
     if fill:
-        known = snapshot.manifest if snapshot is not None else known_manifest(catalog, root, places.cache / "manifests")
         say_need(data.bound_name, catalog, root, cache, known)
     if snapshot is not None:
         _check_same(data, catalog, snapshot.catalog)
-        known = snapshot.manifest
     if known is None or (compare and snapshot is None):
         made = build_manifest(
             catalog,
             root,
-            folder=places.cache / "manifests",
+            folder=folder,
             processes=processes,
             fill=cache if fill else None,
             progress=progress,
@@ -224,8 +223,8 @@ def open_source(
         return VideoSource(catalog, made, root, cache)
     decode_decord.say_if_absent()
     if fill:
-        fill_cache(known, root, cache, folder=places.cache / "manifests", processes=processes, progress=progress)
-    here = known if snapshot is None else with_local_decoders(known, root, places.cache / "manifests")
+        fill_cache(known, root, cache, folder=folder, processes=processes, progress=progress)
+    here = known if snapshot is None else with_local_decoders(known, root, folder)
     return VideoSource(catalog, here, root, cache)
 
 
