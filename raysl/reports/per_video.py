@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-CODES = (("B", 1 << 8), ("H", 1 << 16), ("Q", 1 << 64))
+CODES = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32))
 """Types of `array`, and how many values each can tell apart."""
 
 
@@ -69,7 +69,7 @@ class Answers:
         """
         with self._lock:
             codes = [self._code(value) for value in values]
-            kind = next(kind for kind, most in CODES if len(self._values) <= most)
+            kind = next(kind for kind, most in CODES if max(codes, default=0) < most)
         return PerVideo(places, self._values, array(kind, codes))
 
     def _code(self, value: Any) -> int:
