@@ -36,7 +36,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="measures whose names begin so (all)")
-    parser.add_argument("--quick", action="store_true", help="smaller sizes: a minute or two for all")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "SIZE"), help="measure one size in this process; as JSON")
     parser.add_argument("--figures", metavar="MODULE", help="what this module compares with a peer, in this process")
     given = parser.parse_args()
